@@ -1,0 +1,223 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "paser/autograd/parameter.hpp"
+#include "paser/autograd/tape.hpp"
+#include "paser/core/random.hpp"
+
+namespace paser {
+
+/// What varies between runs of one model.
+struct Mode {
+  bool dropout = false;           ///< dropout layers drop
+  bool batch_statistics = false;  ///< batch norm normalises by the batch and updates its running statistics
+};
+
+namespace run {
+inline constexpr Mode inference{.dropout = false, .batch_statistics = false};
+inline constexpr Mode training{.dropout = true, .batch_statistics = true};
+/// Noise on, statistics frozen: the samples of MC dropout never disturb a normalisation layer.
+inline constexpr Mode mc_dropout{.dropout = true, .batch_statistics = false};
+}  // namespace run
+
+/// Where the masks of the dropout layers come from, if not from random keys: called with the number of the dropout in
+/// this run (0, 1, ... in forward order) and the shape; element 0 drops, 1 keeps. For reproducing masks of another
+/// program.
+template <class T>
+using MaskSource = std::function<Tensor<T, 4>(int call, const Shape<4>& shape)>;
+
+/// The part of a run that does not depend on whether it is recorded.
+template <class T>
+class RunContext {
+ public:
+  using Scalar = T;
+
+  Mode mode;
+  /// Stream of the whole run.
+  Key key;
+  /// One key for each image of the batch. Empty: image n uses key.fold(n). Give explicit keys (say, of the image's
+  /// number in the data set) so that the noise on an image does not depend on its place in the batch.
+  std::vector<Key> sample_keys;
+  MaskSource<T> masks;
+
+  explicit RunContext(Mode m = run::inference, Key k = {}) : mode(m), key(k) {}
+
+  /// Numbers the dropout layers of a run in forward order.
+  int next_dropout() { return dropouts_++; }
+
+  /// The keys of dropout number `call` for a batch of `n` images.
+  std::vector<Key> dropout_keys(int call, Index n) const {
+    check(sample_keys.empty() || static_cast<Index>(sample_keys.size()) == n, "Context", sample_keys.size(),
+          " sample keys for a batch of ", n);
+    std::vector<Key> keys(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      keys[i] = (sample_keys.empty() ? key.fold(i) : sample_keys[i]).fold(static_cast<std::uint64_t>(call));
+    return keys;
+  }
+
+ private:
+  int dropouts_ = 0;
+};
+
+/// A run that only computes: values are Tensors, nothing is recorded.
+template <class T>
+class EvalContext : public RunContext<T> {
+ public:
+  template <int Rank>
+  using Value = Tensor<T, Rank>;
+  using RunContext<T>::RunContext;
+
+  template <int Rank>
+  const Tensor<T, Rank>& operator()(const Parameter<T, Rank>& p) const {
+    return p.value;
+  }
+  template <int Rank>
+  Tensor<T, Rank> constant(Tensor<T, Rank> x) const {
+    return x;
+  }
+  /// Running statistics are only written after a training step: dropped here.
+  template <int Rank>
+  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&) {}
+};
+
+/// The derivative of a loss with respect to every parameter that took part, and the next values of the buffers.
+/// Entries are keyed by the parameter object, so a model must stay where it is until the step is done.
+template <class T>
+class Gradients {
+ public:
+  /// Zeros when the parameter took no part.
+  template <int Rank>
+  Tensor<T, Rank> of(const Parameter<T, Rank>& p) const {
+    const auto* g = find(p);
+    return g ? g->reshape(p.value.shape()) : Tensor<T, Rank>::zeros(p.value.shape());
+  }
+
+  /// The flat gradient, or null when the parameter took no part.
+  template <int Rank>
+  const Tensor<T, 1>* find(const Parameter<T, Rank>& p) const {
+    return lookup(parameters_, &p);
+  }
+
+  /// The flat next value of a buffer, or null.
+  template <int Rank>
+  const Tensor<T, 1>* next(const Buffer<T, Rank>& b) const {
+    return lookup(buffers_, &b);
+  }
+
+  /// Sums the gradients of two micro-batches; a buffer takes the later value.
+  Gradients& operator+=(const Gradients& other) {
+    for (const auto& [p, g] : other.parameters_) add(p, g);
+    for (const auto& [b, v] : other.buffers_) buffers_[b] = v;
+    return *this;
+  }
+
+  bool empty() const { return parameters_.empty(); }
+
+  void add(const void* parameter, const Tensor<T, 1>& g) {
+    auto& sum = parameters_[parameter];
+    if (sum.empty()) {
+      sum = g;
+    } else {
+      kernels::accumulate(g.numel(), g.data(), sum.mutable_data());
+    }
+  }
+  void set_next(const void* buffer, Tensor<T, 1> value) { buffers_[buffer] = std::move(value); }
+
+ private:
+  using Table = std::map<const void*, Tensor<T, 1>>;
+  static const Tensor<T, 1>* lookup(const Table& table, const void* key) {
+    const auto found = table.find(key);
+    return found == table.end() ? nullptr : &found->second;
+  }
+
+  Table parameters_, buffers_;
+};
+
+/// A run that records: values are Vars on the context's tape.
+template <class T>
+class TapeContext : public RunContext<T> {
+ public:
+  template <int Rank>
+  using Value = Var<T, Rank>;
+  using RunContext<T>::RunContext;
+
+  /// The parameter's leaf; a parameter used twice has one leaf, so its gradients add up.
+  template <int Rank>
+  Var<T, Rank> operator()(const Parameter<T, Rank>& p) {
+    auto found = leaves_.find(&p);
+    if (found == leaves_.end())
+      found = leaves_.emplace(&p, tape_.variable(p.value.reshape(Shape<1>{p.value.numel()}))).first;
+    return tape_.alias(found->second, p.value);
+  }
+
+  /// Data: never differentiated.
+  template <int Rank>
+  Var<T, Rank> constant(Tensor<T, Rank> x) const {
+    return Var<T, Rank>(std::move(x));
+  }
+
+  /// Remembers the next value of a buffer; Optimizer::step writes it.
+  template <int Rank>
+  void update(const Buffer<T, Rank>& b, const Tensor<T, Rank>& next) {
+    updates_.set_next(&b, next.reshape(Shape<1>{next.numel()}));
+  }
+
+  Tape<T>& tape() { return tape_; }
+
+  /// Walks the tape back from `output` and collects the gradients of all parameters.
+  template <int Rank>
+  Gradients<T> backward(const Var<T, Rank>& output, const Tensor<T, Rank>& seed) {
+    tape_.backward(output, seed);
+    Gradients<T> gradients = std::move(updates_);
+    for (const auto& [p, leaf] : leaves_) gradients.add(p, tape_.gradient(leaf));
+    return gradients;
+  }
+
+ private:
+  Tape<T> tape_;
+  std::map<const void*, Var<T, 1>> leaves_;
+  Gradients<T> updates_;
+};
+
+/// The type that carries an image, (batch, height, width, channel), in a run: Tensor<T,4> or Var<T,4>.
+template <class Context>
+using Image = typename Context::template Value<4>;
+
+/// A plain tensor under either kind of value.
+template <class T, int Rank>
+const Tensor<T, Rank>& value_of(const Tensor<T, Rank>& x) {
+  return x;
+}
+template <class T, int Rank>
+const Tensor<T, Rank>& value_of(const Var<T, Rank>& x) {
+  return x.value();
+}
+
+/// A scalar loss and its derivatives.
+template <class T>
+struct ValueAndGradients {
+  T value;
+  Gradients<T> gradients;
+};
+
+/// Runs loss(ctx), which must return a Var<T,1> of one element, and differentiates it.
+template <class T, class Loss>
+ValueAndGradients<T> value_and_gradients(Mode mode, Key key, Loss&& loss) {
+  TapeContext<T> ctx(mode, key);
+  const Var<T, 1> result = loss(ctx);
+  check(result.value().numel() == 1, "value_and_gradients", "the loss has shape ", result.shape(), ", expected (1)");
+  return {result.value().data()[0], ctx.backward(result, Tensor<T, 1>::full({1}, T(1)))};
+}
+
+/// Applies a model without tape, noise or batch statistics.
+template <class Model, class T, int Rank>
+auto evaluate(const Model& model, const Tensor<T, Rank>& x) {
+  EvalContext<T> ctx(run::inference);
+  return model(ctx, x);
+}
+
+}  // namespace paser

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <ostream>
+
+namespace paser {
+
+/// Every extent, stride and position in paser is signed and 64 bits wide.
+using Index = std::int64_t;
+
+/// The extents of a dense row-major array, outermost first. Rank 4 is (batch, height, width, channel).
+template <int Rank>
+struct Shape {
+  static_assert(Rank >= 1, "Shape: a tensor has at least one axis");
+  std::array<Index, Rank> extent{};
+
+  constexpr Index operator[](int axis) const { return extent[static_cast<std::size_t>(axis)]; }
+  constexpr Index& operator[](int axis) { return extent[static_cast<std::size_t>(axis)]; }
+
+  constexpr Index n() const requires(Rank == 4) { return extent[0]; }
+  constexpr Index h() const requires(Rank == 4) { return extent[1]; }
+  constexpr Index w() const requires(Rank == 4) { return extent[2]; }
+  constexpr Index c() const requires(Rank == 4) { return extent[3]; }
+
+  /// The innermost extent: channels of an image, features of a token.
+  constexpr Index last() const { return extent[Rank - 1]; }
+
+  constexpr Index numel() const {
+    Index product = 1;
+    for (const Index e : extent) product *= e;
+    return product;
+  }
+
+  constexpr bool operator==(const Shape&) const = default;
+
+  /// Prints as (2,32,32,8).
+  friend std::ostream& operator<<(std::ostream& out, const Shape& s) {
+    out << '(';
+    for (int axis = 0; axis < Rank; ++axis) out << (axis > 0 ? "," : "") << s[axis];
+    return out << ')';
+  }
+};
+
+template <class... I>
+Shape(I...) -> Shape<static_cast<int>(sizeof...(I))>;
+
+}  // namespace paser

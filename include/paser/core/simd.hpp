@@ -1,0 +1,98 @@
+#pragma once
+
+#include <Eigen/Core>
+
+#include "paser/core/shape.hpp"
+
+/// The one place that names Eigen's packet functions. A kernel is written once in these words and becomes SSE,
+/// AVX2+FMA, AVX-512 or NEON code by the compiler's flags; without any of them a packet is a single scalar.
+namespace paser::simd {
+
+template <class T>
+using Packet = typename Eigen::internal::packet_traits<T>::type;
+
+/// Elements in a packet.
+template <class T>
+inline constexpr Index width = Eigen::internal::unpacket_traits<Packet<T>>::size;
+
+/// Vector registers that a kernel may plan with.
+inline constexpr int registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
+
+template <class T>
+inline Packet<T> load(const T* p) {
+  return Eigen::internal::ploadu<Packet<T>>(p);
+}
+template <class T>
+inline void store(T* p, const Packet<T>& v) {
+  Eigen::internal::pstoreu(p, v);
+}
+template <class T>
+inline Packet<T> broadcast(T value) {
+  return Eigen::internal::pset1<Packet<T>>(value);
+}
+template <class T>
+inline Packet<T> zero() {
+  return broadcast(T(0));
+}
+
+template <class P>
+inline P add(const P& a, const P& b) {
+  return Eigen::internal::padd(a, b);
+}
+template <class P>
+inline P sub(const P& a, const P& b) {
+  return Eigen::internal::psub(a, b);
+}
+template <class P>
+inline P mul(const P& a, const P& b) {
+  return Eigen::internal::pmul(a, b);
+}
+template <class P>
+inline P div(const P& a, const P& b) {
+  return Eigen::internal::pdiv(a, b);
+}
+/// a * b + c, fused where the machine has it.
+template <class P>
+inline P fma(const P& a, const P& b, const P& c) {
+  return Eigen::internal::pmadd(a, b, c);
+}
+template <class P>
+inline P max(const P& a, const P& b) {
+  return Eigen::internal::pmax(a, b);
+}
+template <class P>
+inline P min(const P& a, const P& b) {
+  return Eigen::internal::pmin(a, b);
+}
+template <class P>
+inline P sqrt(const P& a) {
+  return Eigen::internal::psqrt(a);
+}
+template <class P>
+inline P exp(const P& a) {
+  return Eigen::internal::pexp(a);
+}
+template <class P>
+inline P log(const P& a) {
+  return Eigen::internal::plog(a);
+}
+/// All bits set where a < b (a <= b), else zero; combine with select.
+template <class P>
+inline P less(const P& a, const P& b) {
+  return Eigen::internal::pcmp_lt(a, b);
+}
+template <class P>
+inline P less_equal(const P& a, const P& b) {
+  return Eigen::internal::pcmp_le(a, b);
+}
+/// mask ? a : b, per element.
+template <class P>
+inline P select(const P& mask, const P& a, const P& b) {
+  return Eigen::internal::pselect(mask, a, b);
+}
+template <class T>
+inline T sum(const Packet<T>& a) {
+  return Eigen::internal::predux(a);
+}
+
+}  // namespace paser::simd

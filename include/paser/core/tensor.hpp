@@ -1,0 +1,141 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <limits>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "paser/core/error.hpp"
+#include "paser/core/memory.hpp"
+#include "paser/core/shape.hpp"
+
+namespace paser {
+
+/// A dense row-major array, 64-byte aligned. Images are Tensor<float,4> as (batch, height, width, channel).
+///
+/// A tensor behaves as a value: a copy is cheap because it shares the buffer, and writing through mutable_data() first
+/// detaches from every other copy. So a tensor kept on a tape can never change under it.
+template <class T, int Rank>
+class Tensor {
+ public:
+  using Scalar = T;
+  static constexpr int rank = Rank;
+
+  /// No elements; empty() is true.
+  Tensor() = default;
+
+  /// Undefined content. Throws ShapeError on a negative extent.
+  explicit Tensor(const Shape<Rank>& shape) : shape_(shape) {
+    for (int axis = 0; axis < Rank; ++axis) check(shape[axis] >= 0, "Tensor", "negative extent in shape ", shape);
+    buffer_ = BufferPool::instance().allocate(static_cast<std::size_t>(shape.numel()) * sizeof(T));
+  }
+
+  static Tensor full(const Shape<Rank>& shape, T value) {
+    Tensor t(shape);
+    std::fill_n(t.mutable_data(), t.numel(), value);
+    return t;
+  }
+  static Tensor zeros(const Shape<Rank>& shape) { return full(shape, T(0)); }
+
+  /// The values in row-major order. Throws ShapeError when their number is not shape.numel().
+  static Tensor from(const Shape<Rank>& shape, std::span<const T> values) {
+    check(static_cast<Index>(values.size()) == shape.numel(), "Tensor::from", values.size(), " values for shape ",
+          shape);
+    Tensor t(shape);
+    std::copy(values.begin(), values.end(), t.mutable_data());
+    return t;
+  }
+  static Tensor from(const Shape<Rank>& shape, const std::vector<T>& values) {
+    return from(shape, std::span<const T>(values));
+  }
+
+  const Shape<Rank>& shape() const { return shape_; }
+  Index numel() const { return buffer_ ? shape_.numel() : 0; }
+  bool empty() const { return numel() == 0; }
+
+  const T* data() const { return reinterpret_cast<const T*>(buffer_.get()); }
+
+  /// For writing. Copies the buffer first when another tensor shares it, so call it once, outside of any loop.
+  T* mutable_data() {
+    if (buffer_ && buffer_.use_count() > 1) *this = clone();
+    return reinterpret_cast<T*>(buffer_.get());
+  }
+
+  std::span<const T> values() const { return {data(), static_cast<std::size_t>(numel())}; }
+
+  /// A copy with a buffer of its own.
+  Tensor clone() const {
+    if (!buffer_) return {};
+    Tensor copy(shape_);
+    std::copy_n(data(), numel(), copy.mutable_data());
+    return copy;
+  }
+
+  /// The same elements under another shape; shares the buffer. Throws ShapeError when the element counts differ.
+  template <int NewRank>
+  Tensor<T, NewRank> reshape(const Shape<NewRank>& shape) const {
+    check(shape.numel() == numel(), "reshape", shape_, " has ", numel(), " elements, ", shape, " has ", shape.numel());
+    Tensor<T, NewRank> view;
+    view.shape_ = shape;
+    view.buffer_ = buffer_;
+    return view;
+  }
+
+  /// Row-major position of an element.
+  template <std::convertible_to<Index>... I>
+  requires(sizeof...(I) == Rank) Index offset(I... index)
+  const {
+    Index position = 0;
+    int axis = 0;
+    ((position = position * shape_[axis++] + static_cast<Index>(index)), ...);
+    return position;
+  }
+  template <std::convertible_to<Index>... I>
+  requires(sizeof...(I) == Rank) T operator()(I... index) const { return data()[offset(index...)]; }
+
+  /// Element-wise conversion to another scalar type.
+  template <class U>
+  Tensor<U, Rank> cast() const {
+    Tensor<U, Rank> result(shape_);
+    std::transform(data(), data() + numel(), result.mutable_data(), [](T v) { return static_cast<U>(v); });
+    return result;
+  }
+
+  /// True when both tensors share one buffer.
+  bool shares_buffer_with(const Tensor& other) const { return buffer_ == other.buffer_; }
+
+ private:
+  template <class, int>
+  friend class Tensor;
+
+  Shape<Rank> shape_{};
+  std::shared_ptr<std::byte> buffer_;
+};
+
+/// Class indices of pixels: (batch, height, width).
+using Labels = Tensor<std::int32_t, 3>;
+
+/// Throws ShapeError naming both shapes unless they are equal.
+template <class T, class U, int R>
+void check_same_shape(const char* where, const Tensor<T, R>& a, const Tensor<U, R>& b) {
+  check(a.shape() == b.shape(), where, "shapes differ: ", a.shape(), " and ", b.shape());
+}
+
+/// The largest |a - b|; infinity when one of them has a NaN that the other has not.
+template <class T, int R>
+double max_abs_difference(const Tensor<T, R>& a, const Tensor<T, R>& b) {
+  check_same_shape("max_abs_difference", a, b);
+  double worst = 0;
+  for (Index i = 0; i < a.numel(); ++i) {
+    const double x = static_cast<double>(a.data()[i]), y = static_cast<double>(b.data()[i]);
+    if (x == y || (x != x && y != y)) continue;
+    const double difference = x > y ? x - y : y - x;
+    worst = difference > worst || difference != difference ? difference : worst;
+    if (worst != worst) return std::numeric_limits<double>::infinity();
+  }
+  return worst;
+}
+
+}  // namespace paser

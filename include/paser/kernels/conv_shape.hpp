@@ -1,0 +1,39 @@
+#pragma once
+
+#include "paser/core/shape.hpp"
+
+namespace paser {
+
+/// Settings of a 2-D convolution; the defaults are those of torch.nn.functional.conv2d.
+struct Conv2dSpec {
+  std::array<Index, 2> stride{1, 1};
+  std::array<Index, 2> padding{0, 0};
+  std::array<Index, 2> dilation{1, 1};
+  Index groups = 1;
+};
+
+namespace kernels {
+
+/// Every extent of one convolution. x is (n, h, w, c), weight (r, s, c / groups, k), y (n, out_h, out_w, k).
+struct ConvShape {
+  Index n, h, w, c;
+  Index k, r, s;
+  Conv2dSpec spec;
+
+  constexpr Index out_h() const {
+    return (h + 2 * spec.padding[0] - spec.dilation[0] * (r - 1) - 1) / spec.stride[0] + 1;
+  }
+  constexpr Index out_w() const {
+    return (w + 2 * spec.padding[1] - spec.dilation[1] * (s - 1) - 1) / spec.stride[1] + 1;
+  }
+  constexpr Index group_c() const { return c / spec.groups; }
+  constexpr Index group_k() const { return k / spec.groups; }
+  constexpr Index x_size() const { return n * h * w * c; }
+  constexpr Index y_size() const { return n * out_h() * out_w() * k; }
+  constexpr Index weight_size() const { return r * s * group_c() * k; }
+  /// Multiply-accumulates of the forward pass, taps in the padding included (fvcore's rule).
+  constexpr Index macs() const { return n * out_h() * out_w() * k * r * s * group_c(); }
+};
+
+}  // namespace kernels
+}  // namespace paser

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "paser/nn/init.hpp"
+#include "paser/nn/visit.hpp"
+#include "paser/ops/conv2d.hpp"
+
+namespace paser::nn {
+
+/// What to build a Conv2d from; named, so that no row of integers can be mixed up.
+struct Conv2dOptions {
+  Index in = 0, out = 0;
+  Index kernel = 3;
+  Conv2dSpec spec{};
+
+  /// A kernel x kernel convolution that keeps the image size.
+  static constexpr Conv2dOptions same(Index in, Index out, Index kernel = 3) {
+    return {in, out, kernel, {.padding = {kernel / 2, kernel / 2}}};
+  }
+};
+
+/// 2-D convolution with bias. (N, H, W, in) -> (N, H', W', out). Initialised as torch.nn.Conv2d.
+template <class T>
+struct Conv2d {
+  Parameter<T, 4> weight;  // kernel, kernel, in / groups, out
+  Parameter<T, 1> bias;    // out
+  Conv2dSpec spec;
+
+  /// Throws ShapeError on channel counts that are not positive or do not split into the groups.
+  Conv2d(const Conv2dOptions& o, Key key) : spec(o.spec) {
+    check(o.in >= 1 && o.out >= 1 && o.kernel >= 1, "Conv2d", "channels and kernel must be positive, got in ", o.in,
+          ", out ", o.out, ", kernel ", o.kernel);
+    check(spec.groups >= 1 && o.in % spec.groups == 0 && o.out % spec.groups == 0, "Conv2d", o.in, " -> ", o.out,
+          " channels do not split into ", spec.groups, " groups");
+    const Index fan_in = o.kernel * o.kernel * o.in / spec.groups;
+    weight.value = init::fan_in_uniform<T>(key.fold(0), Shape{o.kernel, o.kernel, o.in / spec.groups, o.out}, fan_in);
+    bias.value = init::fan_in_uniform<T>(key.fold(1), Shape{o.out}, fan_in);
+  }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("weight", self.weight);
+    f("bias", self.bias);
+  }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
+    return conv2d(x, ctx(weight), ctx(bias), spec);
+  }
+};
+
+}  // namespace paser::nn

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "paser/autograd/tape.hpp"
+#include "paser/kernels/conv2d.hpp"
+#include "paser/kernels/reduce.hpp"
+
+namespace paser {
+
+namespace detail {
+
+/// Checks a convolution's operands and returns its extents.
+inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight, const Shape<1>& bias,
+                                       const Conv2dSpec& spec) {
+  const kernels::ConvShape shape{x.n(), x.h(), x.w(), x.c(), weight.c(), weight.n(), weight.h(), spec};
+  check(spec.groups >= 1 && x.c() % spec.groups == 0 && weight.c() % spec.groups == 0, "conv2d", "input ", x,
+        " and weight ", weight, " do not split into ", spec.groups, " groups");
+  check(weight.w() == shape.group_c(), "conv2d", "input ", x, " and weight ", weight,
+        " (rows,columns,in,out) differ in ", "input channels: expected ", shape.group_c(), " a group, the weight has ",
+        weight.w());
+  check(bias[0] == shape.k, "conv2d", "bias ", bias, " for ", shape.k, " output channels");
+  for (const std::size_t axis : {0u, 1u})
+    check(spec.stride[axis] >= 1 && spec.dilation[axis] >= 1 && spec.padding[axis] >= 0, "conv2d",
+          "stride and dilation must be at least 1 and padding at least 0");
+  check(x.h() + 2 * spec.padding[0] > spec.dilation[0] * (shape.r - 1) &&
+            x.w() + 2 * spec.padding[1] > spec.dilation[1] * (shape.s - 1),
+        "conv2d", "input ", x, " with padding ", spec.padding[0], ",", spec.padding[1], " is smaller than the kernel ",
+        weight);
+  return shape;
+}
+
+}  // namespace detail
+
+/// 2-D cross-correlation, the convention of torch.nn.functional.conv2d.
+/// x: (N, H, W, C); weight: (R, S, C / groups, K); bias: (K) -> (N, H', W', K) with
+/// H' = (H + 2 padding - dilation (R - 1) - 1) / stride + 1. Throws ShapeError when channels do not match or H' or W'
+/// < 1.
+template <class T>
+Tensor<T, 4> conv2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const Tensor<T, 1>& bias,
+                    const Conv2dSpec& spec = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), bias.shape(), spec);
+  Tensor<T, 4> y({shape.n, shape.out_h(), shape.out_w(), shape.k});
+  kernels::conv2d_forward(shape, x.data(), weight.data(), bias.data(), y.mutable_data());
+  return y;
+}
+
+/// The same value, recorded. Keeps x and weight until backward has run.
+///   dx = dy * weight turned by 180 degrees,   dweight[r,s,c,k] = sum over pixels of x shifted by (r,s),   dbias = sum
+///   of dy.
+template <class T>
+Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Var<T, 1>& bias, const Conv2dSpec& spec = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), bias.shape(), spec);
+  return record(conv2d(x.value(), weight.value(), bias.value(), spec), {x, weight, bias},
+                [shape, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+                  if (grad.wants(0)) {
+                    Tensor<T, 4> dx(x.shape());
+                    kernels::conv2d_backward_input(shape, dy.data(), weight.data(), dx.mutable_data());
+                    grad.add(0, std::move(dx));
+                  }
+                  if (grad.wants(1)) {
+                    Tensor<T, 4> dweight(weight.shape());
+                    kernels::conv2d_backward_weight(shape, x.data(), dy.data(), dweight.mutable_data());
+                    grad.add(1, std::move(dweight));
+                  }
+                  if (grad.wants(2)) {
+                    Tensor<T, 1> dbias({shape.k});
+                    kernels::sum_per_channel(dy.numel() / shape.k, shape.k, dy.data(), dbias.mutable_data());
+                    grad.add(2, std::move(dbias));
+                  }
+                });
+}
+
+}  // namespace paser
