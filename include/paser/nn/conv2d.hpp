@@ -11,6 +11,7 @@ struct Conv2dOptions {
   Index in = 0, out = 0;
   Index kernel = 3;
   Conv2dSpec spec{};
+  bool bias = true;
 
   /// A kernel x kernel convolution that keeps the image size.
   static constexpr Conv2dOptions same(Index in, Index out, Index kernel = 3) {
@@ -18,11 +19,11 @@ struct Conv2dOptions {
   }
 };
 
-/// 2-D convolution with bias. (N, H, W, in) -> (N, H', W', out). Initialised as torch.nn.Conv2d.
+/// 2-D convolution. (N, H, W, in) -> (N, H', W', out). Initialised as torch.nn.Conv2d.
 template <class T>
 struct Conv2d {
   Parameter<T, 4> weight;  // kernel, kernel, in / groups, out
-  Parameter<T, 1> bias;    // out
+  Parameter<T, 1> bias;    // out; empty without bias
   Conv2dSpec spec;
 
   /// Throws ShapeError on channel counts that are not positive or do not split into the groups.
@@ -33,18 +34,18 @@ struct Conv2d {
           " channels do not split into ", spec.groups, " groups");
     const Index fan_in = o.kernel * o.kernel * o.in / spec.groups;
     weight.value = init::fan_in_uniform<T>(key.fold(0), Shape{o.kernel, o.kernel, o.in / spec.groups, o.out}, fan_in);
-    bias.value = init::fan_in_uniform<T>(key.fold(1), Shape{o.out}, fan_in);
+    if (o.bias) bias.value = init::fan_in_uniform<T>(key.fold(1), Shape{o.out}, fan_in);
   }
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
     f("weight", self.weight);
-    f("bias", self.bias);
+    if (!self.bias.value.empty()) f("bias", self.bias);
   }
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    return conv2d(x, ctx(weight), ctx(bias), spec);
+    return bias.value.empty() ? conv2d(x, ctx(weight), spec) : conv2d(x, ctx(weight), ctx(bias), spec);
   }
 };
 

@@ -9,15 +9,13 @@ namespace paser {
 namespace detail {
 
 /// Checks a convolution's operands and returns its extents.
-inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight, const Shape<1>& bias,
-                                       const Conv2dSpec& spec) {
+inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight, const Conv2dSpec& spec) {
   const kernels::ConvShape shape{x.n(), x.h(), x.w(), x.c(), weight.c(), weight.n(), weight.h(), spec};
   check(spec.groups >= 1 && x.c() % spec.groups == 0 && weight.c() % spec.groups == 0, "conv2d", "input ", x,
         " and weight ", weight, " do not split into ", spec.groups, " groups");
   check(weight.w() == shape.group_c(), "conv2d", "input ", x, " and weight ", weight,
         " (rows,columns,in,out) differ in ", "input channels: expected ", shape.group_c(), " a group, the weight has ",
         weight.w());
-  check(bias[0] == shape.k, "conv2d", "bias ", bias, " for ", shape.k, " output channels");
   for (const std::size_t axis : {0u, 1u})
     check(spec.stride[axis] >= 1 && spec.dilation[axis] >= 1 && spec.padding[axis] >= 0, "conv2d",
           "stride and dilation must be at least 1 and padding at least 0");
@@ -26,6 +24,34 @@ inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight
         "conv2d", "input ", x, " with padding ", spec.padding[0], ",", spec.padding[1], " is smaller than the kernel ",
         weight);
   return shape;
+}
+
+inline void check_conv2d_bias(const Shape<4>& weight, const Shape<1>& bias) {
+  check(bias[0] == weight.c(), "conv2d", "bias ", bias, " for ", weight.c(), " output channels");
+}
+
+template <class T>
+Tensor<T, 4> conv2d(const kernels::ConvShape& shape, const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const T* bias) {
+  Tensor<T, 4> y({shape.n, shape.out_h(), shape.out_w(), shape.k});
+  kernels::conv2d_forward(shape, x.data(), weight.data(), bias, y.mutable_data());
+  return y;
+}
+
+/// Gradients of x (input 0 of the recorded op) and weight (input 1):
+///   dx = dy * weight turned by 180 degrees,   dweight[r,s,c,k] = sum over pixels of x shifted by (r,s) times dy.
+template <class T>
+void conv2d_backward(const kernels::ConvShape& shape, const Tensor<T, 4>& x, const Tensor<T, 4>& weight,
+                     const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+  if (grad.wants(0)) {
+    Tensor<T, 4> dx(x.shape());
+    kernels::conv2d_backward_input(shape, dy.data(), weight.data(), dx.mutable_data());
+    grad.add(0, std::move(dx));
+  }
+  if (grad.wants(1)) {
+    Tensor<T, 4> dweight(weight.shape());
+    kernels::conv2d_backward_weight(shape, x.data(), dy.data(), dweight.mutable_data());
+    grad.add(1, std::move(dweight));
+  }
 }
 
 }  // namespace detail
@@ -37,35 +63,39 @@ inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight
 template <class T>
 Tensor<T, 4> conv2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const Tensor<T, 1>& bias,
                     const Conv2dSpec& spec = {}) {
-  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), bias.shape(), spec);
-  Tensor<T, 4> y({shape.n, shape.out_h(), shape.out_w(), shape.k});
-  kernels::conv2d_forward(shape, x.data(), weight.data(), bias.data(), y.mutable_data());
-  return y;
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
+  detail::check_conv2d_bias(weight.shape(), bias.shape());
+  return detail::conv2d(shape, x, weight, bias.data());
 }
 
-/// The same value, recorded. Keeps x and weight until backward has run.
-///   dx = dy * weight turned by 180 degrees,   dweight[r,s,c,k] = sum over pixels of x shifted by (r,s),   dbias = sum
-///   of dy.
+/// Without bias.
+template <class T>
+Tensor<T, 4> conv2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const Conv2dSpec& spec = {}) {
+  return detail::conv2d<T>(detail::conv2d_shape(x.shape(), weight.shape(), spec), x, weight, nullptr);
+}
+
+/// The same value, recorded. Keeps x and weight until backward has run. dbias = sum of dy over images and pixels.
 template <class T>
 Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Var<T, 1>& bias, const Conv2dSpec& spec = {}) {
-  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), bias.shape(), spec);
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
   return record(conv2d(x.value(), weight.value(), bias.value(), spec), {x, weight, bias},
                 [shape, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                  if (grad.wants(0)) {
-                    Tensor<T, 4> dx(x.shape());
-                    kernels::conv2d_backward_input(shape, dy.data(), weight.data(), dx.mutable_data());
-                    grad.add(0, std::move(dx));
-                  }
-                  if (grad.wants(1)) {
-                    Tensor<T, 4> dweight(weight.shape());
-                    kernels::conv2d_backward_weight(shape, x.data(), dy.data(), dweight.mutable_data());
-                    grad.add(1, std::move(dweight));
-                  }
+                  detail::conv2d_backward(shape, x, weight, dy, grad);
                   if (grad.wants(2)) {
                     Tensor<T, 1> dbias({shape.k});
                     kernels::sum_per_channel(dy.numel() / shape.k, shape.k, dy.data(), dbias.mutable_data());
                     grad.add(2, std::move(dbias));
                   }
+                });
+}
+
+/// Without bias, recorded.
+template <class T>
+Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Conv2dSpec& spec = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
+  return record(conv2d(x.value(), weight.value(), spec), {x, weight},
+                [shape, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+                  detail::conv2d_backward(shape, x, weight, dy, grad);
                 });
 }
 

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <vector>
+
+#include "paser/models/double_conv.hpp"
+#include "paser/nn/conv_transpose2d.hpp"
+#include "paser/nn/dropout.hpp"
+#include "paser/ops/concat_channels.hpp"
+#include "paser/ops/max_pool2d.hpp"
+#include "paser/ops/pad.hpp"
+#include "paser/ops/upsample_bilinear.hpp"
+
+namespace paser::models {
+
+/// How a UNet's decoder doubles the size of a map.
+enum class Upsampling {
+  bilinear,   ///< interpolation with aligned corners; the form that PaSeR uses
+  transposed  ///< 2x2 transposed convolution of stride 2
+};
+
+/// Parameters of UNet<in, classes, width, depth>, in closed form.
+constexpr Index unet_parameters(Index in, Index classes, Index width, Index depth,
+                                Upsampling upsampling = Upsampling::bilinear) {
+  const auto conv = [](Index from, Index to, Index kernel) { return from * to * kernel * kernel + to; };
+  const auto twice = [&](Index from, Index middle, Index to) { return conv(from, middle, 3) + conv(middle, to, 3); };
+  const bool bilinear = upsampling == Upsampling::bilinear;
+  Index count = conv(in, width / 2, 1) + twice(width / 2, width, width) + conv(width, classes, 1);
+  for (Index i = 0; i < depth; ++i) {
+    const Index here = width << i, below = bilinear && i + 1 == depth ? here : 2 * here;
+    count += twice(here, below, below) + twice(2 * here, here, bilinear && i > 0 ? here / 2 : here);
+    if (!bilinear) count += conv(2 * here, here, 2);
+  }
+  return count;
+}
+
+/// U-Net (Ronneberger et al. 2015) as PaSeR uses it: a 1x1 convolution to Width / 2 channels, double convolutions with
+/// instance norm, Depth times 2x2 max pooling, dropout between the levels and after the first decoder block.
+/// image: (N, H, W, In) -> logits: (N, H, W, Classes) for any H, W >= smallest_size().
+///
+/// UNet<1, 3, 8, 2>, UNet<1, 3, 16, 4> and UNet<1, 3, 64, 4> are the paper's small, medium and large network.
+/// Skips carry the values before dropout.
+template <Index In, Index Classes, Index Width, Index Depth, class T = float>
+class UNet {
+  static_assert(In >= 1, "UNet: In counts image channels and must be at least 1");
+  static_assert(Classes >= 2, "UNet: Classes must be at least 2");
+  static_assert(Width >= 2 && Width % 2 == 0,
+                "UNet: the stem has Width / 2 channels, so Width must be even and positive");
+  static_assert(Depth >= 1 && Depth <= 10, "UNet: Depth counts poolings and must lie in 1 .. 10");
+
+ public:
+  using Scalar = T;
+  static constexpr Index in = In, classes = Classes, width = Width, depth = Depth;
+
+  nn::Conv2d<T> stem;
+  DoubleConv<T> entry;
+  std::vector<DoubleConv<T>> down;
+  std::vector<nn::ConvTranspose2d<T>> enlarge;  // in the order of use; empty in the bilinear form
+  std::vector<DoubleConv<T>> up;                // in the order of use: up1 joins the deepest skip
+  nn::Conv2d<T> head;
+  nn::Dropout drop;
+
+  /// Random weights in the convention of PyTorch's defaults, drawn from `key`. Throws ValueError unless 0 <= dropout
+  /// <= 1.
+  explicit UNet(Key key, double dropout = 0.5, Upsampling upsampling = Upsampling::bilinear)
+      : stem({.in = In, .out = Width / 2, .kernel = 1}, key.fold(1)),
+        entry(Width / 2, Width, Width, key.fold(2)),
+        head({.in = Width, .out = Classes, .kernel = 1}, key.fold(3)),
+        drop{dropout} {
+    const bool bilinear = upsampling == Upsampling::bilinear;
+    for (Index i = 0; i < Depth; ++i) {
+      const Index here = Width << i, below = bilinear && i + 1 == Depth ? here : 2 * here;
+      down.emplace_back(here, below, below, key.fold(4).fold(static_cast<std::uint64_t>(i)));
+    }
+    for (Index i = Depth; i-- > 0;) {
+      const Index here = Width << i;
+      if (!bilinear)
+        enlarge.emplace_back(
+            nn::ConvTranspose2dOptions{.in = 2 * here, .out = here, .kernel = 2, .spec = {.stride = {2, 2}}},
+            key.fold(5).fold(static_cast<std::uint64_t>(i)));
+      up.emplace_back(2 * here, bilinear && i > 0 ? here / 2 : here, here,
+                      key.fold(6).fold(static_cast<std::uint64_t>(i)));
+    }
+  }
+
+  /// Height and width must both be at least this, so that the deepest level still has a pixel.
+  static constexpr Index smallest_size() { return Index{1} << Depth; }
+
+  static constexpr Index parameters(Upsampling upsampling = Upsampling::bilinear) {
+    return unet_parameters(In, Classes, Width, Depth, upsampling);
+  }
+
+  Upsampling upsampling() const { return enlarge.empty() ? Upsampling::bilinear : Upsampling::transposed; }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("stem", self.stem);
+    f("entry", self.entry);
+    f("down", self.down);
+    f("enlarge", self.enlarge);
+    f("up", self.up);
+    f("head", self.head);
+  }
+
+  /// The part before the first dropout, the same in every MC sample: the maps of the two uppermost levels.
+  template <class Context>
+  std::vector<Image<Context>> prefix(Context& ctx, const Image<Context>& image) const {
+    const Shape<4>& shape = value_of(image).shape();
+    check(shape.c() == In, "UNet", "expected (N,H,W,", In, ") images, got ", shape);
+    check(shape.h() >= smallest_size() && shape.w() >= smallest_size(), "UNet", "an image of ", shape.h(), "x",
+          shape.w(), " vanishes in ", Depth, " poolings; the smallest legal size is ", smallest_size(), "x",
+          smallest_size());
+    std::vector<Image<Context>> levels{entry(ctx, stem(ctx, image))};
+    levels.push_back(down[0](ctx, max_pool2d(levels[0], {.kernel = {2, 2}, .stride = {2, 2}})));
+    return levels;
+  }
+
+  /// The rest: from the maps of prefix() to the logits.
+  template <class Context>
+  Image<Context> suffix(Context& ctx, std::vector<Image<Context>> levels) const {
+    for (std::size_t i = 1; i < down.size(); ++i)
+      levels.push_back(down[i](ctx, max_pool2d(drop(ctx, levels.back()), {.kernel = {2, 2}, .stride = {2, 2}})));
+    Image<Context> x = drop(ctx, levels.back());
+    levels.pop_back();
+    for (std::size_t i = 0; i < up.size(); ++i) {
+      const Image<Context> skip = std::move(levels.back());
+      levels.pop_back();
+      const Shape<4>& size = value_of(skip).shape();
+      const Image<Context> wide =
+          enlarge.empty() ? upsample_bilinear(x, {.scale = 2, .align_corners = true}) : enlarge[i](ctx, x);
+      x = up[i](ctx, concat_channels(skip, pad_to(wide, size.h(), size.w())));
+      if (i == 0) x = drop(ctx, x);
+    }
+    return head(ctx, x);
+  }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
+    return suffix(ctx, prefix(ctx, image));
+  }
+};
+
+static_assert(unet_parameters(1, 3, 8, 2) == 16'571 && unet_parameters(1, 3, 16, 4) == 1'080'595 &&
+                  unet_parameters(1, 3, 64, 4) == 17'275'459,
+              "UNet: the paper's three networks have 16571, 1080595 and 17275459 parameters");
+
+}  // namespace paser::models
