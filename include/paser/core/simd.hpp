@@ -26,6 +26,20 @@ template <class T>
 inline void store(T* p, const Packet<T>& v) {
   Eigen::internal::pstoreu(p, v);
 }
+/// The first `count` elements from p, zeros behind them; nothing past p + count is read.
+template <class T>
+inline Packet<T> load_partial(const T* p, Index count) {
+  T values[width<T>] = {};
+  for (Index i = 0; i < count; ++i) values[i] = p[i];
+  return load(values);
+}
+/// Writes the first `count` elements only.
+template <class T>
+inline void store_partial(T* p, const Packet<T>& v, Index count) {
+  T values[width<T>];
+  store(values, v);
+  for (Index i = 0; i < count; ++i) p[i] = values[i];
+}
 template <class T>
 inline Packet<T> broadcast(T value) {
   return Eigen::internal::pset1<Packet<T>>(value);
@@ -50,6 +64,10 @@ inline P mul(const P& a, const P& b) {
 template <class P>
 inline P div(const P& a, const P& b) {
   return Eigen::internal::pdiv(a, b);
+}
+template <class P>
+inline P negate(const P& a) {
+  return Eigen::internal::pnegate(a);
 }
 /// a * b + c, fused where the machine has it.
 template <class P>
@@ -89,6 +107,16 @@ inline P less_equal(const P& a, const P& b) {
 template <class P>
 inline P select(const P& mask, const P& a, const P& b) {
   return Eigen::internal::pselect(mask, a, b);
+}
+/// Turns width<T> packets, taken as the rows of a square, into its columns.
+template <class T>
+inline void transpose(Packet<T> (&rows)[width<T>]) {
+  if constexpr (width<T> > 1) {
+    Eigen::internal::PacketBlock<Packet<T>, static_cast<int>(width<T>)> block;
+    for (Index i = 0; i < width<T>; ++i) block.packet[i] = rows[i];
+    Eigen::internal::ptranspose(block);
+    for (Index i = 0; i < width<T>; ++i) rows[i] = block.packet[i];
+  }
 }
 template <class T>
 inline T sum(const Packet<T>& a) {
