@@ -1,0 +1,212 @@
+#pragma once
+
+#include <algorithm>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/core/simd.hpp"
+
+/// Matrix product on raw arrays. The blocking is that of Goto and van de Geijn ("Anatomy of high-performance matrix
+/// multiplication", 2008): panels of both operands are copied into the order in which a register tile reads them.
+namespace paser::kernels {
+
+/// A matrix in memory: element (i, j) is data[i * row_stride + j * column_stride].
+template <class T>
+struct MatrixView {
+  const T* data;
+  Index rows, columns;
+  Index row_stride, column_stride;
+
+  MatrixView(const T* d, Index r, Index c) : MatrixView(d, r, c, c, 1) {}
+  MatrixView(const T* d, Index r, Index c, Index row, Index column)
+      : data(d), rows(r), columns(c), row_stride(row), column_stride(column) {}
+
+  MatrixView transposed() const { return {data, columns, rows, column_stride, row_stride}; }
+  MatrixView block(Index row, Index column, Index r, Index c) const {
+    return {data + row * row_stride + column * column_stride, r, c, row_stride, column_stride};
+  }
+};
+
+/// What happens to the product on its way out.
+template <class T>
+struct GemmOutput {
+  bool accumulate = false;  ///< C += A B instead of C = A B
+  const T* bias = nullptr;  ///< one value a column, added when accumulate is false
+  Index row_stride = 0;     ///< distance of two rows of C; 0: its columns
+};
+
+namespace detail {
+
+/// The size of the register tile: `rows` x `columns` sums that stay in registers while one column of A and one row of B
+/// after the other go by. Two packets wide, and as high as the registers allow.
+template <class T>
+struct GemmTile {
+  static constexpr Index rows = simd::registers >= 32 ? 12 : 6;
+  static constexpr Index columns = 2 * simd::width<T>;
+};
+
+/// Copies a, at most `tile` rows high, so that its columns follow one another; missing rows are zero.
+template <class T>
+void pack_panel(const MatrixView<T>& a, Index tile, T* packed) {
+  for (Index k = 0; k < a.columns; ++k, packed += tile) {
+    const T* column = a.data + k * a.column_stride;
+    for (Index i = 0; i < a.rows; ++i) packed[i] = column[i * a.row_stride];
+    for (Index i = a.rows; i < tile; ++i) packed[i] = T(0);
+  }
+}
+
+/// The panels of an operand, `tile` rows high. One that will be read often, or cannot be read where it is, is packed.
+template <class T, Index tile>
+class Panels {
+ public:
+  static Index scratch(Index rows, Index depth) { return (rows + tile - 1) / tile * tile * depth; }
+
+  Panels(const MatrixView<T>& a, bool in_place, T* packed) : a_(a), in_place_(in_place), packed_(packed) {
+    for (Index row = 0; row < a.rows; row += tile)
+      if (!direct(row)) pack_panel(a.block(row, 0, std::min(tile, a.rows - row), a.columns), tile, slot(row));
+  }
+
+  /// The panel that starts at `row`, a multiple of the tile.
+  MatrixView<T> operator()(Index row) const {
+    return direct(row) ? a_.block(row, 0, tile, a_.columns) : MatrixView<T>(slot(row), tile, a_.columns, 1, tile);
+  }
+
+ private:
+  bool direct(Index row) const { return in_place_ && row + tile <= a_.rows; }
+  T* slot(Index row) const { return packed_ + row * a_.columns; }
+
+  MatrixView<T> a_;
+  bool in_place_;
+  T* packed_;
+};
+
+/// The register tile a b. a is any view, b's columns lie side by side. `store(i, left, right)` gets row i.
+template <class T, class Store>
+void multiply_tile(const MatrixView<T>& a, const T* b, Index b_stride, Store&& store) {
+  constexpr Index rows = GemmTile<T>::rows, width = simd::width<T>;
+  simd::Packet<T> sum[rows][2];
+#pragma GCC unroll 12
+  for (Index i = 0; i < rows; ++i) sum[i][0] = sum[i][1] = simd::zero<T>();
+  const auto accumulate = [&](const T* column, Index stride, Index step) {
+    for (Index k = 0; k < a.columns; ++k, column += step, b += b_stride) {
+      const auto b0 = simd::load(b), b1 = simd::load(b + width);
+#pragma GCC unroll 12
+      for (Index i = 0; i < rows; ++i) {
+        const auto ai = simd::broadcast(column[i * stride]);
+        sum[i][0] = simd::fma(ai, b0, sum[i][0]);
+        sum[i][1] = simd::fma(ai, b1, sum[i][1]);
+      }
+    }
+  };
+  if (a.row_stride == 1) {
+    accumulate(a.data, 1, a.column_stride);
+  } else {
+    accumulate(a.data, a.row_stride, a.column_stride);
+  }
+#pragma GCC unroll 12
+  for (Index i = 0; i < rows; ++i) store(i, sum[i][0], sum[i][1]);
+}
+
+/// A tile into C; `rows` and `columns` say how much of the tile C has.
+template <class T>
+void multiply_tile_into(const MatrixView<T>& a, const T* b, Index b_stride, Index rows, Index columns, T* c,
+                        const GemmOutput<T>& output) {
+  constexpr Index width = simd::width<T>;
+  if (rows == GemmTile<T>::rows && columns == GemmTile<T>::columns && output.bias == nullptr) {
+    multiply_tile(a, b, b_stride, [&](Index i, const auto& left, const auto& right) {
+      T* const row = c + i * output.row_stride;
+      simd::store(row, output.accumulate ? simd::add(simd::load(row), left) : left);
+      simd::store(row + width, output.accumulate ? simd::add(simd::load(row + width), right) : right);
+    });
+    return;
+  }
+  alignas(64) T tile[GemmTile<T>::rows * GemmTile<T>::columns];
+  multiply_tile(a, b, b_stride, [&](Index i, const auto& left, const auto& right) {
+    simd::store(tile + 2 * i * width, left);
+    simd::store(tile + (2 * i + 1) * width, right);
+  });
+  for (Index i = 0; i < rows; ++i, c += output.row_stride)
+    for (Index j = 0; j < columns; ++j) {
+      const T start = output.accumulate ? c[j] : output.bias != nullptr ? output.bias[j] : T(0);
+      c[j] = start + tile[i * GemmTile<T>::columns + j];
+    }
+}
+
+/// One block of C on one thread.
+template <class T>
+void multiply_block(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> output) {
+  using Tile = GemmTile<T>;
+  using APanels = Panels<T, Tile::rows>;
+  using BPanels = Panels<T, Tile::columns>;
+  constexpr Index most_depth = 256;
+  const Index depth = std::min(a.columns, most_depth), a_size = APanels::scratch(a.rows, depth);
+  Scratch<T> scratch(static_cast<std::size_t>(a_size + BPanels::scratch(b.columns, depth)));
+  for (Index k = 0; k < a.columns; k += most_depth) {
+    const Index part = std::min(most_depth, a.columns - k);
+    // Packing pays when a panel is read more than about twice.
+    const APanels a_panels(a.block(0, k, a.rows, part), b.columns <= 2 * Tile::columns, scratch.data());
+    const BPanels b_panels(b.block(k, 0, part, b.columns).transposed(),
+                           b.column_stride == 1 && a.rows <= 2 * Tile::rows, scratch.data() + a_size);
+    for (Index j = 0; j < b.columns; j += Tile::columns) {
+      const MatrixView<T> panel = b_panels(j);
+      GemmOutput<T> corner = output;
+      if (corner.bias != nullptr) corner.bias += j;
+      for (Index i = 0; i < a.rows; i += Tile::rows)
+        multiply_tile_into(a_panels(i), panel.data, panel.column_stride, std::min(Tile::rows, a.rows - i),
+                           std::min(Tile::columns, b.columns - j), c + i * output.row_stride + j, corner);
+    }
+    output.accumulate = true;
+  }
+}
+
+}  // namespace detail
+
+/// C = A B, or C += A B, or C = A B + bias; A is (m, k), B (k, n), C (m, n) with rows one after the other. Transposed
+/// operands are views. C is cut into blocks and, when it is small, the sum over k into parts that are added in order;
+/// both cuts depend on the extents alone, so the result has the same bits for any number of threads.
+template <class T>
+void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> output = {}) {
+  using Tile = detail::GemmTile<T>;
+  const Index m = a.rows, n = b.columns, depth = a.columns;
+  if (output.row_stride == 0) output.row_stride = n;
+  if (m == 0 || n == 0) return;
+  if (depth == 0) {
+    for (Index i = 0; i < m && !output.accumulate; ++i)
+      for (Index j = 0; j < n; ++j) c[i * output.row_stride + j] = output.bias != nullptr ? output.bias[j] : T(0);
+    return;
+  }
+  // A block of A fills about half of a small second-level cache; all of B's columns that meet it are packed beside it.
+  const Index block_n = 16 * Tile::columns;
+  const Index block_m = std::clamp<Index>(Index{32768} / depth, 16, 64) * Tile::rows;
+  const Index across = (n + block_n - 1) / block_n, blocks = across * ((m + block_m - 1) / block_m);
+  const auto block = [&](Index number, const MatrixView<T>& left, const MatrixView<T>& right, T* out,
+                         const GemmOutput<T>& o) {
+    const Index i = number / across * block_m, j = number % across * block_n;
+    GemmOutput<T> part = o;
+    if (part.bias != nullptr) part.bias += j;
+    detail::multiply_block(left.block(i, 0, std::min(block_m, m - i), left.columns),
+                           right.block(0, j, right.rows, std::min(block_n, n - j)), out + i * o.row_stride + j, part);
+  };
+
+  constexpr Index part_depth = 2048;
+  const Index parts = blocks < 8 ? std::min<Index>((depth + part_depth - 1) / part_depth, 16) : 1;
+  if (parts == 1) {
+    parallel_each(blocks, [&](Index number) { block(number, a, b, c, output); });
+    return;
+  }
+  const Index part = (depth + parts - 1) / parts;
+  Scratch<T> scratch(static_cast<std::size_t>(parts * m * n));
+  T* const sums = scratch.data();
+  parallel_each(parts * blocks, [&](Index task) {
+    const Index p = task / blocks, k = p * part, length = std::min(part, depth - k);
+    block(task % blocks, a.block(0, k, m, length), b.block(k, 0, length, n), sums + p * m * n, {.row_stride = n});
+  });
+  for (Index i = 0; i < m; ++i)
+    for (Index j = 0; j < n; ++j) {
+      T sum = output.accumulate ? c[i * output.row_stride + j] : output.bias != nullptr ? output.bias[j] : T(0);
+      for (Index p = 0; p < parts; ++p) sum += sums[(p * m + i) * n + j];
+      c[i * output.row_stride + j] = sum;
+    }
+}
+
+}  // namespace paser::kernels
