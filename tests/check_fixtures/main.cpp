@@ -1,0 +1,138 @@
+/// Runs the library against every case of the reference fixtures in a folder.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "families.hpp"
+
+namespace {
+
+using namespace fixtures;
+
+Registry all_checks() {
+  Registry checks;
+  for (const auto add : {add_hash}) add(checks);
+  return checks;
+}
+
+struct Tally {
+  paser::Index passed = 0, failed = 0, compared = 0;
+};
+
+struct Options {
+  std::filesystem::path folder;
+  std::string only;  ///< runs only cases whose file or name contains this
+  bool verbose = false;
+};
+
+std::vector<Failure> run(Case& c, const Registry& checks) {
+  try {
+    const std::string op = c.text("op");
+    const auto found = checks.find(op);
+    if (found == checks.end()) return {{"op", "unknown op '" + op + "'", 0}};
+    found->second(c);
+  } catch (const std::exception& error) {
+    auto failures = c.finish();
+    failures.insert(failures.begin(), {"-", std::string("exception: ") + error.what(), 0});
+    return failures;
+  }
+  return c.finish();
+}
+
+/// One line for a case that fails: its worst tensor, and how many others there are.
+void report(const std::string& file, const std::string& name, const std::vector<Failure>& failures, bool all) {
+  const std::size_t shown = all ? failures.size() : 1;
+  for (std::size_t i = 0; i < shown; ++i) {
+    std::cout << "FAIL " << file << ' ' << name << ' ' << failures[i].key << ": " << failures[i].what;
+    if (!all && failures.size() > 1) std::cout << " (and " << failures.size() - 1 << " more)";
+    std::cout << '\n';
+  }
+  std::cout.flush();
+}
+
+void run_file(const std::filesystem::path& path, const Registry& checks, const Options& options, Tally& tally) {
+  const FixtureFile file(path);
+  for (const std::string& name : file.cases()) {
+    if ((file.name() + " " + name).find(options.only) == std::string::npos) continue;
+    const auto start = std::chrono::steady_clock::now();
+    Case c(file, name);
+    const auto failures = run(c, checks);
+    ++(failures.empty() ? tally.passed : tally.failed);
+    tally.compared += c.compared();
+    if (!failures.empty()) report(file.name(), name, failures, options.verbose);
+    if (options.verbose && failures.empty()) {
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+      std::cout << "ok   " << file.name() << ' ' << name << ": " << c.compared() << " tensors, " << seconds.count()
+                << " s\n";
+    }
+  }
+}
+
+Tally run_folder(const Options& options) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(options.folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".safetensors") && !name.starts_with("zoo_")) paths.push_back(entry.path());
+  }
+  std::sort(paths.begin(), paths.end());
+
+  const Registry checks = all_checks();
+  Tally tally;
+  for (const auto& path : paths) try {
+      run_file(path, checks, options, tally);
+    } catch (const std::exception& error) {
+      ++tally.failed;
+      report(path.filename().string(), "-", {{"-", error.what(), 0}}, true);
+    }
+  return tally;
+}
+
+constexpr const char* usage =
+    "Usage: check_fixtures DIR [--only TEXT] [--verbose]\n"
+    "Runs every case of DIR/*.safetensors (files zoo_* excepted) against the library. Prints a line for each case "
+    "that\n"
+    "fails and a count at the end; exits with 1 when a case fails or none was found, with 2 on wrong arguments.\n"
+    "  --only TEXT  only cases whose 'file case' contains TEXT\n"
+    "  --verbose    a line for every case and for every tensor out of bounds\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--help") {
+      std::cout << usage;
+      return 0;
+    }
+    if (argument == "--verbose") {
+      options.verbose = true;
+    } else if (argument == "--only" && i + 1 < argc) {
+      options.only = argv[++i];
+    } else if (!argument.starts_with("-") && options.folder.empty()) {
+      options.folder = argument;
+    } else {
+      std::cerr << "check_fixtures: unexpected argument '" << argument << "'\n" << usage;
+      return 2;
+    }
+  }
+  if (options.folder.empty()) {
+    std::cerr << usage;
+    return 2;
+  }
+  try {
+    const Tally tally = run_folder(options);
+    std::cout << tally.passed << " passed, " << tally.failed << " failed (" << tally.compared << " tensors compared)\n";
+    if (tally.passed + tally.failed == 0)
+      std::cerr << "check_fixtures: no case found in " << options.folder.string() << '\n';
+    return tally.failed == 0 && tally.passed > 0 ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::cerr << "check_fixtures: " << error.what() << '\n';
+    return 2;
+  }
+}
