@@ -1,0 +1,7 @@
+#pragma once
+
+#include "paser/core/simd.hpp"
+
+namespace paser {
+using Row = Eigen::RowVectorXf;
+}
