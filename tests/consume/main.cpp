@@ -2,6 +2,7 @@
 #include <iostream>
 #include <paser/core/random.hpp>
 #include <paser/nn/conv2d.hpp>
+#include <paser/version.hpp>
 
 int main() {
   using namespace paser;

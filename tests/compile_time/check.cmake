@@ -1,0 +1,17 @@
+# Compiles the target compile_time afresh and compares the seconds with AT_MOST_SECONDS.
+file(GLOB_RECURSE objects ${BUILD}/tests/compile_time/*.o)
+if(objects)
+  file(REMOVE ${objects})
+endif()
+string(TIMESTAMP start "%s")
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${BUILD} --target compile_time
+                OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
+string(TIMESTAMP end "%s")
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "It does not compile:\n${output}")
+endif()
+math(EXPR seconds "${end} - ${start}")
+message(STATUS "compiled in ${seconds} s")
+if(seconds GREATER AT_MOST_SECONDS)
+  message(FATAL_ERROR "Compiling took ${seconds} s; at most ${AT_MOST_SECONDS} s are allowed")
+endif()
