@@ -112,7 +112,10 @@ inline P select(const P& mask, const P& a, const P& b) {
 template <class T>
 inline void transpose(Packet<T> (&rows)[width<T>]) {
   if constexpr (width<T> > 1) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"
     Eigen::internal::PacketBlock<Packet<T>, static_cast<int>(width<T>)> block;
+#pragma GCC diagnostic pop
     for (Index i = 0; i < width<T>; ++i) block.packet[i] = rows[i];
     Eigen::internal::ptranspose(block);
     for (Index i = 0; i < width<T>; ++i) rows[i] = block.packet[i];

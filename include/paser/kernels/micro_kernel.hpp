@@ -1,0 +1,75 @@
+#pragma once
+
+#include "paser/core/simd.hpp"
+
+/// The innermost loop of every matrix product: a block of C held in registers while A and B stream by.
+namespace paser::kernels {
+
+/// Packets of B that one block spans, and rows of A: rows x packets accumulators, one packet row of B and one broadcast
+/// of A fill the registers. Two packets a row, since two loads of B and `block_rows` broadcasts then keep fewer load
+/// ports busy than the multiply-adds need cycles.
+inline constexpr int block_packets = 2;
+inline constexpr int block_rows = simd::registers >= 32 ? 12 : 6;
+
+/// Elements of T in a row of a block, which is the width of a panel of packed B.
+template <class T>
+inline constexpr Index block_width = block_packets* simd::width<T>;
+
+/// c[i][j] = start + sum over l of a[i * a_row + l * a_step] * b[l * b_step + j] for i < Rows and j < Packets packets,
+/// where start is c[i][j] when `accumulate`, else 0. Every element is summed over l in order by fused multiply-adds,
+/// so its bits do not depend on Rows or Packets.
+template <int Rows, int Packets, class T>
+inline void multiply_block(Index depth, const T* a, Index a_row, Index a_step, const T* b, Index b_step, T* c,
+                           Index c_row, bool accumulate) {
+  using P = simd::Packet<T>;
+  P sum[Rows][Packets];
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < Packets; ++j)
+      sum[i][j] = accumulate ? simd::load(c + i * c_row + j * simd::width<T>) : simd::zero<T>();
+  for (Index l = 0; l < depth; ++l) {
+    P row[Packets];
+#pragma GCC unroll 4
+    for (int j = 0; j < Packets; ++j) row[j] = simd::load(b + j * simd::width<T>);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const P factor = simd::broadcast(a[i * a_row]);
+#pragma GCC unroll 4
+      for (int j = 0; j < Packets; ++j) sum[i][j] = simd::fma(factor, row[j], sum[i][j]);
+    }
+    a += a_step;
+    b += b_step;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < Packets; ++j) simd::store(c + i * c_row + j * simd::width<T>, sum[i][j]);
+}
+
+/// multiply_block for a number of rows known only at run time, 1 to block_rows.
+template <int Packets, class T, int Rows = block_rows>
+inline void multiply_rows(Index rows, Index depth, const T* a, Index a_row, Index a_step, const T* b, Index b_step,
+                          T* c, Index c_row, bool accumulate) {
+  if (rows == Rows)
+    multiply_block<Rows, Packets>(depth, a, a_row, a_step, b, b_step, c, c_row, accumulate);
+  else if constexpr (Rows > 1)
+    multiply_rows<Packets, T, Rows - 1>(rows, depth, a, a_row, a_step, b, b_step, c, c_row, accumulate);
+}
+
+/// The same for any number of rows, and for the last panel of B, of which only `columns` <= block_width<T> are wanted:
+/// a packet that holds none of them is left out.
+template <class T>
+inline void multiply_panel(Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_step, const T* b,
+                           Index b_step, T* c, Index c_row, bool accumulate) {
+  for (Index i = 0; i < rows; i += block_rows) {
+    const Index some = rows - i < block_rows ? rows - i : block_rows;
+    if (columns > simd::width<T>)
+      multiply_rows<block_packets>(some, depth, a + i * a_row, a_row, a_step, b, b_step, c + i * c_row, c_row,
+                                   accumulate);
+    else
+      multiply_rows<1>(some, depth, a + i * a_row, a_row, a_step, b, b_step, c + i * c_row, c_row, accumulate);
+  }
+}
+
+}  // namespace paser::kernels

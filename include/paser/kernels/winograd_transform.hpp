@@ -1,0 +1,135 @@
+#pragma once
+
+#include "paser/core/simd.hpp"
+
+/// The linear maps of Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional
+/// Neural Networks", CVPR 2016), by the Toom-Cook construction on the points 0, +-a, +-b and infinity with
+/// a = sqrt(2)/2 and b = sqrt(2). Against the usual points 0, +-1, +-2 that choice loses 4 to 7 times fewer digits in
+/// float (see Alam et al., "Winograd Convolution for Deep Neural Networks: Efficient Point Selection", 2022).
+///
+/// In one dimension, y = A^T ((G g) * (B^T d)) gives 4 outputs y of a 3-tap filter g over 6 inputs d with 6 products.
+/// In two dimensions each map acts on the rows and on the columns. The gradient of the filter uses the transposed maps
+/// A and G^T, and the same B^T.
+namespace paser::kernels::winograd {
+
+inline constexpr int tile = 4, window = 6, points = window * window;
+
+inline constexpr double point_a = 0.70710678118654752440, point_b = 1.41421356237309504880;
+
+/// B^T: 6 inputs -> 6 points.
+template <class T>
+struct InputMap {
+  static constexpr int in = 6, out = 6;
+  template <class P>
+  static void apply(const P (&d)[in], P (&v)[out]) {
+    const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
+    const P minus_two = simd::broadcast(T(-2)), minus_half = simd::broadcast(T(-0.5));
+    const P minus_ends = simd::broadcast(T(-2.5));  // a^2 + b^2
+    const P even_a = simd::fma(minus_two, d[2], d[4]), odd_a = simd::fma(minus_two, d[1], d[3]);
+    const P even_b = simd::fma(minus_half, d[2], d[4]), odd_b = simd::fma(minus_half, d[1], d[3]);
+    v[0] = simd::fma(minus_ends, d[2], simd::add(d[0], d[4]));
+    v[1] = simd::fma(a, odd_a, even_a);
+    v[2] = simd::fma(simd::negate(a), odd_a, even_a);
+    v[3] = simd::fma(b, odd_b, even_b);
+    v[4] = simd::fma(simd::negate(b), odd_b, even_b);
+    v[5] = simd::fma(minus_ends, d[3], simd::add(d[1], d[5]));
+  }
+};
+
+/// A^T: 6 points -> 4 outputs.
+template <class T>
+struct OutputMap {
+  static constexpr int in = 6, out = 4;
+  template <class P>
+  static void apply(const P (&m)[in], P (&y)[out]) {
+    const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
+    const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
+    const P sum_a = simd::add(m[1], m[2]), odd_a = simd::mul(a, simd::sub(m[1], m[2]));
+    const P sum_b = simd::add(m[3], m[4]), odd_b = simd::mul(b, simd::sub(m[3], m[4]));
+    y[0] = simd::add(m[0], simd::add(sum_a, sum_b));
+    y[1] = simd::add(odd_a, odd_b);
+    y[2] = simd::fma(half, sum_a, simd::mul(two, sum_b));
+    y[3] = simd::fma(half, odd_a, simd::fma(two, odd_b, m[5]));
+  }
+};
+
+/// G: 3 filter taps -> 6 points. A row holds the powers of its point p over the product of p's distances to the others.
+template <class T>
+struct FilterMap {
+  static constexpr int in = 3, out = 6;
+  template <class P>
+  static void apply(const P (&g)[in], P (&u)[out]) {
+    const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
+    const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
+    const P scale_a = simd::broadcast(T(-2.0 / 3)), scale_b = simd::broadcast(T(1.0 / 6));
+    const P even_a = simd::mul(scale_a, simd::fma(half, g[2], g[0])), odd_a = simd::mul(scale_a, simd::mul(a, g[1]));
+    const P even_b = simd::mul(scale_b, simd::fma(two, g[2], g[0])), odd_b = simd::mul(scale_b, simd::mul(b, g[1]));
+    u[0] = g[0];
+    u[1] = simd::add(even_a, odd_a);
+    u[2] = simd::sub(even_a, odd_a);
+    u[3] = simd::add(even_b, odd_b);
+    u[4] = simd::sub(even_b, odd_b);
+    u[5] = g[2];
+  }
+};
+
+/// A: the gradients of 4 outputs -> 6 points.
+template <class T>
+struct OutputGradientMap {
+  static constexpr int in = 4, out = 6;
+  template <class P>
+  static void apply(const P (&y)[in], P (&m)[out]) {
+    const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
+    const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
+    const P even_a = simd::fma(half, y[2], y[0]), odd_a = simd::mul(a, simd::fma(half, y[3], y[1]));
+    const P even_b = simd::fma(two, y[2], y[0]), odd_b = simd::mul(b, simd::fma(two, y[3], y[1]));
+    m[0] = y[0];
+    m[1] = simd::add(even_a, odd_a);
+    m[2] = simd::sub(even_a, odd_a);
+    m[3] = simd::add(even_b, odd_b);
+    m[4] = simd::sub(even_b, odd_b);
+    m[5] = y[3];
+  }
+};
+
+/// G^T: 6 points -> the gradients of 3 filter taps.
+template <class T>
+struct FilterGradientMap {
+  static constexpr int in = 6, out = 3;
+  template <class P>
+  static void apply(const P (&u)[in], P (&g)[out]) {
+    const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
+    const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
+    const P scale_a = simd::broadcast(T(-2.0 / 3)), scale_b = simd::broadcast(T(1.0 / 6));
+    const P even_a = simd::mul(scale_a, simd::add(u[1], u[2])), odd_a = simd::mul(scale_a, simd::sub(u[1], u[2]));
+    const P even_b = simd::mul(scale_b, simd::add(u[3], u[4])), odd_b = simd::mul(scale_b, simd::sub(u[3], u[4]));
+    g[0] = simd::add(u[0], simd::add(even_a, even_b));
+    g[1] = simd::fma(a, odd_a, simd::mul(b, odd_b));
+    g[2] = simd::fma(half, even_a, simd::fma(two, even_b, u[5]));
+  }
+};
+
+/// Applies a map to the columns, then to the rows, of a square of packets: store(i, j, value) is called for every cell
+/// of the result, load(i, j) once for every cell of the argument.
+template <class Map, class P, class Load, class Store>
+inline void transform(const Load& load, const Store& store) {
+  P middle[Map::out][Map::in];
+#pragma GCC unroll 6
+  for (int j = 0; j < Map::in; ++j) {
+    P from[Map::in], to[Map::out];
+#pragma GCC unroll 6
+    for (int i = 0; i < Map::in; ++i) from[i] = load(i, j);
+    Map::apply(from, to);
+#pragma GCC unroll 6
+    for (int i = 0; i < Map::out; ++i) middle[i][j] = to[i];
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < Map::out; ++i) {
+    P to[Map::out];
+    Map::apply(middle[i], to);
+#pragma GCC unroll 6
+    for (int j = 0; j < Map::out; ++j) store(i, j, to[j]);
+  }
+}
+
+}  // namespace paser::kernels::winograd
