@@ -1,0 +1,111 @@
+#pragma once
+
+#include "paser/io/crc32.hpp"
+#include "paser/io/safetensors.hpp"
+#include "paser/io/state.hpp"
+
+namespace paser::io {
+
+/// Everything that a run needs to go on, in one file, so that all of it is of the same step: the states of any number
+/// of models, each under a name of its own, further tensors (an optimizer's moments), and a JSON document (step, epoch,
+/// configuration).
+///
+///   Checkpoint c;
+///   c.put("f1", model);  c.tensors["adam/step_size"] = RawTensor::of(t);  c.info["epoch"] = 3;
+///   c.save("run.safetensors");
+///   Checkpoint::load("run.safetensors").get("f1", model);
+///
+/// The file is safetensors: tensor "f1/down1.conv1.weight", metadata "paser.info" and "paser.checksum".
+struct Checkpoint {
+  State tensors;
+  nlohmann::json info = nlohmann::json::object();
+  std::string origin = "Checkpoint";  ///< the file it was loaded from, for messages
+
+  /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken.
+  template <class Module>
+  void put(const std::string& name, const Module& module) {
+    put_state(name, state_of(module));
+  }
+
+  /// Stores any named tensors under a common name.
+  void put_state(const std::string& name, const State& state) {
+    check<ValueError>(!name.empty() && name.find('/') == std::string::npos, "Checkpoint", "the name '", name,
+                      "' must have a character and no '/'");
+    check<ValueError>(!has(name), "Checkpoint", "there is already something named '", name, "'");
+    for (const auto& [path, tensor] : state) tensors.emplace(name + "/" + path, tensor);
+  }
+
+  /// Whether something is stored under this name.
+  bool has(const std::string& name) const {
+    const auto it = tensors.lower_bound(name + "/");
+    return it != tensors.end() && it->first.starts_with(name + "/");
+  }
+
+  /// What put_state stored; empty when there is nothing of this name.
+  State state(const std::string& name) const { return with_prefix(tensors, name + "/"); }
+
+  /// Gives a model its stored state. Throws FormatError as load_state does and then leaves the model as it was.
+  template <class Module>
+  void get(const std::string& name, Module& module) const {
+    check<FormatError>(has(name), origin.c_str(), "nothing is stored under '", name, "'");
+    load_state(module, state(name), origin + ": '" + name + "'");
+  }
+
+  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole.
+  void save(const Path& path) const {
+    Safetensors content;
+    content.tensors = tensors;
+    content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", info.dump()}};
+    content.metadata["paser.checksum"] = std::to_string(checksum(tensors, content.metadata["paser.info"]));
+    write_safetensors(path, content);
+  }
+
+  /// Throws IoError when the file cannot be read, FormatError when it is no checkpoint or fails its checksum.
+  static Checkpoint load(const Path& path) {
+    Safetensors content = read_safetensors(path);
+    const std::string file = path.string();
+    auto& metadata = content.metadata;
+    check<FormatError>(metadata["paser.format"] == "checkpoint/1", file.c_str(),
+                       "not a checkpoint of paser: its metadata 'paser.format' is '", metadata["paser.format"],
+                       "', expected 'checkpoint/1'");
+    const std::string expected = std::to_string(checksum(content.tensors, metadata["paser.info"]));
+    check<FormatError>(metadata["paser.checksum"] == expected, file.c_str(), "damaged: its content has checksum ",
+                       expected, ", it was written with ", metadata["paser.checksum"]);
+    Checkpoint c;
+    c.tensors = std::move(content.tensors);
+    c.origin = file;
+    c.info = nlohmann::json::parse(metadata["paser.info"], nullptr, false);
+    check<FormatError>(!c.info.is_discarded(), file.c_str(), "metadata 'paser.info' is not JSON");
+    return c;
+  }
+
+ private:
+  /// CRC-32 over the names, types, shapes and bytes of all tensors in the order of their names, and over the document.
+  static std::uint32_t checksum(const State& tensors, const std::string& document) {
+    Crc32 crc;
+    for (const auto& [name, t] : tensors) {
+      crc.add(message(name, '\0', t.dtype, t.shape_text()));
+      crc.add(std::as_bytes(t.bytes.values()));
+    }
+    return crc.add(document).value();
+  }
+};
+
+/// One model and a JSON document in a file of its own.
+template <class Module>
+void save_model(const Path& path, const Module& module, const nlohmann::json& document = nlohmann::json::object()) {
+  Checkpoint c;
+  c.put("model", module);
+  c.info = document;
+  c.save(path);
+}
+
+/// Reads what save_model wrote into a model of the same shapes and returns the document. Throws as Checkpoint does.
+template <class Module>
+nlohmann::json load_model(const Path& path, Module& module) {
+  const Checkpoint c = Checkpoint::load(path);
+  c.get("model", module);
+  return c.info;
+}
+
+}  // namespace paser::io

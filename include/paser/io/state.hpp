@@ -1,0 +1,50 @@
+#pragma once
+
+#include "paser/io/raw_tensor.hpp"
+#include "paser/nn/visit.hpp"
+
+namespace paser::io {
+
+/// Every parameter and buffer of a module under its path, "down1.conv1.weight".
+template <class Module>
+State state_of(const Module& module) {
+  State state;
+  nn::walk(module,
+           [&state](const std::string& path, const auto& member) { state.emplace(path, RawTensor::of(member.value)); });
+  return state;
+}
+
+/// Gives every parameter and buffer of a module the tensor of its path; other floating types are converted.
+/// Strict, and all or nothing: throws FormatError that starts with `origin` and lists everything missing, unexpected,
+/// of another shape or not of floating type, and then leaves the module as it was.
+template <class Module>
+void load_state(Module& module, const State& state, const std::string& origin = "load_state") {
+  std::string problems;
+  Index expected = 0;
+  std::map<std::string, bool> known;
+  nn::walk(module, [&](const std::string& path, const auto& member) {
+    ++expected;
+    known[path] = true;
+    const auto found = state.find(path);
+    if (found == state.end()) {
+      problems += "\n  missing: " + path + message(" ", member.value.shape());
+      return;
+    }
+    const RawTensor& raw = found->second;
+    const auto& extent = member.value.shape().extent;
+    if (!std::equal(raw.shape.begin(), raw.shape.end(), extent.begin(), extent.end()))
+      problems += "\n  shape: " + path + message(" is ", raw.shape_text(), ", expected ", member.value.shape());
+    else if (!is_floating(raw.dtype))
+      problems += "\n  type: " + path + message(" is ", raw.dtype, ", expected a floating type");
+  });
+  for (const auto& [path, raw] : state)
+    if (!known.contains(path)) problems += "\n  unexpected: " + path + " " + raw.shape_text();
+  check<FormatError>(problems.empty(), origin.c_str(), state.size(), " tensors do not fit a model of ", expected,
+                     problems);
+  nn::walk(module, [&](const std::string& path, auto& member) {
+    using Value = std::remove_cvref_t<decltype(member.value)>;
+    member.value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+  });
+}
+
+}  // namespace paser::io
