@@ -1,0 +1,77 @@
+#pragma once
+
+#include "paser/autograd/tape.hpp"
+
+namespace paser {
+
+namespace detail {
+
+template <class T, int Rank, class PacketFunction, class ScalarFunction>
+Tensor<T, Rank> combine(const char* where, const Tensor<T, Rank>& a, const Tensor<T, Rank>& b,
+                        const PacketFunction& packet, const ScalarFunction& scalar) {
+  check_same_shape(where, a, b);
+  Tensor<T, Rank> y(a.shape());
+  kernels::map<T>(a.numel(), y.mutable_data(), packet, scalar, a.data(), b.data());
+  return y;
+}
+
+}  // namespace detail
+
+/// a + b, element by element. Throws ShapeError unless the shapes are equal; so do the other operations of this file.
+template <class T, int Rank>
+Tensor<T, Rank> add(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b) {
+  return detail::combine(
+      "add", a, b, [](const auto& p, const auto& q) { return simd::add(p, q); }, [](T p, T q) { return p + q; });
+}
+template <class T, int Rank>
+Var<T, Rank> add(const Var<T, Rank>& a, const Var<T, Rank>& b) {
+  return record(add(a.value(), b.value()), {a, b}, [](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
+    grad.add(0, dy);
+    grad.add(1, dy);
+  });
+}
+
+/// factor * x.
+template <class T, int Rank>
+Tensor<T, Rank> scale(const Tensor<T, Rank>& x, double factor) {
+  Tensor<T, Rank> y(x.shape());
+  kernels::scale(x.numel(), static_cast<T>(factor), x.data(), y.mutable_data());
+  return y;
+}
+template <class T, int Rank>
+Var<T, Rank> scale(const Var<T, Rank>& x, double factor) {
+  return record(scale(x.value(), factor), {x}, [factor](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
+    if (grad.wants(0)) grad.add(0, scale(dy, factor));
+  });
+}
+
+/// a - b, element by element.
+template <class T, int Rank>
+Tensor<T, Rank> subtract(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b) {
+  return detail::combine(
+      "subtract", a, b, [](const auto& p, const auto& q) { return simd::sub(p, q); }, [](T p, T q) { return p - q; });
+}
+template <class T, int Rank>
+Var<T, Rank> subtract(const Var<T, Rank>& a, const Var<T, Rank>& b) {
+  return record(subtract(a.value(), b.value()), {a, b}, [](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
+    grad.add(0, dy);
+    if (grad.wants(1)) grad.add(1, scale(dy, -1));
+  });
+}
+
+/// a * b, element by element. The recorded form keeps both: da = dy b, db = dy a.
+template <class T, int Rank>
+Tensor<T, Rank> multiply(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b) {
+  return detail::combine(
+      "multiply", a, b, [](const auto& p, const auto& q) { return simd::mul(p, q); }, [](T p, T q) { return p * q; });
+}
+template <class T, int Rank>
+Var<T, Rank> multiply(const Var<T, Rank>& a, const Var<T, Rank>& b) {
+  return record(multiply(a.value(), b.value()), {a, b},
+                [a = a.value(), b = b.value()](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
+                  if (grad.wants(0)) grad.add(0, multiply(dy, b));
+                  if (grad.wants(1)) grad.add(1, multiply(dy, a));
+                });
+}
+
+}  // namespace paser
