@@ -135,7 +135,7 @@ void Case::expect(const std::string& role, const Stored& got) {
   if (allowed.any()) {
     expect_within(role, got, allowed);
   } else {
-    expect_that(false, role, "has no bound to be compared under");
+    expect_rule(role, "has no bound to be compared under");
   }
 }
 
@@ -153,8 +153,12 @@ void Case::expect_mismatches(const std::string& role, const Stored& got, Index a
   record(role, compare_counting(role, got.values, truth.values, truth.shape, allowed));
 }
 
-void Case::expect_that(bool holds, const std::string& key, const std::string& what, double excess) {
-  record(key, holds ? std::nullopt : std::optional(Failure{key, what, excess}));
+void Case::expect_rule(const std::string& role, const std::string& problem, double excess) {
+  record(role, problem.empty() ? std::nullopt : std::optional(Failure{role, problem, excess}));
+}
+
+void Case::expect_that(bool holds, const std::string& key, const std::string& problem) {
+  if (!holds) failures_.push_back({key, problem, 1});
 }
 
 std::vector<Failure> Case::finish() {

@@ -88,8 +88,10 @@ class Case {
   void expect_within(const std::string& role, const Stored& got, const Bounds& bounds);
   /// Up to `allowed` entries may differ.
   void expect_mismatches(const std::string& role, const Stored& got, paser::Index allowed);
-  /// A rule of another kind about a stored tensor or a setting.
-  void expect_that(bool holds, const std::string& key, const std::string& what, double excess = 1);
+  /// A stored tensor has been held against a rule of its own; `problem` is empty when it keeps it.
+  void expect_rule(const std::string& role, const std::string& problem, double excess = 1);
+  /// Something that is no stored tensor, such as a setting, must hold.
+  void expect_that(bool holds, const std::string& key, const std::string& problem);
   /// A tensor with a bound for which another, equally acceptable one is compared instead.
   void waive(const std::string& role) { seen_.insert(role); }
 

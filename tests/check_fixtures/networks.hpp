@@ -1,0 +1,62 @@
+#pragma once
+
+#include "fixture.hpp"
+#include "paser/io/torch_names.hpp"
+#include "paser/models/policy_net.hpp"
+#include "paser/models/segmenter.hpp"
+
+/// The networks of the fixtures: by PyTorch's names, with closed-form weights and masks.
+namespace fixtures {
+
+/// A network, and what its tensors are called in PyTorch.
+struct NamedSegmenter {
+  paser::models::Segmenter<float> model;
+  paser::io::NameTable names;
+  std::vector<std::string> dropout_sites;  ///< in forward order
+};
+
+/// A UNet of the table of architectures. Throws ValueError on an unknown architecture, or on numbers of channels and
+/// classes that this program is not compiled for.
+NamedSegmenter make_unet(const std::string& arch, paser::Index channels, paser::Index classes, bool bilinear,
+                         double drop_rate);
+
+/// The closed-form state dict of a network: one entry for each of `shapes` (names, shapes and layouts of PyTorch).
+paser::io::State closed_form_state(const paser::io::State& shapes, std::uint32_t seed);
+
+/// The tensors <prefix>name of a case, names and layouts of PyTorch.
+paser::io::State stored_state(const Case& c, const std::string& prefix);
+
+/// Gives a network its closed-form weights.
+template <class Module>
+void load_closed_form(Module& module, const paser::io::NameTable& names, std::uint32_t seed) {
+  const auto shapes = paser::io::state_to_torch(paser::io::state_of(module), names);
+  paser::io::load_torch_state(module, closed_form_state(shapes, seed), names);
+}
+
+/// The gradients of all parameters under PyTorch's names and in its layouts.
+template <class Module>
+paser::io::State torch_gradients(const Module& module, const paser::Gradients<float>& gradients,
+                                 const paser::io::NameTable& names) {
+  paser::io::State state;
+  paser::nn::walk_parameters(module, [&](const std::string& path, const auto& p) {
+    state.emplace(path, paser::io::RawTensor::of(gradients.of(p)));
+  });
+  return paser::io::state_to_torch(state, names);
+}
+
+/// A tensor of a state dict, for comparison.
+Stored stored_of(const paser::io::RawTensor& raw);
+
+/// The masks of one pass whose sites have the closed form.
+paser::MaskSource<float> closed_form_masks(const std::string& tag, std::uint32_t seed, double drop_rate,
+                                           const std::vector<std::string>& sites);
+
+/// Compares gradients under the rules of networks: whole ones (role grad/), their first entries (gradhead/), their sums
+/// (gradstat/), and the size of those that are zero in theory. `prefix` stands before every role and in the list of
+/// zero gradients.
+void expect_gradients(Case& c, const paser::io::State& gradients, const std::string& prefix = "");
+
+/// The class weights of a case; none when it has no such setting.
+std::vector<float> class_weight(const Case& c);
+
+}  // namespace fixtures

@@ -1,0 +1,51 @@
+#include "families.hpp"
+#include "paser/io/torch_layout.hpp"
+#include "paser/ops/conv2d.hpp"
+#include "run_op.hpp"
+
+namespace fixtures {
+
+namespace {
+
+using paser::Tensor;
+using paser::io::WeightKind;
+
+std::array<paser::Index, 2> pair_of(const Case& c, const std::string& setting) {
+  const auto values = c.integers(setting);
+  paser::check<paser::FormatError>(values.size() == 2, "fixture", setting, " must have two values");
+  return {values[0], values[1]};
+}
+
+/// Runs op(x, weight[, bias]) and compares the output and all gradients.
+template <class Op>
+void check_weighted(Case& c, WeightKind kind, const Op& op) {
+  const auto x = c.image("input"), dy = c.image("grad_output");
+  const auto weight = paser::io::weight_from_torch(c.tensor<4>("weight"), kind);
+  const auto compare = [&](const auto& run) {
+    c.expect_image("output", run.output);
+    c.expect_image("grad_input", std::get<0>(run.gradients));
+    c.expect("grad_weight", paser::io::weight_to_torch(std::get<1>(run.gradients), kind));
+    if constexpr (std::tuple_size_v<decltype(run.gradients)> == 3) c.expect("grad_bias", std::get<2>(run.gradients));
+  };
+  if (c.flag("bias")) {
+    compare(run_op(c, op, dy, x, weight, c.tensor<1>("bias")));
+  } else {
+    compare(run_op(c, op, dy, x, weight));
+  }
+}
+
+void check_conv2d(Case& c) {
+  const paser::Conv2dSpec spec{.stride = pair_of(c, "stride"),
+                               .padding = pair_of(c, "padding"),
+                               .dilation = pair_of(c, "dilation"),
+                               .groups = c.integer("groups")};
+  check_weighted(c, WeightKind::conv, [&spec](const auto&... operands) { return paser::conv2d(operands..., spec); });
+}
+
+}  // namespace
+
+void add_conv(Registry& checks) {
+  checks["conv2d"] = check_conv2d;
+}
+
+}  // namespace fixtures

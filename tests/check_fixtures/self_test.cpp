@@ -1,0 +1,172 @@
+/// Whether check_fixtures notices what is wrong: it runs the program on corrupted copies of the fixtures.
+
+#include <sys/wait.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <fstream>
+
+#include "paser/io/safetensors.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace {
+
+using paser::io::RawTensor;
+using paser::io::Safetensors;
+
+struct Outcome {
+  int status = 0;
+  std::string output;
+};
+
+Outcome check(const std::filesystem::path& folder, const std::string& options = "") {
+  const std::string command = std::string("'") + CHECK_FIXTURES + "' '" + folder.string() + "' " + options + " 2>&1";
+  FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  Outcome outcome;
+  std::array<char, 4096> buffer;
+  while (const std::size_t count = fread(buffer.data(), 1, buffer.size(), pipe))
+    outcome.output.append(buffer.data(), count);
+  const int status = pclose(pipe);
+  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
+
+Safetensors fixture(const std::string& name) {
+  return paser::io::read_safetensors(std::filesystem::path(PASER_TEST_DATA) / "fixtures" / (name + ".safetensors"));
+}
+
+/// One value moved by `change`.
+template <class T>
+RawTensor perturbed(const RawTensor& raw, T change) {
+  RawTensor flat = raw;
+  flat.shape = {raw.numel()};
+  auto values = flat.as<T, 1>();
+  values.mutable_data()[raw.numel() / 2] += change;
+  RawTensor result = RawTensor::of(values);
+  result.shape = raw.shape;
+  return result;
+}
+
+RawTensor perturbed(const RawTensor& raw, double change) {
+  return raw.dtype == paser::io::DType::I64 ? perturbed<std::int64_t>(raw, 1)
+                                            : perturbed<float>(raw, static_cast<float>(change));
+}
+
+/// What the program says of a folder with this one file.
+Outcome check_file(const Safetensors& content, const std::string& options = "") {
+  const TemporaryFolder folder;
+  paser::io::write_safetensors(folder / "corrupted.safetensors", content);
+  return check(folder.path(), options);
+}
+
+}  // namespace
+
+TEST_CASE("every tensor with a bound is noticed when it is wrong") {
+  const std::string name = GENERATE("ops_activation", "ops_loss", "ops_linear_attention", "optim", "method_metrics",
+                                    "method_state", "model_unet_tiny", "imaging", "flops");
+  Safetensors content = fixture(name);
+  std::vector<std::string> wrong;
+  for (auto& [key, tensor] : content.tensors) {
+    const auto bound = content.metadata.find("tol:" + key);
+    if (bound == content.metadata.end() || tensor.numel() == 0) continue;
+    tensor = perturbed(tensor, 1e3 + 4 * std::stod(bound->second));
+    wrong.push_back(key);
+  }
+  REQUIRE(!wrong.empty());
+  const Outcome outcome = check_file(content, "--verbose");
+  CHECK(outcome.status == 1);
+  CHECK(outcome.output.find("\n0 passed") != std::string::npos);
+  for (const std::string& key : wrong) {
+    const auto slash = key.find('/');
+    INFO(key);
+    CHECK(outcome.output.find(key.substr(0, slash) + " " + key.substr(slash + 1) + ": ") != std::string::npos);
+  }
+}
+
+TEST_CASE("a difference just above the bound fails, one just below passes") {
+  const auto moved = [](double part) {
+    Safetensors content = fixture("ops_loss");
+    const std::string key = "kd_mse/output";
+    content.tensors.at(key) = perturbed(content.tensors.at(key), part * std::stod(content.metadata.at("tol:" + key)));
+    return check_file(content, "--only kd_mse");
+  };
+  CHECK(moved(0.5).status == 0);
+  const Outcome above = moved(2);
+  CHECK(above.status == 1);
+  CHECK(above.output.find("FAIL corrupted.safetensors kd_mse output: worst difference") != std::string::npos);
+  CHECK(above.output.find("0 passed, 1 failed") != std::string::npos);
+}
+
+TEST_CASE("a value that is no number fails") {
+  Safetensors content = fixture("ops_loss");
+  content.tensors.at("kd_mse/output") =
+      perturbed(content.tensors.at("kd_mse/output"), std::numeric_limits<double>::quiet_NaN());
+  CHECK(check_file(content, "--only kd_mse").status == 1);
+}
+
+TEST_CASE("an op that the program does not know fails") {
+  Safetensors content = fixture("optim");
+  content.metadata.at("adamw.op") = "telepathy";
+  const Outcome outcome = check_file(content);
+  CHECK(outcome.status == 1);
+  CHECK(outcome.output.find("adamw op: unknown op 'telepathy'") != std::string::npos);
+  CHECK(outcome.output.find(", 1 failed") != std::string::npos);
+}
+
+TEST_CASE("a case that compares nothing fails") {
+  Safetensors content = fixture("ops_loss");
+  std::erase_if(content.metadata, [](const auto& entry) { return entry.first.find("kd_mse/") != std::string::npos; });
+  CHECK(check_file(content, "--only kd_mse").status == 1);
+  std::erase_if(content.tensors, [](const auto& entry) {
+    return entry.first.starts_with("kd_mse/output") || entry.first.starts_with("kd_mse/grad_student") ||
+           entry.first.starts_with("kd_mse/grad_teacher");
+  });
+  const Outcome outcome = check_file(content, "--only kd_mse");
+  CHECK(outcome.status == 1);
+  CHECK(outcome.output.find("nothing was compared") != std::string::npos);
+}
+
+TEST_CASE("a result that no check knows fails") {
+  Safetensors content = fixture("ops_loss");
+  content.tensors["kd_mse/surprise"] = content.tensors.at("kd_mse/output");
+  content.metadata["tol:kd_mse/surprise"] = "1";
+  const Outcome outcome = check_file(content, "--only kd_mse");
+  CHECK(outcome.status == 1);
+  CHECK(outcome.output.find("kd_mse surprise: was not compared") != std::string::npos);
+}
+
+TEST_CASE("a file that is no fixture fails") {
+  Safetensors content = fixture("ops_loss");
+  SECTION("another schema") {
+    content.metadata.at("schema") = "paser-fixtures/2";
+  }
+  SECTION("no schema") {
+    content.metadata.erase("schema");
+  }
+  SECTION("no list of cases") {
+    content.metadata.erase("cases");
+  }
+  SECTION("a tensor of no case") {
+    content.tensors["nobody/output"] = content.tensors.begin()->second;
+  }
+  const Outcome outcome = check_file(content);
+  CHECK(outcome.status == 1);
+  CHECK(outcome.output.find("FAIL corrupted.safetensors") != std::string::npos);
+}
+
+TEST_CASE("a folder without cases, or none at all, fails") {
+  const TemporaryFolder folder;
+  CHECK(check(folder.path()).status != 0);
+  std::ofstream(folder / "cut.safetensors") << "12345";
+  CHECK(check(folder.path()).status == 1);
+  CHECK(check(folder / "nowhere").status != 0);
+}
+
+TEST_CASE("files of the comparison models are left to their own tests") {
+  const TemporaryFolder folder;
+  paser::io::write_safetensors(folder / "zoo_net.safetensors", {});
+  paser::io::write_safetensors(folder / "loss.safetensors", fixture("ops_loss"));
+  CHECK(check(folder.path()).status == 0);
+}
