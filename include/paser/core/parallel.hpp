@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <utility>
+#include <vector>
 
 #include "paser/core/shape.hpp"
 
@@ -63,6 +64,18 @@ void parallel_each(Index n, Body&& body) {
   parallel_for(n, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) body(i);
   });
+}
+
+/// The sum of body(begin, end) over the pieces of 0 .. n-1, each `grain` long but the last. The parts are added in
+/// order, so the sum has the same bits for any number of threads.
+template <class Body>
+double parallel_sum(Index n, Index grain, Body&& body) {
+  std::vector<double> parts(static_cast<std::size_t>(n > 0 ? (n + grain - 1) / grain : 0));
+  parallel_each(static_cast<Index>(parts.size()),
+                [&](Index i) { parts[static_cast<std::size_t>(i)] = body(i * grain, std::min(n, (i + 1) * grain)); });
+  double sum = 0;
+  for (const double part : parts) sum += part;
+  return sum;
 }
 
 }  // namespace paser
