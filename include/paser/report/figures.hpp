@@ -1,0 +1,173 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <span>
+
+#include "paser/core/tensor.hpp"
+
+/// Pictures of label maps, entropy maps and masks.
+namespace paser::report {
+
+/// An image for people to look at: (1, height, width, 3), RGB of 8 bits.
+using Picture = Tensor<std::uint8_t, 4>;
+
+struct Rgb {
+  std::uint8_t r = 0, g = 0, b = 0;
+  constexpr bool operator==(const Rgb&) const = default;
+};
+
+/// Eight colours that stay apart for all common kinds of colour blindness (Okabe and Ito, "Color universal design",
+/// 2008), black first. Class k of a label map is drawn in label_palette[k % 8].
+inline constexpr std::array<Rgb, 8> label_palette{{{0, 0, 0},
+                                                   {230, 159, 0},
+                                                   {86, 180, 233},
+                                                   {0, 158, 115},
+                                                   {240, 228, 66},
+                                                   {0, 114, 178},
+                                                   {213, 94, 0},
+                                                   {204, 121, 167}}};
+
+/// Background black and foreground white, for two-class masks.
+inline constexpr std::array<Rgb, 2> mask_palette{{{0, 0, 0}, {255, 255, 255}}};
+
+/// Dark violet over teal to yellow; lightness grows evenly with v, so the map reads in gray too. Anchors in between are
+/// interpolated. v in [0,1], clamped; NaN is gray.
+inline Rgb heat(double v) {
+  constexpr std::array<std::array<double, 3>, 9> anchors{{{68, 4, 84},
+                                                          {71, 44, 122},
+                                                          {59, 81, 139},
+                                                          {44, 113, 142},
+                                                          {33, 144, 141},
+                                                          {39, 173, 129},
+                                                          {92, 200, 99},
+                                                          {170, 220, 50},
+                                                          {252, 230, 38}}};
+  if (!(v == v)) return {128, 128, 128};
+  const double position = std::clamp(v, 0.0, 1.0) * (anchors.size() - 1);
+  const auto low = std::min(static_cast<std::size_t>(position), anchors.size() - 2);
+  const double t = position - static_cast<double>(low);
+  const auto channel = [&](std::size_t c) {
+    return static_cast<std::uint8_t>(std::lround((1 - t) * anchors[low][c] + t * anchors[low + 1][c]));
+  };
+  return {channel(0), channel(1), channel(2)};
+}
+
+namespace detail {
+
+/// A picture of height x width whose pixel p = y * width + x is colour(p).
+template <class Colour>
+Picture paint(Index height, Index width, const Colour& colour) {
+  Picture picture({1, height, width, 3});
+  std::uint8_t* out = picture.mutable_data();
+  for (Index p = 0; p < height * width; ++p) {
+    const Rgb rgb = colour(p);
+    out[3 * p] = rgb.r;
+    out[3 * p + 1] = rgb.g;
+    out[3 * p + 2] = rgb.b;
+  }
+  return picture;
+}
+
+inline void check_image(const char* where, Index n, Index count) {
+  check(n >= 0 && n < count, where, "image ", n, " of a batch of ", count);
+}
+
+}  // namespace detail
+
+/// Image n of a batch of label maps (N, H, W); class k in palette[k % size], a negative label in mid gray.
+inline Picture label_picture(const Labels& labels, Index n = 0, std::span<const Rgb> palette = label_palette) {
+  const auto& shape = labels.shape();
+  detail::check_image("label_picture", n, shape[0]);
+  const std::int32_t* in = labels.data() + n * shape[1] * shape[2];
+  return detail::paint(shape[1], shape[2], [&](Index p) {
+    return in[p] < 0 ? Rgb{128, 128, 128} : palette[static_cast<std::size_t>(in[p]) % palette.size()];
+  });
+}
+
+/// Image n of a batch (N, H, W, 1 or 3) with values in [0,1], in gray or RGB.
+template <class T>
+Picture image_picture(const Tensor<T, 4>& images, Index n = 0) {
+  const auto& shape = images.shape();
+  detail::check_image("image_picture", n, shape.n());
+  check(shape.c() == 1 || shape.c() == 3, "image_picture", "expected 1 or 3 channels, got ", shape);
+  const T* in = images.data() + n * shape.h() * shape.w() * shape.c();
+  const auto byte = [](T v) {
+    return static_cast<std::uint8_t>(std::lround(255 * std::clamp(static_cast<double>(v), 0.0, 1.0)));
+  };
+  return detail::paint(shape.h(), shape.w(), [&](Index p) {
+    return shape.c() == 1 ? Rgb{byte(in[p]), byte(in[p]), byte(in[p])}
+                          : Rgb{byte(in[3 * p]), byte(in[3 * p + 1]), byte(in[3 * p + 2])};
+  });
+}
+
+/// Channel c of image n of a map (N, H, W, C), such as an entropy in nats or a probability, by heat colours from `low`
+/// (dark) to `high` (bright).
+template <class T>
+Picture heat_picture(const Tensor<T, 4>& map, double low, double high, Index n = 0, Index c = 0) {
+  const auto& shape = map.shape();
+  detail::check_image("heat_picture", n, shape.n());
+  check(c >= 0 && c < shape.c(), "heat_picture", "channel ", c, " of ", shape);
+  check<ValueError>(high > low, "heat_picture", "the range ", low, " to ", high, " is empty");
+  const T* in = map.data() + n * shape.h() * shape.w() * shape.c() + c;
+  return detail::paint(shape.h(), shape.w(),
+                       [&](Index p) { return heat((static_cast<double>(in[p * shape.c()]) - low) / (high - low)); });
+}
+
+/// The picture with the outlines of the regions of a label map (image n) drawn over it: a pixel is on the outline when
+/// its right or lower neighbour has another class. Throws ShapeError when the sizes differ.
+inline Picture overlay_contours(Picture picture, const Labels& labels, Index n = 0, Rgb colour = {213, 94, 0}) {
+  const auto& shape = labels.shape();
+  detail::check_image("overlay_contours", n, shape[0]);
+  const Index h = shape[1], w = shape[2];
+  check(picture.shape() == Shape{Index{1}, h, w, Index{3}}, "overlay_contours", "picture ", picture.shape(),
+        " and labels ", shape, " differ in size");
+  const std::int32_t* in = labels.data() + n * h * w;
+  std::uint8_t* out = picture.mutable_data();
+  for (Index y = 0; y < h; ++y)
+    for (Index x = 0; x < w; ++x) {
+      const Index p = y * w + x;
+      if ((x + 1 < w && in[p] != in[p + 1]) || (y + 1 < h && in[p] != in[p + w])) {
+        out[3 * p] = colour.r;
+        out[3 * p + 1] = colour.g;
+        out[3 * p + 2] = colour.b;
+      }
+    }
+  return picture;
+}
+
+/// Every pixel becomes factor x factor equal ones.
+inline Picture enlarge(const Picture& picture, Index factor) {
+  check<ValueError>(factor >= 1, "enlarge", "the factor must be at least 1, got ", factor);
+  const auto& shape = picture.shape();
+  const Index h = shape.h(), w = shape.w();
+  const std::uint8_t* in = picture.data();
+  return detail::paint(h * factor, w * factor, [&](Index p) {
+    const Index source = 3 * ((p / (w * factor)) / factor * w + (p % (w * factor)) / factor);
+    return Rgb{in[source], in[source + 1], in[source + 2]};
+  });
+}
+
+/// Pictures of one height side by side, `gap` white columns between them.
+inline Picture beside(std::span<const Picture> pictures, Index gap = 2) {
+  check<ValueError>(!pictures.empty(), "beside", "no pictures");
+  const Index h = pictures[0].shape().h();
+  Index width = -gap;
+  for (const Picture& p : pictures) {
+    check(p.shape().h() == h, "beside", "heights differ: ", pictures[0].shape(), " and ", p.shape());
+    width += p.shape().w() + gap;
+  }
+  Picture row = Picture::full({1, h, width, 3}, std::uint8_t{255});
+  std::uint8_t* out = row.mutable_data();
+  Index left = 0;
+  for (const Picture& p : pictures) {
+    const Index w = p.shape().w();
+    for (Index y = 0; y < h; ++y) std::copy_n(p.data() + 3 * y * w, 3 * w, out + 3 * (y * width + left));
+    left += w + gap;
+  }
+  return row;
+}
+
+}  // namespace paser::report

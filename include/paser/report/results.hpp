@@ -1,0 +1,188 @@
+#pragma once
+
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "paser/report/memory.hpp"
+
+/// What a finished run found: the structs behind results.json and report.html.
+namespace paser::report {
+
+/// One method of the comparison.
+struct Row {
+  std::string model;  ///< as shown: "f1", "IDK cascade", "PaSeR (TVD 10 %)"
+  std::string kind;   ///< "single", "baseline", "bound" (an upper bound no method can use), or "paser"
+  double iou = 0;     ///< mean over the test images, in the convention of Results::iou_convention
+  double gmac = 0;    ///< 1e9 multiply-accumulates an image, all dropout samples counted (the paper's GigaFlops)
+  double ms_per_image = std::numeric_limits<double>::quiet_NaN();  ///< measured; NaN when it was not
+  std::vector<double> share;                                       ///< of the patches answered by each model, sum 1
+  std::optional<double> iou_std;                                   ///< standard deviation over the test images
+  std::optional<double> tvd;                  ///< total-variation distance from the policy before fine-tuning, 0 to 1
+  std::optional<double> assignment_accuracy;  ///< share of the patches sent to the model meant for them, 0 to 1
+  std::string note;                           ///< thresholds, what an operation count leaves out, ...
+
+  /// The paper's measure of parsimony. NaN for a free model.
+  double iou_per_gmac() const { return gmac > 0 ? iou / gmac : std::numeric_limits<double>::quiet_NaN(); }
+};
+
+/// How often patches of each kind (rows: the noise) went to each model (columns). Counts or shares.
+using AssignmentMatrix = std::vector<std::vector<double>>;
+
+/// A statement of the paper, put to the test.
+struct Claim {
+  std::string text;                ///< "PaSeR has at least 13.4 % more IoU/GMAC than every other method"
+  std::optional<double> paper;     ///< the paper's number
+  std::optional<double> measured;  ///< this run's number
+  bool reproduced = false;
+  std::string explanation;  ///< what was compared, why it failed
+};
+
+/// What a stage of the run needed.
+struct StageCost {
+  std::string stage;
+  double seconds = 0;
+  MemoryPeak memory;
+};
+
+/// A finished run.
+struct Results {
+  std::string title = "PaSeR";
+  std::string preset;  ///< "demo", "standard", "paper"
+  std::uint64_t seed = 0;
+  std::string command;              ///< what reproduces the run, as typed
+  std::string data;                 ///< what it was trained and tested on, a sentence
+  std::string iou_convention;       ///< how a class absent from prediction and truth counts
+  std::string mac_convention;       ///< what the operation counts include
+  std::vector<std::string> models;  ///< in the order of Row::share, cheapest first
+  std::vector<Row> rows;
+  std::map<std::string, std::int64_t> parameters;      ///< trained values of f1, f2, f3 and policy
+  std::vector<std::string> kinds;                      ///< names of the rows of every assignment matrix
+  std::map<std::string, AssignmentMatrix> assignment;  ///< by Row::model
+  std::map<std::string, double> cascade_thresholds;    ///< entropy in nats above which the cascade goes on, by model
+  std::vector<Claim> claims;
+  std::vector<StageCost> stages;
+  nlohmann::json settings = nlohmann::json::object();     ///< every resolved setting, as in config.json
+  nlohmann::json environment = nlohmann::json::object();  ///< of report::environment()
+};
+
+inline void to_json(nlohmann::json& j, const MemoryPeak& m) {
+  j = {{"process_bytes", m.process}, {"tensor_bytes", m.tensors}, {"of_stage", m.of_stage}};
+}
+
+inline void to_json(nlohmann::json& j, const Row& r) {
+  j = {{"model", r.model},
+       {"kind", r.kind},
+       {"iou", r.iou},
+       {"gmac", r.gmac},
+       {"iou_per_gmac", r.iou_per_gmac()},
+       {"ms_per_image", r.ms_per_image},
+       {"share", r.share}};
+  if (r.iou_std) j["iou_std"] = *r.iou_std;
+  if (r.tvd) j["tvd"] = *r.tvd;
+  if (r.assignment_accuracy) j["assignment_accuracy"] = *r.assignment_accuracy;
+  if (!r.note.empty()) j["note"] = r.note;
+}
+
+inline void to_json(nlohmann::json& j, const Claim& c) {
+  j = {{"text", c.text}, {"reproduced", c.reproduced}, {"explanation", c.explanation}};
+  if (c.paper) j["paper"] = *c.paper;
+  if (c.measured) j["measured"] = *c.measured;
+}
+
+inline void to_json(nlohmann::json& j, const StageCost& s) {
+  j = {{"stage", s.stage}, {"seconds", s.seconds}, {"memory", s.memory}};
+}
+
+/// The content of results.json. Numbers that are not finite are written as null.
+inline void to_json(nlohmann::json& j, const Results& r) {
+  j = {{"title", r.title},
+       {"preset", r.preset},
+       {"seed", r.seed},
+       {"command", r.command},
+       {"data", r.data},
+       {"iou_convention", r.iou_convention},
+       {"mac_convention", r.mac_convention},
+       {"models", r.models},
+       {"rows", r.rows},
+       {"parameters", r.parameters},
+       {"kinds", r.kinds},
+       {"assignment", r.assignment},
+       {"cascade_thresholds", r.cascade_thresholds},
+       {"claims", r.claims},
+       {"stages", r.stages},
+       {"settings", r.settings},
+       {"environment", r.environment}};
+}
+
+namespace detail {
+
+template <class T>
+void read_optional(const nlohmann::json& j, const char* key, std::optional<T>& value) {
+  if (const auto found = j.find(key); found != j.end() && !found->is_null()) value = found->template get<T>();
+}
+inline double number_or_nan(const nlohmann::json& j, const char* key) {
+  const auto& value = j.at(key);
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
+
+}  // namespace detail
+
+inline void from_json(const nlohmann::json& j, MemoryPeak& m) {
+  j.at("process_bytes").get_to(m.process);
+  j.at("tensor_bytes").get_to(m.tensors);
+  m.of_stage = j.value("of_stage", true);
+}
+
+inline void from_json(const nlohmann::json& j, Row& r) {
+  j.at("model").get_to(r.model);
+  r.kind = j.value("kind", "");
+  r.iou = detail::number_or_nan(j, "iou");
+  r.gmac = detail::number_or_nan(j, "gmac");
+  r.ms_per_image = detail::number_or_nan(j, "ms_per_image");
+  j.at("share").get_to(r.share);
+  detail::read_optional(j, "iou_std", r.iou_std);
+  detail::read_optional(j, "tvd", r.tvd);
+  detail::read_optional(j, "assignment_accuracy", r.assignment_accuracy);
+  r.note = j.value("note", "");
+}
+
+inline void from_json(const nlohmann::json& j, Claim& c) {
+  j.at("text").get_to(c.text);
+  j.at("reproduced").get_to(c.reproduced);
+  c.explanation = j.value("explanation", "");
+  detail::read_optional(j, "paper", c.paper);
+  detail::read_optional(j, "measured", c.measured);
+}
+
+inline void from_json(const nlohmann::json& j, StageCost& s) {
+  j.at("stage").get_to(s.stage);
+  j.at("seconds").get_to(s.seconds);
+  j.at("memory").get_to(s.memory);
+}
+
+/// Reads what to_json wrote. Throws nlohmann::json::exception, whose text names the field, on anything else.
+inline void from_json(const nlohmann::json& j, Results& r) {
+  r.title = j.value("title", r.title);
+  j.at("preset").get_to(r.preset);
+  j.at("seed").get_to(r.seed);
+  r.command = j.value("command", "");
+  r.data = j.value("data", "");
+  r.iou_convention = j.value("iou_convention", "");
+  r.mac_convention = j.value("mac_convention", "");
+  j.at("models").get_to(r.models);
+  j.at("rows").get_to(r.rows);
+  j.at("parameters").get_to(r.parameters);
+  j.at("kinds").get_to(r.kinds);
+  j.at("assignment").get_to(r.assignment);
+  j.at("cascade_thresholds").get_to(r.cascade_thresholds);
+  j.at("claims").get_to(r.claims);
+  j.at("stages").get_to(r.stages);
+  r.settings = j.value("settings", nlohmann::json::object());
+  r.environment = j.value("environment", nlohmann::json::object());
+}
+
+}  // namespace paser::report

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "paser/core/error.hpp"
+#include "paser/report/results.hpp"
+#include "paser/report/text.hpp"
+
+/// Tables for a terminal.
+namespace paser::report {
+
+/// A number with `digits` behind the point; "-" when it is not finite.
+inline std::string fixed(double value, int digits) {
+  if (!std::isfinite(value)) return "-";
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, value);
+  return text;
+}
+
+/// A number with about `digits` figures that count, never in powers of ten: 8.84, 0.0213, 149.
+inline std::string significant(double value, int digits = 3) {
+  if (!std::isfinite(value)) return "-";
+  const int magnitude = value == 0 ? 0 : static_cast<int>(std::floor(std::log10(std::abs(value))));
+  return fixed(value, std::clamp(digits - 1 - magnitude, 0, 9));
+}
+
+/// Bytes in MiB or GiB.
+inline std::string bytes_text(std::size_t bytes) {
+  const double mib = static_cast<double>(bytes) / (1 << 20);
+  return mib < 1024 ? fixed(mib, mib < 10 ? 1 : 0) + " MiB" : fixed(mib / 1024, 2) + " GiB";
+}
+
+/// Rows of text cells under a header, columns aligned: the first to the left, the others to the right.
+class TextTable {
+ public:
+  explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}
+
+  /// Throws ShapeError when the number of cells is not that of the header.
+  void add(std::vector<std::string> cells) {
+    check(cells.size() == rows_[0].size(), "TextTable", cells.size(), " cells for ", rows_[0].size(), " columns");
+    rows_.push_back(std::move(cells));
+  }
+
+  friend std::ostream& operator<<(std::ostream& out, const TextTable& table) {
+    std::vector<std::size_t> width(table.rows_[0].size(), 0);
+    for (const auto& row : table.rows_)
+      for (std::size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], display_width(row[c]));
+    std::size_t line = 2 * (width.size() - 1);
+    for (const std::size_t w : width) line += w;
+    for (std::size_t r = 0; r < table.rows_.size(); ++r) {
+      const auto& row = table.rows_[r];
+      for (std::size_t c = 0; c < row.size(); ++c)
+        out << (c > 0 ? "  " : "") << (c > 0 ? pad_left(row[c], width[c]) : pad_right(row[c], width[c]));
+      out << '\n';
+      if (r == 0) out << std::string(line, '-') << '\n';
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// The comparison: one row a method, the columns of the paper's Table 1 and the measured ones.
+inline TextTable results_table(const Results& results) {
+  std::vector<std::string> header{"model", "IoU", "GMAC", "IoU/GMAC", "ms/image"};
+  for (const std::string& model : results.models) header.push_back(model + " %");
+  TextTable table(header);
+  for (const Row& row : results.rows) {
+    std::vector<std::string> cells{row.model, fixed(row.iou, 4), significant(row.gmac), significant(row.iou_per_gmac()),
+                                   significant(row.ms_per_image)};
+    for (std::size_t m = 0; m < results.models.size(); ++m)
+      cells.push_back(m < row.share.size() ? fixed(100 * row.share[m], 1) : "-");
+    table.add(std::move(cells));
+  }
+  return table;
+}
+
+/// Time and peak memory of every stage.
+inline TextTable stages_table(const Results& results) {
+  TextTable table({"stage", "time", "peak memory", "of it tensors"});
+  for (const StageCost& s : results.stages)
+    table.add({s.stage, duration(s.seconds), (s.memory.of_stage ? "" : "<= ") + bytes_text(s.memory.process),
+               bytes_text(s.memory.tensors)});
+  return table;
+}
+
+/// One assignment matrix: rows the kinds of patches, columns the models, in per cent of the row.
+inline TextTable assignment_table(const Results& results, const AssignmentMatrix& matrix) {
+  std::vector<std::string> header{""};
+  header.insert(header.end(), results.models.begin(), results.models.end());
+  TextTable table(header);
+  for (std::size_t k = 0; k < matrix.size(); ++k) {
+    double total = 0;
+    for (const double v : matrix[k]) total += v;
+    std::vector<std::string> cells{k < results.kinds.size() ? results.kinds[k] : std::to_string(k)};
+    for (const double v : matrix[k]) cells.push_back(total > 0 ? fixed(100 * v / total, 1) + " %" : "-");
+    table.add(std::move(cells));
+  }
+  return table;
+}
+
+}  // namespace paser::report
