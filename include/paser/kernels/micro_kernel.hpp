@@ -16,8 +16,8 @@ template <class T>
 inline constexpr Index block_width = block_packets* simd::width<T>;
 
 /// c[i][j] = start + sum over l of a[i * a_row + l * a_step] * b[l * b_step + j] for i < Rows and j < Packets packets,
-/// where start is c[i][j] when `accumulate`, else 0. Every element is summed over l in order by fused multiply-adds,
-/// so its bits do not depend on Rows or Packets.
+/// where start is c[i][j] when `accumulate`, else 0. The sum is taken over l in order by fused multiply-adds and then
+/// added to start, so the bits of an element do not depend on Rows or Packets.
 template <int Rows, int Packets, class T>
 inline void multiply_block(Index depth, const T* a, Index a_row, Index a_step, const T* b, Index b_step, T* c,
                            Index c_row, bool accumulate) {
@@ -26,8 +26,7 @@ inline void multiply_block(Index depth, const T* a, Index a_row, Index a_step, c
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j < Packets; ++j)
-      sum[i][j] = accumulate ? simd::load(c + i * c_row + j * simd::width<T>) : simd::zero<T>();
+    for (int j = 0; j < Packets; ++j) sum[i][j] = simd::zero<T>();
   for (Index l = 0; l < depth; ++l) {
     P row[Packets];
 #pragma GCC unroll 4
@@ -44,7 +43,10 @@ inline void multiply_block(Index depth, const T* a, Index a_row, Index a_step, c
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j < Packets; ++j) simd::store(c + i * c_row + j * simd::width<T>, sum[i][j]);
+    for (int j = 0; j < Packets; ++j) {
+      T* const to = c + i * c_row + j * simd::width<T>;
+      simd::store(to, accumulate ? simd::add(simd::load(to), sum[i][j]) : sum[i][j]);
+    }
 }
 
 /// multiply_block for a number of rows known only at run time, 1 to block_rows.

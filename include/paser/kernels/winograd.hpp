@@ -1,6 +1,7 @@
 #pragma once
 
 #include "paser/kernels/winograd_forward.hpp"
+#include "paser/kernels/winograd_weight.hpp"
 
 /// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3): 36 instead of 144 multiplications for 4x4 outputs. In float
 /// the largest error is about that of direct summation, some 1e-6 of the largest output.
@@ -29,6 +30,12 @@ void forward(const ConvShape& shape, const T* x, const T* weight, const T* bias,
 template <class T>
 void backward_input(const ConvShape& shape, const T* dy, const T* weight, T* dx) {
   convolve(Plane::backward(shape), dy, weight, true, static_cast<const T*>(nullptr), dx);
+}
+
+/// dw = the gradient of the weight, overwritten.
+template <class T>
+void backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
+  correlate(Plane::forward(shape), x, dy, dw);
 }
 
 }  // namespace paser::kernels::winograd

@@ -69,18 +69,18 @@ inline void find_cells(const T* image, Index h, Index w, Index channels, Index t
     }
 }
 
-/// Applies a map to the same channels of a square of cells, packet by packet: point p of channel c goes to
-/// to[p * point + c]. Channels up to the next whole packet are written as zeros.
+/// Applies a map to the channels begin <= c < end of a square of cells, packet by packet: point p of channel c goes to
+/// to[p * point + c - begin]. Channels up to the next whole packet are written as zeros.
 template <class Map, class T>
-inline void transform_cells(const T* const (&cells)[Map::in][Map::in], Index channels, T* to, Index point) {
+inline void transform_cells(const T* const (&cells)[Map::in][Map::in], Index begin, Index end, T* to, Index point) {
   using P = simd::Packet<T>;
   const auto run = [&](Index c, const auto& read) {
     transform<Map, P>([&](int i, int j) { return read(cells[i][j] + c); },
-                      [&](int i, int j, const P& v) { simd::store(to + (i * Map::out + j) * point + c, v); });
+                      [&](int i, int j, const P& v) { simd::store(to + (i * Map::out + j) * point + c - begin, v); });
   };
-  Index c = 0;
-  for (; c + simd::width<T> <= channels; c += simd::width<T>) run(c, [](const T* p) { return simd::load(p); });
-  if (c < channels) run(c, [&](const T* p) { return simd::load_partial(p, channels - c); });
+  Index c = begin;
+  for (; c + simd::width<T> <= end; c += simd::width<T>) run(c, [](const T* p) { return simd::load(p); });
+  if (c < end) run(c, [&](const T* p) { return simd::load_partial(p, end - c); });
 }
 
 /// v[p * point + (t - begin) * row + c] = B^T d B of the tiles begin <= t < end of x.
@@ -92,7 +92,7 @@ void transform_input(const Plane& plane, const T* x, const T* zeros, Index begin
     const T* cells[window][window];
     find_cells(x + at.image * plane.h * plane.w * plane.c, plane.h, plane.w, plane.c, at.row * tile - plane.pad_h,
                at.column * tile - plane.pad_w, zeros, cells);
-    transform_cells<InputMap<T>>(cells, plane.c, v + (t - begin) * row, point);
+    transform_cells<InputMap<T>>(cells, Index{0}, plane.c, v + (t - begin) * row, point);
   }
 }
 
