@@ -103,6 +103,16 @@ template <class P>
 inline P less_equal(const P& a, const P& b) {
   return Eigen::internal::pcmp_le(a, b);
 }
+/// All bits set where a is NaN.
+template <class P>
+inline P is_nan(const P& a) {
+  return Eigen::internal::pcmp_lt_or_nan(a, a);
+}
+/// Where either mask is set.
+template <class P>
+inline P mask_or(const P& a, const P& b) {
+  return Eigen::internal::por(a, b);
+}
 /// mask ? a : b, per element.
 template <class P>
 inline P select(const P& mask, const P& a, const P& b) {
