@@ -14,6 +14,14 @@ void exp_span(Index n, const T* x, T* y) {
   for (; i < n; ++i) y[i] = std::exp(x[i]);
 }
 
+/// y[i] = log(x[i]) on this thread; x and y may be the same array.
+template <class T>
+void log_span(Index n, const T* x, T* y) {
+  Index i = 0;
+  for (; i + simd::width<T> <= n; i += simd::width<T>) simd::store(y + i, simd::log(simd::load(x + i)));
+  for (; i < n; ++i) y[i] = std::log(x[i]);
+}
+
 /// For each of `rows` rows of `n` logits: e = exp(logits - their maximum), sum = the sum of e, so that softmax = e /
 /// sum and log-sum-exp = maximum + log(sum), and nothing overflows. On this thread. The exponentials of all rows are
 /// taken in one go, since a row of three classes alone would leave a packet mostly empty.

@@ -1,0 +1,179 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "paser/autograd/tape.hpp"
+#include "paser/kernels/cross_entropy.hpp"
+
+namespace paser {
+
+/// What the summed cross entropy is divided by.
+enum class Normalizer {
+  target_weights,  ///< the sum of the pixels' class weights: PyTorch's rule for class-index targets
+  pixels           ///< the number of pixels: PyTorch's rule for probability targets, and the paper's loss
+};
+
+struct CrossEntropySpec {
+  std::vector<double> class_weight{};          ///< one a class; empty: all 1
+  std::optional<std::int32_t> ignore_index{};  ///< pixels of this label take no part and are not counted
+  Normalizer normalizer = Normalizer::target_weights;
+  /// Divide by this number instead. Give the target_totals of the whole batch, so that the losses and gradients of its
+  /// micro-batches add up to those of the batch.
+  std::optional<double> total{};
+};
+
+/// How much a map of labels weighs in a cross entropy.
+struct TargetTotals {
+  Index pixels = 0;   ///< those that are not ignored; the weight of this map in a mean over several
+  double weight = 0;  ///< the sum of their class weights
+
+  double of(Normalizer normalizer) const {
+    return normalizer == Normalizer::pixels ? static_cast<double>(pixels) : weight;
+  }
+};
+
+namespace detail {
+
+inline std::vector<double> class_weights(const CrossEntropySpec& spec, Index classes) {
+  if (spec.class_weight.empty()) return std::vector<double>(static_cast<std::size_t>(classes), 1.0);
+  check(static_cast<Index>(spec.class_weight.size()) == classes, "cross_entropy", spec.class_weight.size(),
+        " class weights for ", classes, " classes");
+  for (const double w : spec.class_weight)
+    check<ValueError>(w >= 0, "cross_entropy", "a class weight must not be negative, got ", w);
+  return spec.class_weight;
+}
+
+/// (n,row,column) of a flat position.
+template <int Rank>
+std::string position(const Shape<Rank>& shape, Index flat) {
+  Shape<Rank> place;
+  for (int axis = Rank - 1; axis >= 0; --axis) {
+    place[axis] = flat % shape[axis];
+    flat /= shape[axis];
+  }
+  return message(place);
+}
+
+/// 1 / total, or 0 when there is nothing to divide by: a batch without a counted pixel has loss 0 and gradient 0.
+inline double inverse(double total) {
+  return total > 0 ? 1 / total : 0.0;
+}
+
+/// One number, recorded: the gradient of each input is given and only waits to be multiplied by that of the loss.
+template <class T, int Rank>
+Var<T, 1> record_loss(double loss, const Var<T, Rank>& x, Tensor<T, Rank> gradient) {
+  return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {x},
+                [gradient = std::move(gradient)](const Tensor<T, 1>& dy, GradientSink<T>& grad) mutable {
+                  if (dy(0) != T(1)) {
+                    T* const g = gradient.mutable_data();
+                    kernels::scale(gradient.numel(), dy(0), g, g);
+                  }
+                  grad.add(0, std::move(gradient));
+                });
+}
+
+template <int LogitRank, int LabelRank>
+void check_targets(const Shape<LogitRank>& logits, const Shape<LabelRank>& labels) {
+  static_assert(LogitRank == LabelRank + 1, "cross_entropy: labels have one axis less than logits");
+  bool same = logits.last() >= 1;
+  for (int axis = 0; axis < LabelRank; ++axis) same = same && logits[axis] == labels[axis];
+  check(same, "cross_entropy", "labels ", labels, " do not fit logits ", logits);
+}
+
+}  // namespace detail
+
+/// Counts the pixels that take part and sums their class weights. Throws ValueError with position and value on a label
+/// outside 0 .. classes - 1 that is not ignored.
+template <int Rank>
+TargetTotals target_totals(const Tensor<std::int32_t, Rank>& labels, Index classes, const CrossEntropySpec& spec = {}) {
+  const std::vector<double> weight = detail::class_weights(spec, classes);
+  std::vector<Index> count(weight.size(), 0);
+  const std::int32_t* const label = labels.data();
+  for (Index i = 0; i < labels.numel(); ++i) {
+    const std::int32_t k = label[i];
+    if (spec.ignore_index && k == *spec.ignore_index) continue;
+    if (k < 0 || k >= classes) [[unlikely]]
+      throw ValueError(message("cross_entropy: label ", k, " at ", detail::position(labels.shape(), i),
+                               ", expected 0..", classes - 1,
+                               spec.ignore_index ? message(" or the ignored ", *spec.ignore_index) : std::string{}));
+    ++count[static_cast<std::size_t>(k)];
+  }
+  TargetTotals totals;
+  for (std::size_t k = 0; k < count.size(); ++k) {
+    totals.pixels += count[k];
+    totals.weight += weight[k] * static_cast<double>(count[k]);
+  }
+  return totals;
+}
+
+namespace detail {
+
+/// The loss, and its gradient where asked for.
+template <class T, int Rank>
+double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<std::int32_t, Rank - 1>& labels,
+                     const CrossEntropySpec& spec, T* gradient) {
+  check_targets(logits.shape(), labels.shape());
+  const Index classes = logits.shape().last();
+  const std::vector<double> weight = class_weights(spec, classes);
+  const TargetTotals totals = target_totals(labels, classes, spec);
+  const double factor = inverse(spec.total.value_or(totals.of(spec.normalizer)));
+  // No label reaches 2^32, so without an ignored one nothing is skipped.
+  const std::int64_t ignored = spec.ignore_index ? std::int64_t{*spec.ignore_index} : std::int64_t{1} << 32;
+  return factor * kernels::cross_entropy_labels(labels.numel(), classes, logits.data(), labels.data(), weight.data(),
+                                                ignored, factor, gradient);
+}
+
+template <class T, int Rank>
+double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& target, const CrossEntropySpec& spec,
+                     T* gradient) {
+  check_same_shape("cross_entropy", logits, target);
+  const Index classes = logits.shape().last();
+  const std::vector<double> weight = class_weights(spec, classes);
+  check<ValueError>(!spec.ignore_index, "cross_entropy", "probability targets have no label to ignore");
+  const Index rows = classes > 0 ? logits.numel() / classes : 0;
+  const double factor = inverse(spec.total.value_or(static_cast<double>(rows)));
+  return factor * kernels::cross_entropy_probabilities(rows, classes, logits.data(), target.data(), weight.data(),
+                                                       factor, gradient);
+}
+
+}  // namespace detail
+
+/// Class-weighted cross entropy of logits (N, H, W, K) and labels (N, H, W), or (N, K) and (N):
+///   sum of weight[label] (log sum exp(logits) - logits[label]) / normalizer,
+/// torch.nn.functional.cross_entropy with class indices. Log-sum-exp is taken about the largest logit, so it is exact
+/// where a probability underflows. When every pixel is ignored the loss is 0 and so are the gradients (PyTorch: NaN);
+/// target_totals tells. Throws ShapeError when labels and logits do not fit, ValueError on a label out of range.
+template <class T, int Rank>
+Tensor<T, 1> cross_entropy(const Tensor<T, Rank>& logits, const Tensor<std::int32_t, Rank - 1>& labels,
+                           const CrossEntropySpec& spec = {}) {
+  return Tensor<T, 1>::full({1}, static_cast<T>(detail::cross_entropy(logits, labels, spec, static_cast<T*>(nullptr))));
+}
+
+/// The same value, recorded. dlogits = weight[label] (softmax - onehot) / normalizer, made in the same pass.
+template <class T, int Rank>
+Var<T, 1> cross_entropy(const Var<T, Rank>& logits, const Tensor<std::int32_t, Rank - 1>& labels,
+                        const CrossEntropySpec& spec = {}) {
+  Tensor<T, Rank> gradient(logits.shape());
+  const double loss = detail::cross_entropy(logits.value(), labels, spec, gradient.mutable_data());
+  return detail::record_loss(loss, logits, std::move(gradient));
+}
+
+/// Cross entropy with a distribution over the classes as the target of every pixel, shaped as the logits:
+///   sum of weight[k] target[k] (log sum exp(logits) - logits[k]) / (number of pixels, or spec.total),
+/// torch.nn.functional.cross_entropy with class probabilities. Nothing flows back into the target.
+template <class T, int Rank>
+Tensor<T, 1> cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& target,
+                           const CrossEntropySpec& spec = {}) {
+  return Tensor<T, 1>::full({1}, static_cast<T>(detail::cross_entropy(logits, target, spec, static_cast<T*>(nullptr))));
+}
+
+template <class T, int Rank>
+Var<T, 1> cross_entropy(const Var<T, Rank>& logits, const Tensor<T, Rank>& target, const CrossEntropySpec& spec = {}) {
+  Tensor<T, Rank> gradient(logits.shape());
+  const double loss = detail::cross_entropy(logits.value(), target, spec, gradient.mutable_data());
+  return detail::record_loss(loss, logits, std::move(gradient));
+}
+
+}  // namespace paser

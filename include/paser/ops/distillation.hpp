@@ -1,0 +1,162 @@
+#pragma once
+
+#include "paser/ops/arithmetic.hpp"
+#include "paser/ops/cross_entropy.hpp"
+
+namespace paser {
+
+namespace detail {
+
+/// The sum of squared differences; gradient, where not null, gets factor times its derivative by a.
+template <class T>
+double squared_error(Index n, const T* a, const T* b, double factor, T* gradient) {
+  const T twice = static_cast<T>(2 * factor);
+  return parallel_sum(n, 8192, [=](Index begin, Index end) {
+    double sum = 0;
+    for (Index i = begin; i < end; ++i) {
+      const T difference = a[i] - b[i];
+      sum += static_cast<double>(difference) * static_cast<double>(difference);
+      if (gradient != nullptr) gradient[i] = twice * difference;
+    }
+    return sum;
+  });
+}
+
+/// Writes softmax and log-softmax of `rows` rows of n logits / temperature; `row_scratch` holds two numbers a row.
+template <class T>
+void tempered_softmax(Index rows, Index n, const T* logits, T temperature, T* log_p, T* p, T* row_scratch) {
+  T *const largest = row_scratch, *const sum = row_scratch + rows;
+  for (Index i = 0; i < rows * n; ++i) log_p[i] = logits[i] / temperature;
+  kernels::exp_rows(rows, n, log_p, p, largest, sum);
+  for (Index row = 0; row < rows; ++row) {
+    const T log_sum = largest[row] + std::log(sum[row]);
+    for (Index i = row * n; i < (row + 1) * n; ++i) {
+      log_p[i] -= log_sum;
+      p[i] /= sum[row];
+    }
+  }
+}
+
+/// The sum over rows of KL(teacher || student); gradients, where not null, get factor times its derivatives by the
+/// logits divided by the temperature.
+template <class T>
+double tempered_divergence(Index rows, Index n, const T* student, const T* teacher, double temperature, double factor,
+                           T* dstudent, T* dteacher) {
+  const T scale = static_cast<T>(factor);
+  return parallel_sum(rows, kernels::loss_rows(n), [=](Index begin, Index end) {
+    const Index size = (end - begin) * n;
+    Scratch<T> scratch(static_cast<std::size_t>(4 * size + 2 * (end - begin)));
+    T *const log_s = scratch.data(), *const s = log_s + size, *const log_t = s + size, *const t = log_t + size;
+    T* const row_scratch = t + size;
+    tempered_softmax(end - begin, n, student + begin * n, static_cast<T>(temperature), log_s, s, row_scratch);
+    tempered_softmax(end - begin, n, teacher + begin * n, static_cast<T>(temperature), log_t, t, row_scratch);
+    double sum = 0;
+    for (Index row = 0; row < end - begin; ++row) {
+      double divergence = 0;
+      for (Index i = row * n; i < (row + 1) * n; ++i)
+        if (t[i] > 0) divergence += static_cast<double>(t[i]) * static_cast<double>(log_t[i] - log_s[i]);
+      sum += divergence;
+      for (Index i = row * n, out = begin * n + i; i < (row + 1) * n; ++i, ++out) {
+        if (dstudent != nullptr) dstudent[out] = scale * (s[i] - t[i]);
+        if (dteacher != nullptr)
+          dteacher[out] = t[i] > 0 ? scale * t[i] * (log_t[i] - log_s[i] - static_cast<T>(divergence)) : T(0);
+      }
+    }
+    return sum;
+  });
+}
+
+/// A loss of two inputs whose gradients are given.
+template <class T, int Rank>
+Var<T, 1> record_loss(double loss, const Var<T, Rank>& a, Tensor<T, Rank> da, const Var<T, Rank>& b,
+                      Tensor<T, Rank> db) {
+  return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {a, b},
+                [da = std::move(da), db = std::move(db)](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
+                  if (grad.wants(0)) grad.add(0, scale(da, static_cast<double>(dy(0))));
+                  if (grad.wants(1)) grad.add(1, scale(db, static_cast<double>(dy(0))));
+                });
+}
+
+}  // namespace detail
+
+/// Mean of (a - b)^2 over all elements (torch.nn.functional.mse_loss); `total` replaces the number of elements, so that
+/// micro-batches add up. Shapes must be equal.
+template <class T, int Rank>
+Tensor<T, 1> mean_squared_error(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b, std::optional<double> total = {}) {
+  check_same_shape("mean_squared_error", a, b);
+  const double factor = detail::inverse(total.value_or(static_cast<double>(a.numel())));
+  const double sum = detail::squared_error(a.numel(), a.data(), b.data(), factor, static_cast<T*>(nullptr));
+  return Tensor<T, 1>::full({1}, static_cast<T>(factor * sum));
+}
+
+/// The same value, recorded: da = 2 (a - b) / total, db = -da.
+template <class T, int Rank>
+Var<T, 1> mean_squared_error(const Var<T, Rank>& a, const Var<T, Rank>& b, std::optional<double> total = {}) {
+  check_same_shape("mean_squared_error", a.value(), b.value());
+  const Index n = a.value().numel();
+  const double factor = detail::inverse(total.value_or(static_cast<double>(n)));
+  Tensor<T, Rank> da(a.shape());
+  const double sum = detail::squared_error(n, a.value().data(), b.value().data(), factor, da.mutable_data());
+  return detail::record_loss(factor * sum, a, da, b, b.is_constant() ? Tensor<T, Rank>{} : scale(da, -1));
+}
+
+/// Distillation by distributions (Hinton et al. 2015): T^2 / N times the sum over all pixels of
+/// KL(softmax(teacher / T) || softmax(student / T)), the reduction "batchmean" of torch.nn.functional.kl_div.
+/// Classes lie in the last axis; N is the first extent, or `total`. Throws ValueError unless the temperature is
+/// positive.
+template <class T, int Rank>
+Tensor<T, 1> kl_divergence(const Tensor<T, Rank>& student, const Tensor<T, Rank>& teacher, double temperature,
+                           std::optional<double> total = {}) {
+  return kl_divergence(Var(student), Var(teacher), temperature, total).value();
+}
+
+/// The same value, recorded, with s and t the two softmaxes:
+///   dstudent = T / N (s - t),   dteacher = T / N t (log t - log s - KL of the pixel).
+template <class T, int Rank>
+Var<T, 1> kl_divergence(const Var<T, Rank>& student, const Var<T, Rank>& teacher, double temperature,
+                        std::optional<double> total = {}) {
+  check_same_shape("kl_divergence", student.value(), teacher.value());
+  check<ValueError>(temperature > 0, "kl_divergence", "the temperature must be positive, got ", temperature);
+  const Index n = student.shape().last(), rows = n > 0 ? student.value().numel() / n : 0;
+  const double factor =
+      temperature * temperature * detail::inverse(total.value_or(static_cast<double>(student.shape()[0])));
+  Tensor<T, Rank> ds, dt;
+  if (!student.is_constant()) ds = Tensor<T, Rank>(student.shape());
+  if (!teacher.is_constant()) dt = Tensor<T, Rank>(teacher.shape());
+  const double sum = detail::tempered_divergence(rows, n, student.value().data(), teacher.value().data(), temperature,
+                                                 factor / temperature, ds.mutable_data(), dt.mutable_data());
+  return detail::record_loss(factor * sum, student, std::move(ds), teacher, std::move(dt));
+}
+
+/// How a student learns from a teacher's logits beside the labels.
+struct DistillationSpec {
+  enum class Kind { mse, kl };
+  double alpha = 0.01;            ///< share of the distillation term
+  Kind kind = Kind::mse;          ///< the paper's: squared error of the logits
+  double temperature = 1;         ///< of Kind::kl
+  std::optional<double> total{};  ///< normaliser of the distillation term, see mean_squared_error and kl_divergence
+};
+
+/// total = (1 - alpha) cross_entropy + alpha distillation.
+template <class Scalar>
+struct DistillationLoss {
+  Scalar total, cross_entropy, distillation;
+};
+
+/// The loss of PaSeR's small network. student, teacher: logits (N, H, W, K); labels: class indices (N, H, W) or
+/// probabilities shaped as the logits. Nothing flows back into the teacher. Under a Tensor the three numbers, under a
+/// Var recorded ones.
+template <class Value, class T, int Rank, class Target>
+auto distillation_loss(const Value& student, const Tensor<T, Rank>& teacher, const Target& labels,
+                       const CrossEntropySpec& entropy = {}, const DistillationSpec& spec = {}) {
+  check<ValueError>(spec.alpha >= 0 && spec.alpha <= 1, "distillation_loss", "alpha must lie in [0,1], got ",
+                    spec.alpha);
+  const auto ce = cross_entropy(student, labels, entropy);
+  const auto kd = spec.kind == DistillationSpec::Kind::mse
+                      ? mean_squared_error(student, Value(teacher), spec.total)
+                      : kl_divergence(student, Value(teacher), spec.temperature, spec.total);
+  using Scalar = std::remove_const_t<decltype(ce)>;
+  return DistillationLoss<Scalar>{add(scale(ce, 1 - spec.alpha), scale(kd, spec.alpha)), ce, kd};
+}
+
+}  // namespace paser
