@@ -1,0 +1,82 @@
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "paser/kernels/conv_shape.hpp"
+
+/// Geometry of the direct convolutions: which taps of which pixels meet data, and in what order pixels are computed.
+namespace paser::kernels::direct {
+
+/// Positions first, first + 1, .. end - 1.
+struct Range {
+  Index first = 0, end = 0;
+  constexpr Index size() const { return end - first; }
+  constexpr bool operator==(const Range&) const = default;
+};
+
+/// One image axis of a convolution. Output m reads input m * stride + offset + t * tap_step for taps t = 0 .. taps - 1,
+/// where it exists, and is written to position out_first + m * out_step.
+struct Axis {
+  Index outputs, inputs, taps;
+  Index stride, offset, tap_step;
+  Index out_first = 0, out_step = 1;
+
+  constexpr Index input(Index m, Index t) const { return m * stride + offset + t * tap_step; }
+
+  /// The taps of output m that meet data; tap_step is positive.
+  constexpr Range valid_taps(Index m) const {
+    const Index at = input(m, 0);
+    const Index first = at >= 0 ? 0 : std::min(taps, (-at + tap_step - 1) / tap_step);
+    const Index end = at >= inputs ? 0 : std::min(taps, (inputs - 1 - at) / tap_step + 1);
+    return {first, std::max(first, end)};
+  }
+
+  /// The outputs among m whose tap t meets data.
+  constexpr Range valid_outputs(const Range& m, Index t) const {
+    const Index at = offset + t * tap_step;
+    const Index first = at >= 0 ? 0 : (-at + stride - 1) / stride;
+    const Index end = at >= inputs ? 0 : (inputs - 1 - at) / stride + 1;
+    const Index begin = std::clamp(first, m.first, m.end);
+    return {begin, std::max(begin, std::min(end, m.end))};
+  }
+
+  /// The inputs that outputs m and all their taps span; may leave 0 .. inputs - 1.
+  constexpr Range input_span(const Range& m) const { return {input(m.first, 0), input(m.end - 1, taps - 1) + 1}; }
+};
+
+constexpr Index ceil_div(Index a, Index b) {
+  return (a + b - 1) / b;
+}
+
+/// Part i of n nearly equal parts of 0 .. size - 1.
+constexpr Range part(Index size, Index n, Index i) {
+  return {size * i / n, size * (i + 1) / n};
+}
+
+inline Axis forward_axis(const ConvShape& s, std::size_t axis) {
+  const bool rows = axis == 0;
+  return {rows ? s.out_h() : s.out_w(), rows ? s.h : s.w,      rows ? s.r : s.s,
+          s.spec.stride[axis],          -s.spec.padding[axis], s.spec.dilation[axis]};
+}
+
+/// Maximal runs of outputs with the same valid taps: the interior and, at the borders, short runs.
+inline std::vector<Range> equal_tap_runs(const Axis& axis, const Range& outputs) {
+  std::vector<Range> runs;
+  for (Index m = outputs.first; m < outputs.end; ++m) {
+    if (m > outputs.first && axis.valid_taps(m) == axis.valid_taps(m - 1)) {
+      ++runs.back().end;
+    } else {
+      runs.push_back({m, m + 1});
+    }
+  }
+  return runs;
+}
+
+/// The size of the next tile when n rows remain: `most`, and towards the end nearly equal sizes, since a very small
+/// tile wastes most of the machine.
+constexpr Index tile_size(Index n, Index most) {
+  return n >= 3 * most ? most : ceil_div(n, ceil_div(n, most));
+}
+
+}  // namespace paser::kernels::direct

@@ -1,0 +1,184 @@
+#include "paser/kernels/conv2d.hpp"
+
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include <limits>
+#include <vector>
+
+#include "paser/core/random.hpp"
+#include "paser/kernels/reference/conv2d.hpp"
+
+namespace {
+
+using namespace paser;
+using kernels::ConvShape;
+
+template <class T>
+std::vector<T> random_values(Key key, Index count) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(2 * key.uniform(i) - 1);
+  return values;
+}
+
+/// The three convolutions of one shape, into buffers of NaN so that an element left out shows.
+template <class T>
+struct Results {
+  std::vector<T> y, dx, dw;
+};
+
+template <class T>
+struct Operands {
+  std::vector<T> x, weight, bias, dy;
+  Operands(const ConvShape& s, Key key)
+      : x(random_values<T>(key.fold(0), s.x_size())),
+        weight(random_values<T>(key.fold(1), s.weight_size())),
+        bias(random_values<T>(key.fold(2), s.k)),
+        dy(random_values<T>(key.fold(3), s.y_size())) {}
+};
+
+template <class T>
+Results<T> fast(const ConvShape& s, const Operands<T>& in, bool with_bias = true) {
+  const auto unwritten = [](Index n) {
+    return std::vector<T>(static_cast<std::size_t>(n), std::numeric_limits<T>::quiet_NaN());
+  };
+  Results<T> out{unwritten(s.y_size()), unwritten(s.x_size()), unwritten(s.weight_size())};
+  kernels::direct::forward(s, in.x.data(), in.weight.data(), with_bias ? in.bias.data() : nullptr, out.y.data());
+  kernels::direct::backward_input(s, in.dy.data(), in.weight.data(), out.dx.data());
+  kernels::direct::backward_weight(s, in.x.data(), in.dy.data(), out.dw.data());
+  return out;
+}
+
+/// The definition, in double.
+Results<double> expected(const ConvShape& s, const Operands<double>& in, bool with_bias = true) {
+  const auto zeros = [](Index n) { return std::vector<double>(static_cast<std::size_t>(n)); };
+  Results<double> out{zeros(s.y_size()), zeros(s.x_size()), zeros(s.weight_size())};
+  kernels::reference::conv2d_forward(s, in.x.data(), in.weight.data(), out.y.data());
+  if (with_bias)
+    for (std::size_t i = 0; i < out.y.size(); ++i) out.y[i] += in.bias[i % in.bias.size()];
+  kernels::reference::conv2d_backward_input(s, in.dy.data(), in.weight.data(), out.dx.data());
+  kernels::reference::conv2d_backward_weight(s, in.x.data(), in.dy.data(), out.dw.data());
+  return out;
+}
+
+/// Largest difference, relative to the largest expected value; infinity if a value is not a number.
+template <class T>
+double relative_error(const std::vector<T>& got, const std::vector<double>& want) {
+  double worst = 0, scale = 1e-30;
+  for (std::size_t i = 0; i < want.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(got[i]) - want[i]);
+    worst = difference <= worst        ? worst
+            : difference == difference ? difference
+                                       : std::numeric_limits<double>::infinity();
+    scale = std::max(scale, std::abs(want[i]));
+  }
+  return worst / scale;
+}
+
+template <class T>
+void check_against_reference(const ConvShape& s, Key key) {
+  const Operands<double> wide(s, key);
+  Operands<T> in(s, key);
+  // The reference must see what the kernel sees.
+  Operands<double> same = wide;
+  same.x.assign(in.x.begin(), in.x.end());
+  same.weight.assign(in.weight.begin(), in.weight.end());
+  same.bias.assign(in.bias.begin(), in.bias.end());
+  same.dy.assign(in.dy.begin(), in.dy.end());
+  const bool with_bias = key.below(99, 4) != 0;
+  const auto got = fast(s, in, with_bias);
+  const auto want = expected(s, same, with_bias);
+  const double tolerance = sizeof(T) == 4 ? 5e-6 : 1e-13;
+  INFO("x " << s.n << "," << s.h << "," << s.w << "," << s.c << " k " << s.k << " kernel " << s.r << "x" << s.s
+            << " stride " << s.spec.stride[0] << "," << s.spec.stride[1] << " padding " << s.spec.padding[0] << ","
+            << s.spec.padding[1] << " dilation " << s.spec.dilation[0] << "," << s.spec.dilation[1] << " groups "
+            << s.spec.groups);
+  CHECK(relative_error(got.y, want.y) < tolerance);
+  CHECK(relative_error(got.dx, want.dx) < tolerance);
+  CHECK(relative_error(got.dw, want.dw) < tolerance);
+}
+
+ConvShape random_shape(Key key) {
+  auto pick = [&, draw = std::uint64_t{0}](Index low, Index high) mutable {
+    return low + key.below(draw++, high - low + 1);
+  };
+  ConvShape s{};
+  s.r = pick(1, 4), s.s = pick(1, 4);
+  for (std::size_t axis : {0u, 1u}) {
+    s.spec.stride[axis] = pick(1, 3), s.spec.dilation[axis] = pick(1, 3);
+    s.spec.padding[axis] = pick(0, 4);
+  }
+  if (pick(0, 1) == 0) s.spec.stride = s.spec.dilation = {1, 1};
+  s.n = pick(1, 5);
+  s.h = pick(1, 13) + s.spec.dilation[0] * (s.r - 1), s.w = pick(1, 21) + s.spec.dilation[1] * (s.s - 1);
+  s.spec.groups = pick(0, 2) == 0 ? pick(2, 5) : 1;
+  s.c = s.spec.groups * pick(1, s.spec.groups == 1 ? 70 : 9),
+  s.k = s.spec.groups * pick(1, s.spec.groups == 1 ? 70 : 9);
+  return s;
+}
+
+TEST_CASE("convolutions of random shapes agree with the definition", "[conv2d]") {
+  for (std::uint64_t i = 0; i < 120; ++i) {
+    check_against_reference<float>(random_shape(Key{i}), Key{i}.fold(7));
+    check_against_reference<double>(random_shape(Key{i}.fold(1)), Key{i}.fold(8));
+  }
+}
+
+TEST_CASE("depthwise convolutions agree with the definition", "[conv2d]") {
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    ConvShape s = random_shape(Key{1000 + i});
+    s.spec.groups = s.c = 1 + static_cast<Index>(i * 7 % 50);
+    s.k = s.c * (i % 4 == 3 ? 2 : 1);
+    check_against_reference<float>(s, Key{i}.fold(9));
+    check_against_reference<double>(s, Key{i}.fold(9));
+  }
+}
+
+/// x, channels out, kernel, and the settings that the networks use.
+const std::vector<ConvShape> network_shapes{
+    {1, 56, 64, 1, 4, 1, 1, {}},
+    {1, 40, 48, 4, 8, 3, 3, {.padding = {1, 1}}},
+    {2, 33, 64, 16, 8, 3, 3, {.padding = {1, 1}}},
+    {1, 17, 29, 32, 3, 1, 1, {}},
+    {5, 7, 8, 64, 48, 3, 3, {.padding = {1, 1}}},
+    {5, 3, 4, 40, 64, 3, 3, {.padding = {1, 1}}},
+    {1, 14, 16, 300, 32, 3, 3, {.padding = {1, 1}}},                     // two slices of input channels
+    {1, 28, 32, 24, 20, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}},  // ASPP
+    {1, 14, 16, 12, 16, 3, 3, {.padding = {12, 12}, .dilation = {12, 12}}},
+    {1, 7, 8, 8, 8, 3, 3, {.padding = {36, 36}, .dilation = {36, 36}}},  // only the centre tap meets data
+    {2, 32, 36, 3, 16, 4, 4, {.stride = {4, 4}}},                        // patch embedding
+    {1, 28, 32, 3, 24, 7, 7, {.stride = {4, 4}, .padding = {3, 3}}},
+    {1, 28, 30, 20, 32, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}},
+    {1, 9, 9, 5, 6, 1, 1, {.stride = {2, 2}}},  // inputs that nothing reads
+    {1, 28, 32, 64, 64, 3, 3, {.padding = {1, 1}, .groups = 64}},
+    {1, 1, 1, 1, 1, 1, 1, {}},
+};
+
+TEST_CASE("convolutions of the networks' kinds agree with the definition", "[conv2d]") {
+  std::uint64_t i = 0;
+  for (const ConvShape& s : network_shapes) {
+    check_against_reference<float>(s, Key{++i});
+    check_against_reference<double>(s, Key{i});
+  }
+}
+
+TEST_CASE("the bits of a convolution do not depend on the number of threads", "[conv2d]") {
+  const auto bits_equal = [](const std::vector<float>& a, const std::vector<float>& b) {
+    return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+  };
+  for (const ConvShape& s : network_shapes) {
+    const Operands<float> in(s, Key{5});
+    set_threads(1);
+    const auto one = fast(s, in);
+    for (const int threads : {2, 4}) {
+      set_threads(threads);
+      const auto many = fast(s, in);
+      CHECK(bits_equal(one.y, many.y));
+      CHECK(bits_equal(one.dx, many.dx));
+      CHECK(bits_equal(one.dw, many.dw));
+    }
+    set_threads(0);
+  }
+}
+
+}  // namespace
