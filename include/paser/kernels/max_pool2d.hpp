@@ -1,0 +1,123 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "paser/core/parallel.hpp"
+#include "paser/core/simd.hpp"
+#include "paser/kernels/pool_shape.hpp"
+
+namespace paser::kernels {
+
+namespace detail {
+
+/// The taps of one output pixel's window that lie inside of the image; x0 is the offset of the window's first tap,
+/// which itself may lie outside.
+struct Window {
+  Index row_begin, row_end, column_begin, column_end, x0;
+};
+
+inline Window pool_window(const PoolShape& s, Index image, Index out_row, Index out_column) {
+  const Index top = out_row * s.spec.stride[0] - s.spec.padding[0];
+  const Index left = out_column * s.spec.stride[1] - s.spec.padding[1];
+  return {std::max<Index>(0, -top), std::min(s.spec.kernel[0], s.h - top), std::max<Index>(0, -left),
+          std::min(s.spec.kernel[1], s.w - left), ((image * s.h + top) * s.w + left) * s.c};
+}
+
+/// A packet of channels of one output pixel. A later value wins when it is larger or NaN, so ties go to the first and
+/// NaN spreads. Tap numbers are kept as numbers of type T, which hold them exactly.
+template <bool Record, class T>
+void max_of_window(const PoolShape& s, const Window& window, const T* x, T* y, std::uint8_t* tap) {
+  constexpr Index width = simd::width<T>;
+  const auto position = [&](Index r, Index q) { return x + (r * s.w + q) * s.c; };
+  const auto number = [&](Index r, Index q) { return simd::broadcast(static_cast<T>(r * s.spec.kernel[1] + q)); };
+  auto best = simd::load(position(window.row_begin, window.column_begin));
+  [[maybe_unused]] auto best_tap = number(window.row_begin, window.column_begin);
+  for (Index r = window.row_begin; r < window.row_end; ++r)
+    for (Index q = window.column_begin; q < window.column_end; ++q) {
+      const auto value = simd::load(position(r, q));
+      const auto wins = simd::mask_or(simd::less(best, value), simd::is_nan(value));
+      best = simd::select(wins, value, best);
+      if constexpr (Record) best_tap = simd::select(wins, number(r, q), best_tap);
+    }
+  simd::store(y, best);
+  if constexpr (Record) {
+    T taps[width];
+    simd::store(taps, best_tap);
+    for (Index k = 0; k < width; ++k) tap[k] = static_cast<std::uint8_t>(taps[k]);
+  }
+}
+
+/// The same for fewer channels than a packet has.
+template <bool Record, class T>
+void max_of_window_scalar(const PoolShape& s, const Window& window, const T* x, T* y, std::uint8_t* tap) {
+  for (Index k = 0; k < s.c; ++k) {
+    Index best_r = window.row_begin, best_q = window.column_begin;
+    T best = x[(best_r * s.w + best_q) * s.c + k];
+    for (Index r = window.row_begin; r < window.row_end; ++r)
+      for (Index q = window.column_begin; q < window.column_end; ++q) {
+        const T value = x[(r * s.w + q) * s.c + k];
+        if (!(value > best) && value == value) continue;
+        best = value;
+        best_r = r;
+        best_q = q;
+      }
+    y[k] = best;
+    if constexpr (Record) tap[k] = static_cast<std::uint8_t>(best_r * s.spec.kernel[1] + best_q);
+  }
+}
+
+}  // namespace detail
+
+/// y = the maximum of each window; tap, written when Record, the number row * kernel width + column of its place in the
+/// window, so a recording window has at most 256 taps.
+template <bool Record, class T>
+void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
+  const Index row = s.out_w * s.c, piece = std::max<Index>(1, 4096 / std::max<Index>(1, row));
+  parallel_for(s.n * s.out_h, piece, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i)
+      for (Index q = 0; q < s.out_w; ++q) {
+        const auto window = detail::pool_window(s, i / s.out_h, i % s.out_h, q);
+        const Index out = i * row + q * s.c;
+        if (s.c < simd::width<T>) {
+          detail::max_of_window_scalar<Record>(s, window, x + window.x0, y + out, Record ? tap + out : nullptr);
+          continue;
+        }
+        for (Index k = 0; k < s.c; k += simd::width<T>) {
+          const Index channel = std::min(k, s.c - simd::width<T>);
+          detail::max_of_window<Record>(s, window, x + window.x0 + channel, y + out + channel,
+                                        Record ? tap + out + channel : nullptr);
+        }
+      }
+  });
+}
+
+/// dx[place of the maximum] += dy for every window; all else zero. Each row of dx gathers from the windows that cover
+/// it, in order, so rows are independent and their sums have one order.
+template <class T>
+void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* tap, T* dx) {
+  const Index kernel_h = s.spec.kernel[0], kernel_w = s.spec.kernel[1];
+  const Index stride_h = s.spec.stride[0], stride_w = s.spec.stride[1], row = s.w * s.c;
+  parallel_for(s.n * s.h, std::max<Index>(1, 4096 / std::max<Index>(1, row)), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      T* const out = dx + i * row;
+      std::fill_n(out, row, T(0));
+      const Index image = i / s.h, at = i % s.h + s.spec.padding[0];
+      const Index first = std::max<Index>(0, (at - kernel_h + stride_h) / stride_h);
+      for (Index p = at < kernel_h ? 0 : first; p <= std::min(at / stride_h, s.out_h - 1); ++p) {
+        const Index tap_row = (at - p * stride_h) * kernel_w;
+        for (Index q = 0; q < s.out_w; ++q) {
+          const auto window = detail::pool_window(s, image, p, q);
+          const Index from = ((image * s.out_h + p) * s.out_w + q) * s.c;
+          for (Index v = window.column_begin; v < window.column_end; ++v) {
+            const auto number = static_cast<std::uint8_t>(tap_row + v);
+            T* const target = out + (q * stride_w - s.spec.padding[1] + v) * s.c;
+            for (Index k = 0; k < s.c; ++k) target[k] += tap[from + k] == number ? dy[from + k] : T(0);
+          }
+        }
+      }
+    }
+  });
+}
+
+}  // namespace paser::kernels

@@ -1,0 +1,182 @@
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/core/simd.hpp"
+
+/// Linear maps of an image that act on rows and columns apart: resizing, average pooling, nearest repetition and all
+/// their transposes (the gradients). One kernel serves them all.
+namespace paser::kernels {
+
+/// A sparse matrix along one axis: output i is the sum of weight[t] * input[index[t]] for t in begin[i] .. begin[i+1].
+template <class T>
+struct AxisMap {
+  Index in = 0, out = 0;
+  std::vector<Index> begin{0};
+  std::vector<Index> index;
+  std::vector<T> weight;
+
+  AxisMap(Index inputs, Index outputs) : in(inputs), out(outputs) {}
+
+  /// A tap of the output that is being built; outputs are built in order, each closed by end_output().
+  void add_tap(Index input, double w) {
+    index.push_back(input);
+    weight.push_back(static_cast<T>(w));
+  }
+  void end_output() { begin.push_back(static_cast<Index>(index.size())); }
+
+  /// The transposed matrix: maps the gradient of the output to that of the input.
+  AxisMap transposed() const {
+    AxisMap t(out, in);
+    t.begin.assign(static_cast<std::size_t>(in) + 1, 0);
+    for (const Index i : index) ++t.begin[static_cast<std::size_t>(i) + 1];
+    std::partial_sum(t.begin.begin(), t.begin.end(), t.begin.begin());
+    std::vector<Index> next(t.begin.begin(), t.begin.end() - 1);
+    t.index.resize(index.size());
+    t.weight.resize(index.size());
+    for (Index o = 0; o < out; ++o)
+      for (Index k = first(o); k < last(o); ++k) {
+        const auto from = static_cast<std::size_t>(k);
+        const auto to = static_cast<std::size_t>(next[static_cast<std::size_t>(index[from])]++);
+        t.index[to] = o;
+        t.weight[to] = weight[from];
+      }
+    return t;
+  }
+
+  Index first(Index o) const { return begin[static_cast<std::size_t>(o)]; }
+  Index last(Index o) const { return begin[static_cast<std::size_t>(o) + 1]; }
+
+  /// The number of taps when every output has the same, else 0.
+  Index uniform_taps() const {
+    const Index taps = out > 0 ? last(0) - first(0) : 0;
+    for (Index o = 1; o < out; ++o)
+      if (last(o) - first(o) != taps) return 0;
+    return taps;
+  }
+};
+
+namespace detail {
+
+/// acc[p] = sum of weight[t] * packet p of x + index[t] * stride. Long sums go through partial sums of 16 taps, so that
+/// the mean of a large map keeps its digits in float. Taps > 0 fixes the number of taps.
+template <int Taps, int Packets, class T>
+void tap_sum(Index taps, const Index* index, const T* weight, const T* x, Index stride, simd::Packet<T>* acc) {
+  if constexpr (Taps > 0) taps = Taps;
+  for (int p = 0; p < Packets; ++p) acc[p] = simd::zero<T>();
+  for (Index t0 = 0; t0 < taps; t0 += 16) {
+    simd::Packet<T> part[Packets];
+    const T* row = x + index[t0] * stride;
+    const auto w0 = simd::broadcast(weight[t0]);
+    for (int p = 0; p < Packets; ++p) part[p] = simd::mul(w0, simd::load(row + p * simd::width<T>));
+    for (Index t = t0 + 1; t < std::min(taps, t0 + 16); ++t) {
+      row = x + index[t] * stride;
+      const auto w = simd::broadcast(weight[t]);
+      for (int p = 0; p < Packets; ++p) part[p] = simd::fma(w, simd::load(row + p * simd::width<T>), part[p]);
+    }
+    for (int p = 0; p < Packets; ++p) acc[p] = t0 == 0 ? part[p] : simd::add(acc[p], part[p]);
+  }
+}
+
+/// y[0 .. n) = sum of taps of x, `stride` apart. Reads and writes whole packets: y is at least one packet long, or
+/// `overrun` says that a packet may be read and written beyond n.
+template <int Taps, class T>
+void tap_sum_run(Index taps, const Index* index, const T* weight, const T* x, Index stride, Index n, T* y,
+                 bool overrun) {
+  constexpr Index width = simd::width<T>;
+  simd::Packet<T> acc[4];
+  Index j = 0;
+  for (; j + 4 * width <= n; j += 4 * width) {
+    tap_sum<Taps, 4, T>(taps, index, weight, x + j, stride, acc);
+    for (int p = 0; p < 4; ++p) simd::store(y + j + p * width, acc[p]);
+  }
+  for (; j < n; j += width) {
+    if (!overrun) j = std::min(j, n - width);
+    tap_sum<Taps, 1, T>(taps, index, weight, x + j, stride, acc);
+    simd::store(y + j, acc[0]);
+  }
+}
+
+/// The weighted sum of rows of one image: y[0 .. n).
+template <class T>
+void combine_rows(const AxisMap<T>& map, Index output, const T* x, Index n, T* y) {
+  const Index first = map.first(output), taps = map.last(output) - first;
+  const Index* index = map.index.data() + first;
+  const T* weight = map.weight.data() + first;
+  if (taps == 0) {
+    std::fill_n(y, n, T(0));
+  } else if (n < simd::width<T>) {
+    for (Index j = 0; j < n; ++j) {
+      T sum = T(0);
+      for (Index t = 0; t < taps; ++t) sum += weight[t] * x[index[t] * n + j];
+      y[j] = sum;
+    }
+  } else if (taps == 2) {
+    tap_sum_run<2>(taps, index, weight, x, n, n, y, false);
+  } else {
+    tap_sum_run<0>(taps, index, weight, x, n, n, y, false);
+  }
+}
+
+/// One output row from one combined input row. A packet may be read beyond the end of x when c is less than a packet.
+template <int Taps, class T>
+void combine_columns(const AxisMap<T>& map, Index c, const T* x, T* y) {
+  constexpr Index width = simd::width<T>;
+  for (Index o = 0; o < map.out; ++o) {
+    const Index first = map.first(o), taps = map.last(o) - first;
+    const Index* index = map.index.data() + first;
+    const T* weight = map.weight.data() + first;
+    T* out = y + o * c;
+    if (taps == 0) {
+      std::fill_n(out, c, T(0));
+    } else if (c >= width) {
+      tap_sum_run<Taps>(taps, index, weight, x, c, c, out, false);
+    } else if ((map.out - o) * c >= width) {
+      // Lanes beyond c are wrong, and overwritten by the next output.
+      tap_sum_run<Taps>(taps, index, weight, x, c, c, out, true);
+    } else {
+      T last[width];
+      tap_sum_run<Taps>(taps, index, weight, x, c, c, last, true);
+      std::copy_n(last, c, out);
+    }
+  }
+}
+
+}  // namespace detail
+
+/// y = rows applied along the height and columns along the width of x. x: (n, rows.in, columns.in, c),
+/// y: (n, rows.out, columns.out, c), overwritten.
+template <class T>
+void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n, Index c, const T* x, T* y) {
+  const Index in_row = columns.in * c, out_row = columns.out * c;
+  const Index taps = columns.uniform_taps();
+  const Index piece = std::max<Index>(1, 16384 / std::max<Index>(1, in_row + out_row));
+  parallel_for(n * rows.out, piece, [&](Index begin, Index end) {
+    const std::size_t scratch_size = static_cast<std::size_t>(in_row + simd::width<T>);
+    Scratch<T> scratch(scratch_size);
+    std::fill_n(scratch.data(), scratch_size, T(0));
+    for (Index i = begin; i < end; ++i) {
+      const T* image = x + i / rows.out * rows.in * in_row;
+      const Index o = i % rows.out, first = rows.first(o);
+      const T* row = scratch.data();
+      if (c >= simd::width<T> && rows.last(o) - first == 1 && rows.weight[static_cast<std::size_t>(first)] == T(1))
+        row = image + rows.index[static_cast<std::size_t>(first)] * in_row;
+      else
+        detail::combine_rows(rows, o, image, in_row, scratch.data());
+      T* out = y + i * out_row;
+      if (taps == 1)
+        detail::combine_columns<1>(columns, c, row, out);
+      else if (taps == 2)
+        detail::combine_columns<2>(columns, c, row, out);
+      else
+        detail::combine_columns<0>(columns, c, row, out);
+    }
+  });
+}
+
+}  // namespace paser::kernels

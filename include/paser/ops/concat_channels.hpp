@@ -1,0 +1,95 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+#include "paser/autograd/tape.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/copy_channels.hpp"
+
+namespace paser {
+
+namespace detail {
+
+/// Pixels that are copied for one input before the next follows: few enough for the output to stay in the cache.
+inline constexpr Index concat_run = 128;
+
+/// Calls f(input, channel offset) for each of the channel counts.
+template <std::size_t Count, class F>
+void for_each_part(const std::array<Index, Count>& channels, F&& f) {
+  Index offset = 0;
+  for (std::size_t i = 0; i < Count; ++i) {
+    f(i, offset);
+    offset += channels[i];
+  }
+}
+
+template <class T, std::size_t Count>
+Shape<4> concat_shape(const std::array<const Tensor<T, 4>*, Count>& x) {
+  Shape<4> shape = x[0]->shape();
+  for (std::size_t i = 1; i < Count; ++i) {
+    const Shape<4>& s = x[i]->shape();
+    check(s.n() == shape.n() && s.h() == shape.h() && s.w() == shape.w(), "concat_channels", "input 0 ", x[0]->shape(),
+          " and input ", i, " ", s, " differ in batch, height or width");
+    shape[3] += s.c();
+  }
+  return shape;
+}
+
+template <class T, std::size_t Count>
+Tensor<T, 4> concat(const std::array<const Tensor<T, 4>*, Count>& x) {
+  const Shape<4> shape = concat_shape(x);
+  std::array<Index, Count> channels;
+  std::array<const T*, Count> from;
+  for (std::size_t i = 0; i < Count; ++i) {
+    channels[i] = x[i]->shape().c();
+    from[i] = x[i]->data();
+  }
+  Tensor<T, 4> y(shape);
+  const Index c = shape.c(), pixels = shape.n() * shape.h() * shape.w();
+  parallel_for(pixels, concat_run, [&, out = y.mutable_data()](Index begin, Index end) {
+    for (Index p = begin; p < end; p += concat_run)
+      for_each_part(channels, [&](std::size_t i, Index offset) {
+        kernels::copy_channels(std::min(concat_run, end - p), channels[i], from[i] + p * channels[i], channels[i],
+                               out + p * c + offset, c);
+      });
+  });
+  return y;
+}
+
+/// Channels offset .. offset + shape.c() of dy, as a tensor of the given shape.
+template <class T>
+Tensor<T, 4> slice_channels(const Tensor<T, 4>& dy, const Shape<4>& shape, Index offset) {
+  Tensor<T, 4> dx(shape);
+  const Index c = dy.shape().c(), part = shape.c();
+  parallel_for(shape.n() * shape.h() * shape.w(), 1024, [&, out = dx.mutable_data()](Index begin, Index end) {
+    kernels::copy_channels(end - begin, part, dy.data() + begin * c + offset, c, out + begin * part, part);
+  });
+  return dx;
+}
+
+}  // namespace detail
+
+/// The channels of all inputs, one after the other: (N, H, W, C1), (N, H, W, C2), ... -> (N, H, W, C1 + C2 + ...).
+/// torch.cat along the channels. Throws ShapeError when batch, height or width differ.
+template <class T, class... More>
+requires(std::is_same_v<More, Tensor<T, 4>>&&...) Tensor<T, 4> concat_channels(const Tensor<T, 4>& x,
+                                                                               const More&... more) {
+  return detail::concat(std::array<const Tensor<T, 4>*, 1 + sizeof...(More)>{&x, &more...});
+}
+
+/// The same value, recorded. Keeps no tensor: each input gets its channels of dy.
+template <class T, class... More>
+requires(std::is_same_v<More, Var<T, 4>>&&...) Var<T, 4> concat_channels(const Var<T, 4>& x, const More&... more) {
+  const std::array<Shape<4>, 1 + sizeof...(More)> shapes{x.shape(), more.shape()...};
+  return record(concat_channels(x.value(), more.value()...), {x, more...},
+                [shapes](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+                  Index offset = 0;
+                  for (std::size_t i = 0; i < shapes.size(); offset += shapes[i].c(), ++i)
+                    if (grad.wants(static_cast<int>(i)))
+                      grad.add(static_cast<int>(i), detail::slice_channels(dy, shapes[i], offset));
+                });
+}
+
+}  // namespace paser

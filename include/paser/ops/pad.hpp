@@ -1,0 +1,45 @@
+#pragma once
+
+#include "paser/autograd/tape.hpp"
+#include "paser/kernels/pad.hpp"
+
+namespace paser {
+
+/// Pixels to add at each border; negative numbers cut pixels off.
+struct PadSpec {
+  Index left = 0, right = 0, top = 0, bottom = 0;
+};
+
+/// Adds pixels of a constant value at the borders; the convention of torch.nn.functional.pad(mode="constant").
+/// x: (N, H, W, C) -> (N, H + top + bottom, W + left + right, C). Throws ShapeError when nothing would be left.
+template <class T>
+Tensor<T, 4> pad(const Tensor<T, 4>& x, const PadSpec& spec, T value = T(0)) {
+  const Shape<4>& s = x.shape();
+  const Shape<4> out{s.n(), s.h() + spec.top + spec.bottom, s.w() + spec.left + spec.right, s.c()};
+  check(out.h() >= 1 && out.w() >= 1, "pad", "input ", s, " padded by (left,right,top,bottom) = (", spec.left, ",",
+        spec.right, ",", spec.top, ",", spec.bottom, ") has no pixels left");
+  if (spec.left == 0 && spec.right == 0 && spec.top == 0 && spec.bottom == 0) return x;
+  Tensor<T, 4> y(out);
+  kernels::pad(s.n(), s.h(), s.w(), s.c(), spec.top, spec.left, out.h(), out.w(), value, x.data(), y.mutable_data());
+  return y;
+}
+
+/// The same value, recorded. Keeps no tensor: dx is the part of dy that covers x.
+template <class T>
+Var<T, 4> pad(const Var<T, 4>& x, const PadSpec& spec, T value = T(0)) {
+  return record(pad(x.value(), spec, value), {x}, [spec](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+    if (grad.wants(0)) grad.add(0, pad(dy, {-spec.left, -spec.right, -spec.top, -spec.bottom}));
+  });
+}
+
+/// Adds zeros at the bottom and the right up to the given size, as a UNet's decoder needs for odd sizes.
+/// Value: Tensor<T,4> or Var<T,4>. (N, H, W, C) -> (N, height, width, C). Throws ShapeError when x is larger.
+template <class Value>
+Value pad_to(const Value& x, Index height, Index width) {
+  const Shape<4>& s = x.shape();
+  check(s.h() <= height && s.w() <= width, "pad_to", "input ", s, " is larger than the target ", height, " x ", width);
+  if (s.h() == height && s.w() == width) return x;
+  return pad(x, {.right = width - s.w(), .bottom = height - s.h()});
+}
+
+}  // namespace paser

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "paser/kernels/axis_maps.hpp"
+#include "paser/ops/resize_spec.hpp"
+#include "paser/ops/separable.hpp"
+
+namespace paser {
+
+namespace detail {
+template <class T>
+SeparableMap<T> bilinear_map(const Shape<4>& x, const ResizeSpec& spec) {
+  const auto extent = resize_extent("upsample_bilinear", x, spec);
+  return {kernels::linear_axis<T>(x.h(), extent.out[0], spec.align_corners, extent.step[0]),
+          kernels::linear_axis<T>(x.w(), extent.out[1], spec.align_corners, extent.step[1])};
+}
+}  // namespace detail
+
+/// Bilinear interpolation by a scale or to a size, enlarging or reducing (without antialiasing); the convention of
+/// torch.nn.functional.interpolate(mode="bilinear"). x: (N, H, W, C) -> (N, H', W', C). Throws ValueError unless
+/// exactly one of scale and size is given, ShapeError when a side would be empty.
+template <class T>
+Tensor<T, 4> upsample_bilinear(const Tensor<T, 4>& x, const ResizeSpec& spec) {
+  return detail::bilinear_map<T>(x.shape(), spec)(x);
+}
+
+/// The same value, recorded. Keeps no tensor: dx is dy under the transposed interpolation.
+template <class T>
+Var<T, 4> upsample_bilinear(const Var<T, 4>& x, const ResizeSpec& spec) {
+  return detail::record_separable(x, detail::bilinear_map<T>(x.shape(), spec));
+}
+
+}  // namespace paser

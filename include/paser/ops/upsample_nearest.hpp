@@ -1,0 +1,32 @@
+#pragma once
+
+#include "paser/kernels/axis_maps.hpp"
+#include "paser/ops/resize_spec.hpp"
+#include "paser/ops/separable.hpp"
+
+namespace paser {
+
+namespace detail {
+template <class T>
+SeparableMap<T> nearest_map(const Shape<4>& x, const ResizeSpec& spec) {
+  const auto extent = resize_extent("upsample_nearest", x, spec);
+  return {kernels::nearest_axis<T>(x.h(), extent.out[0], extent.step[0]),
+          kernels::nearest_axis<T>(x.w(), extent.out[1], extent.step[1])};
+}
+}  // namespace detail
+
+/// Repeats (or skips) pixels: output (i, j) is input (floor(i H / H'), floor(j W / W')), or (floor(i / scale), floor(j
+/// / scale)); torch.nn.functional.interpolate(mode="nearest"). x: (N, H, W, C) -> (N, H', W', C). Throws like
+/// upsample_bilinear.
+template <class T>
+Tensor<T, 4> upsample_nearest(const Tensor<T, 4>& x, const ResizeSpec& spec) {
+  return detail::nearest_map<T>(x.shape(), spec)(x);
+}
+
+/// The same value, recorded. Keeps no tensor: dx sums dy over the repetitions of a pixel.
+template <class T>
+Var<T, 4> upsample_nearest(const Var<T, 4>& x, const ResizeSpec& spec) {
+  return detail::record_separable(x, detail::nearest_map<T>(x.shape(), spec));
+}
+
+}  // namespace paser

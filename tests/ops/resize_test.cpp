@@ -1,0 +1,107 @@
+#include <catch2/catch.hpp>
+
+#include "paser/autograd/gradient_check.hpp"
+#include "paser/ops/adaptive_avg_pool2d.hpp"
+#include "paser/ops/avg_pool2d.hpp"
+#include "paser/ops/upsample_bilinear.hpp"
+#include "paser/ops/upsample_nearest.hpp"
+#include "support/op_fixture.hpp"
+#include "support/recorded.hpp"
+#include "support/same_bits.hpp"
+
+using namespace paser;
+
+namespace {
+ResizeSpec scale(double factor, bool align_corners = false) {
+  return {.scale = factor, .align_corners = align_corners};
+}
+ResizeSpec size(Index h, Index w, bool align_corners = false) {
+  return {.size = {h, w}, .align_corners = align_corners};
+}
+}  // namespace
+
+TEST_CASE("resizing and average pooling are PyTorch's") {
+  const OpFixtures fixtures("ops_pool_resize");
+  const auto run = [&](const std::string& name, const auto& f) {
+    fixtures.check_op(name, f, {"input"}, fixtures.image(name + "/input"));
+  };
+  const auto bilinear = [&](const std::string& name, const ResizeSpec& spec) {
+    run(name, [&](const auto& v) { return upsample_bilinear(v, spec); });
+  };
+  bilinear("bilinear_x2_ac1", scale(2, true));
+  bilinear("bilinear_x2_ac0", scale(2));
+  bilinear("bilinear_size_ac1", size(17, 23, true));
+  bilinear("bilinear_size_ac0", size(17, 23));
+  bilinear("bilinear_down_ac0", size(6, 10));
+  bilinear("bilinear_from1x1_ac0", size(5, 7));
+  bilinear("bilinear_from1x1_ac1", size(5, 7, true));
+  run("nearest_x2", [](const auto& v) { return upsample_nearest(v, scale(2)); });
+  run("nearest_size", [](const auto& v) { return upsample_nearest(v, size(17, 20)); });
+  run("avgpool2x2", [](const auto& v) { return avg_pool2d(v); });
+  run("avgpool3x3_s2_p1", [](const auto& v) { return avg_pool2d(v, {{3, 3}, {2, 2}, {1, 1}}); });
+  run("adaptive_avg_1x1", [](const auto& v) { return adaptive_avg_pool2d(v, {1, 1}); });
+  run("adaptive_avg_3x5", [](const auto& v) { return adaptive_avg_pool2d(v, {3, 5}); });
+}
+
+TEST_CASE("resizing and average pooling pass the gradient check for any channel count") {
+  const auto passes = [](const auto& f, const auto& x) {
+    const auto result = gradient_check(f, x);
+    INFO(result.where);
+    CHECK(result.passed);
+  };
+  for (const Index c : {1, 3, 4, 5, 18}) {
+    const auto x = normal<double>(Key{static_cast<std::uint64_t>(c)}, Shape{2, 5, 7, c});
+    passes([](const auto& v) { return upsample_bilinear(v, scale(2, true)); }, x);
+    passes([](const auto& v) { return upsample_bilinear(v, scale(1.5)); }, x);
+    passes([](const auto& v) { return upsample_bilinear(v, size(3, 16)); }, x);
+    passes([](const auto& v) { return upsample_nearest(v, size(3, 16)); }, x);
+    passes([](const auto& v) { return avg_pool2d(v, {{3, 2}, {2, 1}, {1, 1}}, false); }, x);
+    passes([](const auto& v) { return adaptive_avg_pool2d(v, {2, 3}); }, x);
+  }
+}
+
+TEST_CASE("an average leaves out the padding when told to") {
+  const auto x = Tensor<float, 4>::full({1, 4, 4, 3}, 2.0f);
+  const Pool2dSpec spec{{3, 3}, {2, 2}, {1, 1}};
+  CHECK(avg_pool2d(x, spec, false)(0, 0, 0, 1) == Approx(2));
+  CHECK(avg_pool2d(x, spec, true)(0, 0, 0, 1) == Approx(2 * 4.0 / 9));
+}
+
+TEST_CASE("the mean of a large map keeps its digits in float") {
+  const Index h = 224, w = 256;
+  const auto x = uniform<float>(Key{5}, Shape{1, h, w, 3}, 1000, 1001);
+  const auto mean = adaptive_avg_pool2d(x, {1, 1});
+  for (Index c = 0; c < 3; ++c) {
+    double sum = 0;
+    for (Index i = 0; i < h * w; ++i) sum += static_cast<double>(x.data()[i * 3 + c]);
+    CHECK(std::abs(static_cast<double>(mean(0, 0, 0, c)) - sum / static_cast<double>(h * w)) < 3e-4);
+  }
+}
+
+TEST_CASE("nearest doubling repeats, and halving undoes it") {
+  const auto x = normal<float>(Key{3}, Shape{2, 5, 7, 4});
+  const auto twice = upsample_nearest(x, scale(2));
+  CHECK(twice(1, 9, 13, 2) == x(1, 4, 6, 2));
+  CHECK(same_bits(upsample_nearest(twice, scale(0.5)), x));
+  // 1 / 3 is no binary number: position 3 / 3 must still be pixel 1.
+  CHECK(upsample_nearest(x, scale(3))(0, 3, 3, 0) == x(0, 1, 1, 0));
+}
+
+TEST_CASE("resizing has the same bits for any number of threads") {
+  const auto x = normal<float>(Key{1}, Shape{2, 40, 30, 12});
+  const auto up = [](const auto& v) { return upsample_bilinear(v, scale(2, true)); };
+  CHECK(same_for_all_threads([&] { return up(x); }));
+  CHECK(same_for_all_threads([&] { return gradient_of(up, x); }));
+  CHECK(same_for_all_threads([&] { return adaptive_avg_pool2d(x, {1, 1}); }));
+}
+
+TEST_CASE("resizing says what is wrong with its input") {
+  const auto x = Tensor<float, 4>::zeros({1, 3, 8, 2});
+  CHECK_THROWS_AS(upsample_bilinear(x, {}), ValueError);
+  CHECK_THROWS_WITH(upsample_bilinear(x, {.scale = 2, .size = {4, 4}}),
+                    Catch::Contains("either a positive scale or a size"));
+  CHECK_THROWS_WITH(upsample_nearest(x, scale(0.25)),
+                    Catch::Contains("upsample_nearest: cannot resize input (1,3,8,2) to 0 x 2"));
+  CHECK_THROWS_WITH(adaptive_avg_pool2d(x, {0, 1}), Catch::Contains("cannot pool input (1,3,8,2) to 0 x 1"));
+  CHECK_THROWS_WITH(avg_pool2d(x, {{4, 4}, {1, 1}, {0, 0}}), Catch::Contains("avg_pool2d: input (1,3,8,2)"));
+}
