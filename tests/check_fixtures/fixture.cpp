@@ -77,6 +77,12 @@ std::vector<Index> Case::integers(const std::string& s) const {
   return values;
 }
 
+std::array<Index, 2> Case::pair(const std::string& s) const {
+  const auto values = integers(s);
+  check<FormatError>(values.size() == 2, "fixture", "setting ", s, " has ", values.size(), " values, expected 2");
+  return {values[0], values[1]};
+}
+
 const std::string& Case::setting(const std::string& key) const {
   const std::string* value = file_.metadata(name_ + "." + key);
   check<FormatError>(value != nullptr, "fixture", "case ", name_, " has no setting '", key, "'");
@@ -98,14 +104,9 @@ std::vector<std::string> Case::roles(const std::string& prefix) const {
   return found;
 }
 
-paser::Tensor<float, 4> Case::image(const std::string& role) const {
-  return to_tensor<float, 4>(axis_to_last(stored(role), 1));
-}
-
 paser::Labels Case::labels(const std::string& role) const {
   Stored s = stored(role);
-  check<FormatError>(s.shape.size() <= 3, "fixture", role, " of case ", name_, " has more than three axes");
-  while (s.shape.size() < 3) s.shape.insert(s.shape.begin(), 1);
+  if (s.shape.size() == 2) s.shape.insert(s.shape.begin(), 1);
   return to_tensor<std::int32_t, 3>(s);
 }
 
@@ -137,10 +138,6 @@ void Case::expect(const std::string& role, const Stored& got) {
   } else {
     expect_rule(role, "has no bound to be compared under");
   }
-}
-
-void Case::expect_image(const std::string& role, const paser::Tensor<float, 4>& got) {
-  if (has_tensor(role)) expect(role, axis_from_last(from_tensor(got), 1));
 }
 
 void Case::expect_numbers(const std::string& role, std::vector<double> got) {

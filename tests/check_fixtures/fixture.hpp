@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -58,6 +59,8 @@ class Case {
   std::vector<std::string> texts(const std::string& setting) const;
   std::vector<double> numbers(const std::string& setting) const;
   std::vector<paser::Index> integers(const std::string& setting) const;
+  /// Exactly two integers: height and width.
+  std::array<paser::Index, 2> pair(const std::string& setting) const;
 
   // Inputs.
   bool has_tensor(const std::string& role) const { return file_.tensor(name_ + "/" + role) != nullptr; }
@@ -68,9 +71,13 @@ class Case {
   paser::Tensor<float, Rank> tensor(const std::string& role) const {
     return to_tensor<float, Rank>(stored(role));
   }
-  /// Stored as (N,C,H,W), returned as (N,H,W,C).
-  paser::Tensor<float, 4> image(const std::string& role) const;
-  /// Integers of any rank up to 3, leading axes of extent 1 added.
+  /// The same with one axis moved behind all others; axis 1 makes (N,H,W,C) of (N,C,H,W).
+  template <int Rank>
+  paser::Tensor<float, Rank> channels_last(const std::string& role, paser::Index axis = 1) const {
+    return to_tensor<float, Rank>(axis_to_last(stored(role), axis));
+  }
+  paser::Tensor<float, 4> image(const std::string& role) const { return channels_last<4>(role); }
+  /// Class indices of images: integers of rank 2 or 3, (H,W) being one image.
   paser::Labels labels(const std::string& role) const;
 
   // Results, in the stored layout. Every tensor of the file that has a bound must be given once; a result that the file
@@ -80,8 +87,12 @@ class Case {
   void expect(const std::string& role, const paser::Tensor<T, Rank>& got) {
     if (has_tensor(role)) expect(role, from_tensor(got));
   }
-  /// got: (N,H,W,C), stored as (N,C,H,W).
-  void expect_image(const std::string& role, const paser::Tensor<float, 4>& got);
+  /// The last axis of `got` is number `axis` of the stored tensor; for axis 1, (N,H,W,C) is stored as (N,C,H,W).
+  template <class T, int Rank>
+  void expect_channels_last(const std::string& role, const paser::Tensor<T, Rank>& got, paser::Index axis = 1) {
+    if (has_tensor(role)) expect(role, axis_from_last(from_tensor(got), axis));
+  }
+  void expect_image(const std::string& role, const paser::Tensor<float, 4>& got) { expect_channels_last(role, got); }
   void expect_numbers(const std::string& role, std::vector<double> got);
   void expect_number(const std::string& role, double got) { expect_numbers(role, {got}); }
   /// The same under bounds of the caller's own.

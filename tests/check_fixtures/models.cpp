@@ -34,7 +34,6 @@ void set_dropout(const Case& c, const NamedSegmenter& network, paser::TapeContex
   ctx.mode.dropout = kind != "off";
   if (kind == "off") return;
   const auto sites = c.texts("dropout_sites");
-  c.other(c.name());
   paser::check<paser::FormatError>(sites == network.dropout_sites, "fixture", "the sites of dropout are not those of ",
                                    c.text("arch"));
   if (kind == "given") {
@@ -53,8 +52,8 @@ void check_unet(Case& c) {
   load_weights(c, network);
   if (c.has("params"))
     c.expect_that(paser::nn::count_parameters(network.model) == c.integer("params"), "params",
-                  paser::message("the network has ", paser::nn::count_parameters(network.model), " parameters, expected ",
-                                 c.integer("params")));
+                  paser::message("the network has ", paser::nn::count_parameters(network.model),
+                                 " parameters, expected ", c.integer("params")));
 
   paser::TapeContext<float> ctx(paser::run::inference);
   set_dropout(c, network, ctx);
@@ -64,7 +63,9 @@ void check_unet(Case& c) {
 
   paser::Tape<float> of_loss;
   const auto leaf = of_loss.variable(logits.value());
-  const auto loss = cross_entropy(leaf, c);
+  const paser::CrossEntropySpec mean_of_pixels{.class_weight = class_weight(c),
+                                               .normalizer = paser::Normalizer::pixels};
+  const auto loss = paser::cross_entropy(leaf, c.labels("labels"), mean_of_pixels);
   c.expect("loss", loss.value());
   of_loss.backward(loss, Tensor<float, 1>::full({1}, 1));
   const auto grad_logits = of_loss.gradient(leaf);
@@ -77,6 +78,8 @@ void check_unet(Case& c) {
 
 }  // namespace
 
-void add_models(Registry& checks) { checks["unet"] = check_unet; }
+void add_models(Registry& checks) {
+  checks["unet"] = check_unet;
+}
 
 }  // namespace fixtures

@@ -123,7 +123,8 @@ void expect_gradients(Case& c, const State& gradients, const std::string& prefix
       double largest = 0;
       for (const double v : g.values) largest = std::isnan(v) ? v : std::max(largest, std::abs(v));
       const double allowed = c.number("zero_grad_max");
-      c.expect_rule("grad/" + name, largest <= allowed ? "" : paser::message("is zero in theory, largest ", largest, " > ", allowed),
+      c.expect_rule("grad/" + name,
+                    largest <= allowed ? "" : paser::message("is zero in theory, largest ", largest, " > ", allowed),
                     largest / allowed);
       continue;
     }
@@ -137,10 +138,8 @@ void expect_gradients(Case& c, const State& gradients, const std::string& prefix
   }
 }
 
-std::vector<float> class_weight(const Case& c) {
-  if (!c.has("class_weight")) return {};
-  const auto values = c.numbers("class_weight");
-  return {values.begin(), values.end()};
+std::vector<double> class_weight(const Case& c) {
+  return c.has("class_weight") ? c.numbers("class_weight") : std::vector<double>{};
 }
 
 }  // namespace fixtures

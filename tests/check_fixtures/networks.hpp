@@ -57,6 +57,6 @@ paser::MaskSource<float> closed_form_masks(const std::string& tag, std::uint32_t
 void expect_gradients(Case& c, const paser::io::State& gradients, const std::string& prefix = "");
 
 /// The class weights of a case; none when it has no such setting.
-std::vector<float> class_weight(const Case& c);
+std::vector<double> class_weight(const Case& c);
 
 }  // namespace fixtures

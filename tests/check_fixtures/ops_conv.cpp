@@ -10,12 +10,6 @@ namespace {
 using paser::Tensor;
 using paser::io::WeightKind;
 
-std::array<paser::Index, 2> pair_of(const Case& c, const std::string& setting) {
-  const auto values = c.integers(setting);
-  paser::check<paser::FormatError>(values.size() == 2, "fixture", setting, " must have two values");
-  return {values[0], values[1]};
-}
-
 /// Runs op(x, weight[, bias]) and compares the output and all gradients.
 template <class Op>
 void check_weighted(Case& c, WeightKind kind, const Op& op) {
@@ -35,9 +29,9 @@ void check_weighted(Case& c, WeightKind kind, const Op& op) {
 }
 
 void check_conv2d(Case& c) {
-  const paser::Conv2dSpec spec{.stride = pair_of(c, "stride"),
-                               .padding = pair_of(c, "padding"),
-                               .dilation = pair_of(c, "dilation"),
+  const paser::Conv2dSpec spec{.stride = c.pair("stride"),
+                               .padding = c.pair("padding"),
+                               .dilation = c.pair("dilation"),
                                .groups = c.integer("groups")};
   check_weighted(c, WeightKind::conv, [&spec](const auto&... operands) { return paser::conv2d(operands..., spec); });
 }

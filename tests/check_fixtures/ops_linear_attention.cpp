@@ -15,23 +15,8 @@ using paser::Tensor;
 
 constexpr auto kind = paser::io::WeightKind::linear;
 
-/// Calls f.template operator()<Rank>() with the rank of a stored tensor.
-template <class F>
-void with_rank(const Stored& tensor, F&& f) {
-  switch (tensor.shape.size()) {
-    case 2:
-      return f.template operator()<2>();
-    case 3:
-      return f.template operator()<3>();
-    case 4:
-      return f.template operator()<4>();
-    default:
-      throw paser::FormatError(paser::message("an input of rank ", tensor.shape.size(), ", expected 2 to 4"));
-  }
-}
-
 void check_linear(Case& c) {
-  with_rank(c.stored("input"), [&c]<int Rank>() {
+  with_rank<2>(c.stored("input"), [&c]<int Rank>() {
     const auto x = c.tensor<Rank>("input"), dy = c.tensor<Rank>("grad_output");
     const auto weight = paser::io::weight_from_torch(c.tensor<2>("weight"), kind);
     const auto op = [](const auto&... operands) { return paser::linear(operands...); };
@@ -51,7 +36,7 @@ void check_linear(Case& c) {
 }
 
 void check_matmul(Case& c) {
-  with_rank(c.stored("input0"), [&c]<int Rank>() {
+  with_rank<2>(c.stored("input0"), [&c]<int Rank>() {
     const auto run = run_op(
         c, [](const auto& a, const auto& b) { return paser::matmul(a, b); }, c.tensor<Rank>("grad_output"),
         c.tensor<Rank>("input0"), c.tensor<Rank>("input1"));

@@ -36,6 +36,8 @@ void check_policy(Case& c) {
 
 }  // namespace
 
-void add_policy(Registry& checks) { checks["policy"] = check_policy; }
+void add_policy(Registry& checks) {
+  checks["policy"] = check_policy;
+}
 
 }  // namespace fixtures
