@@ -138,6 +138,19 @@ inline Picture overlay_contours(Picture picture, const Labels& labels, Index n =
   return picture;
 }
 
+/// Where a prediction is wrong: right pixels in the colours of the palette, wrong ones in `wrong`. Image n of both.
+inline Picture error_picture(const Labels& prediction, const Labels& truth, Index n = 0,
+                             std::span<const Rgb> palette = label_palette, Rgb wrong = {213, 94, 0}) {
+  check_same_shape("error_picture", prediction, truth);
+  const auto& shape = truth.shape();
+  detail::check_image("error_picture", n, shape[0]);
+  const Index first = n * shape[1] * shape[2];
+  const std::int32_t *p = prediction.data() + first, *t = truth.data() + first;
+  return detail::paint(shape[1], shape[2], [&](Index i) {
+    return p[i] != t[i] || t[i] < 0 ? wrong : palette[static_cast<std::size_t>(t[i]) % palette.size()];
+  });
+}
+
 /// Every pixel becomes factor x factor equal ones.
 inline Picture enlarge(const Picture& picture, Index factor) {
   check<ValueError>(factor >= 1, "enlarge", "the factor must be at least 1, got ", factor);

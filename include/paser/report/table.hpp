@@ -83,7 +83,7 @@ inline TextTable results_table(const Results& results) {
 
 /// Time and peak memory of every stage.
 inline TextTable stages_table(const Results& results) {
-  TextTable table({"stage", "time", "peak memory", "of it tensors"});
+  TextTable table({"stage", "time", "peak memory", "tensors alone"});
   for (const StageCost& s : results.stages)
     table.add({s.stage, duration(s.seconds), (s.memory.of_stage ? "" : "<= ") + bytes_text(s.memory.process),
                bytes_text(s.memory.tensors)});

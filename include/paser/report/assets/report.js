@@ -1,0 +1,429 @@
+"use strict";
+/* Draws the page from the JSON in #run: {results, log, samples, heat, palette, entropy_max}. Text from the data only
+   ever enters the page as text nodes. */
+(() => {
+  const run = JSON.parse(document.getElementById("run").textContent);
+  const { results, log, samples } = run;
+  const models = results.models;
+
+  // ---- small helpers -------------------------------------------------------------------------------------------
+  const $ = (id) => document.getElementById(id);
+  const el = (tag, attributes = {}, ...children) => {
+    const node = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (key === "class") node.className = value;
+      else if (key === "style") node.style.cssText = value;
+      else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+      else node.setAttribute(key, value);
+    }
+    node.append(...children.filter((child) => child !== null && child !== undefined));
+    return node;
+  };
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const known = (v) => typeof v === "number" && Number.isFinite(v);
+  const fixed = (v, digits) => (known(v) ? v.toFixed(digits).replace("-", "−") : "–");
+  const significant = (v, digits = 3) => {
+    if (!known(v)) return "–";
+    const magnitude = v === 0 ? 0 : Math.floor(Math.log10(Math.abs(v)));
+    return fixed(v, Math.min(8, Math.max(0, digits - 1 - magnitude)));
+  };
+  const percent = (v, digits = 1) => (known(v) ? fixed(100 * v, digits) + " %" : "–");
+  const bytes = (b) => (b >= 2 ** 30 ? fixed(b / 2 ** 30, 2) + " GiB" : fixed(b / 2 ** 20, b < 1e7 ? 1 : 0) + " MiB");
+  const whole = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
+  const time = (s) => {
+    if (!known(s)) return "–";
+    if (s < 60) return fixed(s, s < 10 ? 1 : 0) + " s";
+    const total = Math.round(s), two = (n) => String(n).padStart(2, "0");
+    return total < 3600 ? `${Math.floor(total / 60)} min ${two(total % 60)} s` : `${Math.floor(total / 3600)} h ${two(Math.floor(total / 60) % 60)} min`;
+  };
+  const modelColour = (m) => `var(--c${m % 8})`;
+  const modelKey = () => el("span", { class: "key" }, ...models.map((name, m) => el("span", {}, el("i", { style: `background:${modelColour(m)}` }), name)));
+  const hide = (id) => { $(id).hidden = true; };
+  const kinds = { single: ["one network", "●"], baseline: ["other routing", "■"], bound: ["upper bound, not a method", "◇"], paser: ["PaSeR", "▲"] };
+  const kindOf = (row) => (kinds[row.kind] ? row.kind : "baseline");
+  const kindColour = (kind) => `var(--${kind})`;
+
+  // ---- header --------------------------------------------------------------------------------------------------
+  const environment = results.environment || {};
+  $("lead").textContent = results.data || "";
+  const facts = [
+    ["Preset", results.preset],
+    ["Date", (environment.date || "").replace("T", " ").replace("Z", " UTC")],
+    ["Seed", String(results.seed)],
+    ["Machine", environment.cpu ? `${environment.cpu}, ${environment.threads} thread${environment.threads === 1 ? "" : "s"}` : ""],
+    ["Duration", results.stages.length ? time(results.stages.reduce((sum, s) => sum + s.seconds, 0)) : ""],
+    ["Version", environment.library || ""],
+  ];
+  for (const [name, value] of facts) if (value) $("facts").append(el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+  $("foot").textContent = `Made by ${environment.library || "paser"}. Everything on this page is inside this one file; it loads nothing. Charts: uPlot (MIT licence).`;
+
+  // ---- key numbers ---------------------------------------------------------------------------------------------
+  const rows = results.rows;
+  const best = (list, value) => list.reduce((a, b) => (known(value(b)) && (a === null || value(b) > value(a)) ? b : a), null);
+  const paserRows = rows.filter((row) => row.kind === "paser");
+  const otherRows = rows.filter((row) => row.kind !== "paser" && row.kind !== "bound");
+  const number = (what, value, text) => $("key").append(el("div", { class: "number" }, el("span", { class: "what" }, what), el("b", {}, value), el("span", {}, text)));
+  {
+    const finest = best(paserRows, (row) => row.iou), rival = best(otherRows, (row) => row.iou);
+    if (finest) number("Best PaSeR IoU", fixed(finest.iou, 4), rival ? `${finest.model}; best other method: ${rival.model}, ${fixed(rival.iou, 4)}` : finest.model);
+    const lean = best(paserRows, (row) => row.iou_per_gmac);
+    if (lean) {
+      const peer = best(otherRows.filter((row) => row.iou >= lean.iou - 0.01), (row) => row.iou_per_gmac);
+      const gain = peer && lean.iou_per_gmac / peer.iou_per_gmac - 1;
+      if (peer) number("IoU per GMAC", (gain >= 0 ? "+" : "") + percent(gain), `${lean.model} against ${peer.model}, the leanest other method within 0.01 of its IoU`);
+      else number("IoU per GMAC", significant(lean.iou_per_gmac), `${lean.model}; no other method comes within 0.01 of its IoU`);
+    }
+    const routed = paserRows.find((row) => known(row.assignment_accuracy));
+    if (routed) number("Right routes", percent(routed.assignment_accuracy), `of the patches go to the network meant for them (${routed.model})`);
+    if (results.claims.length) number("Claims", `${results.claims.filter((c) => c.reproduced).length} of ${results.claims.length}`, "claims of the paper are reproduced by this run");
+  }
+
+  // ---- results table -------------------------------------------------------------------------------------------
+  {
+    const columns = [
+      { name: "Method", value: (r) => r.model, text: (r) => r.model },
+      { name: "IoU", unit: "0 to 1", value: (r) => r.iou, text: (r) => fixed(r.iou, 4), best: 1 },
+      { name: "GMAC", unit: "an image", value: (r) => r.gmac, text: (r) => significant(r.gmac), best: -1 },
+      { name: "IoU/GMAC", value: (r) => r.iou_per_gmac, text: (r) => significant(r.iou_per_gmac), best: 1 },
+      { name: "Time", unit: "ms an image", value: (r) => r.ms_per_image, text: (r) => significant(r.ms_per_image), best: -1 },
+    ];
+    if (rows.some((r) => known(r.assignment_accuracy))) columns.push({ name: "Right routes", unit: "of patches", value: (r) => r.assignment_accuracy, text: (r) => percent(r.assignment_accuracy), best: 1 });
+    if (rows.some((r) => known(r.tvd))) columns.push({ name: "TVD", unit: "measured", value: (r) => r.tvd, text: (r) => percent(r.tvd) });
+    columns.push({ name: "Share of patches", value: (r) => (r.share.length ? r.share[0] : null), share: true });
+    for (const c of columns) {
+      if (!c.best) continue;
+      const values = rows.filter((r) => r.kind !== "bound").map(c.value).filter(known);
+      c.winner = values.length > 1 ? (c.best > 0 ? Math.max(...values) : Math.min(...values)) : null;
+    }
+    const notes = [];
+    rows.forEach((r) => { if (r.note) { notes.push(r.note); r.noteNumber = notes.length; } });
+    const body = el("tbody");
+    const cell = (c, r) => {
+      if (c.share) {
+        const bar = el("div", { class: "bar", role: "img", "aria-label": models.map((m, i) => `${m} ${percent(r.share[i])}`).join(", ") },
+          ...r.share.map((s, m) => el("i", { style: `width:${100 * s}%;background:${modelColour(m)}` })));
+        return el("td", {}, bar, el("div", { class: "sharetext" }, r.share.map((s) => fixed(100 * s, s > 0 && s < 0.0995 ? 1 : 0)).join(" / ") + " %"));
+      }
+      const td = el("td", {}, el("span", c.best && c.value(r) === c.winner && r.kind !== "bound" ? { class: "best" } : {}, c.text(r)));
+      if (c.name === "IoU" && known(r.iou_std)) td.append(el("span", { class: "spread", title: "standard deviation over the images" }, ` ± ${fixed(r.iou_std, 3)}`));
+      return td;
+    };
+    const fill = (list) => body.replaceChildren(...list.map((r) => {
+      const kind = kindOf(r);
+      const name = el("th", { scope: "row" }, el("span", { class: "mark", style: `color:${kindColour(kind)}`, title: kinds[kind][0] }, kinds[kind][1]), r.model);
+      if (r.noteNumber) name.append(el("sup", {}, ` ${r.noteNumber}`));
+      return el("tr", { class: kind }, name, ...columns.slice(1).map((c) => cell(c, r)));
+    }));
+    const head = el("tr");
+    columns.forEach((c, i) => {
+      const th = el("th", { scope: "col" }, el("button", { type: "button", title: "Sort by this column" }, c.name), c.unit ? el("span", { class: "unit" }, c.unit) : null);
+      th.firstChild.addEventListener("click", () => {
+        const up = th.getAttribute("aria-sort") === "descending" || (i === 0 && th.getAttribute("aria-sort") !== "ascending");
+        head.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
+        th.setAttribute("aria-sort", up ? "ascending" : "descending");
+        const missing = (v) => v === null || v === undefined;
+        fill([...rows].sort((a, b) => {
+          const x = c.value(a), y = c.value(b);
+          if (missing(x) || missing(y)) return missing(x) - missing(y);
+          return (up ? 1 : -1) * (typeof x === "string" ? x.localeCompare(y) : x - y);
+        }));
+      });
+      head.append(th);
+    });
+    fill(rows);
+    $("results-table").append(el("caption", { class: "hidden" }, "Comparison of all methods on the test images"), el("thead", {}, head), body);
+    $("results-text").append("★ best of a column, upper bounds left out. Share of patches: ", modelKey(), ".");
+    const conventions = [["IoU", results.iou_convention], ["GMAC", results.mac_convention]].filter(([, text]) => text);
+    $("results-notes").append(...conventions.map(([name, text]) => el("p", {}, `${name}: ${text}`)), ...notes.map((text, i) => el("p", {}, el("sup", {}, `${i + 1} `), text)));
+    const thresholds = Object.entries(results.cascade_thresholds || {});
+    if (thresholds.length) $("results-notes").append(el("p", {}, "IDK cascade goes on from a network when its mean entropy (nats) exceeds: " + thresholds.map(([name, v]) => `${name} ${significant(v)}`).join(", ") + "."));
+  }
+
+  // ---- charts --------------------------------------------------------------------------------------------------
+  const resolve = (colour) => (colour.startsWith("var(") ? css(colour.slice(4, -1)) : colour);
+  const redraw = [];  // called when colours or widths change
+  const font = (size, weight = "") => `${weight} ${size}px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`.trim();
+  const axis = (extra = {}) => ({ stroke: () => css("--soft"), font: font(12), grid: { stroke: () => css("--grid"), width: 1 }, ticks: { stroke: () => css("--grid"), width: 1, size: 4 }, gap: 4, ...extra });
+
+  // IoU against GMAC, logarithmic x, labels placed where they hit neither points nor each other.
+  const points = rows.filter((r) => known(r.iou) && known(r.gmac) && r.gmac > 0).sort((a, b) => a.gmac - b.gmac);
+  if (points.length < 2) hide("cost-chart");
+  else {
+    const host = $("scatter");
+    const xs = points.map((p) => p.gmac), ys = points.map((p) => p.iou);
+    const marker = (ctx, kind, x, y, size) => {
+      ctx.beginPath();
+      if (kind === "single") ctx.arc(x, y, size * 0.95, 0, 2 * Math.PI);
+      else if (kind === "baseline") ctx.rect(x - size * 0.85, y - size * 0.85, 1.7 * size, 1.7 * size);
+      else if (kind === "bound") { ctx.moveTo(x, y - 1.2 * size); ctx.lineTo(x + 1.2 * size, y); ctx.lineTo(x, y + 1.2 * size); ctx.lineTo(x - 1.2 * size, y); ctx.closePath(); }
+      else { ctx.moveTo(x, y - 1.2 * size); ctx.lineTo(x + 1.1 * size, y + 0.85 * size); ctx.lineTo(x - 1.1 * size, y + 0.85 * size); ctx.closePath(); }
+      if (kind === "bound") { ctx.lineWidth = size * 0.4; ctx.stroke(); } else ctx.fill();
+    };
+    // Methods that no other one beats in both; the bound is not a method.
+    const frontier = points.filter((p) => p.kind !== "bound" && !points.some((q) => q !== p && q.kind !== "bound" && q.iou >= p.iou && q.gmac <= p.gmac && (q.iou > p.iou || q.gmac < p.gmac)));
+    const ticks = [];
+    for (let e = -6; e < 6; ++e) for (const m of [1, 2, 5]) ticks.push(m * 10 ** e);
+    let chart = null;
+    const paint = (u) => {
+      const ctx = u.ctx, dpr = devicePixelRatio || 1, size = 6 * dpr;
+      const box = u.bbox, right = box.left + box.width, bottom = box.top + box.height;
+      const at = points.map((p) => ({ p, x: u.valToPos(p.gmac, "x", true), y: u.valToPos(p.iou, "y", true) }));
+      ctx.save();
+      ctx.strokeStyle = css("--soft"); ctx.lineWidth = dpr; ctx.setLineDash([4 * dpr, 4 * dpr]);
+      ctx.beginPath();
+      frontier.forEach((p, i) => {
+        const x = u.valToPos(p.gmac, "x", true), y = u.valToPos(p.iou, "y", true);
+        if (i === 0) ctx.moveTo(x, y); else { ctx.lineTo(x, u.valToPos(frontier[i - 1].iou, "y", true)); ctx.lineTo(x, y); }
+      });
+      ctx.stroke(); ctx.setLineDash([]);
+      for (const { p, x, y } of at) { ctx.fillStyle = ctx.strokeStyle = resolve(kindColour(kindOf(p))); marker(ctx, kindOf(p), x, y, size); }
+      const narrow = u.width < 520, px = (narrow ? 11 : 13) * dpr;
+      const taken = at.map(({ x, y }) => [x - 1.2 * size, y - 1.2 * size, x + 1.2 * size, y + 1.2 * size]);
+      const hits = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+      const order = [...at].sort((a, b) => (b.p.kind === "paser") - (a.p.kind === "paser"));
+      for (const { p, x, y } of order) {
+        ctx.font = font(px, p.kind === "paser" ? "600" : "");
+        const w = ctx.measureText(p.model).width, h = px * 1.15, gap = size * 1.6;
+        const options = [];
+        for (const far of [1, 2, 3.2, 4.6, 6]) {
+          const g = gap * far, d = far === 1 ? 0 : g;
+          options.push([x + (far === 1 ? g : gap), y - h / 2 - d], [x + (far === 1 ? g : gap), y - h / 2 + d], [x - gap - w, y - h / 2 - d], [x - gap - w, y - h / 2 + d], [x - w / 2, y - g - h], [x - w / 2, y + g]);
+        }
+        const inside = options.filter(([l, t]) => l >= box.left + 2 && l + w <= right - 2 && t >= box.top && t + h <= bottom);
+        const free = inside.find(([l, t]) => !taken.some((b) => hits([l, t, l + w, t + h], b)));
+        const [l, t] = free || inside[0] || options[0];
+        taken.push([l, t, l + w, t + h]);
+        const nearX = Math.max(l, Math.min(x, l + w)), nearY = Math.max(t, Math.min(y, t + h));
+        if (Math.hypot(nearX - x, nearY - y) > 2.4 * size) {
+          ctx.strokeStyle = css("--soft"); ctx.lineWidth = 0.8 * dpr; ctx.beginPath(); ctx.moveTo(x, y); ctx.lineTo(nearX, nearY); ctx.stroke();
+          ctx.fillStyle = resolve(kindColour(kindOf(p))); ctx.strokeStyle = ctx.fillStyle; marker(ctx, kindOf(p), x, y, size);
+        }
+        ctx.textAlign = "left"; ctx.textBaseline = "middle";
+        ctx.lineJoin = "round"; ctx.lineWidth = 3.5 * dpr; ctx.strokeStyle = css("--sheet"); ctx.strokeText(p.model, l, t + h / 2);
+        ctx.fillStyle = css("--ink"); ctx.fillText(p.model, l, t + h / 2);
+      }
+      ctx.restore();
+    };
+    const draw = () => {
+      if (chart) chart.destroy();
+      const width = host.clientWidth, span = Math.max(...ys) - Math.min(...ys) || 0.1;
+      chart = new uPlot({
+        width, height: Math.max(320, Math.min(480, width * 0.55)), legend: { show: false }, padding: [14, 14, 0, 0],
+        cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
+        scales: { x: { time: false, distr: 3, range: () => [xs[0] / 1.5, xs[xs.length - 1] * 1.7] }, y: { range: () => [Math.min(...ys) - 0.09 * span, Math.min(Math.max(...ys) + 0.09 * span, 1.02)] } },
+        axes: [
+          axis({ label: "GMAC an image, logarithmic", labelFont: font(12), labelGap: 0, labelSize: 22, size: 32, splits: (u) => ticks.filter((t) => t >= u.scales.x.min && t <= u.scales.x.max), filter: (u, splits) => splits, values: (u, splits) => splits.map((v) => (width < 520 && !String(v).includes("1") ? "" : +v.toPrecision(2) + "")) }),
+          axis({ label: "mean IoU", labelFont: font(12), labelGap: 0, labelSize: 22, size: 48, values: (u, splits) => splits.map((v) => String(+v.toFixed(4))) }),
+        ],
+        series: [{}, { paths: () => null, points: { show: false } }],
+        hooks: { draw: [paint] },
+      }, [xs, ys], host);
+      chart.over.addEventListener("mousemove", (event) => {
+        const rect = chart.over.getBoundingClientRect(), x = event.clientX - rect.left, y = event.clientY - rect.top;
+        let nearest = null, distance = 22;
+        for (const p of points) {
+          const d = Math.hypot(chart.valToPos(p.gmac, "x") - x, chart.valToPos(p.iou, "y") - y);
+          if (d < distance) { distance = d; nearest = p; }
+        }
+        const tip = $("tip");
+        tip.hidden = !nearest;
+        if (!nearest) return;
+        tip.replaceChildren(el("b", {}, nearest.model), `IoU ${fixed(nearest.iou, 4)}`, el("br"), `${significant(nearest.gmac)} GMAC`, el("br"), `${significant(nearest.iou_per_gmac)} IoU/GMAC`, el("br"), `${significant(nearest.ms_per_image)} ms an image`);
+        tip.style.left = Math.min(event.pageX + 14, document.documentElement.clientWidth - tip.offsetWidth - 8) + "px";
+        tip.style.top = event.pageY + 14 + "px";
+      });
+      chart.over.addEventListener("mouseleave", () => { $("tip").hidden = true; });
+    };
+    redraw.push(draw);
+    const used = [...new Set(points.map(kindOf))];
+    $("scatter-text").append("Mean IoU on the test images against the multiply-accumulates that an image costs; up and left is better. Dashed: methods that no other one beats in both. ",
+      el("span", { class: "key" }, ...used.map((kind) => el("span", {}, el("span", { class: "mark", style: `color:${kindColour(kind)}` }, kinds[kind][1]), kinds[kind][0]))));
+  }
+
+  // ---- assignment matrices -------------------------------------------------------------------------------------
+  const matrices = Object.entries(results.assignment || {});
+  if (!matrices.length) hide("routes");
+  const square = results.kinds.length === models.length;
+  $("routes-text").textContent = `Rows: what was done to the image. Columns: the network that answered. Shares of a row${square ? "; framed: the network trained for that row" : ""}.`;
+  const order = rows.map((r) => r.model);
+  matrices.sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0]));
+  for (const [name, matrix] of matrices) {
+    const table = el("table", { class: "matrix" }, el("caption", { class: "hidden" }, `Assignment by ${name}`),
+      el("thead", {}, el("tr", {}, el("td"), ...models.map((m) => el("th", { scope: "col" }, m)))),
+      el("tbody", {}, ...matrix.map((line, k) => {
+        const total = line.reduce((a, b) => a + b, 0);
+        return el("tr", {}, el("th", { scope: "row" }, results.kinds[k] || String(k)), ...line.map((v, m) => {
+          const share = total > 0 ? v / total : 0;
+          return el("td", { class: (share > 0.65 ? "firm " : "") + (share > 0.85 ? "strong " : "") + (square && k === m ? "meant" : ""), style: `background:rgba(var(--heat),${(0.04 + 0.92 * share).toFixed(3)})` },
+            percent(share), total > 1.5 ? el("small", {}, whole(Math.round(v))) : null);
+        }));
+      })));
+    const row = rows.find((r) => r.model === name);
+    $("matrices").append(el("div", { class: "card" }, el("h3", {}, name), table, row && known(row.assignment_accuracy) ? el("p", { class: "notes" }, `Right routes: ${percent(row.assignment_accuracy)}`) : null));
+  }
+
+  // ---- samples -------------------------------------------------------------------------------------------------
+  if (!samples.length) hide("samples");
+  else {
+    const ramp = el("span", { class: "ramp", style: `background:linear-gradient(to right,${run.heat.join(",")})` });
+    $("samples-text").append("What the first network saw and doubted, where the policy sent the image, and the final mask. Entropy in nats, 0 ", ramp, ` ${fixed(run.entropy_max, 2)}. Route: `, modelKey(), ".");
+    const groups = new Map();
+    for (const sample of samples) groups.set(sample.kind, [...(groups.get(sample.kind) || []), sample]);
+    for (const [kind, list] of groups) {
+      const cards = list.map((sample) => {
+        const m = models.indexOf(sample.route);
+        const verdict = el("div", { class: "verdict" },
+          el("span", { class: "badge" }, el("i", { style: `background:${m >= 0 ? modelColour(m) : "var(--soft)"}` }), `→ ${sample.route}`),
+          typeof sample.right === "boolean" ? el("span", { class: sample.right ? "ok" : "no" }, sample.right ? "✔ meant for it" : "✘ meant for another") : null,
+          known(sample.iou) ? el("span", {}, `IoU ${fixed(sample.iou, 3)}`) : null, sample.note ? el("span", {}, sample.note) : null);
+        return el("div", { class: "card sample" },
+          el("div", { class: "strip" }, ...sample.pictures.map((p) => el("figure", {}, el("img", { src: p.png, alt: `${p.title}, ${kind}`, width: p.width, height: p.height }), el("figcaption", {}, p.title)))), verdict);
+      });
+      $("samples-grid").append(el("div", { class: "samplegroup" }, el("h3", {}, kind), el("div", { class: "samplerows" }, ...cards)));
+    }
+  }
+
+  // ---- training curves -----------------------------------------------------------------------------------------
+  const fields = [
+    { keys: ["loss", "validation_loss"], title: "Loss" },
+    { keys: ["validation_iou", "train_iou"], title: "IoU", unit: "0 to 1" },
+    { keys: ["reward"], title: "Reward", unit: "mean of a patch" },
+    { keys: ["share"], title: "Share of patches", unit: "by model" },
+    { keys: ["entropy"], title: "Entropy of the policy", unit: "nats" },
+    { keys: ["accuracy"], title: "Right routes", unit: "share of patches" },
+    { keys: ["cost"], title: "Cost", unit: "mean of a patch" },
+    { keys: ["lambda"], title: "λ", unit: "weight of the cost" },
+    { keys: ["tvd"], title: "Distance from the first policy", unit: "TVD" },
+    { keys: ["exploit"], title: "α", unit: "share of batches that follow the policy" },
+    { keys: ["learning_rate"], title: "Learning rate" },
+    { keys: ["gradient_norm"], title: "Gradient norm" },
+  ];
+  const readable = (key) => key.replaceAll("_", " ").replace(/\biou\b/, "IoU");
+  const families = new Map();
+  for (const record of log) {
+    if (typeof record.warning === "string") $("warnings").append(el("p", { class: "warning" }, `${record.stage ? record.stage + ": " : ""}${record.warning}`));
+    if (typeof record.stage !== "string") continue;
+    const family = record.stage.split(" ")[0];
+    if (!families.has(family)) families.set(family, new Map());
+    const stages = families.get(family);
+    stages.set(record.stage, [...(stages.get(record.stage) || []), record]);
+  }
+  const dashes = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
+  const curve = (host, series, xLabel) => {
+    const xs = [...new Set(series.flatMap((s) => [...s.points.keys()]))].sort((a, b) => a - b);
+    const data = [xs, ...series.map((s) => xs.map((x) => (s.points.has(x) ? s.points.get(x) : null)))];
+    // The value under the cursor, or the last one before it; without a cursor the last one of all.
+    const latest = (number, at) => {
+      const values = data[number + 1];
+      for (let i = known(at) ? at : values.length - 1; i >= 0; --i) if (known(values[i])) return values[i];
+      return null;
+    };
+    let chart = null;
+    redraw.push(() => {
+      if (chart) chart.destroy();
+      chart = new uPlot({
+        width: host.clientWidth, height: 210, padding: [8, 10, 0, 0], cursor: { y: false, points: { size: 6 } }, legend: { markers: { width: 0, fill: (u, i) => resolve(series[i - 1].colour) } },
+        scales: { x: { time: false } },
+        axes: [axis({ label: xLabel, labelFont: font(11), labelGap: 0, labelSize: 18, size: 26, space: 60, font: font(11) }), axis({ size: 48, font: font(11), space: 34, values: (u, splits) => splits.map((v) => (Math.abs(v) < 1e-12 ? "0" : (+v.toPrecision(4)).toString().replace("-", "−"))) })],
+        series: [{ label: xLabel, value: (u, v) => whole(known(v) ? v : xs[xs.length - 1]) }, ...series.map((s, number) => ({ label: s.name, stroke: () => resolve(s.colour), width: 1.8, dash: s.dash, spanGaps: true, points: { show: s.points.size < 2 }, value: (u, v, index, at) => significant(latest(number, at)) }))],
+      }, data, host);
+    });
+  };
+  for (const [family, stages] of families) {
+    const charts = el("div", { class: "charts" });
+    const names = [...stages.keys()];
+    for (const field of fields) {
+      const series = [];
+      let place = "epoch";
+      names.forEach((stage, number) => {
+        const records = stages.get(stage);
+        for (const key of field.keys) {
+          const with_key = records.filter((r) => (key === "share" ? Array.isArray(r.share) : known(r[key])));
+          if (!with_key.length) continue;
+          const x = with_key.some((r) => known(r.step)) ? "step" : "epoch";
+          place = x;
+          const label = names.length > 1 ? stage.slice(family.length).trim() || stage : "";
+          if (key === "share") {
+            const count = Math.max(...with_key.map((r) => r.share.length));
+            for (let m = 0; m < count; ++m)
+              series.push({ name: [label, models[m] || `model ${m}`].filter(Boolean).join(" "), colour: modelColour(m), dash: dashes[number % dashes.length], points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r.share[m]])) });
+          } else {
+            const own = models.indexOf(label);
+            series.push({ name: [label, field.keys.length > 1 || !label ? readable(key) : ""].filter(Boolean).join(" "), colour: names.length > 1 ? modelColour(own >= 0 ? own : number) : key === field.keys[0] ? "var(--c4)" : "var(--c5)",
+              dash: field.keys.indexOf(key) > 0 && names.length > 1 ? dashes[1] : [], points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r[key]])) });
+          }
+        }
+      });
+      if (!series.some((s) => s.points.size)) continue;
+      const plot = el("div");
+      charts.append(el("figure", { class: "card chart" }, el("h4", {}, field.title, field.unit ? el("span", {}, ` · ${field.unit}`) : null), plot));
+      curve(plot, series.filter((s) => s.points.size), place);
+    }
+    if (charts.childElementCount) $("curves").append(el("h3", {}, family.charAt(0).toUpperCase() + family.slice(1)), charts);
+  }
+  if (!$("curves").childElementCount && !$("warnings").childElementCount) hide("training");
+
+  // ---- time, memory, sizes -------------------------------------------------------------------------------------
+  if (!results.stages.length) hide("stages");
+  else {
+    const longest = Math.max(...results.stages.map((s) => s.seconds)), largest = Math.max(...results.stages.map((s) => s.memory.process_bytes));
+    const meter = (share, kind) => el("span", { class: "meter " + kind, style: `width:${Math.max(2, 110 * share).toFixed(0)}px` });
+    $("stages-table").append(
+      el("thead", {}, el("tr", {}, el("th", {}, "Stage"), el("th", { class: "num" }, "Time"), el("th"), el("th", { class: "num" }, "Peak memory"), el("th"), el("th", { class: "num" }, "tensors alone"))),
+      el("tbody", {}, ...results.stages.map((s) => el("tr", {}, el("td", {}, s.stage), el("td", { class: "num" }, time(s.seconds)), el("td", {}, meter(s.seconds / longest, "")), el("td", { class: "num" }, (s.memory.of_stage ? "" : "≤ ") + bytes(s.memory.process_bytes)), el("td", {}, meter(s.memory.process_bytes / largest, "memory")), el("td", { class: "num" }, bytes(s.memory.tensor_bytes))))),
+      el("tfoot", {}, el("tr", {}, el("td", {}, "Together"), el("td", { class: "num" }, time(results.stages.reduce((sum, s) => sum + s.seconds, 0))), el("td"), el("td", { class: "num" }, bytes(largest)), el("td"), el("td"))));
+    $("stages-text").textContent = "Peak memory: resident memory of the whole process" + (results.stages.every((s) => s.memory.of_stage) ? " during the stage." : "; ≤ where the system only tells the peak since the start.");
+  }
+  {
+    const total = models.reduce((sum, m) => sum + (results.parameters[m] || 0), 0);
+    $("parameters-table").append(el("thead", {}, el("tr", {}, el("th", {}, "Network"), el("th", { class: "num" }, "Parameters"), el("th", { class: "num" }, "Cost (share of all models)"))),
+      el("tbody", {}, ...Object.entries(results.parameters).map(([name, n]) => el("tr", {}, el("td", {}, name), el("td", { class: "num" }, whole(n)), el("td", { class: "num" }, models.includes(name) && total ? fixed(n / total, 4) : "–")))));
+  }
+
+  // ---- claims --------------------------------------------------------------------------------------------------
+  if (!results.claims.length) hide("claims");
+  else {
+    $("claims-text").textContent = `Tested by this run, preset “${results.preset}”. A claim counts as reproduced when this run's own numbers bear it out, not when they equal the paper's.`;
+    $("claims-list").append(...results.claims.map((c) => el("li", { class: "card" }, el("span", { class: "state " + (c.reproduced ? "ok" : "no") }, c.reproduced ? "✔ reproduced" : "✘ not reproduced"),
+      el("div", {}, el("p", {}, c.text), known(c.paper) || known(c.measured) ? el("p", { class: "numbers" }, [["paper", c.paper], ["measured", c.measured]].filter(([, v]) => known(v)).map(([name, v]) => `${name} ${significant(v, 4)}`).join(" · ")) : null, c.explanation ? el("p", { class: "why" }, c.explanation) : null))));
+  }
+
+  // ---- reproduce -----------------------------------------------------------------------------------------------
+  const flatten = (value, path, out) => {
+    if (value !== null && typeof value === "object" && !Array.isArray(value)) for (const [k, v] of Object.entries(value)) flatten(v, path ? `${path}.${k}` : k, out);
+    else out.push([path, typeof value === "string" ? value : JSON.stringify(value)]);
+    return out;
+  };
+  const listing = (id, object) => {
+    const lines = flatten(object || {}, "", []).filter(([path]) => path);
+    $(id).append(el("tbody", {}, ...lines.map(([path, value]) => el("tr", {}, el("td", {}, path), el("td", {}, value)))));
+    if (!lines.length) $(id).closest("details").hidden = true;
+  };
+  listing("settings-table", results.settings);
+  listing("environment-table", environment);
+  $("command").textContent = results.command || "";
+  if (!results.command) $("command").parentElement.hidden = true;
+  $("copy").addEventListener("click", async () => {
+    try { await navigator.clipboard.writeText(results.command); $("copy").textContent = "Copied"; } catch { getSelection().selectAllChildren($("command")); }
+  });
+
+  // ---- navigation, theme, size ---------------------------------------------------------------------------------
+  for (const section of document.querySelectorAll("section[data-title]"))
+    if (!section.hidden) $("sections").append(el("li", {}, el("a", { href: "#" + section.id }, section.dataset.title)));
+  const drawAll = () => redraw.forEach((draw) => draw());
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  dark.addEventListener("change", drawAll);
+  $("theme").addEventListener("click", () => {
+    const now = document.documentElement.dataset.theme || (dark.matches ? "dark" : "light");
+    document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
+    drawAll();
+  });
+  let width = 0, timer = 0;
+  addEventListener("resize", () => {
+    if (document.documentElement.clientWidth === width) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => { width = document.documentElement.clientWidth; drawAll(); }, 120);
+  });
+  width = document.documentElement.clientWidth;
+  drawAll();
+})();

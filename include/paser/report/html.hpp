@@ -1,0 +1,181 @@
+#pragma once
+
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "paser/io/atomic_file.hpp"
+#include "paser/io/file.hpp"
+#include "paser/io/image.hpp"
+#include "paser/report/figures.hpp"
+#include "paser/report/log.hpp"
+#include "paser/report/results.hpp"
+
+/// The page of a run: report.html, one file that loads nothing.
+namespace paser::report {
+
+/// A picture and what it shows, in a few words.
+struct NamedPicture {
+  std::string title;
+  Picture picture;
+};
+
+/// One test image on its way through the method.
+struct Sample {
+  std::string kind;                    ///< what was done to the image; samples of one kind stand together
+  std::string route;                   ///< the model that answered
+  std::optional<bool> right;           ///< whether that model was meant for this kind
+  std::optional<double> iou;           ///< of the final mask
+  std::vector<NamedPicture> pictures;  ///< input, truth, f1's labels, f1's entropy, final mask
+  std::string note;
+};
+
+/// What the page shows beside the results.
+struct PageData {
+  std::vector<nlohmann::json> log;  ///< records of log.jsonl, see Log; thinned when the page is written
+  std::vector<Sample> samples;
+  double entropy_max = std::log(2.0);  ///< the value of the brightest colour in the entropy pictures, nats
+};
+
+namespace detail {
+
+inline std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  text.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto byte = [&](std::size_t k) {
+      return i + k < bytes.size() ? static_cast<unsigned>(static_cast<unsigned char>(bytes[i + k])) : 0u;
+    };
+    const unsigned word = byte(0) << 16 | byte(1) << 8 | byte(2);
+    text += digits[word >> 18];
+    text += digits[word >> 12 & 63u];
+    text += i + 1 < bytes.size() ? digits[word >> 6 & 63u] : '=';
+    text += i + 2 < bytes.size() ? digits[word & 63u] : '=';
+  }
+  return text;
+}
+
+/// JSON that cannot end the script element that holds it, whatever its strings say.
+inline std::string script_safe(const nlohmann::json& value) {
+  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  std::string safe;
+  safe.reserve(text.size());
+  for (const char c : text) {
+    switch (c) {
+      case '<':
+        safe += "\\u003c";
+        break;
+      case '>':
+        safe += "\\u003e";
+        break;
+      case '&':
+        safe += "\\u0026";
+        break;
+      default:
+        safe += c;
+    }
+  }
+  return safe;
+}
+
+/// Text for an element or a quoted attribute.
+inline std::string html_escaped(std::string_view text) {
+  std::string safe;
+  for (const char c : text) {
+    switch (c) {
+      case '<':
+        safe += "&lt;";
+        break;
+      case '>':
+        safe += "&gt;";
+        break;
+      case '&':
+        safe += "&amp;";
+        break;
+      case '"':
+        safe += "&quot;";
+        break;
+      case '\'':
+        safe += "&#39;";
+        break;
+      default:
+        safe += c;
+    }
+  }
+  return safe;
+}
+
+inline std::string hex_colour(Rgb c) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text = "#";
+  for (const std::uint8_t v : {c.r, c.g, c.b}) {
+    text += digits[v >> 4];
+    text += digits[v & 15u];
+  }
+  return text;
+}
+
+inline nlohmann::json sample_json(const Sample& sample) {
+  nlohmann::json j{
+      {"kind", sample.kind}, {"route", sample.route}, {"note", sample.note}, {"pictures", nlohmann::json::array()}};
+  if (sample.right) j["right"] = *sample.right;
+  if (sample.iou) j["iou"] = *sample.iou;
+  for (const auto& [title, picture] : sample.pictures)
+    j["pictures"].push_back({{"title", title},
+                             {"width", picture.shape().w()},
+                             {"height", picture.shape().h()},
+                             {"png", "data:image/png;base64," + base64(io::encode_png(picture))}});
+  return j;
+}
+
+/// The template with every {{name}} replaced by value(name). What is put in is not searched again.
+template <class Value>
+std::string fill_template(std::string_view text, const Value& value) {
+  std::string page;
+  for (;;) {
+    const auto open = text.find("{{"), close = text.find("}}", open == std::string_view::npos ? 0 : open);
+    if (open == std::string_view::npos || close == std::string_view::npos) return page += text;
+    page += text.substr(0, open);
+    page += value(text.substr(open + 2, close - open - 2));
+    text.remove_prefix(close + 2);
+  }
+}
+
+}  // namespace detail
+
+/// The page as text. `assets` is the folder of report.html, report.css, report.js and the chart library: the headers'
+/// own paser/report/assets. Throws IoError naming the file that is missing there.
+inline std::string html(const Results& results, const PageData& data, const std::filesystem::path& assets) {
+  nlohmann::json run{{"results", results},
+                     {"log", thin(data.log)},
+                     {"samples", nlohmann::json::array()},
+                     {"heat", nlohmann::json::array()},
+                     {"entropy_max", data.entropy_max}};
+  for (const Sample& sample : data.samples) run["samples"].push_back(detail::sample_json(sample));
+  for (int i = 0; i <= 8; ++i) run["heat"].push_back(detail::hex_colour(heat(i / 8.0)));
+  const auto asset = [&](const std::string& name) {
+    const auto path = assets / name;
+    check<IoError>(std::filesystem::is_regular_file(path), "report", "the page's asset ", path.string(),
+                   " is missing; expected the folder paser/report/assets of the headers");
+    return io::read_file(path);
+  };
+  return detail::fill_template(asset("report.html"), [&](std::string_view name) {
+    if (name == "title") return detail::html_escaped(results.title);
+    if (name == "run") return detail::script_safe(run);
+    if (name.starts_with("file ")) return asset(std::string(name.substr(5)));
+    throw FormatError(message("report: the template asks for {{", name, "}}, which is not known"));
+  });
+}
+
+/// Writes report.html, whole or not at all.
+inline void write_html(const std::filesystem::path& file, const Results& results, const PageData& data,
+                       const std::filesystem::path& assets) {
+  io::write_file(file, html(results, data, assets));
+}
+
+}  // namespace paser::report
