@@ -1,0 +1,115 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "paser/nn/visit.hpp"
+
+/// Optimizers: the only code that writes a trained parameter.
+namespace paser::optim {
+
+/// Walks a model and updates each parameter that took part in the gradients by a rule (Adam, SGD); parameters that took
+/// no part stay as they are, as PyTorch skips those without a gradient. Also writes the buffers' next values, so
+/// one step is all that a training step changes.
+///
+/// An optimizer is a module of its own: visit names its state, "<parameter>.<slot>" and "<parameter>.step", so that
+/// checkpoints store and load it as they do a model. Bind it to the model before loading.
+template <class T, class Rule>
+class Optimizer {
+ public:
+  using Scalar = T;
+  using Options = typename Rule::Options;
+
+  /// Throws ValueError on options out of range.
+  explicit Optimizer(const Options& options) : rule_{options} { rule_.check_options(); }
+
+  const Options& options() const { return rule_.options; }
+  double learning_rate() const { return rule_.options.learning_rate; }
+  /// Schedules set it before each step or epoch. Throws ValueError when it is negative or not a number.
+  void set_learning_rate(double rate) {
+    check<ValueError>(rate >= 0, "Optimizer", "the learning rate must not be negative, got ", rate);
+    rule_.options.learning_rate = rate;
+  }
+
+  /// Makes the state of every parameter of the model, zero; does nothing when it is there already. Throws ShapeError
+  /// when the state belongs to a model of other parameters.
+  template <class Model>
+  void bind(const Model& model) {
+    const bool fresh = states_.empty();
+    std::size_t number = 0;
+    nn::walk_parameters(model, [&](const std::string& path, const auto& p) {
+      const Index size = p.value.numel();
+      if (fresh) states_.push_back(make_state(path, size));
+      check(number < states_.size() && states_[number].size == size && states_[number].name == path, "Optimizer",
+            "its state is that of another model: it does not hold ", path, " of ", size, " values at place ", number);
+      ++number;
+    });
+    check(number == states_.size(), "Optimizer", "its state is that of another model: ", states_.size(),
+          " parameters instead of ", number);
+  }
+
+  /// One update. Throws ValueError when the gradients are of another model object than this one.
+  template <class Model>
+  void step(Model& model, const Gradients<T>& gradients) {
+    bind(model);
+    Index matched = 0;
+    nn::walk(model, [&](const std::string&, auto& member) { matched += is_of(gradients, member) ? 1 : 0; });
+    check<ValueError>(matched > 0 || gradients.empty(), "Optimizer::step",
+                      "none of the gradients belongs to this model; gradients go with the very object that was run");
+    std::size_t number = 0;
+    nn::walk(model, [&](const std::string&, auto& member) {
+      if constexpr (nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
+        State& state = states_[number++];
+        if (const Tensor<T, 1>* g = gradients.find(member)) update(state, *g, member.value.mutable_data());
+      } else {
+        if (const Tensor<T, 1>* next = gradients.next(member)) member.value = next->reshape(member.value.shape());
+      }
+    });
+  }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    for (auto& state : self.states_) {
+      for (auto& [slot, buffer] : state.slots) f((state.name + "." + slot).c_str(), buffer);
+      f((state.name + ".step").c_str(), state.step);
+    }
+  }
+
+ private:
+  /// What is remembered of one parameter. The step count is a tensor so that it is stored beside the others.
+  struct State {
+    std::string name;
+    Index size;
+    std::vector<std::pair<std::string, Buffer<T, 1>>> slots;
+    Buffer<T, 1> step;
+  };
+
+  State make_state(const std::string& name, Index size) const {
+    State state{name, size, {}, {Tensor<T, 1>::zeros({1})}};
+    for (const char* slot : rule_.slots()) state.slots.emplace_back(slot, Buffer<T, 1>{Tensor<T, 1>::zeros({size})});
+    return state;
+  }
+
+  template <class Member>
+  static bool is_of(const Gradients<T>& gradients, const Member& member) {
+    if constexpr (nn::detail::is_parameter<Member>) {
+      return gradients.find(member) != nullptr;
+    } else {
+      return false;
+    }
+  }
+
+  void update(State& state, const Tensor<T, 1>& gradient, T* value) {
+    T& count = *state.step.value.mutable_data();
+    count += T(1);
+    std::vector<T*> slots;
+    for (auto& [name, buffer] : state.slots) slots.push_back(buffer.value.mutable_data());
+    rule_.update(state.size, static_cast<double>(count), gradient.data(), value, slots);
+  }
+
+  Rule rule_;
+  std::vector<State> states_;
+};
+
+}  // namespace paser::optim

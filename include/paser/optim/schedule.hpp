@@ -1,0 +1,53 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numbers>
+
+#include "paser/core/error.hpp"
+#include "paser/core/shape.hpp"
+
+namespace paser::optim {
+
+/// A value for each epoch (or step) 0, 1, ...: a learning rate, or the share of exploitation.
+using Schedule = std::function<double(Index)>;
+
+inline Schedule constant_schedule(double value) {
+  return [value](Index) { return value; };
+}
+
+/// From `start` at 0 to `end` at steps - 1 in equal steps, then constant; `end` throughout when there is one step.
+inline Schedule linear_schedule(double start, double end, Index steps) {
+  check<ValueError>(steps >= 1, "linear_schedule", "expected at least 1 step, got ", steps);
+  return [=](Index i) {
+    if (i >= steps - 1) return end;
+    return start + (end - start) * static_cast<double>(i) / static_cast<double>(steps - 1);
+  };
+}
+
+/// Half a cosine from `base` at 0 to `low` at `steps`, then constant (torch.optim.lr_scheduler.CosineAnnealingLR up to
+/// its T_max).
+inline Schedule cosine_schedule(double base, Index steps, double low = 0) {
+  check<ValueError>(steps >= 1, "cosine_schedule", "expected at least 1 step, got ", steps);
+  return [=](Index i) {
+    const double phase = std::numbers::pi * static_cast<double>(std::min(i, steps)) / static_cast<double>(steps);
+    return low + (base - low) * (1 + std::cos(phase)) / 2;
+  };
+}
+
+/// `base`, multiplied by gamma after every `interval` (torch.optim.lr_scheduler.StepLR).
+inline Schedule step_schedule(double base, Index interval, double gamma = 0.1) {
+  check<ValueError>(interval >= 1, "step_schedule", "expected an interval of at least 1, got ", interval);
+  return [=](Index i) { return base * std::pow(gamma, static_cast<double>(i / interval)); };
+}
+
+/// Rises linearly to the first value of `rest` during `steps` (1/steps of it at 0), then follows `rest` from its start.
+inline Schedule warm_up(Index steps, Schedule rest) {
+  check<ValueError>(steps >= 0, "warm_up", "expected at least 0 steps, got ", steps);
+  return [steps, rest = std::move(rest)](Index i) {
+    return i < steps ? rest(0) * static_cast<double>(i + 1) / static_cast<double>(steps) : rest(i - steps);
+  };
+}
+
+}  // namespace paser::optim

@@ -1,0 +1,32 @@
+#include "paser/optim/schedule.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace paser;
+
+TEST_CASE("schedules pass through the values that define them") {
+  const auto linear = optim::linear_schedule(0.7, 0.95, 200);
+  CHECK(linear(0) == 0.7);
+  CHECK(linear(1) == Approx(0.701256281).epsilon(1e-8));
+  CHECK(linear(199) == 0.95);
+  CHECK(linear(1000) == 0.95);
+  CHECK(optim::linear_schedule(0, 1, 1)(0) == 1);
+
+  const auto cosine = optim::cosine_schedule(1e-4, 200, 1e-5);
+  CHECK(cosine(0) == 1e-4);
+  CHECK(cosine(100) == Approx(5.5e-5));
+  CHECK(cosine(200) == Approx(1e-5));
+  CHECK(cosine(300) == Approx(1e-5));
+
+  const auto step = optim::step_schedule(1e-3, 30, 0.5);
+  CHECK(step(29) == 1e-3);
+  CHECK(step(30) == 5e-4);
+  CHECK(step(60) == 2.5e-4);
+
+  const auto warm = optim::warm_up(4, step);
+  CHECK(warm(0) == Approx(2.5e-4));
+  CHECK(warm(4) == 1e-3);
+  CHECK(warm(34) == 5e-4);
+  CHECK(optim::constant_schedule(2)(17) == 2);
+  CHECK_THROWS_AS(optim::step_schedule(1, 0), ValueError);
+}
