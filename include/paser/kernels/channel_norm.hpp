@@ -1,0 +1,176 @@
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/lane_sums.hpp"
+
+/// The loops under every normalisation by channel. An array is seen as (groups, pixels, channels) with statistics per
+/// group and channel: instance norm has a group an image, batch norm one group in all, and group norm merges the
+/// channels of an instance norm.
+namespace paser::kernels {
+
+struct ChannelNormShape {
+  Index groups, pixels, channels;
+};
+
+/// y = (x - shift) * scale + offset, and the ReLU of that when asked. Each array has groups * channels elements.
+/// Subtracting first keeps the digits of a channel whose mean is large against its spread.
+template <class T>
+struct ChannelMap {
+  const T *shift, *scale, *offset;
+  bool relu = false;
+};
+
+namespace detail {
+
+/// Cuts each group into pieces of whole lane rows; their number depends on the shape alone.
+template <class T>
+struct GroupPieces {
+  LaneRow row;
+  Index piece, pieces;  // pixels a piece, pieces a group
+
+  explicit GroupPieces(const ChannelNormShape& s) : row(LaneRow::of<T>(s.channels)) {
+    const Index rows = std::max<Index>(1, (Index{1} << 15) / row.lanes);
+    piece = rows * row.pixels;
+    pieces = std::max<Index>(1, (s.pixels + piece - 1) / piece);
+  }
+
+  /// f(item, group, first pixel, number of pixels) for all pieces, in parallel; groups of few pixels share a task.
+  template <class F>
+  void for_each(const ChannelNormShape& s, const F& f) const {
+    const Index grain = std::max<Index>(1, 8192 / std::max<Index>(1, std::min(piece, s.pixels) * s.channels));
+    parallel_for(s.groups * pieces, grain, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        const Index first = i % pieces * piece;
+        f(i, i / pieces, first, std::min(piece, s.pixels - first));
+      }
+    });
+  }
+};
+
+/// One table per channel, repeated to fill a lane row.
+template <class T>
+class LaneTables {
+ public:
+  LaneTables(const LaneRow& row, Index channels, int count)
+      : row_(row), channels_(channels), values_(static_cast<std::size_t>(row.lanes * count)) {}
+
+  const T* fill(int table, const T* per_channel) {
+    T* const lanes = values_.data() + table * row_.lanes;
+    for (Index p = 0; p < row_.pixels; ++p) std::copy_n(per_channel, channels_, lanes + p * channels_);
+    return lanes;
+  }
+
+ private:
+  LaneRow row_;
+  Index channels_;
+  Scratch<T> values_;
+};
+
+/// The pixels that do not fill a lane row, completed by `filler` (a lane row of values without effect).
+template <class T>
+const T* complete_row(const T* x, Index count, const T* filler, Index lanes, T* row) {
+  std::copy_n(x, count, row);
+  std::copy_n(filler + count, lanes - count, row + count);
+  return row;
+}
+
+}  // namespace detail
+
+/// Mean and biased variance per group and channel, in double. Sums run over x - (a pixel of the channel), so they
+/// neither cancel nor overflow when the mean is large.
+template <class T>
+void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double* variance) {
+  const detail::GroupPieces<T> cut(s);
+  const LaneRow row = cut.row;
+  const Index c = s.channels;
+  Scratch<double> scratch(static_cast<std::size_t>(2 * s.groups * cut.pieces * c));
+  double* const partial = scratch.data();
+  cut.for_each(s, [&](Index item, Index group, Index first, Index pixels) {
+    const T* const from = x + (group * s.pixels + first) * c;
+    detail::LaneTables<T> tables(row, c, 2);
+    const T* const shift = tables.fill(0, from);
+    std::vector<double> sums(static_cast<std::size_t>(2 * row.lanes), 0.0);
+    double *const a = sums.data(), *const b = a + row.lanes;
+    const auto add = [shift](const T* data) {
+      return [shift, data](Index position, Index lane, auto& sum, auto& squares) {
+        const auto d = simd::sub(simd::load(data + position), simd::load(shift + lane));
+        sum = simd::add(sum, d);
+        squares = simd::fma(d, d, squares);
+      };
+    };
+    lane_sums<T>(pixels / row.pixels, row.lanes, add(from), a, b);
+    if (const Index rest = pixels % row.pixels; rest > 0) {
+      Scratch<T> last(static_cast<std::size_t>(row.lanes));
+      lane_sums<T>(1, row.lanes,
+                   add(detail::complete_row(from + (pixels - rest) * c, rest * c, shift, row.lanes, last.data())), a,
+                   b);
+    }
+    double *const piece_mean = partial + 2 * item * c, *const piece_m2 = piece_mean + c;
+    const double inverse = 1 / static_cast<double>(pixels);
+    for (Index k = 0; k < c; ++k) {
+      double sum = 0, squares = 0;
+      for (Index lane = k; lane < row.lanes; lane += c) {
+        sum += a[lane];
+        squares += b[lane];
+      }
+      piece_mean[k] = static_cast<double>(from[k]) + sum * inverse;
+      piece_m2[k] = squares - sum * sum * inverse;
+    }
+  });
+  // Pieces are merged in order by the update of Chan, Golub and LeVeque (1979).
+  parallel_for(s.groups, 16, [&](Index begin, Index end) {
+    for (Index group = begin; group < end; ++group)
+      for (Index k = 0; k < c; ++k) {
+        double m = 0, m2 = 0, n = 0;
+        for (Index p = 0; p < cut.pieces; ++p) {
+          const double* const from = partial + 2 * (group * cut.pieces + p) * c + k;
+          const auto count = static_cast<double>(std::min(cut.piece, s.pixels - p * cut.piece));
+          const double delta = from[0] - m;
+          m2 += from[c] + delta * delta * (n * count / (n + count));
+          n += count;
+          m += delta * (count / n);
+        }
+        mean[group * c + k] = m;
+        variance[group * c + k] = m2 < 0 ? 0 : m2 / n;
+      }
+  });
+}
+
+/// y = map(x).
+template <class T>
+void apply_channel_map(const ChannelNormShape& s, const ChannelMap<T>& map, const T* x, T* y) {
+  const detail::GroupPieces<T> cut(s);
+  const LaneRow row = cut.row;
+  const Index c = s.channels;
+  cut.for_each(s, [&](Index, Index group, Index first, Index pixels) {
+    detail::LaneTables<T> tables(row, c, 3);
+    const T* const shift = tables.fill(0, map.shift + group * c);
+    const T* const scale = tables.fill(1, map.scale + group * c);
+    const T* const offset = tables.fill(2, map.offset + group * c);
+    const auto zero = simd::zero<T>();
+    const auto run = [&](auto relu, Index rows, const T* from, T* to) {
+      for (Index r = 0; r < rows; ++r, from += row.lanes, to += row.lanes)
+        for (Index lane = 0; lane < row.lanes; lane += simd::width<T>) {
+          const auto d = simd::sub(simd::load(from + lane), simd::load(shift + lane));
+          auto v = simd::fma(d, simd::load(scale + lane), simd::load(offset + lane));
+          if constexpr (decltype(relu)::value) v = simd::select(simd::less(v, zero), zero, v);
+          simd::store(to + lane, v);
+        }
+    };
+    const auto run_all = [&](auto relu) {
+      const Index rest = pixels % row.pixels, done = (group * s.pixels + first + pixels - rest) * c;
+      run(relu, pixels / row.pixels, x + (group * s.pixels + first) * c, y + (group * s.pixels + first) * c);
+      if (rest == 0) return;
+      Scratch<T> last(static_cast<std::size_t>(row.lanes));
+      run(relu, 1, detail::complete_row(x + done, rest * c, shift, row.lanes, last.data()), last.data());
+      std::copy_n(last.data(), rest * c, y + done);
+    };
+    map.relu ? run_all(std::true_type{}) : run_all(std::false_type{});
+  });
+}
+
+}  // namespace paser::kernels

@@ -1,0 +1,103 @@
+#include "paser/ops/instance_norm.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "paser/autograd/gradient_check.hpp"
+#include "support/op_fixture.hpp"
+#include "support/recorded.hpp"
+#include "support/same_bits.hpp"
+
+using namespace paser;
+
+namespace {
+constexpr InstanceNormSpec with_relu{.relu = true};
+}
+
+TEST_CASE("instance_norm is PyTorch's, also for constant channels and large means") {
+  const OpFixtures fixtures("ops_norm");
+  for (const std::string name :
+       {"instance_norm", "instance_norm_constant_channel", "instance_norm_offset", "instance_norm_bottleneck"})
+    fixtures.check_op(
+        name, [](const auto& v) { return instance_norm(v); }, {"input"}, fixtures.image(name + "/input"));
+  fixtures.check_op(
+      "instance_norm_affine", [](const auto&... v) { return instance_norm(v...); }, {"input", "weight", "bias"},
+      fixtures.image("instance_norm_affine/input"), fixtures.tensor<1>("instance_norm_affine/weight"),
+      fixtures.tensor<1>("instance_norm_affine/bias"));
+}
+
+TEST_CASE("instance_norm passes the gradient check with and without ReLU and weights") {
+  for (const Index c : {1, 3, 4, 10}) {
+    const auto x = normal<double>(Key{static_cast<std::uint64_t>(c)}, Shape{2, 3, 7, c}, 2, 3);
+    const auto weight = normal<double>(Key{50}, Shape{c}, 1, 0.5), bias = normal<double>(Key{51}, Shape{c});
+    for (const auto& spec : {InstanceNormSpec{}, with_relu, InstanceNormSpec{.eps = 0.5}}) {
+      const auto plain = gradient_check([&](const auto& v) { return instance_norm(v, spec); }, x);
+      INFO(plain.where);
+      CHECK(plain.passed);
+      const auto affine = gradient_check([&](const auto&... v) { return instance_norm(v..., spec); }, x, weight, bias);
+      INFO(affine.where);
+      CHECK(affine.passed);
+    }
+  }
+}
+
+TEST_CASE("instance_norm over a single pixel gives the bias and no gradient, whatever the batch size") {
+  for (const Index n : {1, 2}) {
+    const auto x = normal<float>(Key{4}, Shape{n, 1, 1, 3}, 5, 100);
+    const auto bias = Tensor<float, 1>::from({3}, {1.5f, -2.0f, 0.0f});
+    CHECK(same_bits(instance_norm(x), Tensor<float, 4>::zeros({n, 1, 1, 3})));
+    const auto affine = [&](const Var<float, 4>& v) {
+      return instance_norm(v, Var<float, 1>(bias), Var<float, 1>(bias));
+    };
+    CHECK(instance_norm(x, bias, bias)(n - 1, 0, 0, 1) == -2.0f);
+    CHECK(same_bits(gradient_of(affine, x), Tensor<float, 4>::zeros({n, 1, 1, 3})));
+    CHECK(max_abs_difference(gradient_of([](const auto& v) { return instance_norm(v); }, x),
+                             Tensor<float, 4>::zeros({n, 1, 1, 3})) == 0);
+  }
+}
+
+TEST_CASE("the statistics of instance_norm keep their digits on large maps with large means") {
+  const Index h = 224, w = 256, c = 8;
+  auto x = normal<float>(Key{1}, Shape{1, h, w, c}, 3000, 1);
+  const auto error = [&] {
+    return max_abs_difference(instance_norm(x).cast<double>(), instance_norm(x.cast<double>()));
+  };
+  CHECK(error() < 2e-6);
+  const auto y = instance_norm(x);
+  double sum = 0, squares = 0;
+  for (Index i = 1; i < h * w * c; i += c) {
+    const double v = static_cast<double>(y.data()[i]);
+    sum += v;
+    squares += v * v;
+  }
+  CHECK(std::abs(sum / (h * w)) < 1e-5);
+  CHECK(std::abs(squares / (h * w) - 1) < 1e-4);
+  x.mutable_data()[0] = -4e4f;  // the pixel that the sums are taken relative to, 239 standard deviations off
+  CHECK(error() < 239 * 2e-5);
+}
+
+TEST_CASE("the fused ReLU of instance_norm is the ReLU of its output, and NaN passes") {
+  auto x = normal<float>(Key{1}, Shape{1, 9, 7, 6});
+  const auto y = instance_norm(x), r = instance_norm(x, with_relu);
+  for (Index i = 0; i < y.numel(); ++i) CHECK(r.data()[i] == std::max(y.data()[i], 0.0f));
+  x.mutable_data()[4] = NAN;
+  CHECK(std::isnan(instance_norm(x, with_relu)(0, 8, 6, 4)));
+  CHECK(instance_norm(x, with_relu)(0, 8, 6, 3) == r(0, 8, 6, 3));
+}
+
+TEST_CASE("instance_norm has the same bits for any number of threads") {
+  for (const auto& shape : {Shape{3, 57, 61, 8}, Shape{40, 3, 4, 16}, Shape{1, 64, 64, 3}}) {
+    const auto x = normal<float>(Key{1}, shape);
+    CHECK(same_for_all_threads([&] { return instance_norm(x, with_relu); }));
+    CHECK(same_for_all_threads(
+        [&] { return gradient_of([](const auto& v) { return instance_norm(v, with_relu); }, x); }));
+  }
+}
+
+TEST_CASE("instance_norm says what is wrong with its input") {
+  const auto x = Tensor<float, 4>::zeros({1, 3, 8, 2});
+  const auto two = Tensor<float, 1>::zeros({2}), three = Tensor<float, 1>::zeros({3});
+  CHECK_THROWS_WITH(instance_norm(x, two, three),
+                    Catch::Contains("instance_norm: input (1,3,8,2) has 2 channels, weight has 2 and bias 3"));
+  CHECK_THROWS_AS(instance_norm(x, InstanceNormSpec{.eps = -1}), ValueError);
+  CHECK_THROWS_WITH(instance_norm(Tensor<float, 4>::zeros({1, 0, 8, 2})), Catch::Contains("is empty"));
+}
