@@ -1,0 +1,129 @@
+#pragma once
+
+#include <optional>
+
+#include "paser/autograd/tape.hpp"
+#include "paser/rl/categorical.hpp"
+
+namespace paser::rl {
+
+/// What is subtracted from the rewards. A baseline that does not depend on the action leaves the expected gradient as
+/// it is and lowers its variance; the paper uses none.
+enum class Baseline { none, batch_mean, given };
+
+struct AdvantageSpec {
+  Baseline baseline = Baseline::none;
+  bool normalize = false;  ///< then centre, and divide by the standard deviation over the batch (+ 1e-8)
+};
+
+/// Reward minus baseline of every patch, all (B, P). `given` is the baseline of Baseline::given, for example the reward
+/// of the greedy action. Throws ShapeError when it is missing there.
+template <class T>
+Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageSpec& spec = {}, const Tensor<T, 2>& given = {}) {
+  Tensor<T, 2> result = reward;
+  const Index n = reward.numel();
+  if (n == 0) return result;
+  T* const a = result.mutable_data();
+  const auto mean = [&] {
+    double sum = 0;
+    for (Index i = 0; i < n; ++i) sum += static_cast<double>(a[i]);
+    return sum / static_cast<double>(n);
+  };
+  const auto subtract = [&](double m) {
+    for (Index i = 0; i < n; ++i) a[i] = static_cast<T>(static_cast<double>(a[i]) - m);
+  };
+  if (spec.baseline == Baseline::batch_mean) subtract(mean());
+  if (spec.baseline == Baseline::given) {
+    check_same_shape("advantage", reward, given);
+    for (Index i = 0; i < n; ++i) a[i] -= given.data()[i];
+  }
+  if (spec.normalize) {
+    subtract(mean());
+    double squares = 0;
+    for (Index i = 0; i < n; ++i) squares += static_cast<double>(a[i]) * static_cast<double>(a[i]);
+    const double deviation = std::sqrt(squares / static_cast<double>(n)) + 1e-8;
+    for (Index i = 0; i < n; ++i) a[i] = static_cast<T>(static_cast<double>(a[i]) / deviation);
+  }
+  return result;
+}
+
+struct PolicyGradientSpec {
+  /// Probabilities are clamped to [clamp, 1 - clamp] before the logarithm, with gradient zero outside, as
+  /// torch.distributions.Categorical does with the epsilon of float32. 0: no clamping.
+  double clamp = 0x1p-23;
+  double entropy_bonus = 0;       ///< times the mean entropy, subtracted from the loss
+  std::optional<double> total{};  ///< divide by this instead of the number of patches, for micro-batches
+};
+
+namespace detail {
+
+/// The loss, and where `gradient` is not null its derivative by the logits.
+template <class T>
+double policy_gradient(Index rows, Index models, const T* logits, const std::int32_t* actions, const T* advantages,
+                       const PolicyGradientSpec& spec, T* gradient) {
+  const double total = spec.total.value_or(static_cast<double>(rows)), share = total > 0 ? 1 / total : 0;
+  double loss = 0;
+  for (Index row = 0; row < rows; ++row) {
+    const RowDistribution d(logits + row * models, models);
+    const auto chosen = static_cast<std::size_t>(actions[row]);
+    const double weight = static_cast<double>(advantages[row]), entropy = spec.entropy_bonus != 0 ? d.entropy() : 0;
+    double log_p = d.log_p[chosen];
+    bool flat = false;
+    if (spec.clamp > 0) {
+      flat = d.p[chosen] < spec.clamp || d.p[chosen] > 1 - spec.clamp;
+      if (flat) log_p = std::log(std::clamp(d.p[chosen], spec.clamp, 1 - spec.clamp));
+    }
+    loss -= share * (log_p * weight + spec.entropy_bonus * entropy);
+    if (gradient == nullptr) continue;
+    for (std::size_t k = 0; k < d.p.size(); ++k) {
+      double g = flat ? 0 : weight * (d.p[k] - (k == chosen ? 1 : 0));
+      if (spec.entropy_bonus != 0 && d.p[k] > 0) g += spec.entropy_bonus * d.p[k] * (d.log_p[k] + entropy);
+      gradient[row * models + static_cast<Index>(k)] = static_cast<T>(share * g);
+    }
+  }
+  return loss;
+}
+
+/// The number of models; checks that everything fits.
+template <class T, int Rank>
+Index policy_models(const Shape<Rank>& logits, const Actions& actions, const Tensor<T, 2>& advantages) {
+  check_same_shape("policy_gradient_loss", actions, advantages);
+  const Index rows = actions.numel(), models = rows > 0 ? logits.numel() / rows : 0;
+  check(models >= 1 && models * rows == logits.numel() && logits[0] == actions.shape()[0], "policy_gradient_loss",
+        "logits ", logits, " do not fit actions ", actions.shape());
+  check_actions("policy_gradient_loss", actions, actions.shape()[0], actions.shape()[1], models);
+  return models;
+}
+
+}  // namespace detail
+
+/// REINFORCE (Williams 1992): the mean over all patches of -log pi(action) * advantage, minus the entropy bonus. The
+/// advantages are constants. logits: (B, P * M) or (B, P, M); actions, advantages: (B, P). Throws ShapeError when they
+/// do not fit, ValueError on an action out of range.
+template <class T, int Rank>
+Tensor<T, 1> policy_gradient_loss(const Tensor<T, Rank>& logits, const Actions& actions, const Tensor<T, 2>& advantages,
+                                  const PolicyGradientSpec& spec = {}) {
+  const Index models = detail::policy_models(logits.shape(), actions, advantages);
+  return Tensor<T, 1>::full(
+      {1}, static_cast<T>(detail::policy_gradient(actions.numel(), models, logits.data(), actions.data(),
+                                                  advantages.data(), spec, static_cast<T*>(nullptr))));
+}
+
+/// The same value, recorded. With p the softmax, e the chosen action, H the entropy and b the bonus:
+///   dlogits = (advantage (p - e) + b p (log p + H)) / number of patches.
+template <class T, int Rank>
+Var<T, 1> policy_gradient_loss(const Var<T, Rank>& logits, const Actions& actions, const Tensor<T, 2>& advantages,
+                               const PolicyGradientSpec& spec = {}) {
+  const Index models = detail::policy_models(logits.shape(), actions, advantages);
+  Tensor<T, Rank> gradient(logits.shape());
+  const double loss = detail::policy_gradient(actions.numel(), models, logits.value().data(), actions.data(),
+                                              advantages.data(), spec, gradient.mutable_data());
+  return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {logits},
+                [gradient](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
+                  Tensor<T, Rank> dlogits(gradient.shape());
+                  kernels::scale(gradient.numel(), dy(0), gradient.data(), dlogits.mutable_data());
+                  grad.add(0, std::move(dlogits));
+                });
+}
+
+}  // namespace paser::rl

@@ -1,0 +1,53 @@
+#include "paser/rl/categorical.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace paser;
+using rl::Categorical;
+
+namespace {
+const auto three = Tensor<double, 3>::from({1, 2, 3}, {0.2, 0.3, 0.5, 0, 1, 0});
+}
+
+TEST_CASE("a categorical distribution knows its probabilities, logarithms and entropies") {
+  const auto logits = normal<double>(Key{1}, Shape{2, 12});
+  const Categorical<double> d(logits, 4);
+  CHECK(d.probabilities().shape() == Shape{2, 4, 3});
+  const double* x = logits.data() + 12 + 3 * 3;
+  const double sum = std::exp(x[0]) + std::exp(x[1]) + std::exp(x[2]);
+  CHECK(d.probabilities()(1, 3, 2) == Approx(std::exp(x[2]) / sum));
+  const auto actions = rl::Actions::full({2, 4}, 2);
+  CHECK(d.log_prob(actions)(1, 3) == Approx(x[2] - std::log(sum)));
+
+  const auto given = Categorical<double>::of_probabilities(three);
+  CHECK(given.entropy()(0, 0) == Approx(-0.2 * std::log(0.2) - 0.3 * std::log(0.3) - 0.5 * std::log(0.5)));
+  CHECK((given.entropy()(0, 1) == 0 && !std::signbit(given.entropy()(0, 1))));
+  CHECK((given.argmax()(0, 0) == 2 && given.argmax()(0, 1) == 1));
+  CHECK(Categorical<float>(Tensor<float, 2>::zeros({1, 3}), 1).argmax()(0, 0) == 0);
+}
+
+TEST_CASE("samples have the distribution's frequencies, and the impossible is never drawn") {
+  const Index draws = 20000;
+  const auto p = Tensor<float, 3>::from({1, 5, 3}, {0.2F, 0.3F, 0.5F, 0, 1, 0, 0.999F, 0.001F, 0, 0, 0, 1, 1, 0, 0});
+  const auto d = Categorical<float>::of_probabilities(p);
+  std::vector<double> count(15, 0.0);
+  for (Index i = 0; i < draws; ++i) {
+    const auto actions = d.sample(Key{9}.fold(static_cast<std::uint64_t>(i)));
+    for (Index row = 0; row < 5; ++row) ++count[static_cast<std::size_t>(3 * row + actions(0, row))];
+  }
+  for (Index i = 0; i < 15; ++i) {
+    const double expected = static_cast<double>(p.data()[i]), n = static_cast<double>(draws);
+    const double frequency = count[static_cast<std::size_t>(i)] / n;
+    CHECK(std::abs(frequency - expected) <= 5 * std::sqrt(expected * (1 - expected) / n));
+  }
+  CHECK(max_abs_difference(d.sample(Key{3}), d.sample(Key{3})) == 0);
+}
+
+TEST_CASE("what is no distribution is refused") {
+  CHECK_THROWS_WITH(Categorical<float>(Tensor<float, 3>::full({1, 1, 2}, NAN)), Catch::Contains("patch 0"));
+  CHECK_THROWS_AS(Categorical<float>::of_probabilities(Tensor<float, 3>::zeros({1, 1, 2})), ValueError);
+  CHECK_THROWS_AS(Categorical<float>::of_probabilities(Tensor<float, 3>::full({1, 1, 2}, -1.F)), ValueError);
+  CHECK_THROWS_WITH(Categorical<float>(Tensor<float, 2>::zeros({1, 7}), 2), Catch::Contains("do not split into 2"));
+  const auto d = Categorical<double>::of_probabilities(three);
+  CHECK_THROWS_WITH(d.log_prob(rl::Actions::full({1, 2}, 3)), Catch::Contains("action 3 at patch 0"));
+}
