@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+
+#include "paser/core/tensor.hpp"
+
+namespace paser::io {
+
+/// A decoded image file: its samples as they were stored.
+struct Raster {
+  Tensor<std::uint16_t, 3> pixels;  ///< (H, W, C), C = 1 (gray) or 3 (RGB)
+  std::uint32_t maximum = 255;      ///< the sample that means full: 255, 65535, or what a PNM file says
+
+  Index height() const { return pixels.shape()[0]; }
+  Index width() const { return pixels.shape()[1]; }
+  Index channels() const { return pixels.shape()[2]; }
+};
+
+/// One channel. RGB becomes (19595 R + 38470 G + 7471 B + 32768) >> 16: Rec. 601 in the integers of Pillow's
+/// convert("L"). Gray stays as it is, and so does the maximum.
+inline Raster to_gray(const Raster& r) {
+  if (r.channels() == 1) return r;
+  Raster gray{Tensor<std::uint16_t, 3>({r.height(), r.width(), 1}), r.maximum};
+  std::uint16_t* out = gray.pixels.mutable_data();
+  const std::uint16_t* in = r.pixels.data();
+  for (Index i = 0; i < gray.pixels.numel(); ++i)
+    out[i] = static_cast<std::uint16_t>(
+        (19595ull * in[3 * i] + 38470ull * in[3 * i + 1] + 7471ull * in[3 * i + 2] + 32768) >> 16);
+  return gray;
+}
+
+/// Three equal channels from gray; RGB stays as it is.
+inline Raster to_rgb(const Raster& r) {
+  if (r.channels() == 3) return r;
+  Raster rgb{Tensor<std::uint16_t, 3>({r.height(), r.width(), 3}), r.maximum};
+  std::uint16_t* out = rgb.pixels.mutable_data();
+  for (Index i = 0; i < r.pixels.numel(); ++i) std::fill_n(out + 3 * i, 3, r.pixels.data()[i]);
+  return rgb;
+}
+
+/// (1, H, W, C) in [0,1]: samples divided by the file's maximum, never by the image's own.
+template <class T = float>
+Tensor<T, 4> to_unit(const Raster& r) {
+  Tensor<T, 4> x({1, r.height(), r.width(), r.channels()});
+  T* out = x.mutable_data();
+  for (Index i = 0; i < x.numel(); ++i) out[i] = static_cast<T>(r.pixels.data()[i]) / static_cast<T>(r.maximum);
+  return x;
+}
+
+}  // namespace paser::io
