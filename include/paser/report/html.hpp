@@ -20,18 +20,18 @@ namespace paser::report {
 
 /// A picture and what it shows, in a few words.
 struct NamedPicture {
-  std::string title;
-  Picture picture;
+  std::string title{};
+  Picture picture{};
 };
 
 /// One test image on its way through the method.
 struct Sample {
-  std::string kind;                    ///< what was done to the image; samples of one kind stand together
-  std::string route;                   ///< the model that answered
-  std::optional<bool> right;           ///< whether that model was meant for this kind
-  std::optional<double> iou;           ///< of the final mask
-  std::vector<NamedPicture> pictures;  ///< input, truth, f1's labels, f1's entropy, final mask
-  std::string note;
+  std::string kind{};                    ///< what was done to the image; samples of one kind stand together
+  std::string route{};                   ///< the model that answered
+  std::optional<bool> right{};           ///< whether that model was meant for this kind
+  std::optional<double> iou{};           ///< of the final mask
+  std::vector<NamedPicture> pictures{};  ///< input, truth, f1's labels, f1's entropy, final mask
+  std::string note{};
 };
 
 /// What the page shows beside the results.

@@ -14,16 +14,16 @@ namespace paser::report {
 
 /// One method of the comparison.
 struct Row {
-  std::string model;  ///< as shown: "f1", "IDK cascade", "PaSeR (TVD 10 %)"
-  std::string kind;   ///< "single", "baseline", "bound" (an upper bound no method can use), or "paser"
-  double iou = 0;     ///< mean over the test images, in the convention of Results::iou_convention
-  double gmac = 0;    ///< 1e9 multiply-accumulates an image, all dropout samples counted (the paper's GigaFlops)
+  std::string model{};  ///< as shown: "f1", "IDK cascade", "PaSeR (TVD 10 %)"
+  std::string kind{};   ///< "single", "baseline", "bound" (an upper bound no method can use), or "paser"
+  double iou = 0;       ///< mean over the test images, in the convention of Results::iou_convention
+  double gmac = 0;      ///< 1e9 multiply-accumulates an image, all dropout samples counted (the paper's GigaFlops)
   double ms_per_image = std::numeric_limits<double>::quiet_NaN();  ///< measured; NaN when it was not
-  std::vector<double> share;                                       ///< of the patches answered by each model, sum 1
-  std::optional<double> iou_std;                                   ///< standard deviation over the test images
-  std::optional<double> tvd;                  ///< total-variation distance from the policy before fine-tuning, 0 to 1
-  std::optional<double> assignment_accuracy;  ///< share of the patches sent to the model meant for them, 0 to 1
-  std::string note;                           ///< thresholds, what an operation count leaves out, ...
+  std::vector<double> share{};                                     ///< of the patches answered by each model, sum 1
+  std::optional<double> iou_std{};                                 ///< standard deviation over the test images
+  std::optional<double> tvd{};                  ///< total-variation distance from the policy before fine-tuning, 0 to 1
+  std::optional<double> assignment_accuracy{};  ///< share of the patches sent to the model meant for them, 0 to 1
+  std::string note{};                           ///< thresholds, what an operation count leaves out, ...
 
   /// The paper's measure of parsimony. NaN for a free model.
   double iou_per_gmac() const { return gmac > 0 ? iou / gmac : std::numeric_limits<double>::quiet_NaN(); }
@@ -34,18 +34,18 @@ using AssignmentMatrix = std::vector<std::vector<double>>;
 
 /// A statement of the paper, put to the test.
 struct Claim {
-  std::string text;                ///< "PaSeR has at least 13.4 % more IoU/GMAC than every other method"
-  std::optional<double> paper;     ///< the paper's number
-  std::optional<double> measured;  ///< this run's number
+  std::string text{};                ///< "PaSeR has at least 13.4 % more IoU/GMAC than every other method"
+  std::optional<double> paper{};     ///< the paper's number
+  std::optional<double> measured{};  ///< this run's number
   bool reproduced = false;
-  std::string explanation;  ///< what was compared, why it failed
+  std::string explanation{};  ///< what was compared, why it failed
 };
 
 /// What a stage of the run needed.
 struct StageCost {
-  std::string stage;
+  std::string stage{};
   double seconds = 0;
-  MemoryPeak memory;
+  MemoryPeak memory{};
 };
 
 /// A finished run.

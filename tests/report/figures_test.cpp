@@ -1,0 +1,69 @@
+#include "paser/report/figures.hpp"
+
+#include <catch2/catch.hpp>
+#include <set>
+
+using namespace paser;
+using namespace paser::report;
+
+static Rgb pixel(const Picture& p, Index y, Index x) {
+  return {p(0, y, x, 0), p(0, y, x, 1), p(0, y, x, 2)};
+}
+
+TEST_CASE("Labels take the colours of the palette, the ignored label gray") {
+  const auto labels = Labels::from({2, 1, 3}, std::vector<std::int32_t>{0, 0, 0, 1, 9, -1});
+  const Picture p = label_picture(labels, 1);
+  CHECK(p.shape() == Shape<4>{1, 1, 3, 3});
+  CHECK(pixel(p, 0, 0) == label_palette[1]);
+  CHECK(pixel(p, 0, 1) == label_palette[1]);
+  CHECK(pixel(p, 0, 2) == Rgb{128, 128, 128});
+  CHECK_THROWS_AS(label_picture(labels, 2), ShapeError);
+}
+
+TEST_CASE("Images are clamped to bytes") {
+  const auto image = Tensor<float, 4>::from({1, 1, 3, 1}, {-1.0f, 0.5f, 2.0f});
+  const Picture p = image_picture(image);
+  CHECK(pixel(p, 0, 0) == Rgb{0, 0, 0});
+  CHECK(pixel(p, 0, 1) == Rgb{128, 128, 128});
+  CHECK(pixel(p, 0, 2) == Rgb{255, 255, 255});
+  CHECK_THROWS_AS(image_picture(Tensor<float, 4>::zeros({1, 1, 1, 2})), ShapeError);
+}
+
+TEST_CASE("The heat colours grow lighter from end to end") {
+  const auto light = [](Rgb c) { return 0.2126 * c.r + 0.7152 * c.g + 0.0722 * c.b; };
+  for (int i = 0; i < 100; ++i) CHECK(light(heat((i + 1) / 100.0)) > light(heat(i / 100.0)) - 0.8);
+  CHECK(light(heat(1)) > light(heat(0)) + 150);
+  CHECK(heat(-3) == heat(0));
+  CHECK(heat(std::nan("")) == Rgb{128, 128, 128});
+  const auto map = Tensor<double, 4>::from({1, 1, 2, 1}, {0.0, 2.0});
+  CHECK(pixel(heat_picture(map, 0, 2), 0, 1) == heat(1));
+  CHECK_THROWS_AS(heat_picture(map, 1, 1), ValueError);
+}
+
+TEST_CASE("Contours lie on the last pixel of a region") {
+  const auto labels = Labels::from({1, 2, 3}, std::vector<std::int32_t>{0, 1, 1, 0, 1, 1});
+  const Picture p = overlay_contours(image_picture(Tensor<float, 4>::zeros({1, 2, 3, 1})), labels, 0, {9, 8, 7});
+  CHECK(pixel(p, 0, 0) == Rgb{9, 8, 7});
+  CHECK(pixel(p, 1, 0) == Rgb{9, 8, 7});
+  CHECK(pixel(p, 0, 1) == Rgb{0, 0, 0});
+}
+
+TEST_CASE("Wrong pixels stand out") {
+  const auto truth = Labels::from({1, 1, 2}, std::vector<std::int32_t>{0, 1}), all = Labels::full({1, 1, 2}, 1);
+  const Picture p = error_picture(all, truth, 0, mask_palette, {1, 2, 3});
+  CHECK(pixel(p, 0, 0) == Rgb{1, 2, 3});
+  CHECK(pixel(p, 0, 1) == Rgb{255, 255, 255});
+}
+
+TEST_CASE("Enlarging repeats pixels; pictures stand beside each other") {
+  const auto labels = Labels::from({1, 1, 2}, std::vector<std::int32_t>{0, 1});
+  const Picture small = label_picture(labels), large = enlarge(small, 3);
+  CHECK(large.shape() == Shape<4>{1, 3, 6, 3});
+  for (Index y = 0; y < 3; ++y)
+    for (Index x = 0; x < 6; ++x) CHECK(pixel(large, y, x) == pixel(small, 0, x / 3));
+  const Picture row = beside(std::vector<Picture>{small, small}, 1);
+  CHECK(row.shape() == Shape<4>{1, 1, 5, 3});
+  CHECK(pixel(row, 0, 2) == Rgb{255, 255, 255});
+  CHECK(pixel(row, 0, 4) == label_palette[1]);
+  CHECK_THROWS_AS(beside(std::vector<Picture>{small, large}), ShapeError);
+}

@@ -1,0 +1,92 @@
+#include "paser/report/html.hpp"
+
+#include <catch2/catch.hpp>
+#include <regex>
+
+#include "report/sample_results.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace paser;
+using namespace paser::report;
+using Catch::Matchers::Contains;
+
+static const std::filesystem::path assets =
+    std::filesystem::path(PASER_TEST_DATA) / ".." / "include/paser/report/assets";
+
+static PageData sample_page() {
+  PageData data;
+  data.log = {{{"stage", "pretrain f1"}, {"step", 1}, {"loss", 0.5}}};
+  const auto mask = label_picture(Labels::full({1, 4, 4}, 1), 0, mask_palette);
+  data.samples = {{"blur 1", "f1", true, 0.8, {{"input", mask}, {"final mask", mask}}, ""}};
+  return data;
+}
+
+/// The JSON that the page carries.
+static nlohmann::json carried(const std::string& page) {
+  const std::string open = "<script id=\"run\" type=\"application/json\">";
+  const auto begin = page.find(open) + open.size();
+  return nlohmann::json::parse(page.substr(begin, page.find("</script>", begin) - begin));
+}
+
+TEST_CASE("The page carries every row, record, sample and claim") {
+  const Results results = sample_results();
+  const auto run = carried(html(results, sample_page(), assets));
+  CHECK(run.at("results") == nlohmann::json::parse(nlohmann::json(results).dump()));
+  CHECK(run.at("log").size() == 1);
+  CHECK(run.at("samples")[0].at("pictures")[1].at("title") == "final mask");
+  CHECK_THAT(run["samples"][0]["pictures"][0]["png"].get<std::string>(),
+             Catch::Matchers::StartsWith("data:image/png;base64,iVBORw0KGgo"));
+  CHECK(run.at("heat").size() == 9);
+}
+
+TEST_CASE("The page loads nothing") {
+  const std::string page = html(sample_results(), sample_page(), assets);
+  CHECK(page.find("{{") == std::string::npos);
+  CHECK_FALSE(std::regex_search(page, std::regex(R"re((src|href)\s*=\s*["']?\s*(https?:)?//)re", std::regex::icase)));
+  for (const char* loader :
+       {"@import", "url(", "fetch(", "XMLHttpRequest", "WebSocket", "importScripts", "<script src"})
+    CHECK_THAT(page, !Contains(loader, Catch::CaseSensitive::No));
+}
+
+TEST_CASE("Text from the data cannot leave its place") {
+  Results results = sample_results();
+  const std::string evil = "</script><script>alert(1)</script><!-- {{run}} & \" ' \xE2\x80\xA8 \xFF";
+  results.title = evil;
+  results.rows[0].model = evil;
+  PageData data = sample_page();
+  data.samples[0].kind = evil;
+  data.log[0]["warning"] = evil;
+  const std::string page = html(results, data, assets);
+  CHECK_THAT(page, !Contains("alert(1)</script>"));
+  CHECK_THAT(page, Contains("<title>&lt;/script&gt;&lt;script&gt;alert(1)"));
+  const auto run = carried(page);
+  CHECK_THAT(run["results"]["rows"][0]["model"].get<std::string>(),
+             Contains("</script><script>alert(1)</script><!-- {{run}} & \" '"));
+  std::size_t scripts = 0;
+  for (auto at = page.find("<script"); at != std::string::npos; at = page.find("<script", at + 1)) ++scripts;
+  const std::string plain = html(sample_results(), sample_page(), assets);
+  for (auto at = plain.find("<script"); at != std::string::npos; at = plain.find("<script", at + 1)) --scripts;
+  CHECK(scripts == 0);
+}
+
+TEST_CASE("Missing assets are named") {
+  TemporaryFolder folder;
+  CHECK_THROWS_WITH(html(sample_results(), {}, folder.path()), Contains("report.html") && Contains("missing"));
+  io::write_file(folder / "report.html", "{{file none.css}}");
+  CHECK_THROWS_AS(html(sample_results(), {}, folder.path()), IoError);
+  io::write_file(folder / "report.html", "{{unknown}}");
+  CHECK_THROWS_AS(html(sample_results(), {}, folder.path()), FormatError);
+}
+
+TEST_CASE("base64 pads as RFC 4648 says") {
+  CHECK(detail::base64("") == "");
+  CHECK(detail::base64("f") == "Zg==");
+  CHECK(detail::base64("fo") == "Zm8=");
+  CHECK(detail::base64("foobar") == "Zm9vYmFy");
+}
+
+TEST_CASE("The page is written whole") {
+  TemporaryFolder folder;
+  write_html(folder / "report.html", sample_results(), sample_page(), assets);
+  CHECK(io::read_file(folder / "report.html") == html(sample_results(), sample_page(), assets));
+}
