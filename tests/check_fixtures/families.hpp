@@ -17,6 +17,7 @@ void add_models(Registry& checks);
 void add_policy(Registry& checks);
 void add_state(Registry& checks);
 void add_metrics(Registry& checks);
+void add_routing(Registry& checks);
 void add_reinforce(Registry& checks);
 void add_rl_step(Registry& checks);
 void add_finetune_step(Registry& checks);

@@ -16,7 +16,9 @@ using namespace fixtures;
 
 Registry all_checks() {
   Registry checks;
-  for (const auto add : {add_hash, add_conv, add_linear_attention, add_loss, add_pool_resize, add_state, add_optim}) add(checks);
+  for (const auto add : {add_hash, add_conv, add_linear_attention, add_loss, add_pool_resize, add_state, add_optim,
+                         add_reinforce, add_routing})
+    add(checks);
   return checks;
 }
 

@@ -29,12 +29,12 @@ void with_optimizer(const Case& c, F&& f) {
   }
   const double beta1 = c.number("beta1", 0.9), beta2 = c.number("beta2", 0.999), eps = c.number("eps", 1e-8);
   if (kind == "adam") {
-    return f(optim::Adam<float>(
-        {.learning_rate = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = decay}));
+    return f(
+        optim::Adam<float>({.learning_rate = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = decay}));
   }
   if (kind == "adamw") {
-    return f(optim::AdamW<float>(
-        {.learning_rate = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = decay}));
+    return f(
+        optim::AdamW<float>({.learning_rate = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = decay}));
   }
   throw paser::FormatError("fixture: unknown optimizer '" + kind + "'");
 }
@@ -127,11 +127,12 @@ void expect_schedule(Case& c, const std::string& role, const paser::optim::Sched
   c.expect_numbers(role, values);
 }
 
-void check_lr_schedule(Case& c) { expect_schedule(c, "lr", schedule_of(c, c.number("base_lr"))); }
+void check_lr_schedule(Case& c) {
+  expect_schedule(c, "lr", schedule_of(c, c.number("base_lr")));
+}
 
 void check_linear_schedule(Case& c) {
-  expect_schedule(c, "value",
-                  paser::optim::linear_schedule(c.number("start"), c.number("end"), c.integer("epochs")));
+  expect_schedule(c, "value", paser::optim::linear_schedule(c.number("start"), c.number("end"), c.integer("epochs")));
 }
 
 }  // namespace

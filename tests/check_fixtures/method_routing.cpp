@@ -1,0 +1,80 @@
+#include <cmath>
+
+#include "families.hpp"
+#include "paser/pipeline/cost.hpp"
+#include "paser/pipeline/reward.hpp"
+#include "paser/rl/exploration.hpp"
+
+namespace fixtures {
+
+namespace {
+
+using paser::Index;
+using paser::Tensor;
+
+/// The cost of an image is the sum over its patches.
+std::vector<double> per_image(const Tensor<float, 2>& cost) {
+  std::vector<double> sums(static_cast<std::size_t>(cost.shape()[0]), 0.0);
+  for (Index i = 0; i < cost.numel(); ++i)
+    sums[static_cast<std::size_t>(i / cost.shape()[1])] += static_cast<double>(cost.data()[i]);
+  return sums;
+}
+
+void check_cost(Case& c) {
+  const auto actions = to_tensor<std::int32_t, 2>(c.stored("actions"));
+  const auto shares = paser::pipeline::cost_shares(c.numbers("params"));
+  const auto eq3 = paser::pipeline::cost_of<float>(actions, shares);
+  const auto small_zero = paser::pipeline::cost_of<float>(actions, paser::pipeline::with_small_free(shares));
+  c.expect("cost_eq3", eq3);
+  c.expect("cost_small_zero", small_zero);
+  c.expect_numbers("image_cost_eq3", per_image(eq3));
+  c.expect_numbers("image_cost_small_zero", per_image(small_zero));
+  c.expect_numbers("usage", paser::pipeline::usage(actions, static_cast<Index>(shares.size())));
+}
+
+void check_reward(Case& c) {
+  c.expect("reward", paser::pipeline::reward(c.tensor<2>("iou_policy"), c.tensor<2>("iou_small"), c.tensor<2>("cost"),
+                                             c.number("lam")));
+}
+
+void check_explore_mixture(Case& c) {
+  const double alpha = c.number("alpha");
+  Stored exploit = c.stored("u");
+  for (double& u : exploit.values) u = paser::rl::exploits(u, alpha) ? 1 : 0;
+  c.expect("exploit", exploit);
+  const auto policy = paser::rl::Categorical<float>::of_probabilities(c.tensor<3>("probs"));
+  c.expect("marginal", paser::rl::exploration_probabilities(policy, alpha));
+}
+
+/// Draws from the library's own sampler; the frequencies must be within the stored bounds of the probabilities.
+void check_sampling_statistics(Case& c) {
+  const Stored& probs = c.stored("probs");
+  const Stored& bound = c.stored("freq_bound");
+  const Index rows = probs.axis(0), models = probs.axis(1), draws = c.integer("draws");
+  const auto policy =
+      paser::rl::Categorical<float>::of_probabilities(c.tensor<2>("probs").reshape(paser::Shape<3>{1, rows, models}));
+  std::vector<double> counts(probs.values.size(), 0.0);
+  const paser::Key key{20240220};
+  for (Index draw = 0; draw < draws; ++draw) {
+    const auto actions = policy.sample(key.fold(static_cast<std::uint64_t>(draw)));
+    for (Index row = 0; row < rows; ++row) counts[static_cast<std::size_t>(row * models + actions.data()[row])] += 1;
+  }
+  std::string problems;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    const double difference = std::abs(counts[i] / static_cast<double>(draws) - probs.values[i]);
+    if (difference > bound.values[i] || (probs.values[i] == 0 && counts[i] > 0))
+      problems += paser::message("entry ", i, " of probability ", probs.values[i], " drawn ", counts[i], " times; ");
+  }
+  c.expect_rule("freq_bound", problems);
+}
+
+}  // namespace
+
+void add_routing(Registry& checks) {
+  checks["cost"] = check_cost;
+  checks["reward"] = check_reward;
+  checks["explore_mixture"] = check_explore_mixture;
+  checks["sampling_statistics"] = check_sampling_statistics;
+}
+
+}  // namespace fixtures
