@@ -1,0 +1,71 @@
+#pragma once
+
+#include <vector>
+
+#include "paser/autograd/tape.hpp"
+#include "paser/kernels/dropout.hpp"
+#include "paser/kernels/elementwise.hpp"
+
+namespace paser {
+
+namespace detail {
+
+inline void check_dropout(double p, const Shape<4>& x, const std::vector<Key>& keys) {
+  check<ValueError>(p >= 0 && p <= 1, "dropout", "the probability must lie in 0 .. 1, got ", p);
+  check(static_cast<Index>(keys.size()) == x.n(), "dropout", keys.size(), " keys for input ", x,
+        ", expected one an image");
+}
+
+/// x / (1 - p) where the mask is not zero, else 0.
+template <class T>
+Tensor<T, 4> apply_mask(const Tensor<T, 4>& x, const Tensor<T, 4>& mask, double p) {
+  Tensor<T, 4> y(x.shape());
+  const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
+  parallel_for(x.numel(), kernels::grain,
+               [&, in = x.data(), keep = mask.data(), out = y.mutable_data()](Index begin, Index end) {
+                 for (Index i = begin; i < end; ++i) out[i] = keep[i] != T(0) && p < 1 ? in[i] * scale : T(0);
+               });
+  return y;
+}
+
+}  // namespace detail
+
+/// Dropout (Srivastava et al. 2014) of single elements: each is zero with probability p and divided by 1 - p otherwise.
+/// x: (N, H, W, C) -> (N, H, W, C). Element i of image n is kept when keys[n].uniform(i) >= p. p = 0 is the identity,
+/// p = 1 gives zeros. Throws ValueError unless 0 <= p <= 1, ShapeError unless there is a key for each image.
+template <class T>
+Tensor<T, 4> dropout(const Tensor<T, 4>& x, double p, const std::vector<Key>& keys) {
+  detail::check_dropout(p, x.shape(), keys);
+  if (p == 0) return x;
+  if (p == 1) return Tensor<T, 4>::zeros(x.shape());
+  Tensor<T, 4> y(x.shape());
+  if (!keys.empty()) kernels::dropout<T>(keys, x.numel() / x.shape().n(), p, x.data(), y.mutable_data());
+  return y;
+}
+
+/// The same value, recorded. Keeps only the keys: backward draws the mask again.
+template <class T>
+Var<T, 4> dropout(const Var<T, 4>& x, double p, const std::vector<Key>& keys) {
+  return record(dropout(x.value(), p, keys), {x}, [p, keys](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+    if (grad.wants(0)) grad.add(0, dropout(dy, p, keys));
+  });
+}
+
+/// Dropout by a given mask: x / (1 - p) where it is not zero, 0 where it is (and everywhere when p = 1).
+/// x, mask: (N, H, W, C). Throws ShapeError when the shapes differ, ValueError unless 0 <= p <= 1.
+template <class T>
+Tensor<T, 4> dropout_with_mask(const Tensor<T, 4>& x, const Tensor<T, 4>& mask, double p) {
+  check_same_shape("dropout_with_mask", x, mask);
+  check<ValueError>(p >= 0 && p <= 1, "dropout_with_mask", "the probability must lie in 0 .. 1, got ", p);
+  return detail::apply_mask(x, mask, p);
+}
+
+/// The same value, recorded. Keeps the mask.
+template <class T>
+Var<T, 4> dropout_with_mask(const Var<T, 4>& x, const Tensor<T, 4>& mask, double p) {
+  return record(dropout_with_mask(x.value(), mask, p), {x}, [p, mask](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+    if (grad.wants(0)) grad.add(0, detail::apply_mask(dy, mask, p));
+  });
+}
+
+}  // namespace paser
