@@ -1,0 +1,155 @@
+#include "paser/uncertainty/mc_dropout.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace paser;
+using uncertainty::mc_dropout;
+using uncertainty::McDropoutSpec;
+
+namespace {
+
+/// Multiplies the image by a mask of 0 and 1 of its own, the class scores being its channels; p = 0 keeps everything.
+struct Noisy {
+  double p = 0.5;
+  mutable int runs = 0;
+
+  Tensor<float, 4> operator()(EvalContext<float>& ctx, const Tensor<float, 4>& x) const {
+    ++runs;
+    CHECK((ctx.mode.dropout && !ctx.mode.batch_statistics));
+    const int call = ctx.next_dropout();
+    Tensor<float, 4> y = x;
+    float* const out = y.mutable_data();
+    if (ctx.masks) {
+      const auto mask = ctx.masks(call, x.shape());
+      for (Index i = 0; i < x.numel(); ++i) out[i] *= mask.data()[i];
+      return y;
+    }
+    const auto keys = ctx.dropout_keys(call, x.shape().n());
+    const Index size = x.numel() / x.shape().n();
+    for (Index i = 0; i < x.numel(); ++i)
+      if (keys[static_cast<std::size_t>(i / size)].uniform(static_cast<std::uint64_t>(i % size)) < p) out[i] = 0;
+    return y;
+  }
+};
+
+/// The same in two parts.
+struct Split {
+  Noisy noisy;
+  mutable int prefixes = 0;
+  Tensor<float, 4> operator()(EvalContext<float>& ctx, const Tensor<float, 4>& x) const { return noisy(ctx, x); }
+  std::vector<Tensor<float, 4>> prefix(EvalContext<float>&, const Tensor<float, 4>& x) const {
+    ++prefixes;
+    return {x};
+  }
+  Tensor<float, 4> suffix(EvalContext<float>& ctx, std::vector<Tensor<float, 4>> maps) const {
+    return noisy(ctx, maps.at(0));
+  }
+};
+
+const auto images = normal<float>(Key{3}, Shape{2, 6, 5, 3}, 0, 2);
+
+/// Masks that keep everything in one pass and one class alone in another.
+McDropoutSpec<float> masked(int samples) {
+  McDropoutSpec<float> spec{.samples = samples};
+  for (int pass = 0; pass < samples; ++pass)
+    spec.masks.push_back([pass](int, const Shape<4>& shape) {
+      auto mask = Tensor<float, 4>::full(shape, 1.F);
+      float* const out = mask.mutable_data();
+      for (Index i = 0; i < mask.numel(); ++i) out[i] = pass == 0 || i % shape.c() == pass - 1 ? 1.F : 0.F;
+      return mask;
+    });
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("the belief is the mean of the passes' softmaxes, its entropy and its most probable class") {
+  const auto belief = mc_dropout(Noisy{}, images, Key{}, masked(3));
+  for (Index i = 0; i < images.numel(); i += 3) {
+    std::vector<double> mean(3, 0.0), first;
+    for (int pass = 0; pass < 3; ++pass) {
+      std::vector<double> e;
+      for (int k = 0; k < 3; ++k)
+        e.push_back(std::exp(pass == 0 || k == pass - 1 ? static_cast<double>(images.data()[i + k]) : 0.0));
+      for (int k = 0; k < 3; ++k)
+        mean[static_cast<std::size_t>(k)] += e[static_cast<std::size_t>(k)] / (e[0] + e[1] + e[2]) / 3;
+      if (pass == 0) first = {e[0] / (e[0] + e[1] + e[2])};
+    }
+    double h = 0;
+    for (int k = 0; k < 3; ++k) {
+      CHECK(static_cast<double>(belief.mean.data()[i + k]) == Approx(mean[static_cast<std::size_t>(k)]).epsilon(1e-5));
+      h -= mean[static_cast<std::size_t>(k)] * std::log(mean[static_cast<std::size_t>(k)]);
+    }
+    CHECK(static_cast<double>(belief.first_pass.data()[i]) == Approx(first[0]).epsilon(1e-5));
+    CHECK(static_cast<double>(belief.entropy.data()[i / 3]) == Approx(h).epsilon(1e-5));
+    CHECK(belief.labels.data()[i / 3] == std::max_element(mean.begin(), mean.end()) - mean.begin());
+  }
+  const auto seen = belief.observation();
+  CHECK(seen.shape() == Shape{2, 6, 5, 2});
+  CHECK(seen(1, 2, 3, 0) == static_cast<float>(belief.labels(1, 2, 3)));
+  CHECK(seen(1, 2, 3, 1) == belief.entropy(1, 2, 3));
+}
+
+TEST_CASE("certain passes that disagree: all of the entropy is mutual information") {
+  const auto x = Tensor<float, 4>::from({1, 1, 1, 2}, {200, 200});
+  auto spec = masked(3);
+  spec.masks.erase(spec.masks.begin());
+  spec.samples = 2;
+  spec.decompose = true;
+  const auto belief = mc_dropout(Noisy{}, x, Key{}, spec);
+  CHECK(belief.entropy(0, 0, 0) == Approx(0.6931472));
+  CHECK(belief.expected_entropy(0, 0, 0) == Approx(0).margin(1e-6));
+  CHECK(belief.mutual_information(0, 0, 0) == Approx(0.6931472));
+  CHECK_FALSE(belief.without_noise);
+}
+
+TEST_CASE("extreme logits have an entropy, and ties go to the lowest class") {
+  const float infinity = std::numeric_limits<float>::infinity();
+  const auto x = Tensor<float, 4>::from({1, 1, 3, 3}, {0, 0, -infinity, 1000, 0, 0, 2, 7, 7});
+  const auto belief = mc_dropout(Noisy{0}, x, Key{}, {.samples = 2, .epsilon = 0});
+  CHECK(belief.entropy(0, 0, 0) == Approx(0.6931472));
+  CHECK(belief.entropy(0, 0, 1) == Approx(0).margin(1e-30));
+  CHECK((belief.labels(0, 0, 0) == 0 && belief.labels(0, 0, 1) == 0 && belief.labels(0, 0, 2) == 1));
+}
+
+TEST_CASE("without active dropout all passes are equal, and the belief says so") {
+  CHECK(mc_dropout(Noisy{0}, images, Key{1}).without_noise);
+  CHECK_FALSE(mc_dropout(Noisy{0.5}, images, Key{1}).without_noise);
+  const auto belief = mc_dropout(Noisy{0}, images, Key{1});
+  CHECK(max_abs_difference(belief.mean, belief.first_pass) < 1e-6);
+}
+
+TEST_CASE("the noise on an image depends on key, pass and image, not on the batch it is in") {
+  const auto both = mc_dropout(Noisy{}, images, Key{1}, {.image_ids = {40, 41}});
+  const auto second = mc_dropout(Noisy{}, slice_rows(images, 1, 2), Key{1}, {.image_ids = {41}});
+  CHECK(max_abs_difference(slice_rows(both.mean, 1, 2), second.mean) == 0);
+  CHECK(max_abs_difference(mc_dropout(Noisy{}, images, Key{1}).mean, mc_dropout(Noisy{}, images, Key{1}).mean) == 0);
+  CHECK(max_abs_difference(mc_dropout(Noisy{}, images, Key{2}).mean, mc_dropout(Noisy{}, images, Key{1}).mean) > 0);
+  const auto one = mc_dropout(Noisy{}, images, Key{1}, {.samples = 1}), five = mc_dropout(Noisy{}, images, Key{1});
+  CHECK(max_abs_difference(one.mean, five.first_pass) == 0);
+}
+
+TEST_CASE("a network in two parts runs the first once; large images run pass by pass with the same result") {
+  const Split split;
+  const auto belief = mc_dropout(split, images, Key{1});
+  CHECK(split.prefixes == 1);
+  CHECK(split.noisy.runs == 1);
+  CHECK(max_abs_difference(belief.mean, mc_dropout(Noisy{}, images, Key{1}).mean) == 0);
+
+  const auto large = normal<float>(Key{3}, Shape{1, 512, 300, 2});
+  const Noisy noisy;
+  const auto by_pass = mc_dropout(noisy, large, Key{1}, {.samples = 3});
+  CHECK(noisy.runs == 3);
+  const auto part = mc_dropout(Noisy{0}, large, Key{1}, {.samples = 2});
+  CHECK(part.without_noise);
+  CHECK(by_pass.mean.shape() == large.shape());
+}
+
+TEST_CASE("a specification that does not fit is refused") {
+  CHECK_THROWS_AS(mc_dropout(Noisy{}, images, Key{}, {.samples = 0}), ValueError);
+  CHECK_THROWS_WITH(mc_dropout(Noisy{}, images, Key{}, {.image_ids = {1}}),
+                    Catch::Contains("1 image ids for 2 images"));
+  auto spec = masked(3);
+  spec.samples = 4;
+  CHECK_THROWS_WITH(mc_dropout(Noisy{}, images, Key{}, spec), Catch::Contains("3 mask sources for 4 samples"));
+}
