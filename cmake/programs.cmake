@@ -1,11 +1,14 @@
 # How paser's own programs are compiled: strict warnings, and this machine's instruction set where PASER_NATIVE says so.
 # Nothing of this reaches a project that uses paser::paser.
-add_library(paser_program_options INTERFACE)
-target_link_libraries(paser_program_options INTERFACE paser::paser)
-target_compile_options(paser_program_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -pedantic)
+add_library(paser_warnings INTERFACE)
+target_link_libraries(paser_warnings INTERFACE paser::paser)
+target_compile_options(paser_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow -pedantic)
 if(PASER_WERROR)
-  target_compile_options(paser_program_options INTERFACE -Werror)
+  target_compile_options(paser_warnings INTERFACE -Werror)
 endif()
+
+add_library(paser_program_options INTERFACE)
+target_link_libraries(paser_program_options INTERFACE paser_warnings)
 if(PASER_NATIVE)
   include(CheckCXXCompilerFlag)
   check_cxx_compiler_flag(-march=native PASER_HAS_MARCH_NATIVE)
