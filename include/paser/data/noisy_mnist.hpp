@@ -1,0 +1,235 @@
+#pragma once
+
+#include <array>
+#include <numeric>
+
+#include "paser/core/text.hpp"
+#include "paser/data/batch.hpp"
+#include "paser/data/idx.hpp"
+#include "paser/data/noise.hpp"
+#include "paser/data/split.hpp"
+
+/// The noisy MNIST of the PaSeR paper (its adaptivity experiment): digits to be told from the background, blurred in
+/// one of three ways, so that it is known which of three networks, each trained on one blur, an image should go to.
+namespace paser::data {
+
+/// The kinds of blur; network k of the experiment is trained on kind k.
+enum class Noise : int {
+  gaussian1,  ///< Gaussian of radius 1
+  gaussian2,  ///< Gaussian of radius 2
+  box         ///< "box blur with a fixed convolutional filter"
+};
+inline constexpr std::array all_noises{Noise::gaussian1, Noise::gaussian2, Noise::box};
+
+inline const char* name(Noise noise) {
+  constexpr std::array names{"gaussian1", "gaussian2", "box"};
+  return names[static_cast<std::size_t>(noise)];
+}
+
+/// The paper's "box blur with a fixed convolutional filter" can be read in several ways.
+enum class BoxFilter {
+  kernel,   ///< PIL.ImageFilter.BLUR, a fixed 5 x 5 filter
+  radius1,  ///< PIL.ImageFilter.BoxBlur(1)
+  radius2   ///< PIL.ImageFilter.BoxBlur(2)
+};
+
+/// "kernel", "box1" or "box2". Throws ValueError on another name.
+inline BoxFilter box_from_name(const std::string& filter) {
+  const std::vector<std::string> names{"kernel", "box1", "box2"};
+  const auto found = std::find(names.begin(), names.end(), filter);
+  if (found == names.end()) throw ValueError(unknown_name("box filter", filter, names));
+  return static_cast<BoxFilter>(found - names.begin());
+}
+
+/// What the paper leaves open, each with its default, and the sizes of the sets.
+struct NoisyMnistOptions {
+  std::uint64_t seed = 1;  ///< which digit goes where
+  /// A pixel is foreground (class 1) when its gray value before the blur is at least this, else background (class 0).
+  int foreground = 128;
+  BoxFilter box = BoxFilter::kernel;
+  /// Zeros on each side: 28 x 28 -> 32 x 32, the smallest size that a network of four levels takes.
+  Index padding = 2;
+
+  std::array<Index, 3> pretrain{5555, 5555, 5555};  ///< images of each pretraining set
+  Index policy = 16667;
+  Index fine_tune = 16667;
+  Index validation = 10000;
+  Index test = 10000;
+  /// The pretraining sets show the same digits, each under its own blur. Otherwise no digit occurs in two sets.
+  bool shared_pretrain = false;
+};
+
+/// Blurs 8-bit images (N, H, W) as the experiment does.
+inline Tensor<std::uint8_t, 3> blur(const Tensor<std::uint8_t, 3>& images, Noise noise,
+                                    BoxFilter box = BoxFilter::kernel) {
+  switch (noise) {
+    case Noise::gaussian1:
+      return gaussian_blur(images, 1);
+    case Noise::gaussian2:
+      return gaussian_blur(images, 2);
+    case Noise::box:
+      break;
+  }
+  return box == BoxFilter::kernel ? ring_blur(images) : box_blur(images, box == BoxFilter::radius1 ? 1 : 2);
+}
+
+/// A set of blurred digits, made when a batch is asked for. A source of batches: images (N, 32, 32, 1), labels (N, 32,
+/// 32) with 0 background and 1 digit, ids the digits' numbers in MNIST (test images from 60000), kinds the blurs.
+class NoisyDigits {
+ public:
+  /// Digit `order[i]` of `digits` is blurred as kinds[i]; its id is that number plus first_id.
+  NoisyDigits(Tensor<std::uint8_t, 3> digits, Index first_id, std::vector<Index> order, std::vector<Noise> kinds,
+              const NoisyMnistOptions& options)
+      : digits_(std::move(digits)),
+        first_id_(first_id),
+        order_(std::move(order)),
+        kinds_(std::move(kinds)),
+        options_(options) {
+    check<ValueError>(order_.size() == kinds_.size(), "NoisyDigits", order_.size(), " digits, ", kinds_.size(),
+                      " kinds");
+    for (const Index d : order_)
+      check<ValueError>(d >= 0 && d < digits_.shape()[0], "NoisyDigits", "there is no digit ", d, " in ",
+                        digits_.shape());
+  }
+
+  Index size() const { return static_cast<Index>(order_.size()); }
+  Noise noise(Index i) const { return kinds_.at(static_cast<std::size_t>(i)); }
+  std::uint64_t id(Index i) const {
+    return static_cast<std::uint64_t>(first_id_ + order_.at(static_cast<std::size_t>(i)));
+  }
+
+  /// The images of these numbers, 0 .. size() - 1, in this order. Throws ValueError on another number.
+  Batch rows(std::span<const Index> numbers) const {
+    const auto n = static_cast<Index>(numbers.size());
+    Batch batch;
+    for (const Index i : numbers) {
+      check<ValueError>(i >= 0 && i < size(), "NoisyDigits", "there is no image ", i, " in a set of ", size());
+      batch.ids.push_back(id(i));
+      batch.kinds.push_back(static_cast<int>(noise(i)));
+    }
+    const Tensor<std::uint8_t, 3> clean = padded(numbers);
+    const Shape<3>& shape = clean.shape();
+    batch.labels = Labels(shape);
+    std::transform(clean.data(), clean.data() + clean.numel(), batch.labels.mutable_data(),
+                   [this](std::uint8_t gray) { return gray >= options_.foreground ? 1 : 0; });
+    batch.images = Tensor<float, 4>({n, shape[1], shape[2], 1});
+    float* out = batch.images.mutable_data();
+    const Index pixels = shape[1] * shape[2];
+    for (const Noise kind : all_noises) {
+      std::vector<Index> mine;
+      for (Index i = 0; i < n; ++i)
+        if (batch.kinds[static_cast<std::size_t>(i)] == static_cast<int>(kind)) mine.push_back(i);
+      const Tensor<std::uint8_t, 3> blurred = blur(gather_rows(clean, mine), kind, options_.box);
+      for (std::size_t k = 0; k < mine.size(); ++k)
+        for (Index p = 0; p < pixels; ++p)
+          out[mine[k] * pixels + p] = static_cast<float>(blurred.data()[static_cast<Index>(k) * pixels + p]) / 255.0f;
+    }
+    return batch;
+  }
+
+  /// The images of one kind alone, under their own numbers from 0.
+  NoisyDigits only(Noise kind) const {
+    NoisyDigits part = *this;
+    part.order_.clear();
+    for (std::size_t i = 0; i < order_.size(); ++i)
+      if (kinds_[i] == kind) part.order_.push_back(order_[i]);
+    part.kinds_.assign(part.order_.size(), kind);
+    return part;
+  }
+
+  /// Images begin .. end - 1.
+  Batch range(Index begin, Index end) const {
+    std::vector<Index> numbers(static_cast<std::size_t>(std::max<Index>(0, end - begin)));
+    std::iota(numbers.begin(), numbers.end(), begin);
+    return rows(numbers);
+  }
+
+ private:
+  Tensor<std::uint8_t, 3> padded(std::span<const Index> numbers) const {
+    const Index h = digits_.shape()[1], w = digits_.shape()[2], pad = options_.padding;
+    auto result = Tensor<std::uint8_t, 3>::zeros({static_cast<Index>(numbers.size()), h + 2 * pad, w + 2 * pad});
+    std::uint8_t* out = result.mutable_data();
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      for (Index y = 0; y < h; ++y)
+        std::copy_n(digits_.data() + (order_[static_cast<std::size_t>(numbers[i])] * h + y) * w, w,
+                    out + result.offset(static_cast<Index>(i), y + pad, pad));
+    return result;
+  }
+
+  Tensor<std::uint8_t, 3> digits_;
+  Index first_id_;
+  std::vector<Index> order_;
+  std::vector<Noise> kinds_;
+  NoisyMnistOptions options_;
+};
+
+/// The sets of the experiment, dealt from MNIST at random by the seed: `test` from its test images, the others from its
+/// training images. All but the pretraining sets hold the three kinds in equal parts, up to one image.
+class NoisyMnist {
+ public:
+  /// Throws ValueError when there are fewer images than asked for, or an option is out of range.
+  NoisyMnist(const Digits& train, const Digits& test, const NoisyMnistOptions& options = {}) {
+    const Index trained = train.images.shape()[0], tested = test.images.shape()[0];
+    const Index asked = check_options(options);
+    check<ValueError>(asked <= trained, "NoisyMnist", asked, " images asked for, there are ", trained,
+                      " training images");
+    check<ValueError>(options.test <= tested, "NoisyMnist", options.test, " test images asked for, there are ", tested);
+
+    const Key key = Key{options.seed}.fold(0xDA7A);
+    const std::vector<Index> order = permutation(key.fold(0), trained), test_order = permutation(key.fold(1), tested);
+    Index next = 0;
+    const auto take = [&](Index count) {
+      next += count;
+      return std::vector<Index>(order.begin() + next - count, order.begin() + next);
+    };
+    const auto mixed = [&](const Digits& from, Index first_id, std::vector<Index> chosen) {
+      std::vector<Noise> noises;
+      for (std::size_t i = 0; i < chosen.size(); ++i) noises.push_back(all_noises[i % all_noises.size()]);
+      return NoisyDigits(from.images, first_id, std::move(chosen), std::move(noises), options);
+    };
+    Index used = 0;
+    for (std::size_t k = 0; k < all_noises.size(); ++k) {
+        const Index count = options.pretrain[k];
+      pretrain_.emplace_back(train.images, 0, take(count),
+                             std::vector<Noise>(static_cast<std::size_t>(count), all_noises[k]), options);
+      used = std::max(used, next);
+    }
+    next = used;
+    for (const Index count : {options.policy, options.fine_tune, options.validation})
+      mixed_.push_back(mixed(train, 0, take(count)));
+    mixed_.push_back(mixed(test, trained, {test_order.begin(), test_order.begin() + options.test}));
+  }
+
+  /// Reads the IDX files of MNIST in a folder; throws as read_mnist, too.
+  explicit NoisyMnist(const io::Path& folder, const NoisyMnistOptions& options = {})
+      : NoisyMnist(read_mnist(folder, "train"), read_mnist(folder, "t10k"), options) {}
+
+  /// For network k = 0, 1, 2: blurred as kind k alone.
+  const NoisyDigits& pretrain(std::size_t k) const { return pretrain_.at(k); }
+  const NoisyDigits& policy() const { return mixed_[0]; }
+  const NoisyDigits& fine_tune() const { return mixed_[1]; }
+  const NoisyDigits& validation() const { return mixed_[2]; }
+  const NoisyDigits& test() const { return mixed_[3]; }
+
+  /// The validation images of kind k alone: what network k should be judged by while it is pretrained.
+  NoisyDigits validation(std::size_t k) const { return validation().only(all_noises.at(k)); }
+
+ private:
+  /// Checks the options and returns the number of training images that they ask for.
+  static Index check_options(const NoisyMnistOptions& o) {
+    check<ValueError>(o.padding >= 0 && o.foreground >= 0 && o.foreground <= 256, "NoisyMnist", "padding ", o.padding,
+                      " must be at least 0 and foreground ", o.foreground, " in 0 .. 256");
+    Index pretrained = 0;
+    for (const Index size : o.pretrain) {
+      check<ValueError>(size >= 0, "NoisyMnist", "a pretraining set of ", size, " images");
+      pretrained = o.shared_pretrain ? std::max(pretrained, size) : pretrained + size;
+    }
+    for (const Index size : {o.policy, o.fine_tune, o.validation, o.test})
+      check<ValueError>(size >= 0, "NoisyMnist", "a set of ", size, " images");
+    return pretrained + o.policy + o.fine_tune + o.validation;
+  }
+
+  std::vector<NoisyDigits> pretrain_, mixed_;
+};
+
+}  // namespace paser::data

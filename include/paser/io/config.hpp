@@ -1,0 +1,102 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "paser/core/text.hpp"
+#include "paser/io/file.hpp"
+
+namespace paser::io {
+
+/// Reads options from a JSON object and then, in finish(), refuses the keys that nobody asked for: a mistyped option is
+/// an error and not a default.
+///
+///   ConfigReader config(document, "train.json");
+///   config.read("epochs", options.epochs);
+///   ConfigReader loss = config.section("loss");  loss.read("alpha", alpha);  loss.finish();
+///   config.finish();
+class ConfigReader {
+ public:
+  /// `origin` is the file's name, for messages. Throws FormatError unless the document is an object.
+  ConfigReader(nlohmann::json document, std::string origin)
+      : document_(std::move(document)), origin_(std::move(origin)) {
+    check<FormatError>(document_.is_object(), origin_.c_str(), "expected an object of options, got ",
+                       document_.type_name());
+  }
+
+  /// Parses a file; // and block comments are allowed. Throws IoError, and FormatError with the place of the mistake.
+  static ConfigReader from_file(const Path& path) {
+    try {
+      return {nlohmann::json::parse(read_file(path), nullptr, true, true), path.string()};
+    } catch (const nlohmann::json::exception& e) {
+      throw FormatError(message(path.string(), ": not JSON: ", e.what()));
+    }
+  }
+
+  /// Sets `value` when the option is given; otherwise it keeps its default. Returns whether it was given.
+  /// Throws FormatError naming the option when it has another type, or is a number that T cannot hold.
+  template <class T>
+  bool read(const std::string& key, T& value) {
+    known_.push_back(key);
+    const auto found = document_.find(key);
+    if (found == document_.end()) return false;
+    const bool fits = accepts<T>(*found);
+    check<FormatError>(fits, origin_.c_str(), "option '", key, "' is ", found->dump(), ", expected ", expected<T>());
+    try {
+      value = found->template get<T>();
+    } catch (const nlohmann::json::exception& e) {
+      throw FormatError(message(origin_, ": option '", key, "' is ", found->dump(), ": ", e.what()));
+    }
+    return true;
+  }
+
+  /// The options under a key; none when it is absent.
+  ConfigReader section(const std::string& key) {
+    known_.push_back(key);
+    return {document_.value(key, nlohmann::json::object()), origin_ + ": '" + key + "'"};
+  }
+
+  /// Throws FormatError listing every key that was never asked for, each with the nearest known name.
+  void finish() const {
+    std::string unknown;
+    for (const auto& [key, value] : document_.items())
+      if (std::find(known_.begin(), known_.end(), key) == known_.end())
+        unknown += "\n  unknown option '" + key + "'" + suggestion(key, known_);
+    check<FormatError>(unknown.empty(), origin_.c_str(), "some options are not known", unknown);
+  }
+
+ private:
+  template <class T>
+  static bool accepts(const nlohmann::json& j) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return j.is_boolean();
+    } else if constexpr (std::is_integral_v<T>) {
+      return j.is_number_unsigned() ? std::in_range<T>(j.get<std::uint64_t>())
+                                    : j.is_number_integer() && std::in_range<T>(j.get<std::int64_t>());
+    } else if constexpr (std::is_floating_point_v<T>) {
+      return j.is_number();
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      return j.is_string();
+    } else {
+      return true;
+    }
+  }
+  template <class T>
+  static const char* expected() {
+    if constexpr (std::is_same_v<T, bool>)
+      return "true or false";
+    else if constexpr (std::is_unsigned_v<T>)
+      return "a whole number from 0";
+    else if constexpr (std::is_integral_v<T>)
+      return "a whole number";
+    else if constexpr (std::is_floating_point_v<T>)
+      return "a number";
+    else
+      return "a text";
+  }
+
+  nlohmann::json document_;
+  std::string origin_;
+  std::vector<std::string> known_;
+};
+
+}  // namespace paser::io
