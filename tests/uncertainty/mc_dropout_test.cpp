@@ -90,12 +90,29 @@ TEST_CASE("the belief is the mean of the passes' softmaxes, its entropy and its 
   CHECK(seen(1, 2, 3, 1) == belief.entropy(1, 2, 3));
 }
 
+TEST_CASE("a belief of given logits is that of a network that answers them") {
+  const auto logits = normal<float>(Key{4}, Shape{6, 3, 2, 4});
+  const auto belief = uncertainty::belief_of(logits, 3);
+  CHECK(belief.mean.shape() == Shape{2, 3, 2, 4});
+  for (Index i = 0; i < 2 * 3 * 2; ++i) {
+    double mean = 0;
+    for (Index pass = 0; pass < 3; ++pass) {
+      const float* x = logits.data() + pass * 48 + 4 * i;
+      double sum = 0;
+      for (int k = 0; k < 4; ++k) sum += std::exp(static_cast<double>(x[k]));
+      mean += std::exp(static_cast<double>(x[3])) / sum / 3;
+    }
+    CHECK(static_cast<double>(belief.mean.data()[4 * i + 3]) == Approx(mean).epsilon(1e-5));
+  }
+  CHECK_THROWS_AS(uncertainty::belief_of(logits, 4), ShapeError);
+}
+
 TEST_CASE("certain passes that disagree: all of the entropy is mutual information") {
   const auto x = Tensor<float, 4>::from({1, 1, 1, 2}, {200, 200});
   auto spec = masked(3);
   spec.masks.erase(spec.masks.begin());
   spec.samples = 2;
-  spec.decompose = true;
+  spec.belief.decompose = true;
   const auto belief = mc_dropout(Noisy{}, x, Key{}, spec);
   CHECK(belief.entropy(0, 0, 0) == Approx(0.6931472));
   CHECK(belief.expected_entropy(0, 0, 0) == Approx(0).margin(1e-6));
@@ -106,7 +123,7 @@ TEST_CASE("certain passes that disagree: all of the entropy is mutual informatio
 TEST_CASE("extreme logits have an entropy, and ties go to the lowest class") {
   const float infinity = std::numeric_limits<float>::infinity();
   const auto x = Tensor<float, 4>::from({1, 1, 3, 3}, {0, 0, -infinity, 1000, 0, 0, 2, 7, 7});
-  const auto belief = mc_dropout(Noisy{0}, x, Key{}, {.samples = 2, .epsilon = 0});
+  const auto belief = mc_dropout(Noisy{0}, x, Key{}, {.samples = 2, .belief = {.epsilon = 0}});
   CHECK(belief.entropy(0, 0, 0) == Approx(0.6931472));
   CHECK(belief.entropy(0, 0, 1) == Approx(0).margin(1e-30));
   CHECK((belief.labels(0, 0, 0) == 0 && belief.labels(0, 0, 1) == 0 && belief.labels(0, 0, 2) == 1));
@@ -129,20 +146,20 @@ TEST_CASE("the noise on an image depends on key, pass and image, not on the batc
   CHECK(max_abs_difference(one.mean, five.first_pass) == 0);
 }
 
-TEST_CASE("a network in two parts runs the first once; large images run pass by pass with the same result") {
+TEST_CASE("a network in two parts runs the first once, and no micro-batch changes a result") {
   const Split split;
-  const auto belief = mc_dropout(split, images, Key{1});
+  const auto belief = mc_dropout(split, images, Key{1}, {.belief = {.decompose = true}});
   CHECK(split.prefixes == 1);
   CHECK(split.noisy.runs == 1);
-  CHECK(max_abs_difference(belief.mean, mc_dropout(Noisy{}, images, Key{1}).mean) == 0);
-
-  const auto large = normal<float>(Key{3}, Shape{1, 512, 300, 2});
-  const Noisy noisy;
-  const auto by_pass = mc_dropout(noisy, large, Key{1}, {.samples = 3});
-  CHECK(noisy.runs == 3);
-  const auto part = mc_dropout(Noisy{0}, large, Key{1}, {.samples = 2});
-  CHECK(part.without_noise);
-  CHECK(by_pass.mean.shape() == large.shape());
+  for (const Index micro_batch : {1, 2, 3, 4, 7}) {
+    const auto other = mc_dropout(Noisy{}, images, Key{1}, {.belief = {.decompose = true}, .micro_batch = micro_batch});
+    CHECK(max_abs_difference(belief.mean, other.mean) == 0);
+    CHECK(max_abs_difference(belief.first_pass, other.first_pass) == 0);
+    CHECK(max_abs_difference(belief.labels, other.labels) == 0);
+    CHECK(max_abs_difference(belief.entropy, other.entropy) == 0);
+    CHECK(max_abs_difference(belief.mutual_information, other.mutual_information) == 0);
+  }
+  CHECK(mc_dropout(Noisy{0}, images, Key{1}, {.micro_batch = 1}).without_noise);
 }
 
 TEST_CASE("a specification that does not fit is refused") {
