@@ -1,0 +1,127 @@
+#pragma once
+
+#include "paser/autograd/context.hpp"
+#include "paser/ops/batch_norm.hpp"
+#include "paser/ops/group_norm.hpp"
+#include "paser/ops/instance_norm.hpp"
+#include "paser/ops/layer_norm.hpp"
+
+namespace paser::nn {
+
+/// Instance norm, without parameters unless it is given channels. (N, H, W, C) -> (N, H, W, C).
+template <class T>
+struct InstanceNorm {
+  InstanceNormSpec spec;
+  Parameter<T, 1> weight, bias;  // channels; empty without affine part
+
+  explicit InstanceNorm(const InstanceNormSpec& s = {}) : spec(s) {}
+
+  /// With a weight and a bias per channel, which start as 1 and 0.
+  explicit InstanceNorm(Index channels, const InstanceNormSpec& s = {}) : spec(s) {
+    check(channels >= 1, "InstanceNorm", "channels must be positive, got ", channels);
+    weight.value = Tensor<T, 1>::full({channels}, T(1));
+    bias.value = Tensor<T, 1>::zeros({channels});
+  }
+
+  bool affine() const { return !weight.value.empty(); }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    if (!self.affine()) return;
+    f("weight", self.weight);
+    f("bias", self.bias);
+  }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
+    return affine() ? instance_norm(x, ctx(weight), ctx(bias), spec) : instance_norm(x, spec);
+  }
+};
+
+/// Batch norm. (N, H, W, C) -> (N, H, W, C). In runs whose mode has batch_statistics it normalises by the batch and
+/// hands the next running statistics to the context; otherwise it uses the running statistics and changes nothing.
+template <class T>
+struct BatchNorm {
+  Parameter<T, 1> weight, bias;            // channels
+  Buffer<T, 1> running_mean, running_var;  // channels
+  BatchNormSpec spec;
+
+  /// Starts with weight 1, bias 0, mean 0 and variance 1.
+  explicit BatchNorm(Index channels, const BatchNormSpec& s = {}) : spec(s) {
+    check(channels >= 1, "BatchNorm", "channels must be positive, got ", channels);
+    weight.value = running_var.value = Tensor<T, 1>::full({channels}, T(1));
+    bias.value = running_mean.value = Tensor<T, 1>::zeros({channels});
+  }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("weight", self.weight);
+    f("bias", self.bias);
+    f("running_mean", self.running_mean);
+    f("running_var", self.running_var);
+  }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
+    if (!ctx.mode.batch_statistics)
+      return batch_norm(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, spec);
+    auto r = batch_norm_training(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, spec);
+    ctx.update(running_mean, r.running_mean);
+    ctx.update(running_var, r.running_var);
+    return std::move(r.y);
+  }
+};
+
+/// Group norm. (N, H, W, C) -> (N, H, W, C).
+template <class T>
+struct GroupNorm {
+  Parameter<T, 1> weight, bias;  // channels
+  GroupNormSpec spec;
+
+  /// Starts with weight 1 and bias 0. Throws ShapeError when the channels do not split into the groups.
+  GroupNorm(Index channels, const GroupNormSpec& s) : spec(s) {
+    check(channels >= 1 && s.groups >= 1 && channels % s.groups == 0, "GroupNorm", channels,
+          " channels do not split into ", s.groups, " groups");
+    weight.value = Tensor<T, 1>::full({channels}, T(1));
+    bias.value = Tensor<T, 1>::zeros({channels});
+  }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("weight", self.weight);
+    f("bias", self.bias);
+  }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
+    return group_norm(x, ctx(weight), ctx(bias), spec);
+  }
+};
+
+/// Layer norm over the last axis. (..., D) -> (..., D), any rank.
+template <class T>
+struct LayerNorm {
+  Parameter<T, 1> weight, bias;  // features
+  LayerNormSpec spec;
+
+  /// Starts with weight 1 and bias 0.
+  explicit LayerNorm(Index features, const LayerNormSpec& s = {}) : spec(s) {
+    check(features >= 1, "LayerNorm", "features must be positive, got ", features);
+    weight.value = Tensor<T, 1>::full({features}, T(1));
+    bias.value = Tensor<T, 1>::zeros({features});
+  }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("weight", self.weight);
+    f("bias", self.bias);
+  }
+
+  /// Value: a Tensor or Var of any rank, as the context carries.
+  template <class Context, class Value>
+  Value operator()(Context& ctx, const Value& x) const {
+    return layer_norm(x, ctx(weight), ctx(bias), spec);
+  }
+};
+
+}  // namespace paser::nn

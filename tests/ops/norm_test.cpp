@@ -1,0 +1,136 @@
+#include <catch2/catch.hpp>
+
+#include "paser/autograd/gradient_check.hpp"
+#include "paser/ops/batch_norm.hpp"
+#include "paser/ops/group_norm.hpp"
+#include "paser/ops/layer_norm.hpp"
+#include "support/op_fixture.hpp"
+#include "support/recorded.hpp"
+#include "support/same_bits.hpp"
+
+using namespace paser;
+
+namespace {
+const std::vector<std::string> three_roles{"input", "weight", "bias"};
+
+template <class T>
+Tensor<T, 1> positive(Key key, Index n) {
+  return uniform<T>(key, Shape{n}, 0.5, 2);
+}
+}  // namespace
+
+TEST_CASE("batch, group and layer norm are PyTorch's") {
+  const OpFixtures fixtures("ops_norm");
+  const auto vector = [&](const std::string& key) { return fixtures.tensor<1>(key); };
+  const auto run = [&](const std::string& name, const auto& f, const auto& x) {
+    fixtures.check_op(name, f, three_roles, x, vector(name + "/weight"), vector(name + "/bias"));
+  };
+  for (const std::string name : {"batch_norm_train", "batch_norm_train_b1", "batch_norm_eval"}) {
+    const auto x = fixtures.image(name + "/input");
+    const auto mean = vector(name + "/running_mean"), variance = vector(name + "/running_var");
+    if (name == "batch_norm_eval") {
+      run(
+          name, [&](const auto&... v) { return batch_norm(v..., mean, variance); }, x);
+      continue;
+    }
+    run(
+        name, [&](const auto&... v) { return batch_norm_training(v..., mean, variance).y; }, x);
+    const auto r = batch_norm_training(x, vector(name + "/weight"), vector(name + "/bias"), mean, variance);
+    fixtures.check(name + "/running_mean_after", r.running_mean);
+    fixtures.check(name + "/running_var_after", r.running_var);
+  }
+  run(
+      "layer_norm", [](const auto&... v) { return layer_norm(v...); }, fixtures.tensor<3>("layer_norm/input"));
+  run(
+      "layer_norm_eps1e6", [](const auto&... v) { return layer_norm(v..., {.eps = 1e-6}); },
+      fixtures.tensor<3>("layer_norm_eps1e6/input"));
+  run(
+      "group_norm", [](const auto&... v) { return group_norm(v..., {.groups = 4}); },
+      fixtures.image("group_norm/input"));
+  run(
+      "group_norm_1", [](const auto&... v) { return group_norm(v..., {.groups = 1}); },
+      fixtures.image("group_norm_1/input"));
+}
+
+TEST_CASE("batch, group and layer norm pass the gradient check") {
+  const auto passes = [](const auto& f, const auto&... in) {
+    const auto result = gradient_check(f, in...);
+    INFO(result.where);
+    CHECK(result.passed);
+  };
+  for (const Index c : {1, 3, 6, 8}) {
+    const auto x = normal<double>(Key{static_cast<std::uint64_t>(c)}, Shape{2, 3, 5, c}, 3, 2);
+    const auto weight = positive<double>(Key{50}, c), variance = positive<double>(Key{52}, c);
+    const auto bias = normal<double>(Key{51}, Shape{c}), mean = normal<double>(Key{53}, Shape{c});
+    for (const bool relu : {false, true}) {
+      const BatchNormSpec spec{.relu = relu};
+      passes([&](const auto&... v) { return batch_norm(v..., mean, variance, spec); }, x, weight, bias);
+      passes([&](const auto&... v) { return batch_norm_training(v..., mean, variance, spec).y; }, x, weight, bias);
+    }
+    for (const Index groups : {Index{1}, c % 3 == 0 ? Index{3} : c})
+      passes([&](const auto&... v) { return group_norm(v..., {.groups = groups}); }, x, weight, bias);
+    passes([](const auto&... v) { return layer_norm(v...); }, x, weight, bias);
+  }
+  const auto rows = normal<double>(Key{5}, Shape{7, 19}, -4, 3);
+  passes([](const auto&... v) { return layer_norm(v...); }, rows, positive<double>(Key{6}, 19),
+         normal<double>(Key{7}, Shape{19}));
+}
+
+TEST_CASE("batch norm of two values, by hand") {
+  const auto x = Tensor<double, 4>::from({2, 1, 1, 1}, {0, 2});
+  const auto one = Tensor<double, 1>::full({1}, 1), zero = Tensor<double, 1>::zeros({1});
+  const auto r = batch_norm_training(x, one, zero, zero, one);
+  CHECK(r.y(0, 0, 0, 0) == Approx(-0.999995));
+  CHECK(r.y(1, 0, 0, 0) == Approx(0.999995));
+  CHECK(r.running_mean(0) == Approx(0.1));
+  CHECK(r.running_var(0) == Approx(1.1));
+}
+
+TEST_CASE("batch norm of a single pixel falls back on the running statistics and leaves them alone") {
+  const auto x = normal<double>(Key{1}, Shape{1, 1, 1, 3});
+  const auto weight = positive<double>(Key{50}, 3), variance = positive<double>(Key{52}, 3);
+  const auto bias = normal<double>(Key{51}, Shape{3}), mean = normal<double>(Key{53}, Shape{3});
+  const auto r = batch_norm_training(x, weight, bias, mean, variance);
+  CHECK(same_bits(r.y, batch_norm(x, weight, bias, mean, variance)));
+  CHECK(same_bits(r.running_mean, mean));
+  CHECK(same_bits(r.running_var, variance));
+  CHECK(gradient_check([&](const auto&... v) { return batch_norm_training(v..., mean, variance).y; }, x, weight, bias)
+            .passed);
+}
+
+TEST_CASE("layer norm keeps its digits when the mean is large") {
+  const auto x = normal<float>(Key{1}, Shape{20, 100}, 3000, 1);
+  const auto one = Tensor<float, 1>::full({100}, 1), zero = Tensor<float, 1>::zeros({100});
+  const auto exact = layer_norm(x.cast<double>(), one.cast<double>(), zero.cast<double>());
+  CHECK(max_abs_difference(layer_norm(x, one, zero).cast<double>(), exact) < 1e-5);
+}
+
+TEST_CASE("batch, group and layer norm have the same bits for any number of threads") {
+  const auto x = normal<float>(Key{1}, Shape{3, 57, 31, 12});
+  const auto weight = positive<float>(Key{50}, 12), bias = normal<float>(Key{51}, Shape{12});
+  const auto batch = [&](const auto& v, const auto&... wb) { return batch_norm_training(v, wb..., bias, weight).y; };
+  const auto layer = [&](const auto&... v) { return layer_norm(v...); };
+  const auto group = [&](const auto&... v) { return group_norm(v..., {.groups = 3}); };
+  const auto check_all = [&](const auto& f) {
+    CHECK(same_for_all_threads([&] { return f(x, weight, bias); }));
+    CHECK(same_for_all_threads([&] {
+      return gradient_of([&](const auto& v) { return f(v, Var<float, 1>(weight), Var<float, 1>(bias)); }, x);
+    }));
+    CHECK(same_for_all_threads([&] {
+      return gradient_of([&](const auto& w) { return f(Var<float, 4>(x), w, Var<float, 1>(bias)); }, weight);
+    }));
+  };
+  check_all(batch);
+  check_all(layer);
+  check_all(group);
+}
+
+TEST_CASE("the norms say what is wrong with their input") {
+  const auto x = Tensor<float, 4>::zeros({1, 3, 8, 2});
+  const auto two = Tensor<float, 1>::zeros({2}), three = Tensor<float, 1>::zeros({3});
+  CHECK_THROWS_WITH(batch_norm(x, two, two, two, three),
+                    Catch::Contains("batch_norm: input (1,3,8,2) has 2 channels") && Catch::Contains("running_var 3"));
+  CHECK_THROWS_AS(batch_norm_training(x, two, two, two, two, {.momentum = 2}), ValueError);
+  CHECK_THROWS_WITH(group_norm(x, two, two, {.groups = 3}), Catch::Contains("do not split into 3 groups"));
+  CHECK_THROWS_WITH(layer_norm(x, two, three), Catch::Contains("layer_norm: the last axis of input (1,3,8,2) has 2"));
+}
