@@ -87,10 +87,6 @@ inline P sqrt(const P& a) {
   return Eigen::internal::psqrt(a);
 }
 template <class P>
-inline P exp(const P& a) {
-  return Eigen::internal::pexp(a);
-}
-template <class P>
 inline P log(const P& a) {
   return Eigen::internal::plog(a);
 }
@@ -118,6 +114,14 @@ template <class P>
 inline P select(const P& mask, const P& a, const P& b) {
   return Eigen::internal::pselect(mask, a, b);
 }
+/// e to the power of a; 0 where that is less than the smallest normal number, since Eigen stops at a subnormal one, on
+/// which all later arithmetic would be slow.
+template <class P>
+inline P exp(const P& a) {
+  using T = typename Eigen::internal::unpacket_traits<P>::type;
+  constexpr T lowest = sizeof(T) == 4 ? T(-87.33654) : T(-708.3964);
+  return select(less(a, broadcast(lowest)), broadcast(T(0)), P(Eigen::internal::pexp(a)));
+}
 /// Turns width<T> packets, taken as the rows of a square, into its columns.
 template <class T>
 inline void transpose(Packet<T> (&rows)[width<T>]) {
@@ -130,6 +134,13 @@ inline void transpose(Packet<T> (&rows)[width<T>]) {
     Eigen::internal::ptranspose(block);
     for (Index i = 0; i < width<T>; ++i) rows[i] = block.packet[i];
   }
+}
+/// The same packet, held in a register from here on: a compiler may otherwise load it again for each of its uses, and
+/// loads are what the inner loops run short of.
+template <class P>
+inline P keep(P a) {
+  EIGEN_OPTIMIZATION_BARRIER(a);
+  return a;
 }
 template <class T>
 inline T sum(const Packet<T>& a) {
