@@ -51,12 +51,15 @@ build() {
   for target in "$@"; do targets+=(--target "$target"); done
   if command -v ninja >/dev/null && [ -z "${CMAKE_GENERATOR:-}" ]; then export CMAKE_GENERATOR=Ninja; fi
   say "Configuring build/$preset"
-  if ! cmake --preset "$preset"; then
-    command -v apt-get >/dev/null || what_to_install "${packages[@]}"
-    exit 1
-  fi
+  cmake --preset "$preset" || failed
   say "Building"
-  cmake --build --preset "$preset" --parallel "$(jobs_to_run)" "${targets[@]}"
+  cmake --build --preset "$preset" --parallel "$(jobs_to_run)" "${targets[@]}" || failed
+}
+
+# Something is missing or broken; where there is no apt, the former is likely.
+failed() {
+  command -v apt-get >/dev/null || what_to_install "${packages[@]}"
+  exit 1
 }
 
 # One compiler a core, but no more than memory allows at 1.5 GB each.
