@@ -59,10 +59,12 @@ TEST_CASE("noisy MNIST: no digit occurs twice, kinds are dealt equally, the key 
   CHECK(ids(other.validation()) != ids(sets.validation()));
 
   options = small;
-  options.shared_pretrain = true;
+  options.shared = true;
+  options.pretrain = {30, 30, 30};  // more than there are when no digit occurs twice
   const auto shared = data::NoisyMnist(train, test, options);
   CHECK(ids(shared.pretrain(0)) == ids(shared.pretrain(2)));
-  for (const auto id : ids(shared.policy())) CHECK(std::ranges::count(ids(shared.pretrain(0)), id) == 0);
+  for (const auto id : ids(shared.policy())) CHECK(std::ranges::count(ids(shared.pretrain(0)), id) == 1);
+  for (const auto id : ids(shared.validation())) CHECK(std::ranges::count(ids(shared.pretrain(0)), id) == 0);
 }
 
 TEST_CASE("noisy MNIST: images, masks and kinds of a batch") {
@@ -165,7 +167,7 @@ TEST_CASE("batches: micro-batches are the batch, cut") {
   REQUIRE(parts.size() == 3);
   CHECK(parts[2].size() == 2);
   CHECK(parts[1].ids == std::vector<std::uint64_t>(batch.ids.begin() + 4, batch.ids.begin() + 8));
-  CHECK(parts[2].kinds == std::vector<int>{2, 0});
+  CHECK(parts[2].kinds == std::vector<Index>{2, 0});
   CHECK(std::ranges::equal(parts[1].images.values(), batch.images.values().subspan(4 * 1024, 4 * 1024)));
   CHECK(std::ranges::equal(parts[2].labels.values(), batch.labels.values().last(2 * 1024)));
   CHECK_THROWS_AS(data::micro_batches(batch, 0), ValueError);

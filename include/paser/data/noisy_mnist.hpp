@@ -55,8 +55,9 @@ struct NoisyMnistOptions {
   Index fine_tune = 16667;
   Index validation = 10000;
   Index test = 10000;
-  /// The pretraining sets show the same digits, each under its own blur. Otherwise no digit occurs in two sets.
-  bool shared_pretrain = false;
+  /// All training sets are dealt from the same digits, as many as the largest of them asks for. Otherwise no digit
+  /// occurs in two sets. Validation and test images are in no training set either way.
+  bool shared = false;
 };
 
 /// Blurs 8-bit images (N, H, W) as the experiment does.
@@ -105,7 +106,7 @@ class NoisyDigits {
     for (const Index i : numbers) {
       check<ValueError>(i >= 0 && i < size(), "NoisyDigits", "there is no image ", i, " in a set of ", size());
       batch.ids.push_back(id(i));
-      batch.kinds.push_back(static_cast<int>(noise(i)));
+      batch.kinds.push_back(static_cast<Index>(noise(i)));
     }
     const Tensor<std::uint8_t, 3> clean = padded(numbers);
     const Shape<3>& shape = clean.shape();
@@ -118,7 +119,7 @@ class NoisyDigits {
     for (const Noise kind : all_noises) {
       std::vector<Index> mine;
       for (Index i = 0; i < n; ++i)
-        if (batch.kinds[static_cast<std::size_t>(i)] == static_cast<int>(kind)) mine.push_back(i);
+        if (batch.kinds[static_cast<std::size_t>(i)] == static_cast<Index>(kind)) mine.push_back(i);
       const Tensor<std::uint8_t, 3> blurred = blur(gather_rows(clean, mine), kind, options_.box);
       for (std::size_t k = 0; k < mine.size(); ++k)
         for (Index p = 0; p < pixels; ++p)
@@ -179,24 +180,22 @@ class NoisyMnist {
     const std::vector<Index> order = permutation(key.fold(0), trained), test_order = permutation(key.fold(1), tested);
     Index next = 0;
     const auto take = [&](Index count) {
+      const Index begin = options.shared ? 0 : next;
       next += count;
-      return std::vector<Index>(order.begin() + next - count, order.begin() + next);
+      return std::vector<Index>(order.begin() + begin, order.begin() + begin + count);
     };
     const auto mixed = [&](const Digits& from, Index first_id, std::vector<Index> chosen) {
       std::vector<Noise> noises;
       for (std::size_t i = 0; i < chosen.size(); ++i) noises.push_back(all_noises[i % all_noises.size()]);
       return NoisyDigits(from.images, first_id, std::move(chosen), std::move(noises), options);
     };
-    Index used = 0;
     for (std::size_t k = 0; k < all_noises.size(); ++k) {
-        const Index count = options.pretrain[k];
+      const Index count = options.pretrain[k];
       pretrain_.emplace_back(train.images, 0, take(count),
                              std::vector<Noise>(static_cast<std::size_t>(count), all_noises[k]), options);
-      used = std::max(used, next);
     }
-    next = used;
-    for (const Index count : {options.policy, options.fine_tune, options.validation})
-      mixed_.push_back(mixed(train, 0, take(count)));
+    for (const Index count : {options.policy, options.fine_tune}) mixed_.push_back(mixed(train, 0, take(count)));
+    mixed_.push_back(mixed(train, 0, {order.begin() + (asked - options.validation), order.begin() + asked}));
     mixed_.push_back(mixed(test, trained, {test_order.begin(), test_order.begin() + options.test}));
   }
 
@@ -219,14 +218,14 @@ class NoisyMnist {
   static Index check_options(const NoisyMnistOptions& o) {
     check<ValueError>(o.padding >= 0 && o.foreground >= 0 && o.foreground <= 256, "NoisyMnist", "padding ", o.padding,
                       " must be at least 0 and foreground ", o.foreground, " in 0 .. 256");
-    Index pretrained = 0;
-    for (const Index size : o.pretrain) {
-      check<ValueError>(size >= 0, "NoisyMnist", "a pretraining set of ", size, " images");
-      pretrained = o.shared_pretrain ? std::max(pretrained, size) : pretrained + size;
-    }
-    for (const Index size : {o.policy, o.fine_tune, o.validation, o.test})
+    Index trained_on = 0;
+    for (const Index size : {o.pretrain[0], o.pretrain[1], o.pretrain[2], o.policy, o.fine_tune}) {
       check<ValueError>(size >= 0, "NoisyMnist", "a set of ", size, " images");
-    return pretrained + o.policy + o.fine_tune + o.validation;
+      trained_on = o.shared ? std::max(trained_on, size) : trained_on + size;
+    }
+    for (const Index size : {o.validation, o.test})
+      check<ValueError>(size >= 0, "NoisyMnist", "a set of ", size, " images");
+    return trained_on + o.validation;
   }
 
   std::vector<NoisyDigits> pretrain_, mixed_;

@@ -1,0 +1,96 @@
+/// Experiment R4 of the PaSeR paper: MNIST in three noises, one network trained on each, and a policy that learns to
+/// send every image to the right one. Trains, compares with the baselines, and writes a run folder with a report.
+
+#include <CLI/CLI.hpp>
+
+#include "noisy_mnist/comparison.hpp"
+#include "paser/core/text.hpp"
+#include "paser/report/results_file.hpp"
+
+namespace {
+
+using namespace noisy_mnist;
+
+struct Arguments {
+  std::string preset = "demo", out, mnist = PASER_DATA_DIR "/mnist";
+  std::optional<std::uint64_t> seed;
+  int threads = 0;
+  bool fresh = false, list = false;
+};
+
+Config preset_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Config& c : presets()) {
+    if (c.preset == name) return c;
+    names.push_back(c.preset);
+  }
+  throw paser::ValueError(paser::unknown_name("preset", name, names));
+}
+
+int run(const Arguments& arguments, const std::string& command) {
+  if (arguments.list) {
+    for (const Config& c : presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
+    return 0;
+  }
+  Config config = preset_named(arguments.preset);
+  if (arguments.seed) config.seed = *arguments.seed;
+  const std::filesystem::path out = arguments.out.empty() ? "runs/noisy_mnist_" + config.preset : arguments.out;
+  if (arguments.threads > 0) paser::set_threads(arguments.threads);
+  if (arguments.fresh && std::filesystem::exists(out / "config.json"))
+    for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "results.json", "report.html"})
+      std::filesystem::remove_all(out / part);
+
+  const report::InterruptGuard guard;
+  Experiment experiment(config, out, arguments.mnist);
+  experiment.train();
+  Comparison comparison(experiment);
+  const report::MemoryMeter memory;
+  const auto start = std::chrono::steady_clock::now();
+  report::Results results = comparison.results(command);
+  results.stages.push_back(
+      {"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak()});
+  report::write_results(out / "results.json", results);
+  report::write_html(out / "report.html", results, {report::read_log(out / "log.jsonl"), comparison.samples()},
+                     PASER_ASSETS_DIR);
+
+  std::cout << report::results_table(results) << "\n";
+  for (const report::Row& row : results.rows)
+    if (row.kind == "paser")
+      std::cout << row.model << ": image by noise and model, %\n"
+                << report::assignment_table(results, results.assignment[row.model]) << "\n";
+  std::cout << report::stages_table(results) << "\n";
+  for (const report::Claim& claim : results.claims)
+    std::cout << (claim.reproduced ? "[reproduced]     " : "[not reproduced] ") << claim.text << ": "
+              << (claim.measured ? report::fixed(*claim.measured, 4) : "-")
+              << (claim.paper ? " (paper " + report::fixed(*claim.paper, 4) + ")" : "") << "\n";
+  std::cout << "\n" << (out / "results.json").string() << "\n" << (out / "report.html").string() << "\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("PaSeR on noisy MNIST: trains f1, f2, f3 and the policy, and compares them with the baselines.");
+  app.add_option("--preset", arguments.preset, "demo (minutes), standard (about an hour), paper (the paper's settings)")
+      ->capture_default_str();
+  app.add_option("--out", arguments.out, "run folder; a folder with an unfinished run goes on with it");
+  app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
+  app.add_option("--seed", arguments.seed, "of data, weights and all noise; the preset's is 1");
+  app.add_option("--threads", arguments.threads, "at most so many; default: all cores");
+  app.add_flag("--fresh", arguments.fresh, "delete a run that is in the folder and start over");
+  app.add_flag("--list-presets", arguments.list, "print every setting of every preset");
+  CLI11_PARSE(app, argc, argv);
+  std::string command;
+  for (int i = 0; i < argc; ++i)
+    command += (i > 0 ? " " : "") + (i > 0 ? std::string(argv[i]) : std::filesystem::path(argv[0]).filename().string());
+  try {
+    return run(arguments, command);
+  } catch (const Interrupted& stop) {
+    std::cerr << "\n" << stop.what() << "\n";
+    return 130;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return 1;
+  }
+}

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "paser/pipeline/routing_table.hpp"
+
+namespace paser::pipeline {
+
+/// Thresholds of an IDK cascade ("I don't know"): a patch goes from model k to k + 1 when the mean entropy of k's
+/// answer is above thresholds[k], in nats.
+using Thresholds = std::vector<double>;
+
+/// What a choice of thresholds gives on the validation set.
+struct CascadePoint {
+  Thresholds thresholds;
+  double iou = 0, gmac = 0;
+};
+
+/// Mean image IoU and mean 1e9 multiply-accumulates of the cascade: f1's `samples` passes, then every model that a
+/// patch visits on its way.
+inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresholds& thresholds,
+                                        const OperationCounts& counts, int samples, metrics::ClassMean class_mean) {
+  CascadePoint point{thresholds, 0, 0};
+  const double n = static_cast<double>(table.images);
+  for (Index image = 0; image < table.images; ++image) {
+    std::vector<Index> choice;
+    double macs = samples * counts.small;
+    for (Index p = 0; p < table.patches; ++p) {
+      const auto patch = static_cast<std::size_t>(image * table.patches + p);
+      std::size_t model = 0;
+      while (model < thresholds.size() && table.entropy[model][patch] > thresholds[model])
+        macs += counts.patch[++model];
+      choice.push_back(static_cast<Index>(model));
+    }
+    point.iou += metrics::mean_iou(table.composed(image, choice), class_mean) / n;
+    point.gmac += macs * 1e-9 / n;
+  }
+  return point;
+}
+
+/// Every combination of `steps` thresholds a model, evenly spaced from one standard deviation below to one above the
+/// mean entropy of that model's patches on validation data (the paper's search for its Eq. 5).
+inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, const OperationCounts& counts,
+                                                   int samples, metrics::ClassMean class_mean, Index steps = 21) {
+  const std::size_t free = table.entropy.size() - 1;
+  const double patches = static_cast<double>(table.images * table.patches);
+  check<ValueError>(free >= 1 && patches >= 1 && steps >= 1, "search_thresholds",
+                    "needs two models, a patch and a step");
+  std::vector<std::vector<double>> candidates;
+  for (std::size_t k = 0; k < free; ++k) {
+    const auto& entropy = table.entropy[k];
+    const double mean = std::accumulate(entropy.begin(), entropy.end(), 0.0) / patches;
+    const double squares = std::inner_product(entropy.begin(), entropy.end(), entropy.begin(), 0.0) / patches;
+    const double deviation = std::sqrt(std::max(0.0, squares - mean * mean));
+    auto& c = candidates.emplace_back();
+    for (Index i = 0; i < steps; ++i)
+      c.push_back(mean +
+                  deviation * (steps == 1 ? 0 : 2.0 * static_cast<double>(i) / static_cast<double>(steps - 1) - 1));
+  }
+  std::vector<CascadePoint> points;
+  std::vector<std::size_t> place(free, 0);
+  for (bool more = true; more;) {
+    Thresholds t;
+    for (std::size_t k = 0; k < place.size(); ++k) t.push_back(candidates[k][place[k]]);
+    points.push_back(evaluate_thresholds(table, t, counts, samples, class_mean));
+    more = false;
+    for (std::size_t k = 0; k < place.size() && !more; ++k) {
+      more = ++place[k] < candidates[k].size();
+      if (!more) place[k] = 0;
+    }
+  }
+  return points;
+}
+
+/// The model with whose answer the cascade stops: patches whose answer is in doubt go on to the next model.
+/// f1 answers by the mean of its noisy passes, the others without noise.
+template <class T>
+Router<T> cascade_router(const Paser<T>& paser, Thresholds thresholds, const OperationCounts& counts, Key key) {
+  check<ValueError>(static_cast<Index>(thresholds.size()) + 1 == paser.actions(), "cascade_router", thresholds.size(),
+                    " thresholds for ", paser.actions(), " models");
+  return [&paser, thresholds = std::move(thresholds), counts, key](const Tensor<T, 4>& images, const Ids& ids) {
+    const auto belief = paser.belief(images, ids, key);
+    Routed routed{paser.baseline_labels(belief), Actions::full({images.shape().n(), paser.grid.patches()}, 0),
+                  static_cast<double>(images.shape().n()) * paser.samples * counts.small};
+    std::int32_t* const actions = routed.actions.mutable_data();
+    std::vector<double> doubt = mean_per_patch(belief.entropy, paser.grid);
+    std::vector<Index> open(doubt.size());
+    std::iota(open.begin(), open.end(), Index{0});
+    for (std::size_t k = 0; k < thresholds.size() && !open.empty(); ++k) {
+      std::vector<Index> next;
+      for (std::size_t i = 0; i < open.size(); ++i)
+        if (doubt[i] > thresholds[k]) next.push_back(open[i]);
+      open = std::move(next);
+      if (open.empty()) break;
+      const auto answer =
+          confident_answer(paser.models[k + 1], data::gather_patches(images, paser.grid, open), paser.micro_batch);
+      data::scatter_patches(routed.labels, paser.grid, open, answer.labels);
+      for (const Index patch : open) actions[patch] = static_cast<std::int32_t>(k + 1);
+      routed.macs += static_cast<double>(open.size()) * counts.patch[k + 1];
+      doubt = answer.entropy;
+    }
+    return routed;
+  };
+}
+
+/// The point with the largest IoU per multiply-accumulate.
+inline const CascadePoint& most_parsimonious(const std::vector<CascadePoint>& points) {
+  return *std::max_element(points.begin(), points.end(), [](const CascadePoint& a, const CascadePoint& b) {
+    return a.iou * b.gmac < b.iou * a.gmac;
+  });
+}
+
+/// The cheapest point whose IoU is at least `iou`; when none is, the one with the largest IoU (the paper's "IoU
+/// match").
+inline const CascadePoint& iou_match(const std::vector<CascadePoint>& points, double iou) {
+  const CascadePoint* best = nullptr;
+  for (const CascadePoint& p : points)
+    if (p.iou >= iou && (best == nullptr || p.gmac < best->gmac)) best = &p;
+  if (best != nullptr) return *best;
+  return *std::max_element(points.begin(), points.end(),
+                           [](const CascadePoint& a, const CascadePoint& b) { return a.iou < b.iou; });
+}
+
+}  // namespace paser::pipeline

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "paser/pipeline/routers.hpp"
+
+namespace paser::pipeline {
+
+/// How one method did on a data set.
+struct MethodEvaluation {
+  double iou = 0, iou_std = 0;  ///< mean and standard deviation over images of the macro IoU
+  double gmac = 0;              ///< 1e9 multiply-accumulates an image
+  double ms_per_image = 0;      ///< wall time of the routing and of every network that ran
+  std::vector<double> share;    ///< of the patches answered by each model
+  /// How many patches of each kind (row) went to each model (column).
+  std::vector<std::vector<double>> assignment;
+
+  double iou_per_gmac() const { return iou / gmac; }
+
+  /// The share of patches of kind k that went to model k.
+  double assignment_accuracy() const {
+    double right = 0, all = 0;
+    for (std::size_t k = 0; k < assignment.size(); ++k) {
+      right += assignment[k].at(k);
+      all = std::accumulate(assignment[k].begin(), assignment[k].end(), all);
+    }
+    return all > 0 ? right / all : 0;
+  }
+};
+
+/// What is compared and how.
+struct EvaluationOptions {
+  Index classes = 2, models = 3;
+  Index kinds = 1;  ///< kinds of images, such as the noises; a source's batches name the kind of every image
+  metrics::ClassMean class_mean = metrics::ClassMean::present;
+  Index batch = 128;
+};
+
+/// Runs a method over a data set. Source: size() and range(begin, end) with images, labels, ids and kinds.
+template <class T, class Source>
+MethodEvaluation evaluate_router(const Router<T>& router, const Source& source, const EvaluationOptions& options) {
+  MethodEvaluation result;
+  result.share.assign(static_cast<std::size_t>(options.models), 0.0);
+  result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);
+  std::vector<double> ious;
+  double macs = 0, seconds = 0, patches = 0;
+  for_each_run(source.size(), options.batch, [&](Index begin, Index end) {
+    const auto batch = source.range(begin, end);
+    const auto start = std::chrono::steady_clock::now();
+    const Routed routed = router(batch.images, batch.ids);
+    seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    macs += routed.macs;
+    const auto iou = metrics::mean_iou<double>(metrics::image_confusion(routed.labels, batch.labels, options.classes),
+                                               options.class_mean);
+    ious.insert(ious.end(), iou.data(), iou.data() + iou.numel());
+    const Index per_image = routed.actions.shape()[1];
+    for (Index i = 0; i < routed.actions.numel(); ++i) {
+      const auto model = static_cast<std::size_t>(routed.actions.data()[i]);
+      const auto kind = static_cast<std::size_t>(batch.kinds[static_cast<std::size_t>(i / per_image)]);
+      result.share.at(model) += 1;
+      result.assignment.at(kind).at(model) += 1;
+      patches += 1;
+    }
+  });
+  const double n = static_cast<double>(std::max<Index>(source.size(), 1));
+  for (double& s : result.share) s /= std::max(patches, 1.0);
+  result.iou = std::accumulate(ious.begin(), ious.end(), 0.0) / n;
+  for (const double iou : ious) result.iou_std += (iou - result.iou) * (iou - result.iou) / n;
+  result.iou_std = std::sqrt(result.iou_std);
+  result.gmac = macs * 1e-9 / n;
+  result.ms_per_image = 1e3 * seconds / n;
+  return result;
+}
+
+}  // namespace paser::pipeline

@@ -1,0 +1,17 @@
+#pragma once
+
+/// \file
+/// Every header of pipeline/.
+
+#include "paser/pipeline/cascade.hpp"
+#include "paser/pipeline/cost.hpp"
+#include "paser/pipeline/evaluate.hpp"
+#include "paser/pipeline/fine_tune.hpp"
+#include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/pretrain.hpp"
+#include "paser/pipeline/reward.hpp"
+#include "paser/pipeline/routers.hpp"
+#include "paser/pipeline/routing_table.hpp"
+#include "paser/pipeline/stage.hpp"
+#include "paser/pipeline/supervised.hpp"
+#include "paser/pipeline/train_policy.hpp"

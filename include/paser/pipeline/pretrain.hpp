@@ -1,0 +1,138 @@
+#pragma once
+
+#include <cmath>
+#include <numeric>
+
+#include "paser/metrics/iou.hpp"
+#include "paser/pipeline/stage.hpp"
+#include "paser/pipeline/supervised.hpp"
+
+namespace paser::pipeline {
+
+/// Settings of stage 1, the supervised training of one network.
+template <class T>
+struct PretrainOptions {
+  Index epochs = 200;
+  Index batch = 128;
+  double learning_rate = 1e-4;
+  /// The network is trained on the patches of this grid; 1x1 is the whole image.
+  data::PatchGrid grid{1, 1};
+  /// The teacher's view when distilling.
+  data::PatchGrid teacher_grid{1, 1};
+  SupervisedOptions<T> supervised{};
+  metrics::ClassMean class_mean = metrics::ClassMean::present;
+  /// Validation after every so many epochs; the best network on validation is the one that is kept.
+  Index validate_every = 1;
+};
+
+/// Logits of all patches of a grid, put back together: (N, H, W, C) -> (N, H, W, K).
+template <class T>
+Tensor<T, 4> predict_logits_on_grid(const models::Segmenter<T>& model, const Tensor<T, 4>& images,
+                                    const data::PatchGrid& grid, Index micro_batch) {
+  if (grid.patches() == 1) return predict_logits(model, images, micro_batch);
+  return data::assemble_patches(predict_logits(model, data::extract_patches(images, grid), micro_batch), grid);
+}
+
+/// Mean over images of the macro IoU, without noise, patch by patch of the grid. Source: see pretrain.
+template <class T, class Source>
+double validation_iou(const models::Segmenter<T>& model, const Source& source, const data::PatchGrid& grid,
+                      metrics::ClassMean class_mean, Index micro_batch) {
+  double sum = 0;
+  for_each_run(source.size(), 128, [&](Index begin, Index end) {
+    const auto batch = source.range(begin, end);
+    const Tensor<T, 4> logits = predict_logits_on_grid(model, batch.images, grid, micro_batch);
+    const auto iou = metrics::mean_iou<double>(
+        metrics::image_confusion(argmax_channels(logits), batch.labels, logits.shape().c()), class_mean);
+    sum = std::accumulate(iou.data(), iou.data() + iou.numel(), sum);
+  });
+  return sum / static_cast<double>(std::max<Index>(source.size(), 1));
+}
+
+/// One Adam step on one batch, on the patches of the options' grid. The loss is that of the reassembled images.
+template <class T>
+SupervisedResult<T> supervised_step(models::Segmenter<T>& model, optim::Adam<T>& adam, const Tensor<T, 4>& images,
+                                    const Labels& labels, const Ids& ids, Key key, const PretrainOptions<T>& options,
+                                    const models::Segmenter<T>* teacher = nullptr) {
+  const Index patches = options.grid.patches();
+  Ids patch_ids;
+  for (const std::uint64_t id : ids)
+    for (Index p = 0; p < patches; ++p)
+      patch_ids.push_back(id * static_cast<std::uint64_t>(patches) + static_cast<std::uint64_t>(p));
+  Tensor<T, 4> target;
+  if (options.supervised.distillation) {
+    check<ValueError>(teacher != nullptr, "supervised_step", "distillation needs a teacher");
+    target = predict_logits_on_grid(*teacher, images, options.teacher_grid, options.supervised.micro_batch);
+    if (patches > 1) target = data::extract_patches(target, options.grid);
+  }
+  auto result = patches > 1 ? supervised_gradients(model, data::extract_patches(images, options.grid),
+                                                   data::extract_patches(labels, options.grid), patch_ids, key,
+                                                   options.supervised, target)
+                            : supervised_gradients(model, images, labels, patch_ids, key, options.supervised, target);
+  adam.step(model, result.gradients);
+  return result;
+}
+
+/// Stage 1: trains `model` and leaves it at its best validation IoU. `stage.steps` is set here. Returns false when
+/// interrupted. Source: size(), range(begin, end) and rows(span of Index), which give a batch with images (N, H, W, C),
+/// labels and ids.
+template <class T, class Source>
+bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& validation,
+              const PretrainOptions<T>& options, Stage stage, Key key, const models::Segmenter<T>* teacher = nullptr) {
+  check<ValueError>(train.size() >= 1 && options.batch >= 1 && options.epochs >= 1, stage.name.c_str(),
+                    "needs at least one image, one epoch and a batch of one");
+  const Index per_epoch = (train.size() + options.batch - 1) / options.batch;
+  stage.steps = options.epochs * per_epoch;
+  optim::Adam<T> adam({.learning_rate = options.learning_rate});
+  adam.bind(model);
+  models::Segmenter<T> best = model;
+  double best_iou = -1, epoch_loss = 0;
+  const bool finished = run_stage(
+      stage,
+      [&](io::Checkpoint& c) {
+        c.put("model", model);
+        c.put("best", best);
+        c.put("adam", adam);
+        c.info["best_iou"] = best_iou;
+        c.info["epoch_loss"] = epoch_loss;
+      },
+      [&](const io::Checkpoint& c) {
+        c.get("model", model);
+        c.get("best", best);
+        c.get("adam", adam);
+        best_iou = c.info.at("best_iou").get<double>();
+        epoch_loss = c.info.at("epoch_loss").get<double>();
+      },
+      [&](Index step) {
+        const Index epoch = step / per_epoch, place = step % per_epoch;
+        const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
+        const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
+        const auto batch = train.rows(
+            std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+        const auto result = supervised_step(model, adam, batch.images, batch.labels, batch.ids,
+                                            key.fold(1).fold(static_cast<std::uint64_t>(step)), options, teacher);
+        check<ValueError>(std::isfinite(result.loss), stage.name.c_str(), "the loss of step ", step, " is ",
+                          result.loss, "; a smaller learning rate than ", options.learning_rate, " may help");
+        epoch_loss = (place == 0 ? 0 : epoch_loss) + result.loss * static_cast<double>(end - begin);
+        nlohmann::json record{{"loss", result.loss}};
+        std::string note = message("loss ", result.loss);
+        const bool last = step + 1 == stage.steps;
+        if (last || (place + 1 == per_epoch && (epoch + 1) % options.validate_every == 0)) {
+          const double iou =
+              validation_iou(model, validation, options.grid, options.class_mean, options.supervised.micro_batch);
+          if (iou > best_iou) {
+            best_iou = iou;
+            best = model;
+          }
+          record["validation_iou"] = iou;
+          record["epoch_loss"] = epoch_loss / static_cast<double>(end);
+          record["epoch"] = epoch + 1;
+          note += message(", IoU ", iou);
+        }
+        stage.log(step + 1, record);
+        return note;
+      });
+  if (finished) model = best;
+  return finished;
+}
+
+}  // namespace paser::pipeline

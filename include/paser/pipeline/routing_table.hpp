@@ -1,0 +1,135 @@
+#pragma once
+
+#include <functional>
+
+#include "paser/metrics/confusion.hpp"
+#include "paser/ops/softmax.hpp"
+#include "paser/pipeline/evaluate.hpp"
+#include "paser/uncertainty/entropy.hpp"
+
+namespace paser::pipeline {
+
+/// What every model says about every patch of a data set: enough to find the thresholds of a cascade, or the best
+/// choice there is, without running a model again.
+struct RoutingTable {
+  Index images = 0, patches = 1, classes = 2;
+  std::vector<std::vector<double>> entropy;      ///< by model: mean entropy of every patch in nats, image after image
+  std::vector<metrics::Confusion<4>> confusion;  ///< by model: (image, patch, truth, prediction)
+
+  Index models() const { return static_cast<Index>(entropy.size()); }
+
+  /// Counts of the whole image when patch p of it is answered by choice[p].
+  metrics::Confusion<2> composed(Index image, std::span<const Index> choice) const {
+    auto sum = metrics::Confusion<2>::zeros({classes, classes});
+    Index* out = sum.mutable_data();
+    const Index cells = classes * classes;
+    for (Index p = 0; p < patches; ++p) {
+      const Index* counts = confusion[static_cast<std::size_t>(choice[static_cast<std::size_t>(p)])].data() +
+                            (image * patches + p) * cells;
+      std::transform(out, out + cells, counts, out, std::plus<>{});
+    }
+    return sum;
+  }
+};
+
+/// Mean of a map over each patch: (N, H, W) -> N * P numbers, image after image.
+template <class T>
+std::vector<double> mean_per_patch(const Tensor<T, 3>& map, const data::PatchGrid& grid) {
+  const Tensor<T, 3> patches = data::extract_patches(map, grid);
+  const Index size = patches.shape()[1] * patches.shape()[2];
+  std::vector<double> means;
+  for (Index p = 0; p < patches.shape()[0]; ++p)
+    means.push_back(std::accumulate(patches.data() + p * size, patches.data() + (p + 1) * size, 0.0) /
+                    static_cast<double>(size));
+  return means;
+}
+
+/// Label maps of a batch without noise, and the mean entropy of each in nats.
+struct Answer {
+  Labels labels;
+  std::vector<double> entropy;
+};
+template <class T>
+Answer confident_answer(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch) {
+  const Tensor<T, 4> logits = predict_logits(model, images, micro_batch);
+  return {argmax_channels(logits), mean_per_patch(uncertainty::entropy(softmax(logits)), {1, 1})};
+}
+
+/// Runs every model on every patch of a data set. Source: size() and range(begin, end).
+template <class T, class Source>
+RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index classes, Key key) {
+  const std::size_t models = paser.models.size();
+  RoutingTable table{source.size(), paser.grid.patches(), classes, std::vector<std::vector<double>>(models), {}};
+  for (std::size_t k = 0; k < models; ++k)
+    table.confusion.emplace_back(Shape<4>{table.images, table.patches, classes, classes});
+  for_each_run(source.size(), 64, [&](Index begin, Index end) {
+    const auto batch = source.range(begin, end);
+    const Tensor<T, 4> parts = data::extract_patches(batch.images, paser.grid);
+    for (std::size_t k = 0; k < models; ++k) {
+      Labels labels;
+      std::vector<double> entropy;
+      if (k == 0) {
+        const auto belief = paser.belief(batch.images, batch.ids, key);
+        labels = paser.baseline_labels(belief);
+        entropy = mean_per_patch(belief.entropy, paser.grid);
+      } else {
+        Answer answer = confident_answer(paser.models[k], parts, paser.micro_batch);
+        labels = data::assemble_patches(answer.labels, paser.grid);
+        entropy = std::move(answer.entropy);
+      }
+      table.entropy[k].insert(table.entropy[k].end(), entropy.begin(), entropy.end());
+      const auto counts = metrics::patch_confusion(labels, batch.labels, classes, paser.grid);
+      std::copy_n(counts.data(), counts.numel(),
+                  table.confusion[k].mutable_data() + begin * table.patches * classes * classes);
+    }
+  });
+  return table;
+}
+
+/// The model that is best for one patch, the cheapest of equals.
+inline Index best_model(const RoutingTable& table, Index image, Index patch, metrics::ClassMean class_mean) {
+  Index model = 0;
+  double best = -1;
+  const Index cells = table.classes * table.classes;
+  for (Index k = 0; k < table.models(); ++k) {
+    const Index* counts = table.confusion[static_cast<std::size_t>(k)].data() + (image * table.patches + patch) * cells;
+    const auto matrix = metrics::Confusion<2>::from({table.classes, table.classes},
+                                                    std::span<const Index>(counts, static_cast<std::size_t>(cells)));
+    if (const double iou = metrics::mean_iou(matrix, class_mean); iou > best) {
+      best = iou;
+      model = k;
+    }
+  }
+  return model;
+}
+
+/// Every patch to the model that is best for it: an upper bound that no routing without the truth can reach. Its
+/// operations are those of PaSeR with these choices. kinds: of every image.
+inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const OperationCounts& counts, int samples,
+                                        const std::vector<Index>& kinds, const EvaluationOptions& options) {
+  MethodEvaluation result;
+  result.ms_per_image = std::numeric_limits<double>::quiet_NaN();
+  result.share.assign(static_cast<std::size_t>(options.models), 0.0);
+  result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);
+  const double n = static_cast<double>(table.images);
+  double squares = 0;
+  for (Index image = 0; image < table.images; ++image) {
+    std::vector<Index> choice;
+    double macs = samples * counts.small + counts.policy;
+    for (Index p = 0; p < table.patches; ++p) {
+      choice.push_back(best_model(table, image, p, options.class_mean));
+      const auto model = static_cast<std::size_t>(choice.back());
+      if (model > 0) macs += counts.patch[model];
+      result.share[model] += 1 / (n * static_cast<double>(table.patches));
+      result.assignment.at(static_cast<std::size_t>(kinds.at(static_cast<std::size_t>(image)))).at(model) += 1;
+    }
+    const double iou = metrics::mean_iou(table.composed(image, choice), options.class_mean);
+    result.iou += iou / n;
+    squares += iou * iou / n;
+    result.gmac += macs * 1e-9 / n;
+  }
+  result.iou_std = std::sqrt(std::max(0.0, squares - result.iou * result.iou));
+  return result;
+}
+
+}  // namespace paser::pipeline

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "paser/io/checkpoint.hpp"
+
+namespace paser::pipeline {
+
+/// How a long computation talks to the world around it. Every part may stay empty.
+struct Monitor {
+  /// Gets one record of the run's log, with "stage" and "step" filled in.
+  std::function<void(const nlohmann::json& record)> log;
+  /// Gets how far the stage is, and a short text such as the present loss.
+  std::function<void(Index done, Index total, const std::string& note)> progress;
+  /// Asked after every step; true stops the stage at once, saved.
+  std::function<bool()> interrupted;
+};
+
+/// A stage of training that can be stopped and resumed: `steps` calls of a step, with all its state in one checkpoint
+/// file.
+struct Stage {
+  std::string name;
+  Index steps = 0;
+  io::Path file{};           ///< the checkpoint; empty: nothing is stored
+  double save_seconds = 60;  ///< the longest time of work that a killed process loses
+  Monitor monitor{};
+
+  /// Sends a record to the log under this stage's name.
+  void log(Index step, nlohmann::json record) const {
+    if (!monitor.log) return;
+    record["stage"] = name;
+    record["step"] = step;
+    monitor.log(record);
+  }
+};
+
+/// Runs step(i), which returns a short note, for each i that is not done yet. `save(checkpoint)` puts the whole state
+/// of the stage, `load(checkpoint)` takes it back; since a step's randomness hangs on i alone, a run that was stopped
+/// and resumed gives the same bits as one that was not. Returns false when it was interrupted. Throws FormatError when
+/// the file belongs to another stage or to another number of steps.
+template <class Save, class Load, class Step>
+bool run_stage(const Stage& stage, Save&& save, Load&& load, Step&& step) {
+  using Clock = std::chrono::steady_clock;
+  Index done = 0;
+  if (!stage.file.empty() && std::filesystem::exists(stage.file)) {
+    const auto checkpoint = io::Checkpoint::load(stage.file);
+    const std::string owner = checkpoint.info.value("stage", "");
+    check<FormatError>(owner == stage.name && checkpoint.info.value("steps", Index{-1}) == stage.steps,
+                       stage.file.string().c_str(), "this checkpoint is of stage '", owner, "' with ",
+                       checkpoint.info.value("steps", Index{-1}), " steps; expected '", stage.name, "' with ",
+                       stage.steps);
+    done = checkpoint.info.at("step").get<Index>();
+    load(checkpoint);
+  }
+  const auto store = [&] {
+    if (stage.file.empty()) return;
+    io::Checkpoint checkpoint;
+    checkpoint.info = {{"stage", stage.name}, {"steps", stage.steps}, {"step", done}};
+    save(checkpoint);
+    checkpoint.save(stage.file);
+  };
+  const bool was_finished = done == stage.steps;
+  auto saved = Clock::now();
+  while (done < stage.steps) {
+    const std::string note = step(done);
+    ++done;
+    if (stage.monitor.progress) stage.monitor.progress(done, stage.steps, note);
+    if (stage.monitor.interrupted && stage.monitor.interrupted() && done < stage.steps) {
+      store();
+      return false;
+    }
+    if (std::chrono::duration<double>(Clock::now() - saved).count() > stage.save_seconds) {
+      store();
+      saved = Clock::now();
+    }
+  }
+  if (!was_finished) store();
+  return true;
+}
+
+}  // namespace paser::pipeline

@@ -1,0 +1,81 @@
+#include "paser/models/unet.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "paser/models/policy_net.hpp"
+#include "paser/models/segmenter.hpp"
+#include "paser/nn/gradient_check.hpp"
+
+using namespace paser;
+using models::Upsampling;
+
+namespace {
+
+template <class Model>
+Tensor<float, 4> run(const Model& model, Index h, Index w) {
+  return evaluate(model, uniform<float>(Key{7}, Shape<4>{1, h, w, 1}));
+}
+
+}  // namespace
+
+TEST_CASE("the networks of the paper have its parameter counts") {
+  CHECK(nn::count_parameters(models::UNet<1, 3, 8, 2>(Key{1})) == 16'571);
+  CHECK(nn::count_parameters(models::UNet<1, 3, 16, 4>(Key{1})) == 1'080'595);
+  CHECK(nn::count_parameters(models::UNet<1, 3, 64, 4>(Key{1})) == 17'275'459);
+  CHECK(nn::count_parameters(models::PolicyNet<float>(48, Key{1})) == 14'736);
+  CHECK(nn::count_parameters(models::UNet<1, 3, 8, 2>(Key{1}, 0.5, Upsampling::transposed)) == 29'563);
+  STATIC_REQUIRE(models::UNet<1, 3, 16, 4>::parameters(Upsampling::transposed) == 1'941'875);
+}
+
+TEST_CASE("a UNet keeps the size of every image whose levels exist") {
+  const models::UNet<1, 3, 4, 4> deep(Key{1});
+  for (Index h = 16; h <= 40; h += 3)
+    for (Index w = 16; w <= 40; w += 5) CHECK(run(deep, h, w).shape() == Shape<4>{1, h, w, 3});
+  for (const auto& [h, w] : {std::pair<Index, Index>{91, 92}, {350, 525}, {275, 800}})
+    CHECK(run(deep, h, w).shape() == Shape<4>{1, h, w, 3});
+  const models::UNet<1, 2, 4, 3> transposed(Key{1}, 0.5, Upsampling::transposed);
+  CHECK(run(transposed, 17, 22).shape() == Shape<4>{1, 17, 22, 2});
+}
+
+TEST_CASE("too small an image is refused with the smallest legal size") {
+  const models::UNet<1, 3, 4, 4> deep(Key{1});
+  CHECK_THROWS_WITH(run(deep, 15, 15), Catch::Contains("15x15") && Catch::Contains("smallest legal size is 16x16"));
+  CHECK_THROWS_AS(run(deep, 1, 1), ShapeError);
+  CHECK_THROWS_WITH(evaluate(deep, Tensor<float, 4>::zeros({1, 32, 32, 3})), Catch::Contains("(N,H,W,1)"));
+}
+
+TEST_CASE("a UNet's gradients are its differences, at an odd size, with dropout drawn from the key") {
+  const models::UNet<1, 3, 2, 2, double> model(Key{3}, 0.3);
+  const auto result = nn::gradient_check(model, run::training, Key{5}, {}, uniform<double>(Key{4}, Shape<4>{2, 9, 7, 1}));
+  INFO(result.where << " " << result.worst);
+  CHECK(result.passed);
+}
+
+TEST_CASE("recorded and unrecorded runs of one model give the same bits, and so do any number of threads") {
+  const models::UNet<1, 3, 8, 2> model(Key{1});
+  const auto image = uniform<float>(Key{2}, Shape<4>{3, 30, 34, 1});
+  EvalContext<float> eval(run::training, Key{9});
+  TapeContext<float> tape(run::training, Key{9});
+  const auto plain = model(eval, image);
+  CHECK(max_abs_difference(plain, model(tape, tape.constant(image)).value()) == 0);
+  for (const int threads : {1, 2, 4}) {
+    set_threads(threads);
+    EvalContext<float> again(run::training, Key{9});
+    CHECK(max_abs_difference(plain, model(again, image)) == 0);
+  }
+  set_threads(0);
+}
+
+TEST_CASE("a segmenter is the network inside it, and a copy has weights of its own") {
+  const models::UNet<1, 3, 8, 2> model(Key{1});
+  models::Segmenter<float> any = model;
+  const models::Segmenter<float> copy = any;
+  const auto image = uniform<float>(Key{2}, Shape<4>{2, 12, 12, 1});
+  CHECK(max_abs_difference(evaluate(model, image), evaluate(any, image)) == 0);
+  CHECK(nn::count_parameters(any) == 16'571);
+  EvalContext<float> ctx;
+  CHECK(max_abs_difference(any.suffix(ctx, any.prefix(ctx, image)), evaluate(model, image)) == 0);
+  nn::walk_parameters(any, [](const std::string&, auto& p) { p.value.mutable_data()[0] += 1; });
+  CHECK(max_abs_difference(evaluate(any, image), evaluate(copy, image)) > 0);
+  CHECK(max_abs_difference(evaluate(copy, image), evaluate(model, image)) == 0);
+}

@@ -1,0 +1,121 @@
+#include "paser/pipeline/stage.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "paser/models/unet.hpp"
+#include "paser/pipeline/fine_tune.hpp"
+#include "paser/pipeline/pretrain.hpp"
+#include "pipeline/toy.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace paser;
+using namespace paser::pipeline;
+
+namespace {
+
+using Net = models::UNet<2, 2, 4, 1>;
+
+io::State weights(const models::Segmenter<float>& model) {
+  return io::state_of(model);
+}
+
+bool same(const io::State& a, const io::State& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && std::ranges::equal(x.second.bytes.values(), y.second.bytes.values());
+  });
+}
+
+/// Trains with an interruption after every `every` steps and resumes from the file until it is done.
+template <class Train>
+void in_pieces(Index every, const io::Path& file, Train&& train) {
+  for (bool finished = false; !finished;) {
+    Index steps = 0;
+    Stage stage{.name = "toy", .file = file};
+    stage.monitor.interrupted = [&] { return ++steps >= every; };
+    finished = train(stage);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("pretraining that was interrupted and resumed gives the same bits") {
+  const TemporaryFolder folder;
+  const toy::Set set(24);
+  PretrainOptions<float> options;
+  options.epochs = 3;
+  options.batch = 8;
+  options.learning_rate = 1e-2;
+  models::Segmenter<float> whole = Net(Key{1});
+  REQUIRE(pretrain(whole, set, set, options, Stage{.name = "toy"}, Key{5}));
+  models::Segmenter<float> pieces = whole;
+  in_pieces(2, folder.path() / "stage.safetensors", [&](const Stage& stage) {
+    pieces = Net(Key{1});  // a new process knows nothing but the file
+    return pretrain(pieces, set, set, options, stage, Key{5});
+  });
+  CHECK(same(weights(whole), weights(pieces)));
+  CHECK_FALSE(same(weights(whole), weights(Net(Key{1}))));
+}
+
+TEST_CASE("policy training and fine-tuning that were interrupted and resumed give the same bits") {
+  const TemporaryFolder folder;
+  const toy::Set set(24);
+  const auto fresh = [] {
+    auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
+    paser.models[1] = Net(Key{2});
+    paser.models[2] = Net(Key{3});
+    return paser;
+  };
+  PolicyOptions<float> policy;
+  policy.epochs = 2;
+  policy.batch = 8;
+  policy.learning_rate = 1e-2;
+  policy.reward = {.lambda = 0.1, .costs = cost_shares({1, 2, 3}), .classes = 2};
+  FineTuneOptions<float> tune;
+  tune.steps = 7;
+  tune.batch = 8;
+  tune.policy_learning_rate = 1e-2;
+  tune.reward = policy.reward;
+  tune.lambda_from = 0;
+  tune.lambda_to = 1;
+  tune.tvd_thresholds = {1e-6, 0.9};
+
+  auto whole = fresh();
+  std::vector<Snapshot<float>> snapshots, resumed_snapshots;
+  REQUIRE(train_policy(whole, set, set, policy, Stage{.name = "toy"}, Key{5}));
+  REQUIRE(fine_tune(whole, set, set, tune, Stage{.name = "toy"}, Key{6}, snapshots));
+
+  auto pieces = fresh();
+  in_pieces(2, folder.path() / "policy.safetensors", [&](const Stage& stage) {
+    pieces = fresh();
+    return train_policy(pieces, set, set, policy, stage, Key{5});
+  });
+  const auto trained = pieces;
+  in_pieces(3, folder.path() / "tune.safetensors", [&](const Stage& stage) {
+    pieces = trained;
+    return fine_tune(pieces, set, set, tune, stage, Key{6}, resumed_snapshots);
+  });
+  CHECK(same(io::state_of(whole.policy), io::state_of(pieces.policy)));
+  for (const std::size_t k : {1u, 2u}) CHECK(same(weights(whole.models[k]), weights(pieces.models[k])));
+  REQUIRE(snapshots.size() == resumed_snapshots.size());
+  REQUIRE(snapshots.size() >= 1);
+  CHECK(snapshots[0].tvd == resumed_snapshots[0].tvd);
+  CHECK(same(io::state_of(snapshots[0].policy), io::state_of(resumed_snapshots[0].policy)));
+}
+
+TEST_CASE("a checkpoint of another stage or length is refused by name") {
+  const TemporaryFolder folder;
+  const toy::Set set(8);
+  PretrainOptions<float> options;
+  options.epochs = 1;
+  options.batch = 4;
+  models::Segmenter<float> model = Net(Key{1});
+  Stage stage{.name = "first", .file = folder.path() / "stage.safetensors"};
+  REQUIRE(pretrain(model, set, set, options, stage, Key{1}));
+  options.epochs = 2;
+  CHECK_THROWS_WITH(pretrain(model, set, set, options, stage, Key{1}), Catch::Contains("stage.safetensors") &&
+                                                                           Catch::Contains("'first' with 2 steps") &&
+                                                                           Catch::Contains("expected 'first' with 4"));
+  options.epochs = 1;
+  stage.name = "second";
+  CHECK_THROWS_AS(pretrain(model, set, set, options, stage, Key{1}), FormatError);
+}

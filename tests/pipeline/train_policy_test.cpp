@@ -1,0 +1,88 @@
+#include "paser/pipeline/train_policy.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "pipeline/toy.hpp"
+
+using namespace paser;
+using namespace paser::pipeline;
+
+namespace {
+
+PolicyOptions<float> options_with(double lambda) {
+  PolicyOptions<float> options;
+  options.epochs = 15;
+  options.batch = 32;
+  options.learning_rate = 1e-2;
+  options.reward = {.lambda = lambda, .costs = cost_shares({1, 10, 100}), .classes = 2};
+  options.explore = rl::ExplorationScope::patch;
+  options.advantage.baseline = rl::Baseline::batch_mean;
+  return options;
+}
+
+std::vector<double> trained_share(Paser<float>& paser, const toy::Set& set, const PolicyOptions<float>& options,
+                                  std::uint64_t seed) {
+  REQUIRE(train_policy(paser, set, set, options, Stage{.name = "policy"}, Key{seed}));
+  const auto table = tabulate_expert_iou(paser, set, options.reward);
+  return evaluate_policy(paser, set, table, options.reward, Key{seed}.fold(9)).share;
+}
+
+}  // namespace
+
+TEST_CASE("with cost alone every patch stays with the free model") {
+  auto paser = toy::paser(Key{1}, toy::Skill::all_alike);
+  CHECK(trained_share(paser, toy::Set(96), options_with(1), 1)[0] >= 0.95);
+}
+
+TEST_CASE("without cost every patch goes to a model that is strictly better") {
+  auto paser = toy::paser(Key{1}, toy::Skill::large_is_best);
+  CHECK(trained_share(paser, toy::Set(96), options_with(0), 1)[2] >= 0.95);
+}
+
+TEST_CASE("three kinds of images and one good model for each: the policy finds them on every seed") {
+  const toy::Set set(96);
+  for (const std::uint64_t seed : {1u, 2u, 3u, 4u, 5u}) {
+    auto paser = toy::paser(Key{seed}, toy::Skill::one_kind_each);
+    auto options = options_with(0);
+    options.epochs = 25;
+    REQUIRE(train_policy(paser, set, set, options, Stage{.name = "policy"}, Key{seed}));
+    const auto batch = set.range(0, set.size());
+    const auto actions = paser.segment(batch.images, batch.ids, Key{seed}).actions;
+    double right = 0;
+    for (std::size_t i = 0; i < batch.kinds.size(); ++i) right += actions.data()[i] == batch.kinds[i] ? 1 : 0;
+    CHECK(right / static_cast<double>(set.size()) >= 0.9);
+  }
+}
+
+TEST_CASE("a constant reward against the batch mean leaves the policy as it is") {
+  auto paser = toy::paser(Key{1}, toy::Skill::all_alike);
+  const auto before = paser.policy;
+  auto options = options_with(0);
+  options.epochs = 3;
+  REQUIRE(train_policy(paser, toy::Set(48), toy::Set(48), options, Stage{.name = "policy"}, Key{1}));
+  double worst = 0;
+  nn::walk_parameters(paser.policy, [&](const std::string& name, const auto& now) {
+    nn::walk_parameters(before, [&](const std::string& other, const auto& then) {
+      if constexpr (std::is_same_v<decltype(now), decltype(then)>)
+        if (name == other) worst = std::max(worst, max_abs_difference(now.value, then.value));
+    });
+  });
+  CHECK(worst <= 1e-7);
+}
+
+TEST_CASE("a collapsed policy is told, and the log has what one needs to see it") {
+  auto paser = toy::paser(Key{1}, toy::Skill::large_is_best);
+  std::vector<nlohmann::json> records;
+  Stage stage{.name = "policy"};
+  stage.monitor.log = [&](const nlohmann::json& r) { records.push_back(r); };
+  auto options = options_with(0);
+  options.epochs = 40;
+  options.learning_rate = 5e-2;
+  REQUIRE(train_policy(paser, toy::Set(64), toy::Set(64), options, stage, Key{1}));
+  int warnings = 0;
+  for (const auto& r : records) {
+    for (const char* field : {"reward", "cost", "entropy", "share", "loss"}) CHECK(r.contains(field));
+    if (r.contains("warning")) warnings += r["warning"].get<std::string>().find("collapsed") != std::string::npos;
+  }
+  CHECK(warnings >= 1);
+}
