@@ -43,7 +43,7 @@ template <class Body>
 void parallel_for(Index n, Index grain, Body&& body) {
   if (n <= 0) return;
   grain = std::max<Index>(grain, 1);
-  const Index pieces = (n + grain - 1) / grain;
+  [[maybe_unused]] const Index pieces = (n + grain - 1) / grain;
 #ifdef _OPENMP
   const int workers = static_cast<int>(std::min<Index>(threads(), pieces));
   if (workers > 1 && !omp_in_parallel()) {
