@@ -1,7 +1,6 @@
 #pragma once
 
-#include "paser/autograd/tape.hpp"
-#include "paser/kernels/activation.hpp"
+#include "paser/ops/unary.hpp"
 
 namespace paser {
 
@@ -11,15 +10,11 @@ Tensor<T, Rank> relu(const Tensor<T, Rank>& x) {
   return kernels::map_tensor(x, [](const auto& v) { return kernels::relu<T>(v); });
 }
 
-/// The same value, recorded: dy passes where x > 0. Keeps the result, which the next op mostly keeps anyway.
+/// The same value, recorded: dy passes where x > 0. Keeps the result.
 template <class T, int Rank>
 Var<T, Rank> relu(const Var<T, Rank>& x) {
-  auto y = relu(x.value());
-  return record(y, {x}, [y](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
-    if (grad.wants(0))
-      grad.add(0, kernels::map_tensor(
-                      y, [](const auto& out, const auto& g) { return kernels::relu_gradient<T>(out, g); }, dy));
-  });
+  return detail::record_from_output(x, relu(x.value()),
+                                    [](const auto& v, const auto& g) { return kernels::relu_gradient<T>(v, g); });
 }
 
 }  // namespace paser

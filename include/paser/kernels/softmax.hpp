@@ -1,0 +1,80 @@
+#pragma once
+
+#include <algorithm>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/exp_rows.hpp"
+
+namespace paser::kernels {
+
+namespace detail {
+
+/// f(first row, number of rows) for runs of rows that fit the cache. Runs start at multiples of a size that depends on
+/// n alone, so no packet depends on the thread count.
+template <class F>
+void for_row_runs(Index rows, Index n, const F& f) {
+  const Index run = std::max<Index>(1, 4096 / n);
+  parallel_for(rows, run, [&](Index begin, Index end) {
+    for (Index row = begin; row < end; row += run) f(row, std::min(run, end - row));
+  });
+}
+
+}  // namespace detail
+
+/// y = exp(x) / (sum of exp(x)) for each of `rows` rows of n.
+template <class T>
+void softmax_forward(Index rows, Index n, const T* x, T* y) {
+  detail::for_row_runs(rows, n, [&](Index first, Index count) {
+    Scratch<T> scratch(static_cast<std::size_t>(2 * count));
+    T *const maximum = scratch.data(), *const sum = maximum + count, *const to = y + first * n;
+    exp_rows(count, n, x + first * n, to, maximum, sum);
+    for (Index row = 0; row < count; ++row) {
+      const T factor = T(1) / sum[row];
+      for (Index k = 0; k < n; ++k) to[row * n + k] *= factor;
+    }
+  });
+}
+
+/// dx = y * (dy - sum of dy * y).
+template <class T>
+void softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
+  detail::for_row_runs(rows, n, [&](Index first, Index count) {
+    for (Index row = first; row < first + count; ++row) {
+      const T *const p = y + row * n, *const g = dy + row * n;
+      T sum = 0;
+      for (Index k = 0; k < n; ++k) sum += g[k] * p[k];
+      for (Index k = 0; k < n; ++k) dx[row * n + k] = p[k] * (g[k] - sum);
+    }
+  });
+}
+
+/// y = x - log(sum of exp(x)).
+template <class T>
+void log_softmax_forward(Index rows, Index n, const T* x, T* y) {
+  detail::for_row_runs(rows, n, [&](Index first, Index count) {
+    Scratch<T> scratch(static_cast<std::size_t>(2 * count));
+    T *const maximum = scratch.data(), *const sum = maximum + count, *const to = y + first * n;
+    exp_rows(count, n, x + first * n, to, maximum, sum);
+    log_span(count, sum, sum);
+    // Not x - (maximum + log(sum)): that sum would lose the digits of a small logarithm behind a large maximum.
+    for (Index row = 0; row < count; ++row)
+      for (Index k = 0; k < n; ++k) to[row * n + k] = (x[(first + row) * n + k] - maximum[row]) - sum[row];
+  });
+}
+
+/// dx = dy - exp(y) * (sum of dy).
+template <class T>
+void log_softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
+  detail::for_row_runs(rows, n, [&](Index first, Index count) {
+    exp_span(count * n, y + first * n, dx + first * n);
+    for (Index row = first; row < first + count; ++row) {
+      const T* const g = dy + row * n;
+      T sum = 0;
+      for (Index k = 0; k < n; ++k) sum += g[k];
+      for (Index k = 0; k < n; ++k) dx[row * n + k] = g[k] - dx[row * n + k] * sum;
+    }
+  });
+}
+
+}  // namespace paser::kernels

@@ -1,0 +1,75 @@
+#include <catch2/catch.hpp>
+#include <limits>
+
+#include "paser/autograd/gradient_check.hpp"
+#include "paser/ops/gelu.hpp"
+#include "paser/ops/hardswish.hpp"
+#include "paser/ops/relu.hpp"
+#include "paser/ops/sigmoid.hpp"
+#include "paser/ops/silu.hpp"
+#include "support/op_fixture.hpp"
+#include "support/recorded.hpp"
+#include "support/same_bits.hpp"
+
+using namespace paser;
+
+namespace {
+/// f(name, op) for every activation.
+template <class F>
+void for_all(const F& f) {
+  f("relu", [](const auto& v) { return relu(v); });
+  f("gelu", [](const auto& v) { return gelu(v); });
+  f("hardswish", [](const auto& v) { return hardswish(v); });
+  f("silu", [](const auto& v) { return silu(v); });
+  f("sigmoid", [](const auto& v) { return sigmoid(v); });
+}
+}  // namespace
+
+TEST_CASE("activations are PyTorch's, on special values too") {
+  const OpFixtures fixtures("ops_activation");
+  for_all([&](const std::string& op, const auto& f) {
+    for (const std::string suffix : {"", "_special"}) {
+      const std::string name = "act_" + op + suffix;
+      fixtures.check_op(name, f, {"input"}, fixtures.image(name + "/input"));
+    }
+  });
+}
+
+TEST_CASE("activations pass the gradient check") {
+  const auto x = normal<double>(Key{1}, Shape{3, 5, 7}, 0, 3);
+  for_all([&](const std::string& name, const auto& f) {
+    const auto result = gradient_check(f, x);
+    INFO(name << ": " << result.where);
+    CHECK(result.passed);
+  });
+}
+
+TEST_CASE("activations in float are those in double, packets and tail alike") {
+  const auto x = uniform<float>(Key{1}, Shape{1003}, -12, 12);
+  for_all([&](const std::string& name, const auto& f) {
+    INFO(name);
+    CHECK(max_abs_difference(f(x).template cast<double>(), f(x.cast<double>())) < 1.5e-6);
+  });
+}
+
+TEST_CASE("activations of infinities and NaN are PyTorch's") {
+  constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const auto x = Tensor<float, 1>::from({3}, {inf, -inf, nan});
+  const auto is = [&](const Tensor<float, 1>& y, float at_inf, float at_minus_inf) {
+    CHECK(y(0) == at_inf);
+    CHECK((y(1) == at_minus_inf || (std::isnan(y(1)) && std::isnan(at_minus_inf))));
+    CHECK(std::isnan(y(2)));
+  };
+  is(relu(x), inf, 0);
+  is(sigmoid(x), 1, 0);
+  is(silu(x), inf, nan);
+  is(gelu(x), inf, nan);
+}
+
+TEST_CASE("activations have the same bits for any number of threads") {
+  const auto x = normal<float>(Key{1}, Shape{70001});
+  for_all([&](const std::string&, const auto& f) {
+    CHECK(same_for_all_threads([&] { return f(x); }));
+    CHECK(same_for_all_threads([&] { return gradient_of(f, x); }));
+  });
+}
