@@ -49,6 +49,15 @@ inline Packet<T> zero() {
   return broadcast(T(0));
 }
 
+/// Asks for the cache line of p; any address is harmless.
+inline void prefetch(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p);
+#else
+  static_cast<void>(p);
+#endif
+}
+
 template <class P>
 inline P add(const P& a, const P& b) {
   return Eigen::internal::padd(a, b);
@@ -125,7 +134,7 @@ inline P exp(const P& a) {
 /// Turns width<T> packets, taken as the rows of a square, into its columns.
 template <class T>
 inline void transpose(Packet<T> (&rows)[width<T>]) {
-  if constexpr (width<T> > 1) {
+  if constexpr (width < T >> 1) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"
     Eigen::internal::PacketBlock<Packet<T>, static_cast<int>(width<T>)> block;
@@ -136,10 +145,12 @@ inline void transpose(Packet<T> (&rows)[width<T>]) {
   }
 }
 /// The same packet, held in a register from here on: a compiler may otherwise load it again for each of its uses, and
-/// loads are what the inner loops run short of.
+/// loads are what the inner loops run short of. Needed by GCC alone; Eigen's fma does the same for Clang.
 template <class P>
 inline P keep(P a) {
+#if EIGEN_COMP_GNUC_STRICT
   EIGEN_OPTIMIZATION_BARRIER(a);
+#endif
   return a;
 }
 template <class T>

@@ -218,16 +218,15 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
     tile.store(partial + run.first * Sums::columns);
     return;
   }
-  unrolled<P>([&](auto i) {
-    if (i >= run.count) return;
-    if (channels == Sums::columns) {
-      tile.store_row(i, y + pixels[i].target);
-    } else {
-      T row[Sums::columns];
-      tile.store_row(i, row);
-      std::copy_n(row, channels, y + pixels[i].target);
-    }
-  });
+  if (channels == Sums::columns) {
+    std::array<T*, P> to;
+    for (Index i = 0; i < P; ++i) to[static_cast<std::size_t>(i)] = y + pixels[std::min(i, run.count - 1)].target;
+    tile.store_rows(to, static_cast<int>(run.count));
+  } else {
+    T rows[P * Sums::columns];
+    tile.store(rows);
+    for (Index i = 0; i < run.count; ++i) std::copy_n(rows + i * Sums::columns, channels, y + pixels[i].target);
+  }
 }
 
 template <class T, int V>

@@ -151,7 +151,7 @@ class WeightGradientTask {
             const Index row = n * in.size() + rows.input(i, r) - in.first;
             const T* from = x + (row * s_.w + columns.input(valid.first, s)) * P;
             std::array<const T*, P> pointers;
-            unrolled<P>([&](auto p) { pointers[p] = from + p; });
+            for (std::size_t p = 0; p < P; ++p) pointers[p] = from + p;
             const Index out_row = n * chunk.rows.size() + i - chunk.rows.first;
             tile.add_products(pointers, columns.stride * P,
                               dy + (out_row * columns.outputs + valid.first) * Tile<T, P, V>::columns, valid.size());
