@@ -18,9 +18,10 @@ namespace paser::report {
 ///
 /// A record names its "stage" ("pretrain f1", "policy", "fine-tune") and its place in it ("step" or "epoch"), and has
 /// any further numeric fields. The report draws a curve of each of these when it occurs:
-///   "loss", "validation_loss", "train_iou", "validation_iou", "reward", "entropy" (of the policy, nats), "cost",
-///   "accuracy" (share of right assignments), "exploit" (the probability alpha of Eq. 4), "lambda", "tvd",
-///   "learning_rate", "gradient_norm", and "share" (an array: share of the patches given to each model).
+///   "loss", "epoch_loss" (mean of an epoch), "validation_loss", "train_iou", "validation_iou", "reward",
+///   "validation_reward", "entropy" (of the policy, nats), "cost", "accuracy" (share of right assignments), "exploit"
+///   (the probability alpha of Eq. 4), "lambda", "tvd", "learning_rate", "gradient_norm", and "share" (an array: share
+///   of the patches given to each model).
 /// Stages whose names begin with the same word share their axes. When a step occurs twice, because a run was resumed
 /// from an earlier checkpoint, the later record counts. A record with a string "warning" is listed as such.
 ///   {"stage":"pretrain f1","epoch":3,"loss":0.21,"validation_iou":0.78}

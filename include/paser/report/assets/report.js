@@ -136,7 +136,7 @@
     const conventions = [["IoU", results.iou_convention], ["GMAC", results.mac_convention]].filter(([, text]) => text);
     $("results-notes").append(...conventions.map(([name, text]) => el("p", {}, `${name}: ${text}`)), ...notes.map((text, i) => el("p", {}, el("sup", {}, `${i + 1} `), text)));
     const thresholds = Object.entries(results.cascade_thresholds || {});
-    if (thresholds.length) $("results-notes").append(el("p", {}, "IDK cascade goes on from a network when its mean entropy (nats) exceeds: " + thresholds.map(([name, v]) => `${name} ${significant(v)}`).join(", ") + "."));
+    if (thresholds.length) $("results-notes").append(el("p", {}, "Thresholds of the cascades, the mean entropy of a patch in nats above which the next network is asked: " + thresholds.map(([name, v]) => `${name}: ${significant(v)}`).join("; ") + "."));
   }
 
   // ---- charts --------------------------------------------------------------------------------------------------
@@ -285,9 +285,9 @@
 
   // ---- training curves -----------------------------------------------------------------------------------------
   const fields = [
-    { keys: ["loss", "validation_loss"], title: "Loss" },
-    { keys: ["validation_iou", "train_iou"], title: "IoU", unit: "0 to 1" },
-    { keys: ["reward"], title: "Reward", unit: "mean of a patch" },
+    { keys: ["loss", "epoch_loss", "validation_loss"], title: "Loss" },
+    { keys: ["train_iou", "validation_iou"], title: "IoU", unit: "0 to 1" },
+    { keys: ["reward", "validation_reward"], title: "Reward", unit: "mean of a patch" },
     { keys: ["share"], title: "Share of patches", unit: "by model" },
     { keys: ["entropy"], title: "Entropy of the policy", unit: "nats" },
     { keys: ["accuracy"], title: "Right routes", unit: "share of patches" },
@@ -325,7 +325,7 @@
         width: host.clientWidth, height: 210, padding: [8, 10, 0, 0], cursor: { y: false, points: { size: 6 } }, legend: { markers: { width: 0, fill: (u, i) => resolve(series[i - 1].colour) } },
         scales: { x: { time: false } },
         axes: [axis({ label: xLabel, labelFont: font(11), labelGap: 0, labelSize: 18, size: 26, space: 60, font: font(11) }), axis({ size: 48, font: font(11), space: 34, values: (u, splits) => splits.map((v) => (Math.abs(v) < 1e-12 ? "0" : (+v.toPrecision(4)).toString().replace("-", "−"))) })],
-        series: [{ label: xLabel, value: (u, v) => whole(known(v) ? v : xs[xs.length - 1]) }, ...series.map((s, number) => ({ label: s.name, stroke: () => resolve(s.colour), width: 1.8, dash: s.dash, spanGaps: true, points: { show: s.points.size < 2 }, value: (u, v, index, at) => significant(latest(number, at)) }))],
+        series: [{ label: xLabel, value: (u, v) => whole(known(v) ? v : xs[xs.length - 1]) }, ...series.map((s, number) => ({ label: s.name, stroke: () => resolve(s.colour) + (s.faint ? "77" : ""), width: s.faint ? 1 : 1.8, dash: s.dash, spanGaps: true, points: { show: s.points.size < 2 }, value: (u, v, index, at) => significant(latest(number, at)) }))],
       }, data, host);
     });
   };
@@ -349,8 +349,14 @@
               series.push({ name: [label, models[m] || `model ${m}`].filter(Boolean).join(" "), colour: modelColour(m), dash: dashes[number % dashes.length], points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r.share[m]])) });
           } else {
             const own = models.indexOf(label);
-            series.push({ name: [label, field.keys.length > 1 || !label ? readable(key) : ""].filter(Boolean).join(" "), colour: names.length > 1 ? modelColour(own >= 0 ? own : number) : key === field.keys[0] ? "var(--c4)" : "var(--c5)",
-              dash: field.keys.indexOf(key) > 0 && names.length > 1 ? dashes[1] : [], points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r[key]])) });
+            // Of several curves of one stage the first is the noisy one of single steps.
+            const several = field.keys.filter((other) => records.some((r) => known(r[other]))).length > 1, first = key === field.keys[0];
+            series.push({
+              name: [label, field.keys.length > 1 || !label ? readable(key) : ""].filter(Boolean).join(" "),
+              colour: names.length > 1 ? modelColour(own >= 0 ? own : number) : first || !several ? "var(--c4)" : "var(--c5)",
+              faint: several && first, dash: several && field.keys.indexOf(key) > 1 ? dashes[1] : [],
+              points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r[key]])),
+            });
           }
         }
       });
