@@ -41,6 +41,12 @@ constexpr Index odd_lines(Index size) {
   return (lines | 1) * line;
 }
 
+/// The distance between two tiles of V: whole packets, and no power of two where it could be a large one.
+template <class T>
+constexpr Index tile_row(Index channels) {
+  return channels < 128 ? round_up(channels, simd::width<T>) : odd_lines<T>(channels);
+}
+
 /// A place among the tiles of a plane, walked in order.
 struct TilePosition {
   Index image, row, column;
@@ -131,51 +137,58 @@ void transform_output(const Plane& plane, const T* m, Index point, Index row, In
   }
 }
 
-/// One panel of a transformed filter: point p, input c and output first + l (l < block_width) stand at
-/// u[p * point + (c - begin) * block_width + l], for begin <= c < end. A packet of outputs that do not exist is left as
-/// it is.
+/// A transformed filter in panels: point p of input c and output first + l stands in panel l / block_width at
+/// u[p * point + (c - begin) * block_width + l % block_width], for begin <= c < end and l < columns. A packet of
+/// outputs that do not exist is left as it is.
 ///
-/// `rotated` makes the filter of the data gradient: turned by 180 degrees, with inputs and outputs exchanged: `weight`
+/// `rotated` makes the filter of the data gradient, turned by 180 degrees, with inputs and outputs exchanged: `weight`
 /// is then (3, 3, outputs, inputs), else (3, 3, inputs, outputs).
 template <class T>
 void transform_filter(const T* weight, bool rotated, Index inputs, Index outputs, Index begin, Index end, Index first,
-                      T* u, Index point) {
+                      Index columns, T* u, Index point, Index panel) {
   using P = simd::Packet<T>;
   constexpr Index lanes = simd::width<T>;
+  // Large weights come from memory, a short run of each row at a time, which no hardware foresees.
+  constexpr Index ahead = 8, line = 64 / Index{sizeof(T)};
   const Index tap = inputs * outputs;
   const auto run = [&](const auto& read, T* to) {
     transform<FilterMap<T>, P>([&](int i, int j) { return read(i * 3 + j); },
                                [&](int i, int j, const P& v) { simd::store(to + (i * window + j) * point, v); });
   };
-  for (Index half = 0; half < block_width<T>; half += lanes) {
-    const Index k = first + half, wanted = std::min(outputs - k, lanes);
-    if (wanted <= 0) break;
-    T* const to = u + half;
-    if (!rotated && wanted == lanes) {
-      for (Index c = begin; c < end; ++c)
-        run([&](int q) { return simd::load(weight + q * tap + c * outputs + k); }, to + (c - begin) * block_width<T>);
-    } else if (!rotated) {
-      for (Index c = begin; c < end; ++c)
-        run([&](int q) { return simd::load_partial(weight + q * tap + c * outputs + k, wanted); },
-            to + (c - begin) * block_width<T>);
-    } else {
-      // The taps lie along the inputs here: squares of them are transposed first.
-      for (Index c = begin; c < end; c += lanes) {
-        const Index depth = std::min(lanes, end - c);
-        P square[9][lanes];
-        for (int q = 0; q < 9; ++q) {
-          const T* const from = weight + (8 - q) * tap + k * inputs + c;
-          for (Index l = 0; l < lanes; ++l)
-            square[q][l] = l >= wanted      ? simd::zero<T>()
-                           : depth == lanes ? simd::load(from + l * inputs)
-                                            : simd::load_partial(from + l * inputs, depth);
-          simd::transpose<T>(square[q]);
-        }
-        for (Index l = 0; l < depth; ++l)
-          run([&](int q) { return square[q][l]; }, to + (c - begin + l) * block_width<T>);
+  if (!rotated) {
+    for (Index c = begin; c < end; ++c) {
+      const T* const from = weight + c * outputs + first;
+      T* const to = u + (c - begin) * block_width<T>;
+      if (c + ahead < end)
+        for (int q = 0; q < 9; ++q)
+          for (Index l = 0; l < columns; l += line) simd::prefetch(from + q * tap + ahead * outputs + l);
+      for (Index l = 0; l < columns; l += lanes) {
+        T* const packet = to + l / block_width<T> * panel + l % block_width<T>;
+        if (columns - l >= lanes)
+          run([&](int q) { return simd::load(from + q * tap + l); }, packet);
+        else
+          run([&](int q) { return simd::load_partial(from + q * tap + l, columns - l); }, packet);
       }
     }
+    return;
   }
+  // The taps lie along the inputs here: squares of them are transposed first.
+  for (Index c = begin; c < end; c += lanes)
+    for (Index l = 0; l < columns; l += lanes) {
+      const Index depth = std::min(lanes, end - c), wanted = std::min(lanes, columns - l);
+      P square[9][lanes];
+      for (int q = 0; q < 9; ++q) {
+        const T* const from = weight + (8 - q) * tap + (first + l) * inputs + c;
+        for (Index i = 0; i < lanes; ++i)
+          square[q][i] = i >= wanted      ? simd::zero<T>()
+                         : depth == lanes ? simd::load(from + i * inputs)
+                                          : simd::load_partial(from + i * inputs, depth);
+        simd::transpose<T>(square[q]);
+      }
+      for (Index i = 0; i < depth; ++i)
+        run([&](int q) { return square[q][i]; },
+            u + (c - begin + i) * block_width<T> + l / block_width<T> * panel + l % block_width<T>);
+    }
 }
 
 }  // namespace paser::kernels::winograd

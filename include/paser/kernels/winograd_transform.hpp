@@ -16,6 +16,9 @@ inline constexpr int tile = 4, window = 6, points = window * window;
 
 inline constexpr double point_a = 0.70710678118654752440, point_b = 1.41421356237309504880;
 
+/// One over the product of a's (b's) distances to the other finite points.
+inline constexpr double scale_a = -2.0 / 3, scale_b = 1.0 / 6;
+
 /// B^T: 6 inputs -> 6 points.
 template <class T>
 struct InputMap {
@@ -23,15 +26,16 @@ struct InputMap {
   template <class P>
   static void apply(const P (&d)[in], P (&v)[out]) {
     const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
+    const P minus_a = simd::broadcast(T(-point_a)), minus_b = simd::broadcast(T(-point_b));
     const P minus_two = simd::broadcast(T(-2)), minus_half = simd::broadcast(T(-0.5));
     const P minus_ends = simd::broadcast(T(-2.5));  // a^2 + b^2
     const P even_a = simd::fma(minus_two, d[2], d[4]), odd_a = simd::fma(minus_two, d[1], d[3]);
     const P even_b = simd::fma(minus_half, d[2], d[4]), odd_b = simd::fma(minus_half, d[1], d[3]);
     v[0] = simd::fma(minus_ends, d[2], simd::add(d[0], d[4]));
     v[1] = simd::fma(a, odd_a, even_a);
-    v[2] = simd::fma(simd::negate(a), odd_a, even_a);
+    v[2] = simd::fma(minus_a, odd_a, even_a);
     v[3] = simd::fma(b, odd_b, even_b);
-    v[4] = simd::fma(simd::negate(b), odd_b, even_b);
+    v[4] = simd::fma(minus_b, odd_b, even_b);
     v[5] = simd::fma(minus_ends, d[3], simd::add(d[1], d[5]));
   }
 };
@@ -44,12 +48,13 @@ struct OutputMap {
   static void apply(const P (&m)[in], P (&y)[out]) {
     const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
     const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
-    const P sum_a = simd::add(m[1], m[2]), odd_a = simd::mul(a, simd::sub(m[1], m[2]));
-    const P sum_b = simd::add(m[3], m[4]), odd_b = simd::mul(b, simd::sub(m[3], m[4]));
+    const P half_a = simd::broadcast(T(point_a / 2)), two_b = simd::broadcast(T(point_b * 2));
+    const P sum_a = simd::add(m[1], m[2]), odd_a = simd::sub(m[1], m[2]);
+    const P sum_b = simd::add(m[3], m[4]), odd_b = simd::sub(m[3], m[4]);
     y[0] = simd::add(m[0], simd::add(sum_a, sum_b));
-    y[1] = simd::add(odd_a, odd_b);
+    y[1] = simd::fma(a, odd_a, simd::mul(b, odd_b));
     y[2] = simd::fma(half, sum_a, simd::mul(two, sum_b));
-    y[3] = simd::fma(half, odd_a, simd::fma(two, odd_b, m[5]));
+    y[3] = simd::fma(half_a, odd_a, simd::fma(two_b, odd_b, m[5]));
   }
 };
 
@@ -59,16 +64,15 @@ struct FilterMap {
   static constexpr int in = 3, out = 6;
   template <class P>
   static void apply(const P (&g)[in], P (&u)[out]) {
-    const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
-    const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
-    const P scale_a = simd::broadcast(T(-2.0 / 3)), scale_b = simd::broadcast(T(1.0 / 6));
-    const P even_a = simd::mul(scale_a, simd::fma(half, g[2], g[0])), odd_a = simd::mul(scale_a, simd::mul(a, g[1]));
-    const P even_b = simd::mul(scale_b, simd::fma(two, g[2], g[0])), odd_b = simd::mul(scale_b, simd::mul(b, g[1]));
+    const P one_a = simd::broadcast(T(scale_a)), square_a = simd::broadcast(T(scale_a / 2));
+    const P one_b = simd::broadcast(T(scale_b)), square_b = simd::broadcast(T(scale_b * 2));
+    const P even_a = simd::fma(square_a, g[2], simd::mul(one_a, g[0]));
+    const P even_b = simd::fma(square_b, g[2], simd::mul(one_b, g[0]));
     u[0] = g[0];
-    u[1] = simd::add(even_a, odd_a);
-    u[2] = simd::sub(even_a, odd_a);
-    u[3] = simd::add(even_b, odd_b);
-    u[4] = simd::sub(even_b, odd_b);
+    u[1] = simd::fma(simd::broadcast(T(scale_a * point_a)), g[1], even_a);
+    u[2] = simd::fma(simd::broadcast(T(-scale_a * point_a)), g[1], even_a);
+    u[3] = simd::fma(simd::broadcast(T(scale_b * point_b)), g[1], even_b);
+    u[4] = simd::fma(simd::broadcast(T(-scale_b * point_b)), g[1], even_b);
     u[5] = g[2];
   }
 };
@@ -80,14 +84,15 @@ struct OutputGradientMap {
   template <class P>
   static void apply(const P (&y)[in], P (&m)[out]) {
     const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
+    const P minus_a = simd::broadcast(T(-point_a)), minus_b = simd::broadcast(T(-point_b));
     const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
-    const P even_a = simd::fma(half, y[2], y[0]), odd_a = simd::mul(a, simd::fma(half, y[3], y[1]));
-    const P even_b = simd::fma(two, y[2], y[0]), odd_b = simd::mul(b, simd::fma(two, y[3], y[1]));
+    const P even_a = simd::fma(half, y[2], y[0]), odd_a = simd::fma(half, y[3], y[1]);
+    const P even_b = simd::fma(two, y[2], y[0]), odd_b = simd::fma(two, y[3], y[1]);
     m[0] = y[0];
-    m[1] = simd::add(even_a, odd_a);
-    m[2] = simd::sub(even_a, odd_a);
-    m[3] = simd::add(even_b, odd_b);
-    m[4] = simd::sub(even_b, odd_b);
+    m[1] = simd::fma(a, odd_a, even_a);
+    m[2] = simd::fma(minus_a, odd_a, even_a);
+    m[3] = simd::fma(b, odd_b, even_b);
+    m[4] = simd::fma(minus_b, odd_b, even_b);
     m[5] = y[3];
   }
 };
@@ -98,14 +103,14 @@ struct FilterGradientMap {
   static constexpr int in = 6, out = 3;
   template <class P>
   static void apply(const P (&u)[in], P (&g)[out]) {
-    const P a = simd::broadcast(T(point_a)), b = simd::broadcast(T(point_b));
-    const P two = simd::broadcast(T(2)), half = simd::broadcast(T(0.5));
-    const P scale_a = simd::broadcast(T(-2.0 / 3)), scale_b = simd::broadcast(T(1.0 / 6));
-    const P even_a = simd::mul(scale_a, simd::add(u[1], u[2])), odd_a = simd::mul(scale_a, simd::sub(u[1], u[2]));
-    const P even_b = simd::mul(scale_b, simd::add(u[3], u[4])), odd_b = simd::mul(scale_b, simd::sub(u[3], u[4]));
-    g[0] = simd::add(u[0], simd::add(even_a, even_b));
-    g[1] = simd::fma(a, odd_a, simd::mul(b, odd_b));
-    g[2] = simd::fma(half, even_a, simd::fma(two, even_b, u[5]));
+    const P one_a = simd::broadcast(T(scale_a)), square_a = simd::broadcast(T(scale_a / 2));
+    const P one_b = simd::broadcast(T(scale_b)), square_b = simd::broadcast(T(scale_b * 2));
+    const P linear_a = simd::broadcast(T(scale_a * point_a)), linear_b = simd::broadcast(T(scale_b * point_b));
+    const P sum_a = simd::add(u[1], u[2]), odd_a = simd::sub(u[1], u[2]);
+    const P sum_b = simd::add(u[3], u[4]), odd_b = simd::sub(u[3], u[4]);
+    g[0] = simd::fma(one_a, sum_a, simd::fma(one_b, sum_b, u[0]));
+    g[1] = simd::fma(linear_a, odd_a, simd::mul(linear_b, odd_b));
+    g[2] = simd::fma(square_a, sum_a, simd::fma(square_b, sum_b, u[5]));
   }
 };
 
