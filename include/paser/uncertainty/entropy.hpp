@@ -21,11 +21,15 @@ void entropy_rows(Index rows, Index n, const T* p, double epsilon, T* q, T* entr
   for (Index row = 0; row < rows; ++row) {
     T sum = 0;
     for (Index i = row * n; i < (row + 1) * n; ++i) sum += p[i];
-    for (Index i = row * n; i < (row + 1) * n; ++i) {
-      q[i] = p[i] / sum;
-      log_q[i] = q[i] < low ? low : q[i] > high ? high : q[i];
-    }
+    const T share = T(1) / sum;
+    for (Index i = row * n; i < (row + 1) * n; ++i) q[i] = p[i] * share;
   }
+  // All rows in one go, for full packets. A NaN may be lost in the clamping; it comes back when q is multiplied.
+  const auto lows = simd::broadcast(low), highs = simd::broadcast(high);
+  Index at = 0;
+  for (; at + simd::width<T> <= rows * n; at += simd::width<T>)
+    simd::store(log_q + at, simd::max(simd::min(simd::load(q + at), highs), lows));
+  for (; at < rows * n; ++at) log_q[at] = std::max(std::min(q[at], high), low);
   kernels::log_span(rows * n, log_q, log_q);
   for (Index row = 0; row < rows; ++row) {
     T h = 0;
