@@ -29,9 +29,10 @@ void tempered_softmax(Index rows, Index n, const T* logits, T temperature, T* lo
   for (Index i = 0; i < rows * n; ++i) log_p[i] = logits[i] / temperature;
   kernels::exp_rows(rows, n, log_p, p, largest, sum);
   for (Index row = 0; row < rows; ++row) {
-    const T log_sum = largest[row] + std::log(sum[row]);
+    // Two subtractions: largest + log(sum) would lose the digits of a small logarithm.
+    const T log_sum = std::log(sum[row]);
     for (Index i = row * n; i < (row + 1) * n; ++i) {
-      log_p[i] -= log_sum;
+      log_p[i] = (log_p[i] - largest[row]) - log_sum;
       p[i] /= sum[row];
     }
   }
