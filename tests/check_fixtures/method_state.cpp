@@ -1,6 +1,7 @@
 #include "families.hpp"
 #include "paser/data/patches.hpp"
 #include "paser/data/split.hpp"
+#include "paser/uncertainty/belief.hpp"
 
 namespace fixtures {
 
@@ -34,9 +35,25 @@ void check_random_split(Case& c) {
   c.expect("permutation", integers(order));
 }
 
+/// logits: (samples, B, K, H, W).
+void check_mc_entropy(Case& c) {
+  const std::string log = c.text("log", "natural");
+  paser::check<paser::FormatError>(log == "natural", "fixture", "entropy by logarithm '", log, "', expected natural");
+  const auto logits = c.channels_last<5>("logits", 2);
+  const auto& s = logits.shape();
+  c.expect_that(c.integer("samples") == s[0], "samples", "differs from the logits");
+  const auto belief = paser::uncertainty::belief_of(logits.reshape(paser::Shape<4>{s[0] * s[1], s[2], s[3], s[4]}),
+                                                    s[0], {.epsilon = c.number("clamp_eps")});
+  c.expect("pred", belief.labels);
+  c.expect_image("mean_probs", belief.mean);
+  c.expect("entropy", belief.entropy);
+  c.expect_image("policy_input", belief.observation());
+}
+
 }  // namespace
 
 void add_state(Registry& checks) {
+  checks["mc_entropy"] = check_mc_entropy;
   checks["patchify"] = check_patchify;
   checks["random_split"] = check_random_split;
 }
