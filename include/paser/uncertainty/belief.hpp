@@ -5,6 +5,7 @@
 #include "paser/core/rows.hpp"
 #include "paser/kernels/elementwise.hpp"
 #include "paser/ops/argmax_channels.hpp"
+#include "paser/ops/softmax.hpp"
 #include "paser/uncertainty/entropy.hpp"
 
 namespace paser::uncertainty {
@@ -45,22 +46,6 @@ struct Belief {
 
 namespace detail {
 
-/// Softmax over the classes, in the pixels' own place, on several threads.
-template <class T>
-void softmax_rows(Index rows, Index n, const T* logits, T* p) {
-  parallel_for(rows, kernels::loss_rows(n), [=](Index begin, Index end) {
-    const Index piece = kernels::loss_rows(n);
-    Scratch<T> scratch(static_cast<std::size_t>(2 * std::min(piece, end - begin)));
-    for (Index row = begin; row < end; row += piece) {
-      const Index count = std::min(piece, end - row);
-      T *const largest = scratch.data(), *const sum = largest + count, *const out = p + row * n;
-      kernels::exp_rows(count, n, logits + row * n, out, largest, sum);
-      for (Index i = 0; i < count; ++i)
-        for (Index k = 0; k < n; ++k) out[i * n + k] /= sum[i];
-    }
-  });
-}
-
 /// Sums up the passes as they come.
 template <class T>
 class Passes {
@@ -70,8 +55,7 @@ class Passes {
   /// logits: (passes * N, H, W, K).
   void add(const Tensor<T, 4>& logits, Index images) {
     const Index passes = logits.shape().n() / images, size = logits.numel() / passes;
-    Tensor<T, 4> all(logits.shape());
-    softmax_rows(logits.numel() / logits.shape().c(), logits.shape().c(), logits.data(), all.mutable_data());
+    const Tensor<T, 4> all = softmax(logits);
     for (Index pass = 0; pass < passes; ++pass) {
       const auto p = passes == 1 ? all : slice_rows(all, pass * images, (pass + 1) * images);
       if (count_++ == 0) {
