@@ -4,7 +4,8 @@
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
-#include "paser/kernels/conv2d_plan.hpp"
+#include "paser/kernels/conv2d_pixel_rows.hpp"
+#include "paser/kernels/conv2d_problem.hpp"
 #include "paser/kernels/conv2d_tile.hpp"
 
 /// Direct convolution: y = x * weight + bias, also run with turned weights for the gradient of the input.
@@ -15,73 +16,9 @@
 /// skipped. Every output is summed over (channel block, row, column, channel) in an order that the shape alone decides.
 namespace paser::kernels::direct {
 
-/// A convolution as this kernel sees it; in and out are the channels of one group.
-template <class T>
-struct Problem {
-  Index images;
-  Axis rows, columns;
-  Index in, out, groups;
-  Index out_rows, out_columns;  // extents of the y array, of which `rows` and `columns` may write a part
-  /// Weight of (tap row t, tap column u, group g, in channel i, out channel o) at
-  /// weight[t * tap_row + u * tap_column + g * group + i * in_step + o * out_step].
-  const T* weight;
-  Index tap_row, tap_column, group, in_step, out_step;
-  const T* bias;  // groups * out values or null
-  const T* x;
-  T* y;
-};
-
-/// How the channels of a Problem are cut: output channels into blocks of one or two packets, input channels into
-/// slices small enough that a slice of one block's weights stays in the second-level cache.
-template <class T>
-struct Blocking {
-  Index width, blocks;  // output channels of a block; blocks of one group
-  Index slice, slices;  // input channels of a slice, the last one filled up with zeros
-  Index taps;
-
-  explicit Blocking(const Problem<T>& p)
-      : width(p.out <= simd::width<T> ? simd::width<T> : 2 * simd::width<T>),
-        blocks(ceil_div(p.out, width)),
-        taps(p.rows.taps * p.columns.taps) {
-    constexpr Index budget = Index{160} * 1024 / sizeof(T);
-    slices = ceil_div(p.in, std::max<Index>(16, budget / (taps * width)));
-    slice = ceil_div(p.in, slices);
-  }
-  Index block_size() const { return taps * slice * slices * width; }
-};
-
-/// Packs one block as (slice, tap row, tap column, in channel, out channel), zeros past the last channels.
-template <class T>
-void pack_weights(const Problem<T>& p, const Blocking<T>& b, Index group, Index block, T* to) {
-  const Index first = block * b.width, count = std::min(b.width, p.out - first);
-  if (count < b.width || b.slice * b.slices > p.in) std::fill_n(to, b.block_size(), T(0));
-  for (Index s = 0; s < b.slices; ++s) {
-    const Index begin = s * b.slice, end = std::min(p.in, begin + b.slice);
-    for (Index t = 0; t < p.rows.taps; ++t)
-      for (Index u = 0; u < p.columns.taps; ++u, to += b.slice * b.width) {
-        const T* from = p.weight + t * p.tap_row + u * p.tap_column + group * p.group + first * p.out_step;
-        if (p.out_step == 1) {
-          for (Index i = begin; i < end; ++i) std::copy_n(from + i * p.in_step, count, to + (i - begin) * b.width);
-        } else {
-          for (Index o = 0; o < count; ++o)
-            for (Index i = begin; i < end; ++i) to[(i - begin) * b.width + o] = from[i * p.in_step + o * p.out_step];
-        }
-      }
-  }
-}
-
-/// Images and output rows that one task computes.
-struct Band {
-  Range images, rows;
-};
-
-/// Steps, in elements, through a band's input: slices of (image, row, column, channel).
-struct Layout {
-  Index pixel, row, image, slice;
-};
-
+/// An output pixel: offsets into a slice of the band's input and into y, from the band's first output.
 struct Pixel {
-  Index source, target;  // offsets in a slice of the band's input and in y
+  Index source, target;
 };
 
 /// Consecutive pixels computed together, and the taps of which at least one of them meets data.
@@ -90,87 +27,59 @@ struct TileRun {
   Range row_taps, column_taps;
 };
 
-/// The output pixels of a band and their tiles.
+/// The output pixels of a band and their tiles. Bands of the same size and at the same distance from the borders share
+/// one.
 struct Tiles {
+  Index images;
+  std::vector<TapRun> rows;
   std::vector<Pixel> pixels;
   std::vector<TileRun> runs;
 };
 
 template <class T>
-Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source, Index most) {
-  Tiles tiles;
-  tiles.pixels.reserve(static_cast<std::size_t>(band.images.size() * band.rows.size() * p.columns.outputs));
-  std::vector<std::array<Range, 2>> taps;
-  const auto row_runs = equal_tap_runs(p.rows, band.rows);
-  const auto column_runs = equal_tap_runs(p.columns, {0, p.columns.outputs});
-  const Index channels = p.out * p.groups;
-  for (const Range& rows : row_runs)
-    for (const Range& columns : column_runs)
-      for (Index n = band.images.first; n < band.images.end; ++n)
-        for (Index i = rows.first; i < rows.end; ++i) {
-          const Index from =
-              (n - band.images.first) * source.image + (i - band.rows.first) * p.rows.stride * source.row;
-          const Index to =
-              (n * p.out_rows + p.rows.out_first + i * p.rows.out_step) * p.out_columns + p.columns.out_first;
-          for (Index j = columns.first; j < columns.end; ++j) {
-            tiles.pixels.push_back(
-                {from + j * p.columns.stride * source.pixel, (to + j * p.columns.out_step) * channels});
-            taps.push_back({p.rows.valid_taps(rows.first), p.columns.valid_taps(columns.first)});
+Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source) {
+  constexpr Index most = 6;
+  Tiles tiles{band.images.size(), equal_tap_runs(p.rows, band.rows), {}, {}};
+  const auto columns = equal_tap_runs(p.columns, {0, p.columns.outputs});
+  const Index channels = p.out * p.groups, total = tiles.images * band.rows.size() * p.columns.outputs;
+  tiles.pixels.resize(static_cast<std::size_t>(total));
+  Pixel* pixel = tiles.pixels.data();
+  struct Class {
+    Index end;
+    Range row_taps, column_taps;
+  };
+  std::vector<Class> classes;
+  for (const TapRun& row : tiles.rows)
+    for (const TapRun& column : columns) {
+      for (Index n = 0; n < tiles.images; ++n)
+        for (Index i = row.outputs.first; i < row.outputs.end; ++i) {
+          Index from = n * source.image + i * p.rows.stride * source.row +
+                       column.outputs.first * p.columns.stride * source.pixel;
+          Index to =
+              ((n * p.out_rows + i * p.rows.out_step) * p.out_columns + column.outputs.first * p.columns.out_step) *
+              channels;
+          for (Index j = column.outputs.first; j < column.outputs.end; ++j) {
+            *pixel++ = {from, to};
+            from += p.columns.stride * source.pixel;
+            to += p.columns.out_step * channels;
           }
         }
-  const auto total = static_cast<Index>(tiles.pixels.size());
-  for (Index first = 0; first < total;) {
-    TileRun run{first, tile_size(total - first, most), {p.rows.taps, 0}, {p.columns.taps, 0}};
-    const auto widen = [](Range& all, const Range& one) {
-      if (one.size() > 0) all = {std::min(all.first, one.first), std::max(all.end, one.end)};
-    };
-    for (Index i = first; i < first + run.count; ++i) {
-      widen(run.row_taps, taps[static_cast<std::size_t>(i)][0]);
-      widen(run.column_taps, taps[static_cast<std::size_t>(i)][1]);
+      classes.push_back({pixel - tiles.pixels.data(), row.taps, column.taps});
     }
+  std::size_t at = 0;
+  for (Index first = 0; first < total;) {
+    const Index end = first + tile_size(total - first, most);
+    TileRun run{first, end - first, classes[at].row_taps, classes[at].column_taps};
+    while (classes[at].end < end) {
+      ++at;
+      run.row_taps = hull(run.row_taps, classes[at].row_taps);
+      run.column_taps = hull(run.column_taps, classes[at].column_taps);
+    }
+    if (classes[at].end == end && at + 1 < classes.size()) ++at;
     tiles.runs.push_back(run);
-    first += run.count;
+    first = end;
   }
   return tiles;
-}
-
-/// The values of the padded copy that copy_band makes.
-template <class T>
-Layout band_layout(const Problem<T>& p, const Blocking<T>& b, const Band& band) {
-  const Index rows = p.rows.input_span(band.rows).size();
-  const Index columns = p.columns.input_span({0, p.columns.outputs}).size();
-  return {b.slice, columns * b.slice, rows * columns * b.slice, band.images.size() * rows * columns * b.slice};
-}
-
-/// Copies the channels of one group that a band reads into `to`, with zeros where the image or the group ends.
-template <class T>
-void copy_band(const Problem<T>& p, const Blocking<T>& b, const Band& band, Index group, T* to) {
-  const Range rows = p.rows.input_span(band.rows), columns = p.columns.input_span({0, p.columns.outputs});
-  const Index channels = p.in * p.groups;
-  const Range inside{std::clamp<Index>(0, columns.first, columns.end),
-                     std::clamp(p.columns.inputs, columns.first, columns.end)};
-  for (Index s = 0; s < b.slices; ++s) {
-    const Index first = s * b.slice, count = std::min(p.in - first, b.slice);
-    for (Index n = band.images.first; n < band.images.end; ++n)
-      for (Index row = rows.first; row < rows.end; ++row) {
-        if (row < 0 || row >= p.rows.inputs || inside.size() <= 0) {
-          to = std::fill_n(to, columns.size() * b.slice, T(0));
-          continue;
-        }
-        to = std::fill_n(to, (inside.first - columns.first) * b.slice, T(0));
-        const T* from =
-            p.x + ((n * p.rows.inputs + row) * p.columns.inputs + inside.first) * channels + group * p.in + first;
-        if (b.slice == channels) {
-          to = std::copy_n(from, inside.size() * channels, to);
-        } else {
-          for (Index j = 0; j < inside.size(); ++j, from += channels) {
-            to = std::copy_n(from, count, to);
-            to = std::fill_n(to, b.slice - count, T(0));
-          }
-        }
-        to = std::fill_n(to, (columns.end - inside.end) * b.slice, T(0));
-      }
-  }
 }
 
 /// One block of output channels over the pixels of a band.
@@ -218,15 +127,9 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
     tile.store(partial + run.first * Sums::columns);
     return;
   }
-  if (channels == Sums::columns) {
-    std::array<T*, P> to;
-    for (Index i = 0; i < P; ++i) to[static_cast<std::size_t>(i)] = y + pixels[std::min(i, run.count - 1)].target;
-    tile.store_rows(to, static_cast<int>(run.count));
-  } else {
-    T rows[P * Sums::columns];
-    tile.store(rows);
-    for (Index i = 0; i < run.count; ++i) std::copy_n(rows + i * Sums::columns, channels, y + pixels[i].target);
-  }
+  std::array<T*, P> to;
+  for (Index i = 0; i < P; ++i) to[static_cast<std::size_t>(i)] = y + pixels[std::min(i, run.count - 1)].target;
+  tile.store_rows(to, run.count, channels);
 }
 
 template <class T, int V>
@@ -246,6 +149,8 @@ void compute_block(const BlockTask<T>& task) {
 /// y of a whole problem, overwritten where `rows` and `columns` lead.
 template <class T>
 void convolve(const Problem<T>& p) {
+  if (is_pointwise(p)) return convolve_pointwise(p);
+  if (slides(p)) return convolve_sliding(p);
   const Blocking<T> b(p);
   const Index all_blocks = p.groups * b.blocks, block_size = b.block_size();
   Scratch<T> packed(static_cast<std::size_t>(all_blocks * block_size));
@@ -261,24 +166,38 @@ void convolve(const Problem<T>& p) {
   const Index bands = ceil_div(rows, band_rows), image_groups = ceil_div(p.images, images);
   const Index splits = std::clamp<Index>(ceil_div(16, bands * image_groups * p.groups), 1, b.blocks);
 
+  const auto band_at = [&](Index i) {
+    return Band{part(p.images, image_groups, i / bands), part(rows, bands, i % bands)};
+  };
+  std::vector<Tiles> plans;
+  std::vector<std::size_t> plan_of;
+  for (Index i = 0; i < image_groups * bands; ++i) {
+    const Band band = band_at(i);
+    const auto same = [&, runs = equal_tap_runs(p.rows, band.rows)](const Tiles& tiles) {
+      return tiles.images == band.images.size() && tiles.rows == runs;
+    };
+    const auto found = std::find_if(plans.begin(), plans.end(), same);
+    plan_of.push_back(static_cast<std::size_t>(found - plans.begin()));
+    if (found == plans.end()) plans.push_back(plan_tiles(p, band, band_layout(p, b, band)));
+  }
+
   parallel_each(p.groups * image_groups * bands * splits, [&](Index i) {
     const Index split = i % splits, group = i / splits % p.groups, band_index = i / splits / p.groups;
-    const Band band{part(p.images, image_groups, band_index / bands), part(rows, bands, band_index % bands)};
+    const Band band = band_at(band_index);
     const Layout layout = band_layout(p, b, band);
-    const Tiles tiles = plan_tiles(p, band, layout, 6);
+    const Tiles& tiles = plans[plan_of[static_cast<std::size_t>(band_index)]];
     const auto sums = static_cast<Index>(tiles.pixels.size() + 6) * b.width;
     Scratch<T> scratch(static_cast<std::size_t>(layout.slice * b.slices + sums + b.width));
     T *const source = scratch.data(), *const partial = source + layout.slice * b.slices, *const start = partial + sums;
     copy_band(p, b, band, group, source);
+    T* const y = p.y + p.output(band.images.first, band.rows.first) + group * p.out;
     const Range blocks = part(b.blocks, splits, split);
     for (Index block = blocks.first; block < blocks.end; ++block) {
       const Index first = block * b.width, channels = std::min(b.width, p.out - first);
-      std::fill_n(start, b.width, T(0));
-      if (p.bias != nullptr) std::copy_n(p.bias + group * p.out + first, channels, start);
-      const BlockTask<T> task{p,       b,       layout,
-                              tiles,   source,  weights + (group * b.blocks + block) * block_size,
-                              start,   partial, p.y + group * p.out + first,
-                              channels};
+      copy_bias(p, b, group, block, start);
+      const BlockTask<T> task{
+          p,     b,       layout,    tiles,   source, weights + (group * b.blocks + block) * block_size,
+          start, partial, y + first, channels};
       if (b.width == simd::width<T>) {
         compute_block<T, 1>(task);
       } else {

@@ -15,6 +15,13 @@ struct Range {
   constexpr bool operator==(const Range&) const = default;
 };
 
+/// The shortest range that holds both.
+constexpr Range hull(const Range& a, const Range& b) {
+  if (a.size() <= 0) return b;
+  if (b.size() <= 0) return a;
+  return {std::min(a.first, b.first), std::max(a.end, b.end)};
+}
+
 /// One image axis of a convolution. Output m reads input m * stride + offset + t * tap_step for taps t = 0 .. taps - 1,
 /// where it exists, and is written to position out_first + m * out_step.
 struct Axis {
@@ -60,14 +67,21 @@ inline Axis forward_axis(const ConvShape& s, std::size_t axis) {
           s.spec.stride[axis],          -s.spec.padding[axis], s.spec.dilation[axis]};
 }
 
+/// Outputs, counted from the first one asked for, that all have these valid taps.
+struct TapRun {
+  Range outputs, taps;
+  constexpr bool operator==(const TapRun&) const = default;
+};
+
 /// Maximal runs of outputs with the same valid taps: the interior and, at the borders, short runs.
-inline std::vector<Range> equal_tap_runs(const Axis& axis, const Range& outputs) {
-  std::vector<Range> runs;
-  for (Index m = outputs.first; m < outputs.end; ++m) {
-    if (m > outputs.first && axis.valid_taps(m) == axis.valid_taps(m - 1)) {
-      ++runs.back().end;
+inline std::vector<TapRun> equal_tap_runs(const Axis& axis, const Range& outputs) {
+  std::vector<TapRun> runs;
+  for (Index m = 0; m < outputs.size(); ++m) {
+    const Range taps = axis.valid_taps(outputs.first + m);
+    if (!runs.empty() && runs.back().taps == taps) {
+      ++runs.back().outputs.end;
     } else {
-      runs.push_back({m, m + 1});
+      runs.push_back({{m, m + 1}, taps});
     }
   }
   return runs;

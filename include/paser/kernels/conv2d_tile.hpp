@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 
 #include "paser/core/simd.hpp"
@@ -27,13 +28,19 @@ class Tile {
       for (int v = 0; v < V; ++v) sums_[p][v] = simd::zero<T>();
   }
 
-  /// Writes row p to to[p], for the first `rows` rows.
-  [[gnu::always_inline]] void store_rows(const std::array<T*, P>& to, int rows) const {
+  /// Writes the first `channels` columns of row p to to[p], for the first `rows` rows.
+  [[gnu::always_inline]] void store_rows(const std::array<T*, P>& to, Index rows, Index channels) const {
+    if (channels == columns) {
 #pragma GCC unroll 16
-    for (int p = 0; p < P; ++p) {
-      if (p >= rows) return;
+      for (int p = 0; p < P; ++p) {
+        if (p >= rows) return;
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) simd::store(to[static_cast<std::size_t>(p)] + v * simd::width<T>, sums_[p][v]);
+        for (int v = 0; v < V; ++v) simd::store(to[static_cast<std::size_t>(p)] + v * simd::width<T>, sums_[p][v]);
+      }
+    } else {
+      T values[P * columns];
+      store(values);
+      for (Index p = 0; p < rows; ++p) std::copy_n(values + p * columns, channels, to[static_cast<std::size_t>(p)]);
     }
   }
   /// Writes the rows one after the other.

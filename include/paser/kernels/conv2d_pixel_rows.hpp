@@ -1,0 +1,155 @@
+#pragma once
+
+#include <utility>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/conv2d_problem.hpp"
+#include "paser/kernels/conv2d_tile.hpp"
+
+/// Direct convolutions whose output pixels are taken in rows rather than from a list: 1x1, and three columns of taps
+/// with at most one packet of output channels.
+namespace paser::kernels::direct {
+
+/// Pixels in a row that a tile of one packet of output channels computes.
+inline constexpr int row_pixels = 12;
+
+/// `row_pixels` neighbouring outputs of one packet of channels. S columns of taps are applied to each value that is
+/// loaded: with one packet a tile would else need more loads than multiply-adds.
+/// Taps rows start at x + t * row; weights are (t, s, in, packet). The result goes to `to`, one pixel each `channels`.
+template <class T, int S>
+void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Index in, const T* weights, const T* start,
+                      T* to, Index channels) {
+  constexpr Index width = simd::width<T>;
+  simd::Packet<T> sums[row_pixels];
+#pragma GCC unroll 16
+  for (int p = 0; p < row_pixels; ++p) sums[p] = simd::load(start);
+  for (Index t = taps.first; t < taps.end; ++t) {
+    // Three pixels share a pointer, so that the pointers fit the registers.
+    constexpr int pointers = (row_pixels + S - 1 + 2) / 3;
+    std::array<const T*, pointers> at;
+    for (int i = 0; i < pointers; ++i) at[static_cast<std::size_t>(i)] = x + t * row + i * 3 * pixel;
+    const T* w = weights + t * S * in * width;
+    for (Index c = 0; c < in; ++c, w += width) {
+      simd::Packet<T> tap[S];
+#pragma GCC unroll 4
+      for (int s = 0; s < S; ++s) tap[s] = simd::keep(simd::load(w + s * in * width));
+#pragma GCC unroll 16
+      for (int q = 0; q < row_pixels + S - 1; ++q) {
+        const auto value = simd::broadcast(at[static_cast<std::size_t>(q / 3)][q % 3 * pixel]);
+#pragma GCC unroll 4
+        for (int s = 0; s < S; ++s)
+          if (q - s >= 0 && q - s < row_pixels) sums[q - s] = simd::fma(value, tap[s], sums[q - s]);
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i < pointers; ++i) ++at[static_cast<std::size_t>(i)];
+    }
+  }
+  // Pixels are written in order, so what a full packet writes past a pixel is overwritten by the next ones.
+#pragma GCC unroll 16
+  for (int p = 0; p < row_pixels; ++p) {
+    if (p * channels + width <= row_pixels * channels) {
+      simd::store(to + p * channels, sums[p]);
+    } else {
+      T values[width];
+      simd::store(values, sums[p]);
+      std::copy_n(values, channels, to + p * channels);
+    }
+  }
+}
+
+/// The bias of one block, zeros past its last channel.
+template <class T>
+void copy_bias(const Problem<T>& p, const Blocking<T>& b, Index group, Index block, T* to) {
+  std::fill_n(to, b.width, T(0));
+  if (p.bias != nullptr)
+    std::copy_n(p.bias + group * p.out + block * b.width, std::min(b.width, p.out - block * b.width), to);
+}
+
+/// True for a convolution that is a product of (pixels, in) and (in, out).
+template <class T>
+bool is_pointwise(const Problem<T>& p) {
+  const auto plain = [](const Axis& a) {
+    return a.taps == 1 && a.stride == 1 && a.offset == 0 && a.outputs == a.inputs && a.out_step == 1;
+  };
+  return p.groups == 1 && plain(p.rows) && plain(p.columns) && Blocking<T>(p).slices == 1 &&
+         p.images * p.rows.outputs * p.columns.outputs >= row_pixels;
+}
+
+template <class T>
+void convolve_pointwise(const Problem<T>& p) {
+  const Blocking<T> b(p);
+  Scratch<T> packed(static_cast<std::size_t>(b.blocks * (b.block_size() + b.width)));
+  T *const weights = packed.data(), *const biases = weights + b.blocks * b.block_size();
+  for (Index i = 0; i < b.blocks; ++i) {
+    pack_weights(p, b, 0, i, weights + i * b.block_size());
+    copy_bias(p, b, 0, i, biases + i * b.width);
+  }
+  const Index pixels = p.images * p.rows.outputs * p.columns.outputs;
+  // At least one whole tile a chunk: the last tile of a chunk is moved back to end with it.
+  const Index chunk = std::clamp<Index>(Index{16} * 1024 / p.in, 8 * row_pixels, 128 * row_pixels);
+  const Index chunks = std::max<Index>(1, pixels / chunk);
+  parallel_each(chunks, [&](Index i) {
+    const Range range = part(pixels, chunks, i);
+    for (Index block = 0; block < b.blocks; ++block) {
+      const T *const w = weights + block * b.block_size(), *const start = biases + block * b.width;
+      const Index first = block * b.width, channels = std::min(b.width, p.out - first);
+      if (b.blocks == 1 && b.width == simd::width<T>) {
+        for (Index j = range.first; j < range.end; j += row_pixels) {
+          const Index at = std::min(j, range.end - row_pixels);
+          compute_row_tile<T, 1>(p.x + at * p.in, p.in, 0, {0, 1}, p.in, w, start, p.y + at * p.out, p.out);
+        }
+        continue;
+      }
+      for (Index j = range.first; j < range.end; j += 6) {
+        const Index at = std::min(j, range.end - 6);
+        Tile<T, 6, 2> tile;
+        tile.fill(start);
+        std::array<const T*, 6> x;
+        for (Index q = 0; q < 6; ++q) x[static_cast<std::size_t>(q)] = p.x + (at + q) * p.in;
+        tile.add_products(x, 1, w, p.in);
+        std::array<T*, 6> to;
+        for (Index q = 0; q < 6; ++q) to[static_cast<std::size_t>(q)] = p.y + (at + q) * p.out + first;
+        tile.store_rows(to, 6, channels);
+      }
+    }
+  });
+}
+
+/// True for one packet of output channels under three neighbouring columns of taps.
+template <class T>
+bool slides(const Problem<T>& p) {
+  return p.groups == 1 && p.out <= simd::width<T> && p.columns.stride == 1 && p.columns.tap_step == 1 &&
+         p.columns.taps == 3 && p.columns.outputs >= row_pixels && p.columns.out_step == 1 &&
+         Blocking<T>(p).slices == 1;
+}
+
+template <class T>
+void convolve_sliding(const Problem<T>& p) {
+  const Blocking<T> b(p);
+  Scratch<T> packed(static_cast<std::size_t>(b.block_size() + b.width));
+  T *const weights = packed.data(), *const start = weights + b.block_size();
+  pack_weights(p, b, 0, 0, weights);
+  copy_bias(p, b, 0, 0, start);
+  const Index columns = p.columns.outputs, rows = std::min<Index>(8, p.rows.outputs),
+              bands = ceil_div(p.rows.outputs, rows);
+  parallel_each(p.images * bands, [&](Index i) {
+    const Index image = i / bands;
+    const Band band{{image, image + 1}, part(p.rows.outputs, bands, i % bands)};
+    const Layout layout = band_layout(p, b, band);
+    Scratch<T> source(static_cast<std::size_t>(layout.slice));
+    copy_band(p, b, band, 0, source.data());
+    for (Index row = band.rows.first; row < band.rows.end; ++row) {
+      const T* x = std::as_const(source).data() + (row - band.rows.first) * p.rows.stride * layout.row;
+      T* const y = p.y + p.output(image, row);
+      const Range taps = p.rows.valid_taps(row);
+      for (Index j = 0; j < columns; j += row_pixels) {
+        const Index at = std::min(j, columns - row_pixels);
+        compute_row_tile<T, 3>(x + at * layout.pixel, layout.pixel, p.rows.tap_step * layout.row, taps, p.in, weights,
+                               start, y + at * p.out, p.out);
+      }
+    }
+  });
+}
+
+}  // namespace paser::kernels::direct

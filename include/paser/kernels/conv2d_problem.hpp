@@ -1,0 +1,118 @@
+#pragma once
+
+#include "paser/core/simd.hpp"
+#include "paser/kernels/conv2d_plan.hpp"
+
+/// What the direct convolution kernels work on: a convolution with its weights packed and its input copied.
+namespace paser::kernels::direct {
+
+/// A convolution, or a gradient that is one; in and out are the channels of one group.
+template <class T>
+struct Problem {
+  Index images;
+  Axis rows, columns;
+  Index in, out, groups;
+  Index out_rows, out_columns;  // extents of the y array, of which `rows` and `columns` may write a part
+  /// Weight of (tap row t, tap column u, group g, in channel i, out channel o) at
+  /// weight[t * tap_row + u * tap_column + g * group + i * in_step + o * out_step].
+  const T* weight;
+  Index tap_row, tap_column, group, in_step, out_step;
+  const T* bias;  // groups * out values or null
+  const T* x;
+  T* y;
+
+  /// Offset in y of the first column and channel of an output row.
+  Index output(Index image, Index row) const {
+    return ((image * out_rows + rows.out_first + row * rows.out_step) * out_columns + columns.out_first) * out * groups;
+  }
+};
+
+/// How the channels of a Problem are cut: output channels into blocks of one or two packets, input channels into
+/// slices small enough that a slice of one block's weights stays in the second-level cache.
+template <class T>
+struct Blocking {
+  Index width, blocks;  // output channels of a block; blocks of one group
+  Index slice, slices;  // input channels of a slice, the last one filled up with zeros
+  Index taps;
+
+  explicit Blocking(const Problem<T>& p)
+      : width(p.out <= simd::width<T> ? simd::width<T> : 2 * simd::width<T>),
+        blocks(ceil_div(p.out, width)),
+        taps(p.rows.taps * p.columns.taps) {
+    constexpr Index budget = Index{160} * 1024 / sizeof(T);
+    slices = ceil_div(p.in, std::max<Index>(16, budget / (taps * width)));
+    slice = ceil_div(p.in, slices);
+  }
+  Index block_size() const { return taps * slice * slices * width; }
+};
+
+/// Packs one block as (slice, tap row, tap column, in channel, out channel), zeros past the last channels.
+template <class T>
+void pack_weights(const Problem<T>& p, const Blocking<T>& b, Index group, Index block, T* to) {
+  const Index first = block * b.width, count = std::min(b.width, p.out - first);
+  if (count < b.width || b.slice * b.slices > p.in) std::fill_n(to, b.block_size(), T(0));
+  for (Index s = 0; s < b.slices; ++s) {
+    const Index begin = s * b.slice, end = std::min(p.in, begin + b.slice);
+    for (Index t = 0; t < p.rows.taps; ++t)
+      for (Index u = 0; u < p.columns.taps; ++u, to += b.slice * b.width) {
+        const T* from = p.weight + t * p.tap_row + u * p.tap_column + group * p.group + first * p.out_step;
+        if (p.out_step == 1) {
+          for (Index i = begin; i < end; ++i) std::copy_n(from + i * p.in_step, count, to + (i - begin) * b.width);
+        } else {
+          for (Index o = 0; o < count; ++o)
+            for (Index i = begin; i < end; ++i) to[(i - begin) * b.width + o] = from[i * p.in_step + o * p.out_step];
+        }
+      }
+  }
+}
+
+/// Images and output rows that one task computes.
+struct Band {
+  Range images, rows;
+};
+
+/// Steps, in elements, through a band's input: slices of (image, row, column, channel).
+struct Layout {
+  Index pixel, row, image, slice;
+};
+
+/// The values of the padded copy that copy_band makes.
+template <class T>
+Layout band_layout(const Problem<T>& p, const Blocking<T>& b, const Band& band) {
+  const Index rows = p.rows.input_span(band.rows).size();
+  const Index columns = p.columns.input_span({0, p.columns.outputs}).size();
+  return {b.slice, columns * b.slice, rows * columns * b.slice, band.images.size() * rows * columns * b.slice};
+}
+
+/// Copies the channels of one group that a band reads into `to`, with zeros where the image or the group ends.
+template <class T>
+void copy_band(const Problem<T>& p, const Blocking<T>& b, const Band& band, Index group, T* to) {
+  const Range rows = p.rows.input_span(band.rows), columns = p.columns.input_span({0, p.columns.outputs});
+  const Index channels = p.in * p.groups;
+  const Range inside{std::clamp<Index>(0, columns.first, columns.end),
+                     std::clamp(p.columns.inputs, columns.first, columns.end)};
+  for (Index s = 0; s < b.slices; ++s) {
+    const Index first = s * b.slice, count = std::min(p.in - first, b.slice);
+    for (Index n = band.images.first; n < band.images.end; ++n)
+      for (Index row = rows.first; row < rows.end; ++row) {
+        if (row < 0 || row >= p.rows.inputs || inside.size() <= 0) {
+          to = std::fill_n(to, columns.size() * b.slice, T(0));
+          continue;
+        }
+        to = std::fill_n(to, (inside.first - columns.first) * b.slice, T(0));
+        const T* from =
+            p.x + ((n * p.rows.inputs + row) * p.columns.inputs + inside.first) * channels + group * p.in + first;
+        if (b.slice == channels) {
+          to = std::copy_n(from, inside.size() * channels, to);
+        } else {
+          for (Index j = 0; j < inside.size(); ++j, from += channels) {
+            to = std::copy_n(from, count, to);
+            to = std::fill_n(to, b.slice - count, T(0));
+          }
+        }
+        to = std::fill_n(to, (columns.end - inside.end) * b.slice, T(0));
+      }
+  }
+}
+
+}  // namespace paser::kernels::direct
