@@ -44,6 +44,10 @@ TEST_CASE("each op counts by fvcore's rule") {
   CHECK(counted([&] {
           conv2d(x, Counted<4>({3, 3, 2, 6}, operations), {.padding = {1, 1}, .groups = 2});
         }) == 48 * 3 * 3 * 2 * 6);
+  CHECK(counted([&] {
+          const auto y = conv_transpose2d(x, Counted<4>({2, 2, 4, 3}, operations), Conv2dSpec{.stride = {2, 2}});
+          CHECK(y.shape() == Shape{1, 12, 16, 3});
+        }) == 48 * 2 * 2 * 4 * 3);
   const Counted<4> a({2, 3, 5, 7}, operations), b({2, 3, 7, 4}, operations);
   CHECK(counted([&] { CHECK(matmul(a, b).shape() == Shape{2, 3, 5, 4}); }) == 2 * 3 * 5 * 7 * 4);
   CHECK(counted([&] { attention(a, a, a, 1); }) == 2 * 2 * 3 * 5 * 5 * 7);

@@ -92,6 +92,24 @@ inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Co
   return conv2d(x, weight, spec);
 }
 
+/// weight: (R, S, in, out / groups). Spec: the settings of a transposed convolution.
+template <class Spec>
+Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight, const Spec& spec) {
+  const Shape<4>&s = x.shape(), &w = weight.shape();
+  check(s.c() == w[2], "conv_transpose2d", "input ", s, " and weight ", w, " (rows,columns,in,out) differ in channels");
+  Shape<4> shape{s.n(), 0, 0, w[3] * spec.groups};
+  for (const int axis : {0, 1}) {
+    const auto a = static_cast<std::size_t>(axis);
+    shape[axis + 1] = (s[axis + 1] - 1) * spec.stride[a] - 2 * spec.padding[a] + spec.dilation[a] * (w[axis] - 1) + 1;
+    if constexpr (requires { spec.output_padding[a]; }) shape[axis + 1] += spec.output_padding[a];
+  }
+  return x.then(shape, "conv", flops::conv_transpose2d(s, w.numel()));
+}
+template <class Spec>
+Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight, const Counted<1>&, const Spec& spec) {
+  return conv_transpose2d(x, weight, spec);
+}
+
 template <int Rank>
 Counted<Rank> linear(const Counted<Rank>& x, const Counted<2>& weight) {
   return x.then(paser::detail::linear_shape(x.shape(), weight.shape()), "linear",
@@ -224,6 +242,10 @@ Counted<Rank> sigmoid(const Counted<Rank>& x, const Options&...) {
 }
 template <int Rank, class... Options>
 Counted<Rank> softmax(const Counted<Rank>& x, const Options&...) {
+  return x;
+}
+template <int Rank, class... Options>
+Counted<Rank> log_softmax(const Counted<Rank>& x, const Options&...) {
   return x;
 }
 inline Counted<4> dropout(const Counted<4>& x, double, const std::vector<Key>&) {
