@@ -1,6 +1,8 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <cstdint>
+#include <type_traits>
 
 #include "paser/core/shape.hpp"
 
@@ -39,6 +41,17 @@ inline void store_partial(T* p, const Packet<T>& v, Index count) {
   T values[width<T>];
   store(values, v);
   for (Index i = 0; i < count; ++i) p[i] = values[i];
+}
+/// Bytes as numbers of type T.
+template <class T>
+inline Packet<T> load_bytes(const std::uint8_t* p) {
+#ifdef __AVX2__
+  if constexpr (std::is_same_v<T, float> && width<T> == 8)
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#endif
+  T values[width<T>];
+  for (Index i = 0; i < width<T>; ++i) values[i] = static_cast<T>(p[i]);
+  return load(values);
 }
 template <class T>
 inline Packet<T> broadcast(T value) {
@@ -108,6 +121,10 @@ template <class P>
 inline P less_equal(const P& a, const P& b) {
   return Eigen::internal::pcmp_le(a, b);
 }
+template <class P>
+inline P equal(const P& a, const P& b) {
+  return Eigen::internal::pcmp_eq(a, b);
+}
 /// All bits set where a is NaN.
 template <class P>
 inline P is_nan(const P& a) {
@@ -134,7 +151,7 @@ inline P exp(const P& a) {
 /// Turns width<T> packets, taken as the rows of a square, into its columns.
 template <class T>
 inline void transpose(Packet<T> (&rows)[width<T>]) {
-  if constexpr (width < T >> 1) {
+  if constexpr (1 < width<T>) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"
     Eigen::internal::PacketBlock<Packet<T>, static_cast<int>(width<T>)> block;
