@@ -51,4 +51,5 @@ TEST_CASE("Thinning keeps the last record of each kind and every warning") {
   CHECK(kept.size() == 101 + 5 + 1);
   CHECK(kept[100]["step"] == 999);
   CHECK(thin(records, 100000).size() == records.size());
+  CHECK(thin({{{"stage", 3}}, {{"step", 1}}}).size() == 2);  // strange records are no error
 }

@@ -1,3 +1,6 @@
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <csignal>
 
@@ -38,6 +41,22 @@ TEST_CASE("The first interrupt only sets a flag; afterwards the old handler is b
   CHECK(others == 1);
   std::signal(SIGTERM, before);
   CHECK_FALSE((InterruptGuard{}, interrupted()));
+}
+
+TEST_CASE("The second interrupt ends the process") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const InterruptGuard guard;
+    std::signal(SIGALRM, SIG_DFL);
+    ::alarm(10);  // never hangs
+    std::raise(SIGTERM);
+    std::raise(SIGTERM);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFSIGNALED(status));
+  CHECK(WTERMSIG(status) == SIGTERM);
 }
 
 TEST_CASE("The environment names library, machine and compiler") {

@@ -78,7 +78,7 @@ inline std::vector<nlohmann::json> read_log(const std::filesystem::path& file) {
 /// always among them: what a picture of the curves needs.
 inline std::vector<nlohmann::json> thin(const std::vector<nlohmann::json>& records, std::size_t limit = 400) {
   const auto kind = [](const nlohmann::json& record) {
-    std::string key = record.value("stage", "");
+    std::string key = record.contains("stage") ? record["stage"].dump() : "";
     for (const auto& [name, value] : record.items()) key += '\n' + name;
     return key;
   };
