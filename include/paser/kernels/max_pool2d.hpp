@@ -92,30 +92,47 @@ void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap)
   });
 }
 
+namespace detail {
+
+/// Adds dy to the places in one row of dx that hold the maxima of the window at output column q. number0 is the tap
+/// number of the row's first place in the window.
+template <class T>
+void scatter_window(const PoolShape& s, Index q, Index number0, const T* dy, const std::uint8_t* tap, T* row) {
+  constexpr Index width = simd::width<T>;
+  const Index left = q * s.spec.stride[1] - s.spec.padding[1];
+  const Index begin = std::max<Index>(0, -left), end = std::min(s.spec.kernel[1], s.w - left);
+  Index k = 0;
+  for (; k + width <= s.c; k += width) {
+    const auto g = simd::load(dy + k), place = simd::load_bytes<T>(tap + k);
+    T* target = row + (left + begin) * s.c + k;
+    for (Index v = begin; v < end; ++v, target += s.c) {
+      const auto here = simd::equal(place, simd::broadcast(static_cast<T>(number0 + v)));
+      simd::store(target, simd::add(simd::load(target), simd::select(here, g, simd::zero<T>())));
+    }
+  }
+  for (; k < s.c; ++k) {
+    const Index v = tap[k] - number0;
+    if (v >= begin && v < end) row[(left + v) * s.c + k] += dy[k];
+  }
+}
+
+}  // namespace detail
+
 /// dx[place of the maximum] += dy for every window; all else zero. Each row of dx gathers from the windows that cover
 /// it, in order, so rows are independent and their sums have one order.
 template <class T>
 void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* tap, T* dx) {
-  const Index kernel_h = s.spec.kernel[0], kernel_w = s.spec.kernel[1];
-  const Index stride_h = s.spec.stride[0], stride_w = s.spec.stride[1], row = s.w * s.c;
+  const Index kernel = s.spec.kernel[0], stride = s.spec.stride[0], row = s.w * s.c;
   parallel_for(s.n * s.h, std::max<Index>(1, 4096 / std::max<Index>(1, row)), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      T* const out = dx + i * row;
-      std::fill_n(out, row, T(0));
-      const Index image = i / s.h, at = i % s.h + s.spec.padding[0];
-      const Index first = std::max<Index>(0, (at - kernel_h + stride_h) / stride_h);
-      for (Index p = at < kernel_h ? 0 : first; p <= std::min(at / stride_h, s.out_h - 1); ++p) {
-        const Index tap_row = (at - p * stride_h) * kernel_w;
+      std::fill_n(dx + i * row, row, T(0));
+      const Index at = i % s.h + s.spec.padding[0];
+      const Index first = at < kernel ? 0 : (at - kernel) / stride + 1;
+      for (Index p = first; p <= std::min(at / stride, s.out_h - 1); ++p)
         for (Index q = 0; q < s.out_w; ++q) {
-          const auto window = detail::pool_window(s, image, p, q);
-          const Index from = ((image * s.out_h + p) * s.out_w + q) * s.c;
-          for (Index v = window.column_begin; v < window.column_end; ++v) {
-            const auto number = static_cast<std::uint8_t>(tap_row + v);
-            T* const target = out + (q * stride_w - s.spec.padding[1] + v) * s.c;
-            for (Index k = 0; k < s.c; ++k) target[k] += tap[from + k] == number ? dy[from + k] : T(0);
-          }
+          const Index from = ((i / s.h * s.out_h + p) * s.out_w + q) * s.c;
+          detail::scatter_window(s, q, (at - p * stride) * s.spec.kernel[1], dy + from, tap + from, dx + i * row);
         }
-      }
     }
   });
 }
