@@ -108,6 +108,14 @@ TEST_CASE("image: broken files are refused by name and reason") {
   refused("animated.png", io::read_file(stored("three_frames.gif")), "is not a PNG");
   for (std::size_t length = 8; length < png.size(); ++length) refused("half.png", png.substr(0, length), "cut off");
   refused("half.jpg", jpeg.substr(0, jpeg.size() / 2), "cut off");
+  std::string table = jpeg;
+  const auto huffman = table.find("\xFF\xC4");
+  REQUIRE(huffman != std::string::npos);
+  table[huffman + 6] = '\xff';
+  refused("table.jpg", table, "a Huffman table is malformed");
+  std::string bitmap = io::read_file(stored("rgb.bmp"));
+  bitmap[14] = 41;
+  refused("header.bmp", bitmap, "is not a PNG");
   std::string flipped = png;
   flipped[png.size() / 2] ^= 1;
   refused("flipped.png", flipped, "damaged");

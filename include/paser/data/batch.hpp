@@ -17,7 +17,7 @@ struct Batch {
   Tensor<float, 4> images;         ///< (N, H, W, C) in [0,1]
   Labels labels;                   ///< (N, H, W)
   std::vector<std::uint64_t> ids;  ///< N; names an image for good, wherever it stands in a batch: for keys of noise
-  std::vector<Index> kinds;          ///< N, or empty: which of the set's kinds of corruption an image has
+  std::vector<Index> kinds;        ///< N, or empty: which of the set's kinds of corruption an image has
 
   Index size() const { return images.empty() ? 0 : images.shape().n(); }
 };

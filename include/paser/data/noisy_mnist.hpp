@@ -108,23 +108,21 @@ class NoisyDigits {
       batch.ids.push_back(id(i));
       batch.kinds.push_back(static_cast<Index>(noise(i)));
     }
-    const Tensor<std::uint8_t, 3> clean = padded(numbers);
-    const Shape<3>& shape = clean.shape();
-    batch.labels = Labels(shape);
-    std::transform(clean.data(), clean.data() + clean.numel(), batch.labels.mutable_data(),
-                   [this](std::uint8_t gray) { return gray >= options_.foreground ? 1 : 0; });
-    batch.images = Tensor<float, 4>({n, shape[1], shape[2], 1});
-    float* out = batch.images.mutable_data();
-    const Index pixels = shape[1] * shape[2];
-    for (const Noise kind : all_noises) {
-      std::vector<Index> mine;
-      for (Index i = 0; i < n; ++i)
-        if (batch.kinds[static_cast<std::size_t>(i)] == static_cast<Index>(kind)) mine.push_back(i);
-      const Tensor<std::uint8_t, 3> blurred = blur(gather_rows(clean, mine), kind, options_.box);
-      for (std::size_t k = 0; k < mine.size(); ++k)
-        for (Index p = 0; p < pixels; ++p)
-          out[mine[k] * pixels + p] = static_cast<float>(blurred.data()[static_cast<Index>(k) * pixels + p]) / 255.0f;
-    }
+    const Index height = digits_.shape()[1] + 2 * options_.padding, width = digits_.shape()[2] + 2 * options_.padding;
+    batch.labels = Labels({n, height, width});
+    batch.images = Tensor<float, 4>({n, height, width, 1});
+    std::int32_t* labels = batch.labels.mutable_data();
+    float* images = batch.images.mutable_data();
+    parallel_each(n, [&](Index i) {
+      const auto number = static_cast<std::size_t>(numbers[static_cast<std::size_t>(i)]);
+      const Tensor<std::uint8_t, 3> clean = padded(order_[number]);
+      const Index pixels = clean.numel();
+      std::transform(clean.data(), clean.data() + pixels, labels + i * pixels,
+                     [this](std::uint8_t gray) { return gray >= options_.foreground ? 1 : 0; });
+      const Tensor<std::uint8_t, 3> blurred = blur(clean, kinds_[number], options_.box);
+      std::transform(blurred.data(), blurred.data() + pixels, images + i * pixels,
+                     [](std::uint8_t gray) { return static_cast<float>(gray) / 255.0f; });
+    });
     return batch;
   }
 
@@ -146,14 +144,13 @@ class NoisyDigits {
   }
 
  private:
-  Tensor<std::uint8_t, 3> padded(std::span<const Index> numbers) const {
+  /// (1, H + 2 padding, W + 2 padding)
+  Tensor<std::uint8_t, 3> padded(Index digit) const {
     const Index h = digits_.shape()[1], w = digits_.shape()[2], pad = options_.padding;
-    auto result = Tensor<std::uint8_t, 3>::zeros({static_cast<Index>(numbers.size()), h + 2 * pad, w + 2 * pad});
+    auto result = Tensor<std::uint8_t, 3>::zeros({1, h + 2 * pad, w + 2 * pad});
     std::uint8_t* out = result.mutable_data();
-    for (std::size_t i = 0; i < numbers.size(); ++i)
-      for (Index y = 0; y < h; ++y)
-        std::copy_n(digits_.data() + (order_[static_cast<std::size_t>(numbers[i])] * h + y) * w, w,
-                    out + result.offset(static_cast<Index>(i), y + pad, pad));
+    for (Index y = 0; y < h; ++y)
+      std::copy_n(digits_.data() + (digit * h + y) * w, w, out + result.offset(0, y + pad, pad));
     return result;
   }
 

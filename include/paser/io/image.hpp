@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "paser/io/atomic_file.hpp"
-#include "paser/io/crc32.hpp"
+#include "paser/io/image_checks.hpp"
 #include "paser/io/pnm.hpp"
 #include "paser/io/raster.hpp"
 
@@ -16,35 +16,6 @@ namespace paser::io {
 inline constexpr Index image_pixel_limit = Index{1} << 28;
 
 namespace detail {
-
-/// Verifies the checksum of every chunk of a PNG file, which stb_image does not, so that a damaged file is an error and
-/// not a wrong picture.
-inline void check_png_chunks(std::string_view png, const std::string& origin) {
-  const auto big_endian = [&](std::size_t i) {
-    std::uint32_t v = 0;
-    for (std::size_t k = 0; k < 4; ++k) v = v << 8 | static_cast<unsigned char>(png[i + k]);
-    return v;
-  };
-  std::size_t position = 8;
-  for (;;) {
-    check<FormatError>(position + 12 <= png.size(), origin.c_str(), "the PNG file is cut off at byte ", png.size());
-    const std::size_t length = big_endian(position);
-    check<FormatError>(length <= png.size() - position - 12, origin.c_str(), "the PNG file is cut off at byte ",
-                       png.size(), ", a chunk needs ", length, " more");
-    const std::string_view chunk = png.substr(position + 4, 4 + length);
-    check<FormatError>(Crc32().add(chunk).value() == big_endian(position + 8 + length), origin.c_str(),
-                       "the PNG file is damaged: the checksum of the chunk at byte ", position, " differs");
-    if (chunk.starts_with("IEND")) return;
-    position += 12 + length;
-  }
-}
-
-/// Demands the end marker behind the last scan: stb_image fills a cut-off JPEG with gray.
-inline void check_jpeg_end(std::string_view jpeg, const std::string& origin) {
-  const auto scan = jpeg.rfind("\xFF\xDA");
-  check<FormatError>(scan != std::string_view::npos && jpeg.find("\xFF\xD9", scan) != std::string_view::npos,
-                     origin.c_str(), "the JPEG file is cut off: it has no end marker");
-}
 
 template <class Sample>
 Raster raster_of(const Sample* samples, Index height, Index width, Index channels, std::uint32_t maximum) {
@@ -65,10 +36,10 @@ inline Raster decode_image(std::string_view bytes, const std::string& origin) {
   check<FormatError>(bytes.size() < (std::size_t{1} << 31), origin.c_str(), "is over 2 GiB");
   if (is_pnm(bytes)) return decode_pnm(bytes, origin);
   const bool png = bytes.starts_with("\x89PNG\r\n\x1a\n"), jpeg = bytes.starts_with("\xFF\xD8");
-  check<FormatError>(png || jpeg || bytes.starts_with("BM"), origin.c_str(),
+  check<FormatError>(png || jpeg || detail::is_bmp(bytes), origin.c_str(),
                      "is not a PNG, JPEG, BMP or PNM image (told by its first bytes, not by its name)");
   if (png) detail::check_png_chunks(bytes, origin);
-  if (jpeg) detail::check_jpeg_end(bytes, origin);
+  if (jpeg) detail::check_jpeg_markers(bytes, origin);
   const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
   const int size = static_cast<int>(bytes.size());
   int width = 0, height = 0, channels = 0;
