@@ -161,6 +161,11 @@ void multiply_block(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOu
 
 }  // namespace detail
 
+/// How many products of `macs` multiply-accumulates are worth a thread of their own.
+inline Index gemm_grain(Index macs) {
+  return std::max<Index>(1, (Index{1} << 16) / std::max<Index>(macs, 1));
+}
+
 /// C = A B, or C += A B, or C = A B + bias; A is (m, k), B (k, n), C (m, n) with rows one after the other. Transposed
 /// operands are views. C is cut into blocks and, when it is small, the sum over k into parts that are added in order;
 /// both cuts depend on the extents alone, so the result has the same bits for any number of threads.
@@ -191,7 +196,9 @@ void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> ou
   constexpr Index part_depth = 2048;
   const Index parts = blocks < 8 ? std::min<Index>((depth + part_depth - 1) / part_depth, 16) : 1;
   if (parts == 1) {
-    parallel_each(blocks, [&](Index number) { block(number, a, b, c, output); });
+    parallel_for(blocks, gemm_grain(std::min(m, block_m) * std::min(n, block_n) * depth), [&](Index begin, Index end) {
+      for (Index number = begin; number < end; ++number) block(number, a, b, c, output);
+    });
     return;
   }
   const Index part = (depth + parts - 1) / parts;

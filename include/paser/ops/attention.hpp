@@ -31,11 +31,18 @@ struct Attention {
     return {n, s, d, e, query.data() + i * n * d, key.data() + i * s * d, value.data() + i * s * e, scale};
   }
 
+  template <class Body>
+  void for_each_head(const Body& body) const {
+    const Index macs = tokens() * key.shape()[2] * (key.shape()[3] + value.shape()[3]);
+    parallel_for(heads(), kernels::gemm_grain(macs), [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) body(i, head(i));
+    });
+  }
+
   Tensor<T, 4> forward(T* log_sum_exp) const {
     Tensor<T, 4> y(result());
     T* const out = y.mutable_data();
-    parallel_each(heads(), [&](Index i) {
-      const auto h = head(i);
+    for_each_head([&](Index i, const kernels::AttentionHead<T>& h) {
       kernels::attention_forward(h, out + i * h.n * h.e, log_sum_exp != nullptr ? log_sum_exp + i * h.n : nullptr);
     });
     return y;
@@ -62,8 +69,7 @@ Var<T, 4> attention(const Var<T, 4>& query, const Var<T, 4>& key, const Var<T, 4
   return record(y, {query, key, value}, [a, y, log_sum_exp](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
     Tensor<T, 4> dquery(a.query.shape()), dkey(a.key.shape()), dvalue(a.value.shape());
     T *const dq = dquery.mutable_data(), *const dk = dkey.mutable_data(), *const dv = dvalue.mutable_data();
-    parallel_each(a.heads(), [&](Index i) {
-      const auto h = a.head(i);
+    a.for_each_head([&](Index i, const kernels::AttentionHead<T>& h) {
       kernels::attention_backward(h, y.data() + i * h.n * h.e, log_sum_exp.data() + i * h.n, dy.data() + i * h.n * h.e,
                                   dq + i * h.n * h.d, dk + i * h.s * h.d, dv + i * h.s * h.e);
     });

@@ -29,11 +29,13 @@ MatmulShape matmul_shape(const Shape<Rank>& a, const Shape<Rank>& b) {
 /// For every matrix of the batch out = op(a) op(b), matrices stored as `a_rows` x `a_columns` and so on.
 template <class T>
 void multiply_batch(Index batch, const kernels::MatrixView<T>& a, const kernels::MatrixView<T>& b, T* out) {
-  parallel_each(batch, [&](Index i) {
-    auto left = a, right = b;
-    left.data += i * a.rows * a.columns;
-    right.data += i * b.rows * b.columns;
-    kernels::gemm(left, right, out + i * a.rows * b.columns);
+  parallel_for(batch, kernels::gemm_grain(a.rows * a.columns * b.columns), [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      auto left = a, right = b;
+      left.data += i * a.rows * a.columns;
+      right.data += i * b.rows * b.columns;
+      kernels::gemm(left, right, out + i * a.rows * b.columns);
+    }
   });
 }
 
