@@ -56,6 +56,26 @@ paser::MaskSource<float> closed_form_masks(const std::string& tag, std::uint32_t
 /// zero gradients.
 void expect_gradients(Case& c, const paser::io::State& gradients, const std::string& prefix = "");
 
+/// Compares the buffers after a run, and the number of batches they have seen, in the roles <prefix>buffer_after/.
+/// paser keeps no counter: the number is that of `batches_before`, by PyTorch's name of the norm, and one more when the
+/// run has handed out next statistics.
+template <class Module>
+void expect_buffers(Case& c, const Module& module, const paser::Gradients<float>& gradients,
+                    const paser::io::NameTable& names, const std::string& prefix = "",
+                    const std::map<std::string, double>& batches_before = {}) {
+  paser::nn::walk(module, [&](const std::string& path, const auto& member) {
+    if constexpr (!paser::nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
+      const std::string name = names.torch(path), owner = name.substr(0, name.rfind('.'));
+      const auto* next = gradients.next(member);
+      c.expect(prefix + "buffer_after/" + name, next ? *next : member.value);
+      const auto before = batches_before.find(owner);
+      if (name.ends_with(".running_mean"))
+        c.expect_number(prefix + "buffer_after/" + owner + ".num_batches_tracked",
+                        (before == batches_before.end() ? 0 : before->second) + (next ? 1 : 0));
+    }
+  });
+}
+
 /// The class weights of a case; none when it has no such setting.
 std::vector<double> class_weight(const Case& c);
 
