@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "paser/core/simd.hpp"
+#include "paser/kernels/fixed_extent.hpp"
 
 namespace paser::kernels {
 
@@ -27,19 +28,23 @@ void log_span(Index n, const T* x, T* y) {
 /// taken in one go, since a row of three classes alone would leave a packet mostly empty.
 template <class T>
 void exp_rows(Index rows, Index n, const T* logits, T* e, T* maximum, T* sum) {
-  for (Index row = 0; row < rows; ++row) {
-    const T* x = logits + row * n;
-    T largest = x[0];
-    for (Index k = 1; k < n; ++k) largest = x[k] > largest ? x[k] : largest;
-    maximum[row] = largest;
-    for (Index k = 0; k < n; ++k) e[row * n + k] = x[k] - largest;
-  }
+  with_fixed_extent(n, [&](auto size) {
+    for (Index row = 0; row < rows; ++row) {
+      const T* const x = logits + row * size;
+      T largest = x[0];
+      for (Index k = 1; k < size; ++k) largest = x[k] > largest ? x[k] : largest;
+      maximum[row] = largest;
+      for (Index k = 0; k < size; ++k) e[row * size + k] = x[k] - largest;
+    }
+  });
   exp_span(rows * n, e, e);
-  for (Index row = 0; row < rows; ++row) {
-    T total = 0;
-    for (Index k = 0; k < n; ++k) total += e[row * n + k];
-    sum[row] = total;
-  }
+  with_fixed_extent(n, [&](auto size) {
+    for (Index row = 0; row < rows; ++row) {
+      T total = 0;
+      for (Index k = 0; k < size; ++k) total += e[row * size + k];
+      sum[row] = total;
+    }
+  });
 }
 
 }  // namespace paser::kernels

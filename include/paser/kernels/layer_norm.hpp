@@ -21,7 +21,11 @@ double packet_sum(Index n, const F& f) {
     a = simd::add(a, f(i, width));
     b = simd::add(b, f(i + width, width));
   }
-  for (; i < n; i += width) a = simd::add(a, f(i, std::min(width, n - i)));
+  if (i + width <= n) {
+    a = simd::add(a, f(i, width));
+    i += width;
+  }
+  if (i < n) b = simd::add(b, f(i, n - i));
   return static_cast<double>(simd::sum<T>(simd::add(a, b)));
 }
 
@@ -37,7 +41,10 @@ void store_up_to(T* p, const simd::Packet<T>& v, Index count) {
 /// f(position, length) for all packets of n elements.
 template <class T, class F>
 void for_packets(Index n, const F& f) {
-  for (Index i = 0; i < n; i += simd::width<T>) f(i, std::min(simd::width<T>, n - i));
+  constexpr Index width = simd::width<T>;
+  Index i = 0;
+  for (; i + width <= n; i += width) f(i, width);
+  if (i < n) f(i, n - i);
 }
 
 }  // namespace detail

@@ -73,21 +73,27 @@ void max_of_window_scalar(const PoolShape& s, const Window& window, const T* x, 
 /// window, so a recording window has at most 256 taps.
 template <bool Record, class T>
 void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
+  constexpr Index width = simd::width<T>;
   const Index row = s.out_w * s.c, piece = std::max<Index>(1, 4096 / std::max<Index>(1, row));
+  const Index x_size = s.n * s.h * s.w * s.c;
+  const auto at = [tap](Index position) { return Record ? tap + position : nullptr; };
   parallel_for(s.n * s.out_h, piece, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i)
       for (Index q = 0; q < s.out_w; ++q) {
         const auto window = detail::pool_window(s, i / s.out_h, i % s.out_h, q);
         const Index out = i * row + q * s.c;
-        if (s.c < simd::width<T>) {
-          detail::max_of_window_scalar<Record>(s, window, x + window.x0, y + out, Record ? tap + out : nullptr);
-          continue;
-        }
-        for (Index k = 0; k < s.c; k += simd::width<T>) {
-          const Index channel = std::min(k, s.c - simd::width<T>);
-          detail::max_of_window<Record>(s, window, x + window.x0 + channel, y + out + channel,
-                                        Record ? tap + out + channel : nullptr);
-        }
+        const Index last_tap = window.x0 + ((window.row_end - 1) * s.w + window.column_end - 1) * s.c;
+        Index k = 0;
+        for (; k + width <= s.c; k += width)
+          detail::max_of_window<Record>(s, window, x + window.x0 + k, y + out + k, at(out + k));
+        if (k == s.c) continue;
+        if (s.c >= width)
+          detail::max_of_window<Record>(s, window, x + window.x0 + s.c - width, y + out + s.c - width,
+                                        at(out + s.c - width));
+        else if ((s.out_w - q) * s.c >= width && last_tap + width <= x_size)  // the next output overwrites the surplus
+          detail::max_of_window<Record>(s, window, x + window.x0, y + out, at(out));
+        else
+          detail::max_of_window_scalar<Record>(s, window, x + window.x0, y + out, at(out));
       }
   });
 }

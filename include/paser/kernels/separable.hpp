@@ -123,8 +123,44 @@ void combine_rows(const AxisMap<T>& map, Index output, const T* x, Index n, T* y
   }
 }
 
-/// One output row from one combined input row. A packet may be read beyond the end of x when c is less than a packet.
+/// One packet of a sum of `Taps` taps.
 template <int Taps, class T>
+simd::Packet<T> fixed_taps(const T* const (&from)[Taps], const simd::Packet<T> (&weight)[Taps], Index k) {
+  auto sum = simd::mul(weight[0], simd::load(from[0] + k));
+  for (int t = 1; t < Taps; ++t) sum = simd::fma(weight[t], simd::load(from[t] + k), sum);
+  return sum;
+}
+
+/// One output row from one combined input row, every output being the sum of Taps inputs. Packets may be read and
+/// written beyond c when that is less than a packet: the next output overwrites the surplus, and the last outputs go
+/// through a buffer.
+template <int Taps, class T>
+void combine_columns_fixed(const AxisMap<T>& map, Index c, const T* x, T* y) {
+  constexpr Index width = simd::width<T>;
+  const Index* index = map.index.data();
+  const T* weights = map.weight.data();
+  for (Index o = 0; o < map.out; ++o, index += Taps, weights += Taps) {
+    const T* from[Taps];
+    simd::Packet<T> weight[Taps];
+    for (int t = 0; t < Taps; ++t) {
+      from[t] = x + index[t] * c;
+      weight[t] = simd::broadcast(weights[t]);
+    }
+    T* const out = y + o * c;
+    Index k = 0;
+    for (; k + width <= c; k += width) simd::store(out + k, fixed_taps<Taps, T>(from, weight, k));
+    if (k == c) continue;
+    if (c >= width)
+      simd::store(out + c - width, fixed_taps<Taps, T>(from, weight, c - width));
+    else if ((map.out - o) * c >= width)
+      simd::store(out, fixed_taps<Taps, T>(from, weight, 0));
+    else
+      simd::store_partial(out, fixed_taps<Taps, T>(from, weight, 0), c);
+  }
+}
+
+/// The same for any number of taps.
+template <class T>
 void combine_columns(const AxisMap<T>& map, Index c, const T* x, T* y) {
   constexpr Index width = simd::width<T>;
   for (Index o = 0; o < map.out; ++o) {
@@ -134,14 +170,11 @@ void combine_columns(const AxisMap<T>& map, Index c, const T* x, T* y) {
     T* out = y + o * c;
     if (taps == 0) {
       std::fill_n(out, c, T(0));
-    } else if (c >= width) {
-      tap_sum_run<Taps>(taps, index, weight, x, c, c, out, false);
-    } else if ((map.out - o) * c >= width) {
-      // Lanes beyond c are wrong, and overwritten by the next output.
-      tap_sum_run<Taps>(taps, index, weight, x, c, c, out, true);
+    } else if (c >= width || (map.out - o) * c >= width) {
+      tap_sum_run<0>(taps, index, weight, x, c, c, out, c < width);
     } else {
       T last[width];
-      tap_sum_run<Taps>(taps, index, weight, x, c, c, last, true);
+      tap_sum_run<0>(taps, index, weight, x, c, c, last, true);
       std::copy_n(last, c, out);
     }
   }
@@ -170,11 +203,11 @@ void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n,
         detail::combine_rows(rows, o, image, in_row, scratch.data());
       T* out = y + i * out_row;
       if (taps == 1)
-        detail::combine_columns<1>(columns, c, row, out);
+        detail::combine_columns_fixed<1>(columns, c, row, out);
       else if (taps == 2)
-        detail::combine_columns<2>(columns, c, row, out);
+        detail::combine_columns_fixed<2>(columns, c, row, out);
       else
-        detail::combine_columns<0>(columns, c, row, out);
+        detail::combine_columns(columns, c, row, out);
     }
   });
 }

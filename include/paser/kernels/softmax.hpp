@@ -29,10 +29,12 @@ void softmax_forward(Index rows, Index n, const T* x, T* y) {
     Scratch<T> scratch(static_cast<std::size_t>(2 * count));
     T *const maximum = scratch.data(), *const sum = maximum + count, *const to = y + first * n;
     exp_rows(count, n, x + first * n, to, maximum, sum);
-    for (Index row = 0; row < count; ++row) {
-      const T factor = T(1) / sum[row];
-      for (Index k = 0; k < n; ++k) to[row * n + k] *= factor;
-    }
+    with_fixed_extent(n, [&](auto size) {
+      for (Index row = 0; row < count; ++row) {
+        const T factor = T(1) / sum[row];
+        for (Index k = 0; k < size; ++k) to[row * size + k] *= factor;
+      }
+    });
   });
 }
 
@@ -40,12 +42,14 @@ void softmax_forward(Index rows, Index n, const T* x, T* y) {
 template <class T>
 void softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
   detail::for_row_runs(rows, n, [&](Index first, Index count) {
-    for (Index row = first; row < first + count; ++row) {
-      const T *const p = y + row * n, *const g = dy + row * n;
-      T sum = 0;
-      for (Index k = 0; k < n; ++k) sum += g[k] * p[k];
-      for (Index k = 0; k < n; ++k) dx[row * n + k] = p[k] * (g[k] - sum);
-    }
+    with_fixed_extent(n, [&](auto size) {
+      for (Index row = first; row < first + count; ++row) {
+        const T *const p = y + row * size, *const g = dy + row * size;
+        T sum = 0;
+        for (Index k = 0; k < size; ++k) sum += g[k] * p[k];
+        for (Index k = 0; k < size; ++k) dx[row * size + k] = p[k] * (g[k] - sum);
+      }
+    });
   });
 }
 
@@ -58,8 +62,11 @@ void log_softmax_forward(Index rows, Index n, const T* x, T* y) {
     exp_rows(count, n, x + first * n, to, maximum, sum);
     log_span(count, sum, sum);
     // Not x - (maximum + log(sum)): that sum would lose the digits of a small logarithm behind a large maximum.
-    for (Index row = 0; row < count; ++row)
-      for (Index k = 0; k < n; ++k) to[row * n + k] = (x[(first + row) * n + k] - maximum[row]) - sum[row];
+    with_fixed_extent(n, [&](auto size) {
+      const T* const from = x + first * size;
+      for (Index row = 0; row < count; ++row)
+        for (Index k = 0; k < size; ++k) to[row * size + k] = (from[row * size + k] - maximum[row]) - sum[row];
+    });
   });
 }
 
@@ -68,12 +75,15 @@ template <class T>
 void log_softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
   detail::for_row_runs(rows, n, [&](Index first, Index count) {
     exp_span(count * n, y + first * n, dx + first * n);
-    for (Index row = first; row < first + count; ++row) {
-      const T* const g = dy + row * n;
-      T sum = 0;
-      for (Index k = 0; k < n; ++k) sum += g[k];
-      for (Index k = 0; k < n; ++k) dx[row * n + k] = g[k] - dx[row * n + k] * sum;
-    }
+    with_fixed_extent(n, [&](auto size) {
+      for (Index row = first; row < first + count; ++row) {
+        const T* const g = dy + row * size;
+        T* const out = dx + row * size;
+        T sum = 0;
+        for (Index k = 0; k < size; ++k) sum += g[k];
+        for (Index k = 0; k < size; ++k) out[k] = g[k] - out[k] * sum;
+      }
+    });
   });
 }
 
