@@ -64,8 +64,10 @@ inline void multiply_rows(Index rows, Index depth, const T* a, Index a_row, Inde
 template <class T>
 inline void multiply_panel(Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_step, const T* b,
                            Index b_step, T* c, Index c_row, bool accumulate) {
-  for (Index i = 0; i < rows; i += block_rows) {
-    const Index some = rows - i < block_rows ? rows - i : block_rows;
+  // The last block_rows + few are halved: a few rows alone would wait for their own sums.
+  for (Index i = 0, some; i < rows; i += some) {
+    const Index left = rows - i;
+    some = left >= 2 * block_rows ? block_rows : left > block_rows ? (left + 1) / 2 : left;
     if (columns > simd::width<T>)
       multiply_rows<block_packets>(some, depth, a + i * a_row, a_row, a_step, b, b_step, c + i * c_row, c_row,
                                    accumulate);

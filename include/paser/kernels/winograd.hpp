@@ -2,6 +2,7 @@
 
 #include "paser/kernels/winograd_forward.hpp"
 #include "paser/kernels/winograd_weight.hpp"
+#include "paser/kernels/winograd_weight_blocks.hpp"
 
 /// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3): 36 instead of 144 multiplications for 4x4 outputs. In float
 /// the largest error is about that of direct summation, some 1e-6 of the largest output.
@@ -35,7 +36,12 @@ void backward_input(const ConvShape& shape, const T* dy, const T* weight, T* dx)
 /// dw = the gradient of the weight, overwritten.
 template <class T>
 void backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
-  correlate(Plane::forward(shape), x, dy, dw);
+  const Plane plane = Plane::forward(shape);
+  const WeightBlocks<T> blocks(plane);
+  if (blocks.c_blocks * blocks.k_blocks <= 2 && blocks.pieces > 1)
+    correlate_by_blocks(plane, x, dy, dw);
+  else
+    correlate(plane, x, dy, dw);
 }
 
 }  // namespace paser::kernels::winograd
