@@ -113,13 +113,14 @@ class Comparison {
   static constexpr std::array<const char*, 3> kind_names{"Gaussian, radius 1", "Gaussian, radius 2", "box"};
 
   static pipeline::OperationCounts operation_counts() {
-    const auto count = [](const auto& macs) { return static_cast<double>(macs); };
-    return {count(Small_macs()), {0, count(Medium_macs()), count(Large_macs())}, count(Policy_macs())};
+    const paser::Shape<3> image{1, 32, 32};
+    const auto unet = [&](auto width, auto depth) {
+      return static_cast<double>(paser::metrics::unet_operations(1, classes, width, depth, image).total());
+    };
+    return {unet(Small::width, Small::depth),
+            {0, unet(Medium::width, Medium::depth), unet(Large::width, Large::depth)},
+            static_cast<double>(paser::metrics::policy_operations(3, image).total())};
   }
-  static auto Small_macs() { return paser::metrics::unet_operations(1, classes, 8, 2, {1, 32, 32}).total(); }
-  static auto Medium_macs() { return paser::metrics::unet_operations(1, classes, 16, 4, {1, 32, 32}).total(); }
-  static auto Large_macs() { return paser::metrics::unet_operations(1, classes, 64, 4, {1, 32, 32}).total(); }
-  static auto Policy_macs() { return paser::metrics::policy_operations(3, {1, 32, 32}).total(); }
 
   Method& add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
     report::Row row;
@@ -215,14 +216,16 @@ inline std::vector<report::Claim> Comparison::claims() const {
         {r.model + ": IoU", paper_iou[i], r.iou, r.iou >= paper_iou[i],
          "at least the paper's value; its threshold for foreground is not known, so the task may be easier or harder"});
   }
-  bool falls = true, gains = true;
+  bool gains = true;
   for (std::size_t i = 1; i < experiment_.variants().size(); ++i) {
     const report::Row &a = row(experiment_.variants()[i - 1].name), &b = row(experiment_.variants()[i].name);
-    falls = falls && b.iou <= a.iou + 1e-3;
     gains = gains && b.iou_per_gmac() > a.iou_per_gmac();
   }
   list.push_back({"The further the policy may move, the more IoU per GMAC, for a small loss of IoU", 0.8432 - 0.8231,
-                  untuned.iou - cheapest.iou, falls && gains, "loss of IoU from TVD 0 % to the largest TVD"});
+                  untuned.iou - cheapest.iou, gains && untuned.iou - cheapest.iou <= 0.8432 - 0.8231,
+                  "loss of IoU from TVD 0 % to the largest TVD; reproduced when IoU per GMAC rises from each TVD to "
+                  "the next and no "
+                  "more IoU is lost than in the paper"});
   double rival = 0;
   std::string rival_name = "none";
   for (const auto& [r, e] : methods_)

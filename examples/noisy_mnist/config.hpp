@@ -60,16 +60,16 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Config, preset, seed, foreground, box, shared
 inline Config demo() {
   Config c;
   c.preset = "demo";
-  c.pretrain_images = {4000, 3000, 1500};
-  c.policy_images = 3000;
-  c.fine_tune_images = 1500;
+  c.pretrain_images = {4000, 3000, 1200};
+  c.policy_images = 2400;
+  c.fine_tune_images = 1200;
   c.validation_images = 600;
-  c.test_images = 1500;
-  c.pretrain_epochs = {6, 4, 2};
+  c.test_images = 1200;
+  c.pretrain_epochs = {5, 4, 2};
   c.pretrain_batch = {32, 32, 16};
   c.pretrain_rate = {3e-3, 1e-3, 3e-4};
-  c.policy_epochs = 12;
-  c.policy_batch = 64;
+  c.policy_epochs = 10;
+  c.policy_batch = 48;
   c.policy_rate = 2e-3;
   c.policy_baseline = "batch_mean";
   c.entropy_bonus = 0.001;
@@ -85,18 +85,18 @@ inline Config demo() {
 inline Config standard() {
   Config c = demo();
   c.preset = "standard";
-  c.pretrain_images = {12000, 12000, 6000};
-  c.policy_images = 12000;
-  c.fine_tune_images = 6000;
-  c.validation_images = 1800;
-  c.test_images = 9999;
-  c.pretrain_epochs = {12, 8, 5};
+  c.pretrain_images = {12000, 12000, 4500};
+  c.policy_images = 9000;
+  c.fine_tune_images = 4500;
+  c.validation_images = 1500;
+  c.test_images = 6000;
+  c.pretrain_epochs = {12, 6, 4};
   c.pretrain_batch = {64, 64, 32};
   c.policy_epochs = 12;
   c.policy_batch = 128;
-  c.policy_rate = 1e-3;
-  c.fine_tune_steps = 400;
-  c.fine_tune_batch = 96;
+  c.fine_tune_steps = 300;
+  c.fine_tune_batch = 64;
+  c.lambda_to = 0.6;
   return c;
 }
 

@@ -207,7 +207,7 @@ class Experiment {
     });
     for (std::size_t i = 0; i < config_.tvd.size(); ++i) {
       const auto& snapshot = snapshots[std::min(i, snapshots.size() - 1)];
-      const std::string percent = report::significant(100 * config_.tvd[i]);
+      const std::string percent = paser::message(100 * config_.tvd[i]);
       auto tuned = paser_;
       tuned.models = snapshot.models;
       tuned.policy = snapshot.policy;
