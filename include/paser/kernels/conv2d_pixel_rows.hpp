@@ -1,5 +1,6 @@
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "paser/core/memory.hpp"
@@ -11,22 +12,19 @@
 /// with at most one packet of output channels.
 namespace paser::kernels::direct {
 
-/// Pixels in a row that a tile of one packet of output channels computes.
-inline constexpr int row_pixels = 12;
-
-/// `row_pixels` neighbouring outputs of one packet of channels. S columns of taps are applied to each value that is
-/// loaded: with one packet a tile would else need more loads than multiply-adds.
-/// Taps rows start at x + t * row; weights are (t, s, in, packet). The result goes to `to`, one pixel each `channels`.
-template <class T, int S>
+/// P neighbouring outputs of one packet of channels. S columns of taps are applied to each value that is loaded: with
+/// one packet a tile would else need more loads than multiply-adds. Tap row t starts at x + t * row; weights are (t, s,
+/// in, packet). The pixels go to `to`, `channels` apart.
+template <class T, int P, int S>
 void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Index in, const T* weights, const T* start,
                       T* to, Index channels) {
   constexpr Index width = simd::width<T>;
-  simd::Packet<T> sums[row_pixels];
+  simd::Packet<T> sums[P];
 #pragma GCC unroll 16
-  for (int p = 0; p < row_pixels; ++p) sums[p] = simd::load(start);
+  for (int p = 0; p < P; ++p) sums[p] = simd::load(start);
   for (Index t = taps.first; t < taps.end; ++t) {
     // Three pixels share a pointer, so that the pointers fit the registers.
-    constexpr int pointers = (row_pixels + S - 1 + 2) / 3;
+    constexpr int pointers = (P + S - 1 + 2) / 3;
     std::array<const T*, pointers> at;
     for (int i = 0; i < pointers; ++i) at[static_cast<std::size_t>(i)] = x + t * row + i * 3 * pixel;
     const T* w = weights + t * S * in * width;
@@ -35,11 +33,11 @@ void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Ind
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) tap[s] = simd::keep(simd::load(w + s * in * width));
 #pragma GCC unroll 16
-      for (int q = 0; q < row_pixels + S - 1; ++q) {
+      for (int q = 0; q < P + S - 1; ++q) {
         const auto value = simd::broadcast(at[static_cast<std::size_t>(q / 3)][q % 3 * pixel]);
 #pragma GCC unroll 4
         for (int s = 0; s < S; ++s)
-          if (q - s >= 0 && q - s < row_pixels) sums[q - s] = simd::fma(value, tap[s], sums[q - s]);
+          if (q - s >= 0 && q - s < P) sums[q - s] = simd::fma(value, tap[s], sums[q - s]);
       }
 #pragma GCC unroll 8
       for (int i = 0; i < pointers; ++i) ++at[static_cast<std::size_t>(i)];
@@ -47,8 +45,8 @@ void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Ind
   }
   // Pixels are written in order, so what a full packet writes past a pixel is overwritten by the next ones.
 #pragma GCC unroll 16
-  for (int p = 0; p < row_pixels; ++p) {
-    if (p * channels + width <= row_pixels * channels) {
+  for (int p = 0; p < P; ++p) {
+    if (p * channels + width <= P * channels) {
       simd::store(to + p * channels, sums[p]);
     } else {
       T values[width];
@@ -66,6 +64,9 @@ void copy_bias(const Problem<T>& p, const Blocking<T>& b, Index group, Index blo
     std::copy_n(p.bias + group * p.out + block * b.width, std::min(b.width, p.out - block * b.width), to);
 }
 
+/// Pixels of a tile of a 1x1 convolution to one packet of channels.
+inline constexpr int pointwise_pixels = 12;
+
 /// True for a convolution that is a product of (pixels, in) and (in, out).
 template <class T>
 bool is_pointwise(const Problem<T>& p) {
@@ -73,7 +74,7 @@ bool is_pointwise(const Problem<T>& p) {
     return a.taps == 1 && a.stride == 1 && a.offset == 0 && a.outputs == a.inputs && a.out_step == 1;
   };
   return p.groups == 1 && plain(p.rows) && plain(p.columns) && Blocking<T>(p).slices == 1 &&
-         p.images * p.rows.outputs * p.columns.outputs >= row_pixels;
+         p.images * p.rows.outputs * p.columns.outputs >= pointwise_pixels;
 }
 
 template <class T>
@@ -87,7 +88,7 @@ void convolve_pointwise(const Problem<T>& p) {
   }
   const Index pixels = p.images * p.rows.outputs * p.columns.outputs;
   // At least one whole tile a chunk: the last tile of a chunk is moved back to end with it.
-  const Index chunk = std::clamp<Index>(Index{16} * 1024 / p.in, 8 * row_pixels, 128 * row_pixels);
+  const Index chunk = std::clamp<Index>(Index{16} * 1024 / p.in, 8 * pointwise_pixels, 128 * pointwise_pixels);
   const Index chunks = std::max<Index>(1, pixels / chunk);
   parallel_each(chunks, [&](Index i) {
     const Range range = part(pixels, chunks, i);
@@ -95,9 +96,10 @@ void convolve_pointwise(const Problem<T>& p) {
       const T *const w = weights + block * b.block_size(), *const start = biases + block * b.width;
       const Index first = block * b.width, channels = std::min(b.width, p.out - first);
       if (b.blocks == 1 && b.width == simd::width<T>) {
-        for (Index j = range.first; j < range.end; j += row_pixels) {
-          const Index at = std::min(j, range.end - row_pixels);
-          compute_row_tile<T, 1>(p.x + at * p.in, p.in, 0, {0, 1}, p.in, w, start, p.y + at * p.out, p.out);
+        for (Index j = range.first; j < range.end; j += pointwise_pixels) {
+          const Index at = std::min(j, range.end - pointwise_pixels);
+          compute_row_tile<T, pointwise_pixels, 1>(p.x + at * p.in, p.in, 0, {0, 1}, p.in, w, start, p.y + at * p.out,
+                                                   p.out);
         }
         continue;
       }
@@ -120,8 +122,7 @@ void convolve_pointwise(const Problem<T>& p) {
 template <class T>
 bool slides(const Problem<T>& p) {
   return p.groups == 1 && p.out <= simd::width<T> && p.columns.stride == 1 && p.columns.tap_step == 1 &&
-         p.columns.taps == 3 && p.columns.outputs >= row_pixels && p.columns.out_step == 1 &&
-         Blocking<T>(p).slices == 1;
+         p.columns.taps == 3 && p.columns.outputs >= 8 && p.columns.out_step == 1 && Blocking<T>(p).slices == 1;
 }
 
 template <class T>
@@ -143,10 +144,18 @@ void convolve_sliding(const Problem<T>& p) {
       const T* x = std::as_const(source).data() + (row - band.rows.first) * p.rows.stride * layout.row;
       T* const y = p.y + p.output(image, row);
       const Range taps = p.rows.valid_taps(row);
-      for (Index j = 0; j < columns; j += row_pixels) {
-        const Index at = std::min(j, columns - row_pixels);
-        compute_row_tile<T, 3>(x + at * layout.pixel, layout.pixel, p.rows.tap_step * layout.row, taps, p.in, weights,
-                               start, y + at * p.out, p.out);
+      const auto run = [&]<int P>(std::integral_constant<int, P>) {
+        for (Index j = 0; j < columns; j += P) {
+          const Index at = std::min(j, columns - P);
+          compute_row_tile<T, P, 3>(x + at * layout.pixel, layout.pixel, p.rows.tap_step * layout.row, taps, p.in,
+                                    weights, start, y + at * p.out, p.out);
+        }
+      };
+      // Ten pixels are faster, eight fit the width better when the last tile would mostly repeat pixels.
+      if (columns < 10 || ceil_div(columns, 10) * 10 - columns > columns / 16) {
+        run(std::integral_constant<int, 8>{});
+      } else {
+        run(std::integral_constant<int, 10>{});
       }
     }
   });
