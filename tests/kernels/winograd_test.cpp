@@ -89,6 +89,9 @@ TEST_CASE("Winograd agrees with the definition for many tiles and for many chann
   check_against_reference(random_problem(Key{73}, conv3x3(2, 4, 5, 300, 35, {1, 1})));
   check_against_reference(random_problem(Key{74}, conv3x3(1, 3, 4, 36, 530, {1, 1})));
   check_against_reference(random_problem(Key{75}, conv3x3(40, 8, 8, 16, 40, {1, 1})));
+  check_against_reference(random_problem(Key{77}, conv3x3(5, 40, 36, 20, 18, {1, 1})));
+  check_against_reference(random_problem(Key{78}, conv3x3(3, 41, 38, 9, 50, {1, 1})));
+  check_against_reference(random_problem(Key{79}, conv3x3(2, 45, 47, 40, 80, {1, 1})));
 }
 
 TEST_CASE("Winograd in double agrees to double precision") {
@@ -101,7 +104,8 @@ TEST_CASE("Winograd in double agrees to double precision") {
 }
 
 TEST_CASE("Winograd gives the same bits with 1, 2 and 4 threads") {
-  for (const ConvShape& s : {conv3x3(3, 34, 31, 40, 24, {1, 1}), conv3x3(4, 7, 8, 130, 72, {1, 1})}) {
+  for (const ConvShape& s : {conv3x3(3, 34, 31, 40, 24, {1, 1}), conv3x3(4, 7, 8, 130, 72, {1, 1}),
+                             conv3x3(5, 34, 31, 17, 24, {1, 1}), conv3x3(2, 45, 47, 40, 80, {1, 1})}) {
     const Problem p = random_problem(Key{76}, s);
     set_threads(1);
     const Array y = forward(p), dx = backward_input(p), dw = backward_weight(p);
