@@ -1,8 +1,10 @@
 #pragma once
 
+#include <initializer_list>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace paser {
 
@@ -31,19 +33,52 @@ struct IoError : Error {
   using Error::Error;
 };
 
+namespace detail {
+
+/// One part of a message, its type forgotten: sentences are rare, and so each place that may throw one stays small.
+class MessagePart {
+ public:
+  MessagePart(const char* text)
+      : value_(text), print_([](std::ostream& out, const void* v) { out << static_cast<const char*>(v); }) {}
+
+  template <class T>
+  requires(!std::is_array_v<T> && !std::is_convertible_v<T, const char*>) MessagePart(const T& value)
+      : value_(&value), print_([](std::ostream& out, const void* v) { out << *static_cast<const T*>(v); }) {}
+
+  friend std::ostream& operator<<(std::ostream& out, const MessagePart& part) {
+    part.print_(out, part.value_);
+    return out;
+  }
+
+ private:
+  const void* value_;
+  void (*print_)(std::ostream&, const void*);
+};
+
+inline std::string joined(std::initializer_list<MessagePart> parts) {
+  std::ostringstream out;
+  for (const MessagePart& part : parts) out << part;
+  return out.str();
+}
+
+template <class E>
+[[noreturn]] void fail(const char* where, std::initializer_list<MessagePart> parts) {
+  throw E(std::string(where) + ": " + joined(parts));
+}
+
+}  // namespace detail
+
 /// The parts, streamed one after the other into one string.
 template <class... Parts>
 std::string message(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return out.str();
+  return detail::joined({detail::MessagePart(parts)...});
 }
 
 /// Throws E("where: parts...") unless `ok`. The message is only built when it is needed.
 template <class E = ShapeError, class... Parts>
 void check(bool ok, const char* where, const Parts&... parts) {
   if (!ok) [[unlikely]]
-    throw E(message(where, ": ", parts...));
+    detail::fail<E>(where, {detail::MessagePart(parts)...});
 }
 
 }  // namespace paser

@@ -36,11 +36,11 @@ inline void set_threads(int n) {
   detail::thread_limit().store(std::max(n, 0), std::memory_order_relaxed);
 }
 
-/// Calls body(begin, end) on disjoint pieces of 0 .. n-1, each a multiple of `grain` long but the last, on several
-/// threads. Which piece runs where is not specified, so a body must own what it writes; sums across pieces go through
-/// parallel_sum or a fixed partition. A call inside a parallel loop runs serially. The body must not throw.
-template <class Body>
-void parallel_for(Index n, Index grain, Body&& body) {
+namespace detail {
+
+/// The loop of parallel_for with the type of its body forgotten, so that a body is compiled once and not once for each
+/// way of running it.
+inline void run_pieces(Index n, Index grain, const void* body, void (*call)(const void* body, Index begin, Index end)) {
   if (n <= 0) return;
   grain = std::max<Index>(grain, 1);
   [[maybe_unused]] const Index pieces = (n + grain - 1) / grain;
@@ -51,16 +51,27 @@ void parallel_for(Index n, Index grain, Body&& body) {
     const Index run = std::max<Index>(1, pieces / (Index{8} * workers));
     const Index runs = (pieces + run - 1) / run;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(workers)
-    for (Index r = 0; r < runs; ++r) body(r * run * grain, std::min(n, (r + 1) * run * grain));
+    for (Index r = 0; r < runs; ++r) call(body, r * run * grain, std::min(n, (r + 1) * run * grain));
     return;
   }
 #endif
-  body(Index{0}, n);
+  call(body, Index{0}, n);
+}
+
+}  // namespace detail
+
+/// Calls body(begin, end) on disjoint pieces of 0 .. n-1, each a multiple of `grain` long but the last, on several
+/// threads. Which piece runs where is not specified, so a body must own what it writes; sums across pieces go through
+/// parallel_sum or a fixed partition. A call inside a parallel loop runs serially. The body must not throw.
+template <class Body>
+void parallel_for(Index n, Index grain, const Body& body) {
+  detail::run_pieces(n, grain, &body,
+                     [](const void* b, Index begin, Index end) { (*static_cast<const Body*>(b))(begin, end); });
 }
 
 /// Calls body(i) for i in 0 .. n-1 on several threads, each i once. For loops whose every step is worth a thread.
 template <class Body>
-void parallel_each(Index n, Body&& body) {
+void parallel_each(Index n, const Body& body) {
   parallel_for(n, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) body(i);
   });
@@ -69,7 +80,7 @@ void parallel_each(Index n, Body&& body) {
 /// The sum of body(begin, end) over the pieces of 0 .. n-1, each `grain` long but the last. The parts are added in
 /// order, so the sum has the same bits for any number of threads.
 template <class Body>
-double parallel_sum(Index n, Index grain, Body&& body) {
+double parallel_sum(Index n, Index grain, const Body& body) {
   std::vector<double> parts(static_cast<std::size_t>(n > 0 ? (n + grain - 1) / grain : 0));
   parallel_each(static_cast<Index>(parts.size()),
                 [&](Index i) { parts[static_cast<std::size_t>(i)] = body(i * grain, std::min(n, (i + 1) * grain)); });
