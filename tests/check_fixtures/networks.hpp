@@ -2,6 +2,7 @@
 
 #include "fixture.hpp"
 #include "paser/io/torch_names.hpp"
+#include "paser/metrics/flops.hpp"
 #include "paser/models/policy_net.hpp"
 #include "paser/models/segmenter.hpp"
 
@@ -19,6 +20,16 @@ struct NamedSegmenter {
 /// classes that this program is not compiled for.
 NamedSegmenter make_unet(const std::string& arch, paser::Index channels, paser::Index classes, bool bilinear,
                          double drop_rate);
+
+/// The operations of one pass of such a UNet over images of this shape, counted by running its forward definition.
+paser::metrics::Operations count_unet(const std::string& arch, paser::Index classes, bool bilinear,
+                                      const paser::Shape<4>& images);
+
+/// First width and number of poolings of an architecture.
+struct UNetSize {
+  paser::Index width, depth;
+};
+UNetSize unet_size(const std::string& arch);
 
 /// The closed-form state dict of a network: one entry for each of `shapes` (names, shapes and layouts of PyTorch).
 paser::io::State closed_form_state(const paser::io::State& shapes, std::uint32_t seed);

@@ -1,6 +1,7 @@
 #include "families.hpp"
 #include "paser/io/torch_layout.hpp"
 #include "paser/ops/conv2d.hpp"
+#include "paser/ops/conv_transpose2d.hpp"
 #include "run_op.hpp"
 
 namespace fixtures {
@@ -36,10 +37,21 @@ void check_conv2d(Case& c) {
   check_weighted(c, WeightKind::conv, [&spec](const auto&... operands) { return paser::conv2d(operands..., spec); });
 }
 
+void check_conv_transpose2d(Case& c) {
+  const paser::ConvTranspose2dSpec spec{.stride = c.pair("stride"),
+                                        .padding = c.pair("padding"),
+                                        .output_padding = c.pair("output_padding"),
+                                        .dilation = c.pair("dilation"),
+                                        .groups = c.integer("groups")};
+  check_weighted(c, WeightKind::transposed_conv,
+                 [&spec](const auto&... operands) { return paser::conv_transpose2d(operands..., spec); });
+}
+
 }  // namespace
 
 void add_conv(Registry& checks) {
   checks["conv2d"] = check_conv2d;
+  checks["conv_transpose2d"] = check_conv_transpose2d;
 }
 
 }  // namespace fixtures
