@@ -16,9 +16,13 @@ constexpr bool applies(const ConvShape& s) {
          groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
 }
 
-/// True when they also beat direct summation, by measurement.
+/// True when they also beat direct summation, as measured on AVX2: with too few channels the transforms weigh more than
+/// the products they save, with small maps most of a tile lies outside, and with few tiles the transform of the weights
+/// weighs most.
 constexpr bool pays(const ConvShape& s) {
-  return applies(s) && s.c >= 16 && s.k >= 16 && s.out_h() * s.out_w() >= 12;
+  if (!applies(s) || s.c < 16 || s.k < 16) return false;
+  const Index tiles = Plane::forward(s).tiles(), outputs = s.n * s.out_h() * s.out_w();
+  return outputs >= 10 * tiles && (tiles >= 12 || (tiles >= 4 && s.c * s.k >= (Index{1} << 16)));
 }
 
 /// y = x * weight + bias. bias (k) may be null.
