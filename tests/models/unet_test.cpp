@@ -12,7 +12,7 @@ using models::Upsampling;
 namespace {
 
 template <class Model>
-Tensor<float, 4> run(const Model& model, Index h, Index w) {
+Tensor<float, 4> segmented(const Model& model, Index h, Index w) {
   return evaluate(model, uniform<float>(Key{7}, Shape<4>{1, h, w, 1}));
 }
 
@@ -30,23 +30,25 @@ TEST_CASE("the networks of the paper have its parameter counts") {
 TEST_CASE("a UNet keeps the size of every image whose levels exist") {
   const models::UNet<1, 3, 4, 4> deep(Key{1});
   for (Index h = 16; h <= 40; h += 3)
-    for (Index w = 16; w <= 40; w += 5) CHECK(run(deep, h, w).shape() == Shape<4>{1, h, w, 3});
+    for (Index w = 16; w <= 40; w += 5) CHECK(segmented(deep, h, w).shape() == Shape<4>{1, h, w, 3});
   for (const auto& [h, w] : {std::pair<Index, Index>{91, 92}, {350, 525}, {275, 800}})
-    CHECK(run(deep, h, w).shape() == Shape<4>{1, h, w, 3});
+    CHECK(segmented(deep, h, w).shape() == Shape<4>{1, h, w, 3});
   const models::UNet<1, 2, 4, 3> transposed(Key{1}, 0.5, Upsampling::transposed);
-  CHECK(run(transposed, 17, 22).shape() == Shape<4>{1, 17, 22, 2});
+  CHECK(segmented(transposed, 17, 22).shape() == Shape<4>{1, 17, 22, 2});
 }
 
 TEST_CASE("too small an image is refused with the smallest legal size") {
   const models::UNet<1, 3, 4, 4> deep(Key{1});
-  CHECK_THROWS_WITH(run(deep, 15, 15), Catch::Contains("15x15") && Catch::Contains("smallest legal size is 16x16"));
-  CHECK_THROWS_AS(run(deep, 1, 1), ShapeError);
+  CHECK_THROWS_WITH(segmented(deep, 15, 15),
+                    Catch::Contains("15x15") && Catch::Contains("smallest legal size is 16x16"));
+  CHECK_THROWS_AS(segmented(deep, 1, 1), ShapeError);
   CHECK_THROWS_WITH(evaluate(deep, Tensor<float, 4>::zeros({1, 32, 32, 3})), Catch::Contains("(N,H,W,1)"));
 }
 
 TEST_CASE("a UNet's gradients are its differences, at an odd size, with dropout drawn from the key") {
   const models::UNet<1, 3, 2, 2, double> model(Key{3}, 0.3);
-  const auto result = nn::gradient_check(model, run::training, Key{5}, {}, uniform<double>(Key{4}, Shape<4>{2, 9, 7, 1}));
+  const auto result =
+      nn::gradient_check(model, run::training, Key{5}, {}, uniform<double>(Key{4}, Shape<4>{2, 9, 7, 1}));
   INFO(result.where << " " << result.worst);
   CHECK(result.passed);
 }
