@@ -1,0 +1,9 @@
+#pragma once
+
+/// \file
+/// Every header of autograd/.
+
+#include "paser/autograd/context.hpp"
+#include "paser/autograd/gradient_check.hpp"
+#include "paser/autograd/parameter.hpp"
+#include "paser/autograd/tape.hpp"

@@ -1,0 +1,15 @@
+#pragma once
+
+/// \file
+/// Every header of core/.
+
+#include "paser/core/error.hpp"
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/core/random.hpp"
+#include "paser/core/random_words.hpp"
+#include "paser/core/rows.hpp"
+#include "paser/core/shape.hpp"
+#include "paser/core/simd.hpp"
+#include "paser/core/tensor.hpp"
+#include "paser/core/text.hpp"

@@ -1,0 +1,16 @@
+#pragma once
+
+/// \file
+/// Every header of report/.
+
+#include "paser/report/environment.hpp"
+#include "paser/report/figures.hpp"
+#include "paser/report/html.hpp"
+#include "paser/report/interrupt.hpp"
+#include "paser/report/log.hpp"
+#include "paser/report/memory.hpp"
+#include "paser/report/progress.hpp"
+#include "paser/report/results.hpp"
+#include "paser/report/results_file.hpp"
+#include "paser/report/table.hpp"
+#include "paser/report/text.hpp"
