@@ -36,12 +36,9 @@ int run(const Arguments& arguments, const std::string& command) {
   if (arguments.seed) config.seed = *arguments.seed;
   const std::filesystem::path out = arguments.out.empty() ? "runs/noisy_mnist_" + config.preset : arguments.out;
   if (arguments.threads > 0) paser::set_threads(arguments.threads);
-  if (arguments.fresh && std::filesystem::exists(out / "config.json"))
-    for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "results.json", "report.html"})
-      std::filesystem::remove_all(out / part);
 
   const report::InterruptGuard guard;
-  Experiment experiment(config, out, arguments.mnist);
+  Experiment experiment(config, out, arguments.mnist, arguments.fresh);
   experiment.train();
   Comparison comparison(experiment);
   const report::MemoryMeter memory;

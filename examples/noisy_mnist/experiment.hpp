@@ -33,9 +33,19 @@ struct Interrupted : std::runtime_error {
 /// A run folder: config.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and report.html.
 class RunFolder {
  public:
+  /// Most of it for f3 with the two moments of Adam, and for the copies of all networks at each distance.
+  static constexpr std::size_t bytes_needed = std::size_t{1} << 30;
+
   /// Opens a folder, or makes it. Throws ValueError when it holds a run with other settings.
   RunFolder(std::filesystem::path path, const Config& config) : path_(std::move(path)) {
-    std::filesystem::create_directories(path_ / "checkpoints");
+    std::error_code failed;
+    std::filesystem::create_directories(path_ / "checkpoints", failed);
+    paser::check<paser::IoError>(!failed, "RunFolder", "cannot make ", (path_ / "checkpoints").string(), ": ",
+                                 failed.message());
+    const auto space = std::filesystem::space(path_);
+    paser::check<paser::IoError>(space.available >= bytes_needed, "RunFolder", "the checkpoints of a run need ",
+                                 report::bytes_text(bytes_needed), " in ", path_.string(), ", there are ",
+                                 report::bytes_text(space.available));
     nlohmann::json document{{"settings", config}, {"environment", report::environment()}};
     const auto file = path_ / "config.json";
     if (std::filesystem::exists(file)) {
@@ -89,11 +99,12 @@ struct Variant {
 /// Trains everything that a configuration asks for.
 class Experiment {
  public:
-  Experiment(const Config& config, const std::filesystem::path& out, const std::filesystem::path& mnist)
+  /// With `fresh` a run that is in the folder is deleted first.
+  Experiment(const Config& config, const std::filesystem::path& out, const std::filesystem::path& mnist, bool fresh)
       : config_(config),
-        folder_(out, config),
+        data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
+        folder_(fresh ? emptied(out) : out, config),
         log_(out / "log.jsonl"),
-        data_(load(config, mnist)),
         paser_(fresh_paser(config)) {}
 
   const Config& config() const { return config_; }
@@ -110,6 +121,13 @@ class Experiment {
   }
 
  private:
+  static const std::filesystem::path& emptied(const std::filesystem::path& out) {
+    if (std::filesystem::exists(out / "config.json"))  // never empties a folder that is not a run
+      for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "results.json", "report.html"})
+        std::filesystem::remove_all(out / part);
+    return out;
+  }
+
   static paser::data::NoisyMnist load(const Config& c, const std::filesystem::path& mnist) {
     return paser::data::NoisyMnist(mnist, {.seed = c.seed,
                                            .foreground = c.foreground,
@@ -223,9 +241,9 @@ class Experiment {
   }
 
   Config config_;
+  paser::data::NoisyMnist data_;
   RunFolder folder_;
   report::Log log_;
-  paser::data::NoisyMnist data_;
   pipeline::Paser<float> paser_;
   std::vector<Variant> variants_;
   std::string last_note_;
