@@ -96,7 +96,11 @@
       c.winner = values.length > 1 ? (c.best > 0 ? Math.max(...values) : Math.min(...values)) : null;
     }
     const notes = [];
-    rows.forEach((r) => { if (r.note) { notes.push(r.note); r.noteNumber = notes.length; } });
+    rows.forEach((r) => {
+      if (!r.note) return;
+      if (!notes.includes(r.note)) notes.push(r.note);
+      r.noteNumber = notes.indexOf(r.note) + 1;
+    });
     const body = el("tbody");
     const cell = (c, r) => {
       if (c.share) {
@@ -279,25 +283,35 @@
         return el("div", { class: "card sample" },
           el("div", { class: "strip" }, ...sample.pictures.map((p) => el("figure", {}, el("img", { src: p.png, alt: `${p.title}, ${kind}`, width: p.width, height: p.height }), el("figcaption", {}, p.title)))), verdict);
       });
-      $("samples-grid").append(el("div", { class: "samplegroup" }, el("h3", {}, kind), el("div", { class: "samplerows" }, ...cards)));
+      $("samples-grid").append(el("div", { class: "samplegroup" }, el("h3", {}, kind), el("div", { class: "samplerows" + (list.length % 3 === 0 && list.length % 2 ? " three" : "") }, ...cards)));
     }
   }
 
   // ---- training curves -----------------------------------------------------------------------------------------
   const fields = [
-    { keys: ["loss", "epoch_loss", "validation_loss"], title: "Loss" },
+    { keys: ["loss", "epoch_loss", "validation_loss"], title: "Loss", noisy: true },
     { keys: ["train_iou", "validation_iou"], title: "IoU", unit: "0 to 1" },
-    { keys: ["reward", "validation_reward"], title: "Reward", unit: "mean of a patch" },
-    { keys: ["share"], title: "Share of patches", unit: "by model" },
-    { keys: ["entropy"], title: "Entropy of the policy", unit: "nats" },
-    { keys: ["accuracy"], title: "Right routes", unit: "share of patches" },
-    { keys: ["cost"], title: "Cost", unit: "mean of a patch" },
+    { keys: ["reward", "validation_reward"], title: "Reward", unit: "mean of a patch", noisy: true },
+    { keys: ["share"], title: "Share of patches", unit: "by model", noisy: true },
+    { keys: ["entropy"], title: "Entropy of the policy", unit: "nats", noisy: true },
+    { keys: ["accuracy"], title: "Right routes", unit: "share of patches", noisy: true },
+    { keys: ["cost"], title: "Cost", unit: "mean of a patch", noisy: true },
     { keys: ["lambda"], title: "λ", unit: "weight of the cost" },
     { keys: ["tvd"], title: "Distance from the first policy", unit: "TVD" },
     { keys: ["exploit"], title: "α", unit: "share of batches that follow the policy" },
     { keys: ["learning_rate"], title: "Learning rate" },
-    { keys: ["gradient_norm"], title: "Gradient norm" },
+    { keys: ["gradient_norm"], title: "Gradient norm", noisy: true },
   ];
+  // Records of single steps are noisy: a full line shows their moving average over a fifteenth of the curve, a pale one
+  // the records themselves.
+  const smooth = (points) => {
+    const entries = [...points].filter(([, y]) => known(y)).sort((a, b) => a[0] - b[0]), half = Math.round(entries.length / 30);
+    return new Map(entries.map(([x], i) => {
+      const near = entries.slice(Math.max(0, i - half), i + half + 1);
+      return [x, near.reduce((sum, [, y]) => sum + y, 0) / near.length];
+    }));
+  };
+  const withAverages = (series, field) => series.flatMap((s) => (field.noisy && s.single && s.points.size >= 60 ? [{ ...s, faint: true }, { ...s, points: smooth(s.points) }] : [s]));
   const readable = (key) => key.replaceAll("_", " ").replace(/\biou\b/, "IoU");
   const families = new Map();
   for (const record of log) {
@@ -325,7 +339,7 @@
         width: host.clientWidth, height: 210, padding: [8, 10, 0, 0], cursor: { y: false, points: { size: 6 } }, legend: { markers: { width: 0, fill: (u, i) => resolve(series[i - 1].colour) } },
         scales: { x: { time: false } },
         axes: [axis({ label: xLabel, labelFont: font(11), labelGap: 0, labelSize: 18, size: 26, space: 60, font: font(11) }), axis({ size: 48, font: font(11), space: 34, values: (u, splits) => splits.map((v) => (Math.abs(v) < 1e-12 ? "0" : (+v.toPrecision(4)).toString().replace("-", "−"))) })],
-        series: [{ label: xLabel, value: (u, v) => whole(known(v) ? v : xs[xs.length - 1]) }, ...series.map((s, number) => ({ label: s.name, stroke: () => resolve(s.colour) + (s.faint ? "77" : ""), width: s.faint ? 1 : 1.8, dash: s.dash, spanGaps: true, points: { show: s.points.size < 2 }, value: (u, v, index, at) => significant(latest(number, at)) }))],
+        series: [{ label: xLabel, value: (u, v) => whole(known(v) ? v : xs[xs.length - 1]) }, ...series.map((s, number) => ({ label: s.name, class: s.faint ? "faint" : "full", stroke: () => resolve(s.colour) + (s.faint ? "55" : ""), width: s.faint ? 1 : 1.8, dash: s.dash, spanGaps: true, points: { show: s.points.size < 2 }, value: (u, v, index, at) => significant(latest(number, at)) }))],
       }, data, host);
     });
   };
@@ -346,15 +360,14 @@
           if (key === "share") {
             const count = Math.max(...with_key.map((r) => r.share.length));
             for (let m = 0; m < count; ++m)
-              series.push({ name: [label, models[m] || `model ${m}`].filter(Boolean).join(" "), colour: modelColour(m), dash: dashes[number % dashes.length], points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r.share[m]])) });
+              series.push({ name: [label, models[m] || `model ${m}`].filter(Boolean).join(" "), colour: modelColour(m), dash: dashes[number % dashes.length], single: true, points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r.share[m]])) });
           } else {
             const own = models.indexOf(label);
-            // Of several curves of one stage the first is the noisy one of single steps.
             const several = field.keys.filter((other) => records.some((r) => known(r[other]))).length > 1, first = key === field.keys[0];
             series.push({
               name: [label, field.keys.length > 1 || !label ? readable(key) : ""].filter(Boolean).join(" "),
               colour: names.length > 1 ? modelColour(own >= 0 ? own : number) : first || !several ? "var(--c4)" : "var(--c5)",
-              faint: several && first, dash: several && field.keys.indexOf(key) > 1 ? dashes[1] : [],
+              single: first, dash: several && field.keys.indexOf(key) > 1 ? dashes[1] : [],
               points: new Map(with_key.filter((r) => known(r[x])).map((r) => [r[x], r[key]])),
             });
           }
@@ -363,7 +376,7 @@
       if (!series.some((s) => s.points.size)) continue;
       const plot = el("div");
       charts.append(el("figure", { class: "card chart" }, el("h4", {}, field.title, field.unit ? el("span", {}, ` · ${field.unit}`) : null), plot));
-      curve(plot, series.filter((s) => s.points.size), place);
+      curve(plot, withAverages(series.filter((s) => s.points.size), field), place);
     }
     if (charts.childElementCount) $("curves").append(el("h3", {}, family.charAt(0).toUpperCase() + family.slice(1)), charts);
   }
