@@ -18,7 +18,7 @@ namespace paser::report {
 ///
 /// A record names its "stage" ("pretrain f1", "policy", "fine-tune") and its place in it ("step" or "epoch"), and has
 /// any further numeric fields. The report draws a curve of each of these when it occurs:
-///   "loss", "epoch_loss" (mean of an epoch), "validation_loss", "train_iou", "validation_iou", "reward",
+///   "loss", "validation_loss", "train_iou", "validation_iou", "reward",
 ///   "validation_reward", "entropy" (of the policy, nats), "cost", "accuracy" (share of right assignments), "exploit"
 ///   (the probability alpha of Eq. 4), "lambda", "tvd", "learning_rate", "gradient_norm", and "share" (an array: share
 ///   of the patches given to each model).

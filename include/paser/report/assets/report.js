@@ -289,7 +289,7 @@
 
   // ---- training curves -----------------------------------------------------------------------------------------
   const fields = [
-    { keys: ["loss", "epoch_loss", "validation_loss"], title: "Loss", noisy: true },
+    { keys: ["loss", "validation_loss"], title: "Loss", noisy: true },
     { keys: ["train_iou", "validation_iou"], title: "IoU", unit: "0 to 1" },
     { keys: ["reward", "validation_reward"], title: "Reward", unit: "mean of a patch", noisy: true },
     { keys: ["share"], title: "Share of patches", unit: "by model", noisy: true },
