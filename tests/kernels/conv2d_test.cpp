@@ -43,9 +43,15 @@ Results<T> fast(const ConvShape& s, const Operands<T>& in, bool with_bias = true
     return std::vector<T>(static_cast<std::size_t>(n), std::numeric_limits<T>::quiet_NaN());
   };
   Results<T> out{unwritten(s.y_size()), unwritten(s.x_size()), unwritten(s.weight_size())};
-  kernels::direct::forward(s, in.x.data(), in.weight.data(), with_bias ? in.bias.data() : nullptr, out.y.data());
-  kernels::direct::backward_input(s, in.dy.data(), in.weight.data(), out.dx.data());
-  kernels::direct::backward_weight(s, in.x.data(), in.dy.data(), out.dw.data());
+  if (kernels::depthwise::applies(s)) {
+    kernels::depthwise::forward(s, in.x.data(), in.weight.data(), with_bias ? in.bias.data() : nullptr, out.y.data());
+    kernels::depthwise::backward_input(s, in.dy.data(), in.weight.data(), out.dx.data());
+    kernels::depthwise::backward_weight(s, in.x.data(), in.dy.data(), out.dw.data());
+  } else {
+    kernels::direct::forward(s, in.x.data(), in.weight.data(), with_bias ? in.bias.data() : nullptr, out.y.data());
+    kernels::direct::backward_input(s, in.dy.data(), in.weight.data(), out.dx.data());
+    kernels::direct::backward_weight(s, in.x.data(), in.dy.data(), out.dw.data());
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include "paser/kernels/conv2d_direct_forward.hpp"
 #include "paser/kernels/conv2d_direct_input_gradient.hpp"
 #include "paser/kernels/conv2d_direct_weight_gradient.hpp"
+#include "paser/kernels/depthwise.hpp"
 #include "paser/kernels/winograd.hpp"
 
 /// The convolutions that the ops call. Each picks the fastest kernel for a shape; the plain twins stand in reference/.
@@ -15,6 +16,7 @@ template <class T>
 void conv2d_forward(const ConvShape& shape, const T* x, const T* weight, const T* bias, T* y) {
   if constexpr (std::is_same_v<T, float>)
     if (winograd::pays(shape)) return winograd::forward(shape, x, weight, bias, y);
+  if (depthwise::applies(shape)) return depthwise::forward(shape, x, weight, bias, y);
   direct::forward(shape, x, weight, bias, y);
 }
 
@@ -23,6 +25,7 @@ template <class T>
 void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight, T* dx) {
   if constexpr (std::is_same_v<T, float>)
     if (winograd::pays(shape)) return winograd::backward_input(shape, dy, weight, dx);
+  if (depthwise::applies(shape)) return depthwise::backward_input(shape, dy, weight, dx);
   direct::backward_input(shape, dy, weight, dx);
 }
 
@@ -31,6 +34,7 @@ template <class T>
 void conv2d_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
   if constexpr (std::is_same_v<T, float>)
     if (winograd::pays(shape)) return winograd::backward_weight(shape, x, dy, dw);
+  if (depthwise::applies(shape)) return depthwise::backward_weight(shape, x, dy, dw);
   direct::backward_weight(shape, x, dy, dw);
 }
 

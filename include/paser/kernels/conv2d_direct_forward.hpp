@@ -207,27 +207,26 @@ void convolve(const Problem<T>& p) {
   });
 }
 
-/// The forward pass of a convolution.
+/// The forward pass of a convolution; bias may be null.
 template <class T>
 void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, T* y) {
-  Problem<T> p{s.n,
-               forward_axis(s, 0),
-               forward_axis(s, 1),
-               s.group_c(),
-               s.group_k(),
-               s.spec.groups,
-               s.out_h(),
-               s.out_w(),
-               weight,
-               s.s * s.group_c() * s.k,
-               s.group_c() * s.k,
-               s.group_k(),
-               s.k,
-               1,
-               bias,
-               x,
-               y};
-  convolve(p);
+  convolve(Problem<T>{.images = s.n,
+                      .rows = forward_axis(s, 0),
+                      .columns = forward_axis(s, 1),
+                      .in = s.group_c(),
+                      .out = s.group_k(),
+                      .groups = s.spec.groups,
+                      .out_rows = s.out_h(),
+                      .out_columns = s.out_w(),
+                      .weight = weight,
+                      .tap_row = s.s * s.group_c() * s.k,
+                      .tap_column = s.group_c() * s.k,
+                      .group = s.group_k(),
+                      .in_step = s.k,
+                      .out_step = 1,
+                      .bias = bias,
+                      .x = x,
+                      .y = y});
 }
 
 }  // namespace paser::kernels::direct

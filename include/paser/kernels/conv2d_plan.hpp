@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "paser/kernels/conv_shape.hpp"
@@ -65,6 +66,45 @@ inline Axis forward_axis(const ConvShape& s, std::size_t axis) {
   const bool rows = axis == 0;
   return {rows ? s.out_h() : s.out_w(), rows ? s.h : s.w,      rows ? s.r : s.s,
           s.spec.stride[axis],          -s.spec.padding[axis], s.spec.dilation[axis]};
+}
+
+/// Along one axis, the inputs of a convolution that only taps first_tap, first_tap + tap_step, .. reach: one phase of
+/// the stride. Their gradient is a convolution of dy with those taps in reverse order.
+struct Phase {
+  Axis axis;
+  Index first_tap, tap_step;  // weight index of tap t of `axis`, already reversed
+};
+
+/// The phase of one axis that holds the inputs congruent to `phase` modulo the stride.
+inline Phase input_gradient_phase(const Axis& forward, Index phase) {
+  // Forward: input = output * stride + offset + tap * dilation. Of such inputs the taps tap0 + j * (stride / g) have a
+  // whole output, g = gcd(stride, dilation), and the output falls by dilation / g from one of these taps to the next.
+  const Index stride = forward.stride, dilation = forward.tap_step, g = std::gcd(stride, dilation);
+  const auto outputs_in_phase = [&](Index size) { return phase < size ? (size - phase + stride - 1) / stride : 0; };
+  Phase result{};
+  result.tap_step = -(stride / g);
+  Index tap0 = 0;
+  while (tap0 < stride / g && (phase - forward.offset - tap0 * dilation) % stride != 0) ++tap0;
+  const Index taps = tap0 < std::min(stride / g, forward.taps) ? (forward.taps - 1 - tap0) / (stride / g) + 1 : 0;
+  result.first_tap = tap0 + (taps - 1) * (stride / g);
+  // Tap t of the reversed order is forward tap first_tap - t * stride / g.
+  const Index at = (phase - forward.offset - result.first_tap * dilation) / stride;
+  result.axis = {outputs_in_phase(forward.inputs), forward.outputs, taps, 1, at, dilation / g, phase, stride};
+  return result;
+}
+
+/// Calls f(row phase, column phase) for every part of dx that some tap reaches; the rest of dx is set to zero.
+template <class T, class F>
+void for_each_phase(const ConvShape& s, T* dx, F&& f) {
+  const Axis rows = forward_axis(s, 0), columns = forward_axis(s, 1);
+  const auto whole = [](const Axis& axis) { return axis.tap_step == 1 && axis.stride <= axis.taps; };
+  if (!whole(rows) || !whole(columns)) std::fill_n(dx, s.x_size(), T(0));
+  for (Index a = 0; a < rows.stride; ++a)
+    for (Index b = 0; b < columns.stride; ++b) {
+      const Phase row = input_gradient_phase(rows, a), column = input_gradient_phase(columns, b);
+      const Index outputs = std::min(row.axis.outputs, column.axis.outputs);
+      if (outputs > 0 && row.axis.taps > 0 && column.axis.taps > 0) f(row, column);
+    }
 }
 
 /// Outputs, counted from the first one asked for, that all have these valid taps.
