@@ -76,17 +76,30 @@ inline void find_cells(const T* image, Index h, Index w, Index channels, Index t
 }
 
 /// Applies a map to the channels begin <= c < end of a square of cells, packet by packet: point p of channel c goes to
-/// to[p * point + c - begin]. Channels up to the next whole packet are written as zeros.
+/// to[p * point + c - begin]. Channels up to the next whole packet are written as zeros. A call and not inlined, and
+/// the last channels take the way of the others through a copy: a map is many instructions, and compiled once.
 template <class Map, class T>
-inline void transform_cells(const T* const (&cells)[Map::in][Map::in], Index begin, Index end, T* to, Index point) {
+[[gnu::noinline]] void transform_cells(const T* const (&cells)[Map::in][Map::in], Index begin, Index end, T* to,
+                                       Index point) {
   using P = simd::Packet<T>;
-  const auto run = [&](Index c, const auto& read) {
-    transform<Map, P>([&](int i, int j) { return read(cells[i][j] + c); },
-                      [&](int i, int j, const P& v) { simd::store(to + (i * Map::out + j) * point + c - begin, v); });
-  };
-  Index c = begin;
-  for (; c + simd::width<T> <= end; c += simd::width<T>) run(c, [](const T* p) { return simd::load(p); });
-  if (c < end) run(c, [&](const T* p) { return simd::load_partial(p, end - c); });
+  constexpr int side = Map::in, lanes = int{simd::width<T>};
+  T last[side * side * lanes];
+  const T* copied[side][side];
+  for (Index c = begin; c < end; c += lanes, to += lanes) {
+    const T* const(*from)[side] = cells;
+    Index shift = c;
+    if (end - c < lanes) {
+      for (int i = 0; i < side * side; ++i) {
+        T* const copy = last + i * lanes;
+        simd::store(copy, simd::load_partial(cells[i / side][i % side] + c, end - c));
+        copied[i / side][i % side] = copy;
+      }
+      from = copied;
+      shift = 0;
+    }
+    transform<Map, P>([&](int i, int j) { return simd::load(from[i][j] + shift); },
+                      [&](int i, int j, const P& v) { simd::store(to + (i * Map::out + j) * point, v); });
+  }
 }
 
 /// v[p * point + (t - begin) * row + c] = B^T d B of the tiles begin <= t < end of x.
@@ -102,39 +115,74 @@ void transform_input(const Plane& plane, const T* x, const T* zeros, Index begin
   }
 }
 
+/// A^T m A + offset for one packet of outputs; cell (i, j) goes to to[i * row + j * cell]. A call for the reason that
+/// transform_cells has.
+template <class T>
+[[gnu::noinline]] void transform_output_packet(const T* m, Index point, const simd::Packet<T>& offset, T* to, Index row,
+                                               Index cell) {
+  transform<OutputMap<T>, simd::Packet<T>>(
+      [&](int i, int j) { return simd::load(m + (i * window + j) * point); },
+      [&](int i, int j, const auto& v) { simd::store(to + i * row + j * cell, simd::add(v, offset)); });
+}
+
 /// y = A^T m A + bias for the tiles begin <= t < end and the outputs k .. k + count - 1, where point p of output k + l
 /// stands at m[p * point + (t - begin) * row + l]. bias (k) may be null.
 template <class T>
 void transform_output(const Plane& plane, const T* m, Index point, Index row, Index begin, Index end, Index k,
                       Index count, const T* bias, T* y) {
-  using P = simd::Packet<T>;
+  constexpr Index packet = simd::width<T>;
   TilePosition at(plane, begin);
   for (Index t = begin; t < end; ++t, at.advance(plane), m += row) {
     T* const corner = y + ((at.image * plane.out_h + at.row * tile) * plane.out_w + at.column * tile) * plane.k + k;
-    const Index rows = plane.out_h - at.row * tile, columns = plane.out_w - at.column * tile;
-    const bool whole = rows >= tile && columns >= tile;
-    for (Index l = 0; l < count; l += simd::width<T>) {
-      const Index lanes = count - l;
-      const bool full = lanes >= simd::width<T>;
-      P offset = simd::zero<T>();
-      if (bias != nullptr) offset = full ? simd::load(bias + k + l) : simd::load_partial(bias + k + l, lanes);
-      const auto read = [&](int i, int j) { return simd::load(m + (i * window + j) * point + l); };
-      T* const to = corner + l;
-      if (whole && full)
-        transform<OutputMap<T>, P>(read, [&](int i, int j, const P& v) {
-          simd::store(to + (i * plane.out_w + j) * plane.k, simd::add(v, offset));
-        });
-      else
-        transform<OutputMap<T>, P>(read, [&](int i, int j, const P& v) {
-          if (i >= rows || j >= columns) return;
-          T* const cell = to + (i * plane.out_w + j) * plane.k;
-          if (full)
-            simd::store(cell, simd::add(v, offset));
+    const Index rows = std::min<Index>(plane.out_h - at.row * tile, tile);
+    const Index columns = std::min<Index>(plane.out_w - at.column * tile, tile);
+    for (Index l = 0; l < count; l += packet) {
+      const Index lanes = std::min(count - l, packet);
+      auto offset = simd::zero<T>();
+      if (bias != nullptr)
+        offset = lanes == packet ? simd::load(bias + k + l) : simd::load_partial(bias + k + l, lanes);
+      if (rows == tile && columns == tile && lanes == packet) {
+        transform_output_packet(m + l, point, offset, corner + l, plane.out_w * plane.k, plane.k);
+        continue;
+      }
+      T cells[tile * tile * packet];
+      transform_output_packet(m + l, point, offset, cells, tile * packet, packet);
+      for (Index i = 0; i < rows; ++i)
+        for (Index j = 0; j < columns; ++j) {
+          T* const to = corner + l + (i * plane.out_w + j) * plane.k;
+          const T* const cell = cells + (i * tile + j) * packet;
+          if (lanes == packet)
+            simd::store(to, simd::load(cell));
           else
-            simd::store_partial(cell, simd::add(v, offset), lanes);
-        });
+            std::copy_n(cell, lanes, to);
+        }
     }
   }
+}
+
+/// G g G^T for `count` packets. Tap q of the first stands at from[q * tap] and its point p goes to to[p * point];
+/// packets follow one another at from, and at distances of `step` at to.
+template <class T>
+[[gnu::noinline]] void transform_filter_packets(const T* from, Index tap, Index count, T* to, Index point, Index step) {
+  for (; count > 0; --count, from += simd::width<T>, to += step)
+    transform<FilterMap<T>, simd::Packet<T>>(
+        [&](int i, int j) { return simd::load(from + (i * 3 + j) * tap); },
+        [&](int i, int j, const auto& v) { simd::store(to + (i * window + j) * point, v); });
+}
+
+/// G^T u G for one packet of outputs, whose point p stands at u[p * point]; tap q goes to dw[q * tap], of which only
+/// `lanes` outputs exist.
+template <class T>
+[[gnu::noinline]] void transform_gradient_packet(const T* u, Index point, T* dw, Index tap, Index lanes) {
+  constexpr Index packet = simd::width<T>;
+  T taps[9 * packet];
+  const bool full = lanes >= packet;
+  T* const to = full ? dw : taps;
+  const Index step = full ? tap : packet;
+  transform<FilterGradientMap<T>, simd::Packet<T>>(
+      [&](int i, int j) { return simd::load(u + (i * window + j) * point); },
+      [&](int i, int j, const auto& g) { simd::store(to + (i * 3 + j) * step, g); });
+  for (Index q = 0; q < 9 && !full; ++q) std::copy_n(taps + q * packet, lanes, dw + q * tap);
 }
 
 /// A transformed filter in panels: point p of input c and output first + l stands in panel l / block_width at
@@ -146,15 +194,10 @@ void transform_output(const Plane& plane, const T* m, Index point, Index row, In
 template <class T>
 void transform_filter(const T* weight, bool rotated, Index inputs, Index outputs, Index begin, Index end, Index first,
                       Index columns, T* u, Index point, Index panel) {
-  using P = simd::Packet<T>;
   constexpr Index lanes = simd::width<T>;
   // Large weights come from memory, a short run of each row at a time, which no hardware foresees.
   constexpr Index ahead = 8, line = 64 / Index{sizeof(T)};
   const Index tap = inputs * outputs;
-  const auto run = [&](const auto& read, T* to) {
-    transform<FilterMap<T>, P>([&](int i, int j) { return read(i * 3 + j); },
-                               [&](int i, int j, const P& v) { simd::store(to + (i * window + j) * point, v); });
-  };
   if (!rotated) {
     for (Index c = begin; c < end; ++c) {
       const T* const from = weight + c * outputs + first;
@@ -162,12 +205,15 @@ void transform_filter(const T* weight, bool rotated, Index inputs, Index outputs
       if (c + ahead < end)
         for (int q = 0; q < 9; ++q)
           for (Index l = 0; l < columns; l += line) simd::prefetch(from + q * tap + ahead * outputs + l);
-      for (Index l = 0; l < columns; l += lanes) {
-        T* const packet = to + l / block_width<T> * panel + l % block_width<T>;
-        if (columns - l >= lanes)
-          run([&](int q) { return simd::load(from + q * tap + l); }, packet);
-        else
-          run([&](int q) { return simd::load_partial(from + q * tap + l, columns - l); }, packet);
+      for (Index l = 0; l < columns; l += block_width<T>) {
+        const Index some = std::min(columns - l, block_width<T>), whole = some / lanes;
+        T* const packets = to + l / block_width<T> * panel;
+        transform_filter_packets(from + l, tap, whole, packets, point, lanes);
+        if (some == whole * lanes) continue;
+        T taps[9 * lanes];
+        for (int q = 0; q < 9; ++q)
+          simd::store(taps + q * lanes, simd::load_partial(from + q * tap + l + whole * lanes, some - whole * lanes));
+        transform_filter_packets(taps, lanes, Index{1}, packets + whole * lanes, point, lanes);
       }
     }
     return;
@@ -176,18 +222,20 @@ void transform_filter(const T* weight, bool rotated, Index inputs, Index outputs
   for (Index c = begin; c < end; c += lanes)
     for (Index l = 0; l < columns; l += lanes) {
       const Index depth = std::min(lanes, end - c), wanted = std::min(lanes, columns - l);
-      P square[9][lanes];
+      T taps[9 * lanes * lanes];
       for (int q = 0; q < 9; ++q) {
         const T* const from = weight + (8 - q) * tap + (first + l) * inputs + c;
+        simd::Packet<T> square[lanes];
         for (Index i = 0; i < lanes; ++i)
-          square[q][i] = i >= wanted      ? simd::zero<T>()
-                         : depth == lanes ? simd::load(from + i * inputs)
-                                          : simd::load_partial(from + i * inputs, depth);
-        simd::transpose<T>(square[q]);
+          square[i] = i >= wanted      ? simd::zero<T>()
+                      : depth == lanes ? simd::load(from + i * inputs)
+                                       : simd::load_partial(from + i * inputs, depth);
+        simd::transpose<T>(square);
+        for (Index i = 0; i < lanes; ++i) simd::store(taps + (q * lanes + i) * lanes, square[i]);
       }
-      for (Index i = 0; i < depth; ++i)
-        run([&](int q) { return square[q][i]; },
-            u + (c - begin + i) * block_width<T> + l / block_width<T> * panel + l % block_width<T>);
+      transform_filter_packets(taps, lanes * lanes, depth,
+                               u + (c - begin) * block_width<T> + l / block_width<T> * panel + l % block_width<T>,
+                               point, block_width<T>);
     }
 }
 

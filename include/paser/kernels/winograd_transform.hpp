@@ -117,7 +117,7 @@ struct FilterGradientMap {
 /// Applies a map to the columns, then to the rows, of a square of packets: store(i, j, value) is called for every cell
 /// of the result, load(i, j) once for every cell of the argument.
 template <class Map, class P, class Load, class Store>
-inline void transform(const Load& load, const Store& store) {
+[[gnu::always_inline]] inline void transform(const Load& load, const Store& store) {
   P middle[Map::out][Map::in];
 #pragma GCC unroll 6
   for (int j = 0; j < Map::in; ++j) {

@@ -69,23 +69,12 @@ void transform_pair(const WeightPlan<T>& plan, const Plane& plane, const T* x, c
 /// dw (3, 3, inputs, outputs) = G^T u G for the channels of a chunk and of a panel.
 template <class T>
 void transform_weight_gradient(const WeightPlan<T>& plan, const T* u, Index chunk, Index panel, T* dw) {
-  using P = simd::Packet<T>;
   const Index columns = plan.columns(panel);
   for (Index i = 0; i < plan.rows(chunk); ++i)
-    for (Index l = 0; l < columns; l += simd::width<T>) {
-      const T* const from = u + i * block_width<T> + l;
-      T* const to = dw + (chunk * plan.chunk + i) * plan.outputs + panel * block_width<T> + l;
-      const Index lanes = columns - l;
-      transform<FilterGradientMap<T>, P>(
-          [&](int p, int q) { return simd::load(from + (p * window + q) * plan.u_point); },
-          [&](int p, int q, const P& g) {
-            T* const tap = to + (p * 3 + q) * plan.inputs * plan.outputs;
-            if (lanes >= simd::width<T>)
-              simd::store(tap, g);
-            else
-              simd::store_partial(tap, g, lanes);
-          });
-    }
+    for (Index l = 0; l < columns; l += simd::width<T>)
+      transform_gradient_packet(u + i * block_width<T> + l, plan.u_point,
+                                dw + (chunk * plan.chunk + i) * plan.outputs + panel * block_width<T> + l,
+                                plan.inputs * plan.outputs, columns - l);
 }
 
 /// dw = the correlation of x with dy, by tiles.

@@ -76,13 +76,13 @@ void correlate_piece(const WeightBlocks<T>& plan, const Plane& plane, const T* x
 /// and are added in order.
 template <class T>
 void correlate_by_blocks(const Plane& plane, const T* x, const T* dy, T* dw) {
-  using P = simd::Packet<T>;
+  constexpr Index packet = simd::width<T>;
   const WeightBlocks<T> plan(plane);
   const Index pairs = plan.c_blocks * plan.k_blocks, zero_count = std::max(plane.c, plane.k);
   Scratch<T> zeros(static_cast<std::size_t>(zero_count)),
-      sums(static_cast<std::size_t>(plan.pieces * pairs * plan.u_task));
+      products(static_cast<std::size_t>(plan.pieces * pairs * plan.u_task));
   std::fill_n(zeros.data(), zero_count, T(0));
-  T* const u = sums.data();
+  T* const u = products.data();
   parallel_each(plan.pieces * pairs, [&](Index task) {
     const Index begin = task / pairs * plan.piece, pair = task % pairs;
     correlate_piece(plan, plane, x, dy, zeros.data(), pair / plan.k_blocks, pair % plan.k_blocks, begin,
@@ -92,22 +92,15 @@ void correlate_by_blocks(const Plane& plane, const T* x, const T* dy, T* dw) {
     const Index c = task / plan.k_blocks, kb = task % plan.k_blocks, columns = plan.columns(kb);
     for (Index l = 0; l < columns; l += simd::width<T>) {
       const T* const from = u + (c / plan.side * plan.k_blocks + kb) * plan.u_task + c % plan.side * plan.k_row + l;
-      T* const to = dw + c * plane.k + kb * plan.side + l;
-      transform<FilterGradientMap<T>, P>(
-          [&](int i, int j) {
-            const T* const point = from + (i * window + j) * plan.u_point;
-            P sum = simd::load(point);
-            for (Index piece = 1; piece < plan.pieces; ++piece)
-              sum = simd::add(sum, simd::load(point + piece * pairs * plan.u_task));
-            return sum;
-          },
-          [&](int i, int j, const P& g) {
-            T* const tap = to + (i * 3 + j) * plane.c * plane.k;
-            if (columns - l >= simd::width<T>)
-              simd::store(tap, g);
-            else
-              simd::store_partial(tap, g, columns - l);
-          });
+      T sums[points * packet];  // of the pieces
+      for (Index p = 0; p < points; ++p) {
+        const T* const point = from + p * plan.u_point;
+        auto sum = simd::load(point);
+        for (Index piece = 1; piece < plan.pieces; ++piece)
+          sum = simd::add(sum, simd::load(point + piece * pairs * plan.u_task));
+        simd::store(sums + p * packet, sum);
+      }
+      transform_gradient_packet(sums, packet, dw + c * plane.k + kb * plan.side + l, plane.c * plane.k, columns - l);
     }
   });
 }
