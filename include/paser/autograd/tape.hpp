@@ -1,7 +1,7 @@
 #pragma once
 
-#include <functional>
 #include <initializer_list>
+#include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -113,7 +113,7 @@ class Tape {
       Node& node = at(i);
       if (!node.backward || node.gradient.empty()) continue;
       GradientSink<T> sink(*this, node.inputs);
-      node.backward(std::exchange(node.gradient, {}), sink);
+      node.backward->run(std::exchange(node.gradient, {}), sink);
       node.backward = nullptr;
     }
   }
@@ -129,37 +129,61 @@ class Tape {
   /// See record() below.
   template <int Rank, class Backward>
   static Var<T, Rank> record(Tensor<T, Rank> y, std::initializer_list<Operand<T>> inputs, Backward&& backward) {
-    Tape* tape = nullptr;
-    std::vector<Index> nodes;
-    for (const Operand<T>& in : inputs) {
-      check<ValueError>(tape == nullptr || in.tape_ == nullptr || tape == in.tape_, "record", "inputs of two tapes");
-      if (in.tape_ != nullptr) tape = in.tape_;
-      nodes.push_back(in.node_);
-    }
+    Tape* const tape = tape_of(inputs);
     if (tape == nullptr) return Var<T, Rank>(std::move(y));
-    auto typed = [shape = y.shape(), backward = std::forward<Backward>(backward)](Tensor<T, 1>&& dy,
-                                                                                  GradientSink<T>& grad) mutable {
-      auto shaped = dy.reshape(shape);
-      dy = {};
-      backward(std::move(shaped), grad);
-    };
-    const Index node = tape->add_node(std::move(nodes), std::move(typed));
-    return {std::move(y), tape, node};
+    auto* const typed = new TypedBackward<Rank, std::decay_t<Backward>>(std::forward<Backward>(backward));
+    std::unique_ptr<AnyBackward> owner(typed);
+    typed->shape = y.shape();
+    return {std::move(y), tape, tape->add_node(inputs, std::move(owner))};
   }
 
  private:
   friend class GradientSink<T>;
 
+  /// The backward of one op, its type forgotten.
+  struct AnyBackward {
+    AnyBackward() = default;
+    AnyBackward(const AnyBackward&) = delete;
+    AnyBackward& operator=(const AnyBackward&) = delete;
+    virtual ~AnyBackward() = default;
+    virtual void run(Tensor<T, 1> dy, GradientSink<T>& grad) = 0;
+  };
+
+  template <int Rank, class Backward>
+  struct TypedBackward final : AnyBackward {
+    explicit TypedBackward(Backward&& f) : backward(std::move(f)) {}
+    explicit TypedBackward(const Backward& f) : backward(f) {}
+    void run(Tensor<T, 1> dy, GradientSink<T>& grad) override {
+      auto shaped = dy.reshape(shape);
+      dy = {};  // so that the lambda is the only owner and may take the buffer over
+      backward(std::move(shaped), grad);
+    }
+    Backward backward;
+    Shape<Rank> shape{};
+  };
+
   struct Node {
     std::vector<Index> inputs;
-    std::function<void(Tensor<T, 1>&&, GradientSink<T>&)> backward;
+    std::unique_ptr<AnyBackward> backward;
     Tensor<T, 1> gradient;
   };
 
   Node& at(Index i) { return nodes_[static_cast<std::size_t>(i)]; }
 
-  Index add_node(std::vector<Index> inputs, std::function<void(Tensor<T, 1>&&, GradientSink<T>&)> backward) {
-    nodes_.push_back({std::move(inputs), std::move(backward), {}});
+  /// The tape of the inputs; null when all are constants.
+  static Tape* tape_of(std::initializer_list<Operand<T>> inputs) {
+    Tape* tape = nullptr;
+    for (const Operand<T>& in : inputs) {
+      check<ValueError>(tape == nullptr || in.tape_ == nullptr || tape == in.tape_, "record", "inputs of two tapes");
+      if (in.tape_ != nullptr) tape = in.tape_;
+    }
+    return tape;
+  }
+
+  [[gnu::noinline]] Index add_node(std::initializer_list<Operand<T>> inputs, std::unique_ptr<AnyBackward> backward) {
+    Node& node = nodes_.emplace_back();
+    for (const Operand<T>& in : inputs) node.inputs.push_back(in.node_);
+    node.backward = std::move(backward);
     return static_cast<Index>(nodes_.size()) - 1;
   }
 

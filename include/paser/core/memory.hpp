@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace paser {
@@ -101,16 +102,43 @@ class BufferPool {
   MemoryUse use_;
 };
 
+/// A buffer of the pool, or none, with any number of owners. What owners do is called and not inlined: nearly every
+/// function holds tensors, and the atomic counts of each would fill programs and the time to compile them.
+class SharedBuffer {
+ public:
+  SharedBuffer() = default;
+  [[gnu::noinline]] explicit SharedBuffer(std::size_t bytes) : owner_(BufferPool::instance().allocate(bytes)) {}
+  [[gnu::noinline]] SharedBuffer(const SharedBuffer& other) noexcept : owner_(other.owner_) {}
+  SharedBuffer(SharedBuffer&& other) noexcept : owner_(std::move(other.owner_)) {}
+  [[gnu::noinline]] SharedBuffer& operator=(const SharedBuffer& other) noexcept {
+    owner_ = other.owner_;
+    return *this;
+  }
+  [[gnu::noinline]] SharedBuffer& operator=(SharedBuffer&& other) noexcept {
+    owner_ = std::move(other.owner_);
+    return *this;
+  }
+  [[gnu::noinline]] ~SharedBuffer() {}
+
+  std::byte* get() const { return owner_.get(); }
+  bool shared() const { return owner_.use_count() > 1; }
+  explicit operator bool() const { return owner_ != nullptr; }
+  bool operator==(const SharedBuffer& other) const { return owner_ == other.owner_; }
+
+ private:
+  std::shared_ptr<std::byte> owner_;
+};
+
 /// Scratch for a kernel: `count` values of T, 64-byte aligned, undefined content.
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(std::size_t count) : bytes_(BufferPool::instance().allocate(count * sizeof(T))) {}
+  explicit Scratch(std::size_t count) : bytes_(count * sizeof(T)) {}
   T* data() { return reinterpret_cast<T*>(bytes_.get()); }
   const T* data() const { return reinterpret_cast<const T*>(bytes_.get()); }
 
  private:
-  std::shared_ptr<std::byte> bytes_;
+  SharedBuffer bytes_;
 };
 
 }  // namespace paser

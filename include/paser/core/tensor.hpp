@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <concepts>
 #include <limits>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -27,9 +26,9 @@ class Tensor {
   Tensor() = default;
 
   /// Undefined content. Throws ShapeError on a negative extent.
-  explicit Tensor(const Shape<Rank>& shape) : shape_(shape) {
+  [[gnu::noinline]] explicit Tensor(const Shape<Rank>& shape) : shape_(shape) {
     for (int axis = 0; axis < Rank; ++axis) check(shape[axis] >= 0, "Tensor", "negative extent in shape ", shape);
-    buffer_ = BufferPool::instance().allocate(static_cast<std::size_t>(shape.numel()) * sizeof(T));
+    buffer_ = SharedBuffer(static_cast<std::size_t>(shape.numel()) * sizeof(T));
   }
 
   static Tensor full(const Shape<Rank>& shape, T value) {
@@ -59,14 +58,14 @@ class Tensor {
 
   /// For writing. Copies the buffer first when another tensor shares it, so call it once, outside of any loop.
   T* mutable_data() {
-    if (buffer_ && buffer_.use_count() > 1) *this = clone();
+    if (buffer_.shared()) *this = clone();
     return reinterpret_cast<T*>(buffer_.get());
   }
 
   std::span<const T> values() const { return {data(), static_cast<std::size_t>(numel())}; }
 
   /// A copy with a buffer of its own.
-  Tensor clone() const {
+  [[gnu::noinline]] Tensor clone() const {
     if (!buffer_) return {};
     Tensor copy(shape_);
     std::copy_n(data(), numel(), copy.mutable_data());
@@ -75,7 +74,7 @@ class Tensor {
 
   /// The same elements under another shape; shares the buffer. Throws ShapeError when the element counts differ.
   template <int NewRank>
-  Tensor<T, NewRank> reshape(const Shape<NewRank>& shape) const {
+  [[gnu::noinline]] Tensor<T, NewRank> reshape(const Shape<NewRank>& shape) const {
     check(shape.numel() == numel(), "reshape", shape_, " has ", numel(), " elements, ", shape, " has ", shape.numel());
     Tensor<T, NewRank> view;
     view.shape_ = shape;
@@ -111,7 +110,7 @@ class Tensor {
   friend class Tensor;
 
   Shape<Rank> shape_{};
-  std::shared_ptr<std::byte> buffer_;
+  SharedBuffer buffer_;
 };
 
 /// Class indices of pixels: (batch, height, width).
