@@ -79,10 +79,10 @@ TEST_CASE("Missing assets are named") {
 }
 
 TEST_CASE("base64 pads as RFC 4648 says") {
-  CHECK(detail::base64("") == "");
-  CHECK(detail::base64("f") == "Zg==");
-  CHECK(detail::base64("fo") == "Zm8=");
-  CHECK(detail::base64("foobar") == "Zm9vYmFy");
+  CHECK(report::detail::base64("") == "");
+  CHECK(report::detail::base64("f") == "Zg==");
+  CHECK(report::detail::base64("fo") == "Zm8=");
+  CHECK(report::detail::base64("foobar") == "Zm9vYmFy");
 }
 
 TEST_CASE("The page is written whole") {
