@@ -20,6 +20,7 @@
 #include "paser/kernels/conv_shape.hpp"
 #include "paser/kernels/copy_channels.hpp"
 #include "paser/kernels/cross_entropy.hpp"
+#include "paser/kernels/depthwise.hpp"
 #include "paser/kernels/dropout.hpp"
 #include "paser/kernels/elementwise.hpp"
 #include "paser/kernels/exp_rows.hpp"
