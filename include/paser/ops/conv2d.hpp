@@ -11,6 +11,7 @@ namespace detail {
 /// Checks a convolution's operands and returns its extents.
 inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight, const Conv2dSpec& spec) {
   const kernels::ConvShape shape{x.n(), x.h(), x.w(), x.c(), weight.c(), weight.n(), weight.h(), spec};
+  check(weight.numel() > 0 && x.c() > 0, "conv2d", "input ", x, " or weight ", weight, " without channels or taps");
   check(spec.groups >= 1 && x.c() % spec.groups == 0 && weight.c() % spec.groups == 0, "conv2d", "input ", x,
         " and weight ", weight, " do not split into ", spec.groups, " groups");
   check(weight.w() == shape.group_c(), "conv2d", "input ", x, " and weight ", weight,

@@ -1,0 +1,30 @@
+#include "paser/nn/conv2d.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "paser/nn/gradient_check.hpp"
+
+using namespace paser;
+
+TEST_CASE("nn::Conv2d starts within one over the root of its fan-in, as torch.nn.Conv2d") {
+  const nn::Conv2d<double> layer({.in = 8, .out = 6, .kernel = 2, .spec = {.groups = 2}}, Key{7});
+  CHECK(layer.weight.value.shape() == Shape{2, 2, 4, 6});
+  CHECK(nn::count_parameters(layer) == 2 * 2 * 4 * 6 + 6);
+  double largest = 0;
+  for (const double w : layer.weight.value.values()) largest = std::max(largest, std::abs(w));
+  CHECK(largest <= 0.25);  // fan-in 16
+  CHECK(largest > 0.2);
+  CHECK(nn::gradient_check(layer, run::inference, Key{}, normal<double>(Key{1}, Shape{2, 5, 4, 8})).passed);
+}
+
+TEST_CASE("nn::Conv2d without bias has one parameter") {
+  const nn::Conv2d<double> layer({.in = 2, .out = 3, .kernel = 3, .bias = false}, Key{7});
+  CHECK(nn::count_parameters(layer) == 54);
+  CHECK(nn::gradient_check(layer, run::inference, Key{}, normal<double>(Key{1}, Shape{1, 5, 4, 2})).passed);
+}
+
+TEST_CASE("nn::Conv2d refuses channels that do not split") {
+  CHECK_THROWS_WITH((nn::Conv2d<float>({.in = 3, .out = 4, .spec = {.groups = 2}}, Key{})),
+                    Catch::Contains("3 -> 4 channels do not split into 2 groups"));
+  CHECK_THROWS_AS((nn::Conv2d<float>({.in = 0, .out = 4}, Key{})), ShapeError);
+}
