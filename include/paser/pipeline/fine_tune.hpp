@@ -81,7 +81,7 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
   for_each_run(validation.size(), validation.size(), [&](Index begin, Index end) {
     const auto batch = validation.range(begin, end);
     const auto belief = paser.belief(batch.images, batch.ids, key.fold(2));
-    validation_input = policy_input(paser.baseline_labels(belief), belief.entropy);
+    validation_input = policy_input(belief);
   });
   Tensor<T, 3> reference = paser.routes(validation_input).probabilities();
   const Index per_epoch = std::max<Index>(1, train.size() / options.batch);
@@ -142,7 +142,7 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
 
         const auto belief = paser.belief(batch.images, batch.ids, draw.fold(0));
         const Labels coarse = paser.baseline_labels(belief);
-        const Tensor<T, 4> input = policy_input(coarse, belief.entropy);
+        const Tensor<T, 4> input = policy_input(belief);
         Actions actions;
         Rewards<T> rewards;
         std::vector<SupervisedResult<T>> updates;

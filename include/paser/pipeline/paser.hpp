@@ -18,7 +18,8 @@ using Actions = rl::Actions;
 /// Numbers that name images for good (their place in the data set): noise on an image hangs on its number alone.
 using Ids = std::vector<std::uint64_t>;
 
-/// Which prediction stands for f1, in the state, in the reward and where a patch keeps f1's answer.
+/// Which prediction stands for f1 in the reward and where a patch keeps f1's answer. The policy sees the mean's labels
+/// under either.
 enum class Baseline {
   mean,         ///< arg-max of the mean of all samples
   first_sample  ///< arg-max of the first sample, as the authors' released code does
@@ -54,18 +55,11 @@ Labels predict(const models::Segmenter<T>& model, const Tensor<T, 4>& images, In
   return labels;
 }
 
-/// The state that the policy sees: channel 0 the class index of f1's label map, channel 1 the entropy in nats.
-/// labels, entropy: (N, H, W) -> (N, H, W, 2).
+/// The state that the policy sees, (N, H, W, 2): channel 0 the class index of the mean prediction, channel 1 its
+/// entropy in nats.
 template <class T>
-Tensor<T, 4> policy_input(const Labels& labels, const Tensor<T, 3>& entropy) {
-  check(labels.shape() == entropy.shape(), "policy_input", "labels ", labels.shape(), " and entropy ", entropy.shape());
-  Tensor<T, 4> input({labels.shape()[0], labels.shape()[1], labels.shape()[2], 2});
-  T* out = input.mutable_data();
-  for (Index i = 0; i < labels.numel(); ++i) {
-    out[2 * i] = static_cast<T>(labels.data()[i]);
-    out[2 * i + 1] = entropy.data()[i];
-  }
-  return input;
+Tensor<T, 4> policy_input(const uncertainty::Belief<T>& belief) {
+  return belief.observation();
 }
 
 /// PaSeR: f1 segments the whole image and says where it is unsure; the policy sends every patch straight to one model.
@@ -130,7 +124,7 @@ struct Paser {
   Result segment(const Tensor<T, 4>& images, const Ids& ids, Key key) const {
     const auto state = belief(images, ids, key);
     const Labels coarse = baseline_labels(state);
-    const Tensor<T, 4> input = policy_input(coarse, state.entropy);
+    const Tensor<T, 4> input = policy_input(state);
     const Actions chosen = routes(input).argmax();
     return {refine(images, coarse, chosen), chosen, input};
   }

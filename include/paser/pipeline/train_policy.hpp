@@ -134,7 +134,7 @@ PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const Source& source,
     const auto batch = source.range(begin, end);
     const auto belief = paser.belief(batch.images, batch.ids, key);
     const Labels coarse = paser.baseline_labels(belief);
-    const auto routes = paser.routes(policy_input(coarse, belief.entropy));
+    const auto routes = paser.routes(policy_input(belief));
     const Actions actions = routes.argmax();
     std::vector<Index> rows;
     for (Index i = begin; i < end; ++i) rows.push_back(i);
@@ -190,7 +190,7 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
         const Key draw = key.fold(1).fold(static_cast<std::uint64_t>(step));
         const auto belief = paser.belief(batch.images, batch.ids, draw.fold(0));
         const Labels coarse = paser.baseline_labels(belief);
-        const Tensor<T, 4> input = policy_input(coarse, belief.entropy);
+        const Tensor<T, 4> input = policy_input(belief);
         const double alpha = optim::linear_schedule(options.exploit_from, options.exploit_to, options.epochs)(epoch);
         Rewards<T> rewards;
         double entropy = 0;
