@@ -46,24 +46,41 @@ struct GemmTile {
 };
 
 /// Copies a, at most `tile` rows high, so that its columns follow one another; missing rows are zero.
-template <class T>
-void pack_panel(const MatrixView<T>& a, Index tile, T* packed) {
-  for (Index k = 0; k < a.columns; ++k, packed += tile) {
-    const T* column = a.data + k * a.column_stride;
-    for (Index i = 0; i < a.rows; ++i) packed[i] = column[i * a.row_stride];
-    for (Index i = a.rows; i < tile; ++i) packed[i] = T(0);
+template <Index tile, class T>
+void pack_panel(const MatrixView<T>& a, T* packed) {
+  constexpr Index lanes = simd::width<T>;
+  Index k = 0;
+  if (a.row_stride == 1 && a.rows == tile) {
+    for (; k < a.columns; ++k) std::copy_n(a.data + k * a.column_stride, tile, packed + k * tile);
+  } else if (tile % lanes == 0 && a.column_stride == 1 && a.rows == tile) {
+    for (; k + lanes <= a.columns; k += lanes)
+      for (Index i = 0; i < tile; i += lanes) {
+        simd::Packet<T> square[lanes];
+        for (Index l = 0; l < lanes; ++l) square[l] = simd::load(a.data + (i + l) * a.row_stride + k);
+        simd::transpose<T>(square);
+        for (Index l = 0; l < lanes; ++l) simd::store(packed + (k + l) * tile + i, square[l]);
+      }
+  }
+  for (; k < a.columns; ++k) {
+    const T* const column = a.data + k * a.column_stride;
+    for (Index i = 0; i < a.rows; ++i) packed[k * tile + i] = column[i * a.row_stride];
+    for (Index i = a.rows; i < tile; ++i) packed[k * tile + i] = T(0);
   }
 }
 
-/// The panels of an operand, `tile` rows high. One that will be read often, or cannot be read where it is, is packed.
+/// The panels of an operand, `tile` rows high, packed unless they can be read where they are.
 template <class T, Index tile>
 class Panels {
  public:
   static Index scratch(Index rows, Index depth) { return (rows + tile - 1) / tile * tile * depth; }
 
-  Panels(const MatrixView<T>& a, bool in_place, T* packed) : a_(a), in_place_(in_place), packed_(packed) {
-    for (Index row = 0; row < a.rows; row += tile)
-      if (!direct(row)) pack_panel(a.block(row, 0, std::min(tile, a.rows - row), a.columns), tile, slot(row));
+  /// Nothing is packed yet.
+  Panels(const MatrixView<T>& a, bool in_place, T* packed) : a_(a), in_place_(in_place), packed_(packed) {}
+
+  /// Packs the panels that start at rows begin <= row < end, multiples of the tile.
+  void pack(Index begin, Index end) {
+    for (Index row = begin; row < end; row += tile)
+      if (!direct(row)) pack_panel<tile>(a_.block(row, 0, std::min(tile, a_.rows - row), a_.columns), slot(row));
   }
 
   /// The panel that starts at `row`, a multiple of the tile.
@@ -132,28 +149,33 @@ void multiply_tile_into(const MatrixView<T>& a, const T* b, Index b_stride, Inde
     }
 }
 
-/// One block of C on one thread.
+/// The panels of B. Packing pays when a panel is read more than about twice.
 template <class T>
-void multiply_block(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> output) {
+Panels<T, GemmTile<T>::columns> panels_of_b(const MatrixView<T>& b, Index rows_of_a, T* scratch) {
+  return {b.transposed(), b.column_stride == 1 && rows_of_a <= 2 * GemmTile<T>::rows, scratch};
+}
+
+/// One block of C on one thread: the rows of a times the columns j .. j + columns - 1 of B.
+template <class T>
+void multiply_block(const MatrixView<T>& a, const Panels<T, GemmTile<T>::columns>& b, Index j, Index columns, T* c,
+                    GemmOutput<T> output) {
   using Tile = GemmTile<T>;
   using APanels = Panels<T, Tile::rows>;
-  using BPanels = Panels<T, Tile::columns>;
   constexpr Index most_depth = 256;
-  const Index depth = std::min(a.columns, most_depth), a_size = APanels::scratch(a.rows, depth);
-  Scratch<T> scratch(static_cast<std::size_t>(a_size + BPanels::scratch(b.columns, depth)));
+  const bool in_place = a.column_stride == 1 || columns <= 2 * Tile::columns;
+  Scratch<T> scratch(static_cast<std::size_t>(APanels::scratch(a.rows, std::min(a.columns, most_depth))));
   for (Index k = 0; k < a.columns; k += most_depth) {
     const Index part = std::min(most_depth, a.columns - k);
-    // Packing pays when a panel is read more than about twice.
-    const APanels a_panels(a.block(0, k, a.rows, part), b.columns <= 2 * Tile::columns, scratch.data());
-    const BPanels b_panels(b.block(k, 0, part, b.columns).transposed(),
-                           b.column_stride == 1 && a.rows <= 2 * Tile::rows, scratch.data() + a_size);
-    for (Index j = 0; j < b.columns; j += Tile::columns) {
-      const MatrixView<T> panel = b_panels(j);
+    APanels a_panels(a.block(0, k, a.rows, part), in_place, scratch.data());
+    a_panels.pack(0, a.rows);
+    for (Index l = 0; l < columns; l += Tile::columns) {
+      const MatrixView<T> panel = b(j + l);
       GemmOutput<T> corner = output;
-      if (corner.bias != nullptr) corner.bias += j;
+      if (corner.bias != nullptr) corner.bias += l;
       for (Index i = 0; i < a.rows; i += Tile::rows)
-        multiply_tile_into(a_panels(i), panel.data, panel.column_stride, std::min(Tile::rows, a.rows - i),
-                           std::min(Tile::columns, b.columns - j), c + i * output.row_stride + j, corner);
+        multiply_tile_into(a_panels(i), panel.data + k * panel.column_stride, panel.column_stride,
+                           std::min(Tile::rows, a.rows - i), std::min(Tile::columns, columns - l),
+                           c + i * output.row_stride + l, corner);
     }
     output.accumulate = true;
   }
@@ -180,24 +202,29 @@ void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> ou
       for (Index j = 0; j < n; ++j) c[i * output.row_stride + j] = output.bias != nullptr ? output.bias[j] : T(0);
     return;
   }
-  // A block of A fills about half of a small second-level cache; all of B's columns that meet it are packed beside it.
-  const Index block_n = 16 * Tile::columns;
-  const Index block_m = std::clamp<Index>(Index{32768} / depth, 16, 64) * Tile::rows;
+  // What a block reads of A and of B fills about half of a small second-level cache.
+  using BPanels = detail::Panels<T, Tile::columns>;
+  const Index block_n = 16 * Tile::columns, block_m = 16 * Tile::rows;
   const Index across = (n + block_n - 1) / block_n, blocks = across * ((m + block_m - 1) / block_m);
-  const auto block = [&](Index number, const MatrixView<T>& left, const MatrixView<T>& right, T* out,
+  const auto block = [&](Index number, const MatrixView<T>& left, const BPanels& right, T* out,
                          const GemmOutput<T>& o) {
     const Index i = number / across * block_m, j = number % across * block_n;
-    GemmOutput<T> part = o;
-    if (part.bias != nullptr) part.bias += j;
-    detail::multiply_block(left.block(i, 0, std::min(block_m, m - i), left.columns),
-                           right.block(0, j, right.rows, std::min(block_n, n - j)), out + i * o.row_stride + j, part);
+    GemmOutput<T> corner = o;
+    if (corner.bias != nullptr) corner.bias += j;
+    detail::multiply_block(left.block(i, 0, std::min(block_m, m - i), left.columns), right, j, std::min(block_n, n - j),
+                           out + i * o.row_stride + j, corner);
   };
 
   constexpr Index part_depth = 2048;
   const Index parts = blocks < 8 ? std::min<Index>((depth + part_depth - 1) / part_depth, 16) : 1;
   if (parts == 1) {
+    Scratch<T> packed(static_cast<std::size_t>(BPanels::scratch(n, depth)));
+    BPanels right = detail::panels_of_b(b, m, packed.data());
+    const Index panels = (n + Tile::columns - 1) / Tile::columns, copied = Index{1} << 14;
+    parallel_for(panels, copied / (depth * Tile::columns),
+                 [&](Index begin, Index end) { right.pack(begin * Tile::columns, std::min(n, end * Tile::columns)); });
     parallel_for(blocks, gemm_grain(std::min(m, block_m) * std::min(n, block_n) * depth), [&](Index begin, Index end) {
-      for (Index number = begin; number < end; ++number) block(number, a, b, c, output);
+      for (Index number = begin; number < end; ++number) block(number, a, right, c, output);
     });
     return;
   }
@@ -206,7 +233,12 @@ void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> ou
   T* const sums = scratch.data();
   parallel_each(parts * blocks, [&](Index task) {
     const Index p = task / blocks, k = p * part, length = std::min(part, depth - k);
-    block(task % blocks, a.block(0, k, m, length), b.block(k, 0, length, n), sums + p * m * n, {.row_stride = n});
+    const Index j = task % blocks % across * block_n;
+    const MatrixView<T> slice = b.block(k, 0, length, n);
+    Scratch<T> packed(static_cast<std::size_t>(BPanels::scratch(n, length)));
+    BPanels right = detail::panels_of_b(slice, m, packed.data());
+    right.pack(j, std::min(n, j + block_n));
+    block(task % blocks, a.block(0, k, m, length), right, sums + p * m * n, {.row_stride = n});
   });
   for (Index i = 0; i < m; ++i)
     for (Index j = 0; j < n; ++j) {
