@@ -16,9 +16,9 @@ using namespace fixtures;
 
 Registry all_checks() {
   Registry checks;
-  for (const auto add :
-       {add_hash, add_conv, add_linear_attention, add_loss, add_pool_resize, add_state, add_optim, add_reinforce,
-        add_routing, add_metrics, add_imaging, add_norm, add_activation, add_policy, add_models, add_flops})
+  for (const auto add : {add_hash, add_conv, add_linear_attention, add_loss, add_pool_resize, add_state, add_optim,
+                         add_reinforce, add_routing, add_metrics, add_imaging, add_norm, add_activation, add_policy,
+                         add_models, add_flops, add_pretrain_steps, add_rl_step, add_finetune_step})
     add(checks);
   return checks;
 }

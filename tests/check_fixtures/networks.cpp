@@ -12,14 +12,6 @@ using paser::io::State;
 
 namespace {
 
-/// Layout-free: fixtures hold float32 alone.
-RawTensor raw_of(const std::vector<float>& values, const std::vector<Index>& shape) {
-  RawTensor raw =
-      RawTensor::of(paser::Tensor<float, 1>::from(paser::Shape<1>{static_cast<Index>(values.size())}, values));
-  raw.shape = shape;
-  return raw;
-}
-
 bool is_zero_gradient(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -47,6 +39,13 @@ void expect_statistics(Case& c, const std::string& role, const Stored& g) {
 }
 
 }  // namespace
+
+RawTensor raw_of(const std::vector<float>& values, const std::vector<Index>& shape) {
+  RawTensor raw =
+      RawTensor::of(paser::Tensor<float, 1>::from(paser::Shape<1>{static_cast<Index>(values.size())}, values));
+  raw.shape = shape;
+  return raw;
+}
 
 State closed_form_state(const State& shapes, std::uint32_t seed) {
   State state;
@@ -85,7 +84,7 @@ paser::MaskSource<float> closed_form_masks(const std::string& tag, std::uint32_t
   };
 }
 
-void expect_gradients(Case& c, const State& gradients, const std::string& prefix) {
+void expect_gradients(Case& c, const State& gradients, const std::string& prefix, const std::string& whole) {
   const auto zeros = c.has("zero_grad_params") ? c.texts("zero_grad_params") : std::vector<std::string>{};
   for (const auto& [name, raw] : gradients) {
     const Stored g = stored_of(raw);
@@ -94,12 +93,12 @@ void expect_gradients(Case& c, const State& gradients, const std::string& prefix
       double largest = 0;
       for (const double v : g.values) largest = std::isnan(v) ? v : std::max(largest, std::abs(v));
       const double allowed = c.number("zero_grad_max");
-      c.expect_rule("grad/" + name,
+      c.expect_rule(prefix + whole + name,
                     largest <= allowed ? "" : paser::message("is zero in theory, largest ", largest, " > ", allowed),
                     largest / allowed);
       continue;
     }
-    c.expect(prefix + "grad/" + name, g);
+    c.expect(prefix + whole + name, g);
     expect_statistics(c, prefix + "gradstat/" + name, g);
     const std::string head = prefix + "gradhead/" + name;
     if (!c.has_tensor(head)) continue;

@@ -37,6 +37,27 @@ paser::io::State closed_form_state(const paser::io::State& shapes, std::uint32_t
 /// The tensors <prefix>name of a case, names and layouts of PyTorch.
 paser::io::State stored_state(const Case& c, const std::string& prefix);
 
+/// A tensor of a state dict.
+paser::io::RawTensor raw_of(const std::vector<float>& values, const std::vector<paser::Index>& shape);
+
+/// A tensor of a state dict, for comparison.
+Stored stored_of(const paser::io::RawTensor& raw);
+
+/// Compares a network with the roles <prefix>param_after/, all but the parameters whose gradient is zero in theory.
+template <class Module>
+void expect_parameters(Case& c, const Module& module, const paser::io::NameTable& names,
+                       const std::string& prefix = "") {
+  const auto zeros = c.has("zero_grad_params") ? c.texts("zero_grad_params") : std::vector<std::string>{};
+  for (const auto& [name, raw] : paser::io::state_to_torch(paser::io::state_of(module), names)) {
+    const std::string role = prefix + "param_after/" + name;
+    if (std::find(zeros.begin(), zeros.end(), prefix + name) != zeros.end()) {
+      c.waive(role);
+    } else {
+      c.expect(role, stored_of(raw));
+    }
+  }
+}
+
 /// Gives a network its closed-form weights.
 template <class Module>
 void load_closed_form(Module& module, const paser::io::NameTable& names, std::uint32_t seed) {
@@ -55,17 +76,15 @@ paser::io::State torch_gradients(const Module& module, const paser::Gradients<fl
   return paser::io::state_to_torch(state, names);
 }
 
-/// A tensor of a state dict, for comparison.
-Stored stored_of(const paser::io::RawTensor& raw);
-
 /// The masks of one pass whose sites have the closed form.
 paser::MaskSource<float> closed_form_masks(const std::string& tag, std::uint32_t seed, double drop_rate,
                                            const std::vector<std::string>& sites);
 
 /// Compares gradients under the rules of networks: whole ones (role grad/), their first entries (gradhead/), their sums
 /// (gradstat/), and the size of those that are zero in theory. `prefix` stands before every role and in the list of
-/// zero gradients.
-void expect_gradients(Case& c, const paser::io::State& gradients, const std::string& prefix = "");
+/// zero gradients; `whole` is the role of whole ones.
+void expect_gradients(Case& c, const paser::io::State& gradients, const std::string& prefix = "",
+                      const std::string& whole = "grad/");
 
 /// Compares the buffers after a run, and the number of batches they have seen, in the roles <prefix>buffer_after/.
 /// paser keeps no counter: the number is that of `batches_before`, by PyTorch's name of the norm, and one more when the
