@@ -16,9 +16,10 @@ namespace paser::io {
 ///   Checkpoint::load("run.safetensors").get("f1", model);
 ///
 /// The file is safetensors: tensor "f1/down1.conv1.weight", metadata "paser.info" and "paser.checksum".
-struct Checkpoint {
+template <class Json>
+struct BasicCheckpoint {
   State tensors;
-  nlohmann::json info = nlohmann::json::object();
+  Json info = Json::object();
   std::string origin = "Checkpoint";  ///< the file it was loaded from, for messages
 
   /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken.
@@ -61,7 +62,7 @@ struct Checkpoint {
   }
 
   /// Throws IoError when the file cannot be read, FormatError when it is no checkpoint or fails its checksum.
-  static Checkpoint load(const Path& path) {
+  static BasicCheckpoint load(const Path& path) {
     Safetensors content = read_safetensors(path);
     const std::string file = path.string();
     auto& metadata = content.metadata;
@@ -71,10 +72,10 @@ struct Checkpoint {
     const std::string expected = std::to_string(checksum(content.tensors, metadata["paser.info"]));
     check<FormatError>(metadata["paser.checksum"] == expected, file.c_str(), "damaged: its content has checksum ",
                        expected, ", it was written with ", metadata["paser.checksum"]);
-    Checkpoint c;
+    BasicCheckpoint c;
     c.tensors = std::move(content.tensors);
     c.origin = file;
-    c.info = nlohmann::json::parse(metadata["paser.info"], nullptr, false);
+    c.info = Json::parse(metadata["paser.info"], nullptr, false);
     check<FormatError>(!c.info.is_discarded(), file.c_str(), "metadata 'paser.info' is not JSON");
     return c;
   }
@@ -90,6 +91,9 @@ struct Checkpoint {
     return crc.add(document).value();
   }
 };
+
+/// The checkpoint. It is a template so that only programs that use it pay for compiling JSON.
+using Checkpoint = BasicCheckpoint<nlohmann::json>;
 
 /// One model and a JSON document in a file of its own.
 template <class Module>

@@ -14,20 +14,20 @@ namespace paser::io {
 ///   config.read("epochs", options.epochs);
 ///   ConfigReader loss = config.section("loss");  loss.read("alpha", alpha);  loss.finish();
 ///   config.finish();
-class ConfigReader {
+template <class Json>
+class BasicConfigReader {
  public:
   /// `origin` is the file's name, for messages. Throws FormatError unless the document is an object.
-  ConfigReader(nlohmann::json document, std::string origin)
-      : document_(std::move(document)), origin_(std::move(origin)) {
+  BasicConfigReader(Json document, std::string origin) : document_(std::move(document)), origin_(std::move(origin)) {
     check<FormatError>(document_.is_object(), origin_.c_str(), "expected an object of options, got ",
                        document_.type_name());
   }
 
   /// Parses a file; // and block comments are allowed. Throws IoError, and FormatError with the place of the mistake.
-  static ConfigReader from_file(const Path& path) {
+  static BasicConfigReader from_file(const Path& path) {
     try {
-      return {nlohmann::json::parse(read_file(path), nullptr, true, true), path.string()};
-    } catch (const nlohmann::json::exception& e) {
+      return {Json::parse(read_file(path), nullptr, true, true), path.string()};
+    } catch (const typename Json::exception& e) {
       throw FormatError(message(path.string(), ": not JSON: ", e.what()));
     }
   }
@@ -43,16 +43,16 @@ class ConfigReader {
     check<FormatError>(fits, origin_.c_str(), "option '", key, "' is ", found->dump(), ", expected ", expected<T>());
     try {
       value = found->template get<T>();
-    } catch (const nlohmann::json::exception& e) {
+    } catch (const typename Json::exception& e) {
       throw FormatError(message(origin_, ": option '", key, "' is ", found->dump(), ": ", e.what()));
     }
     return true;
   }
 
   /// The options under a key; none when it is absent.
-  ConfigReader section(const std::string& key) {
+  BasicConfigReader section(const std::string& key) {
     known_.push_back(key);
-    return {document_.value(key, nlohmann::json::object()), origin_ + ": '" + key + "'"};
+    return {document_.value(key, Json::object()), origin_ + ": '" + key + "'"};
   }
 
   /// Throws FormatError listing every key that was never asked for, each with the nearest known name.
@@ -66,12 +66,12 @@ class ConfigReader {
 
  private:
   template <class T>
-  static bool accepts(const nlohmann::json& j) {
+  static bool accepts(const Json& j) {
     if constexpr (std::is_same_v<T, bool>) {
       return j.is_boolean();
     } else if constexpr (std::is_integral_v<T>) {
-      return j.is_number_unsigned() ? std::in_range<T>(j.get<std::uint64_t>())
-                                    : j.is_number_integer() && std::in_range<T>(j.get<std::int64_t>());
+      return j.is_number_unsigned() ? std::in_range<T>(j.template get<std::uint64_t>())
+                                    : j.is_number_integer() && std::in_range<T>(j.template get<std::int64_t>());
     } else if constexpr (std::is_floating_point_v<T>) {
       return j.is_number();
     } else if constexpr (std::is_same_v<T, std::string>) {
@@ -94,9 +94,12 @@ class ConfigReader {
       return "a text";
   }
 
-  nlohmann::json document_;
+  Json document_;
   std::string origin_;
   std::vector<std::string> known_;
 };
+
+/// The reader. It is a template so that only programs that use it pay for compiling JSON.
+using ConfigReader = BasicConfigReader<nlohmann::json>;
 
 }  // namespace paser::io

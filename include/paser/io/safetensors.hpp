@@ -14,6 +14,8 @@ namespace paser::io {
 ///
 /// The format (https://github.com/huggingface/safetensors): eight bytes of header length, a JSON header that gives each
 /// tensor its element type, shape and byte range, then the elements. Nothing requires that they are aligned.
+///
+/// The functions are templates of the JSON type so that only programs that call them pay for compiling it.
 struct Safetensors {
   State tensors;
   std::map<std::string, std::string> metadata;
@@ -40,21 +42,22 @@ struct SafetensorsEntry {
 };
 
 /// Parses JSON, refusing what the format refuses: an object that names a key twice, and deep nesting.
-inline nlohmann::json parse_safetensors_json(const std::string& text, const std::string& origin) {
+template <class Json>
+Json parse_safetensors_json(const std::string& text, const std::string& origin) {
   std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
+  const auto watch = [&](int depth, typename Json::parse_event_t event, Json& parsed) {
+    using Event = typename Json::parse_event_t;
     check<FormatError>(depth <= 3, origin.c_str(), "the header is nested deeper than tensor entries are");
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
     if (event == Event::key)
-      check<FormatError>(keys.back().insert(parsed.get<std::string>()).second, origin.c_str(), "the header names ",
-                         parsed.dump(), " twice");
+      check<FormatError>(keys.back().insert(parsed.template get<std::string>()).second, origin.c_str(),
+                         "the header names ", parsed.dump(), " twice");
     return true;
   };
   try {
-    return nlohmann::json::parse(text, watch);
-  } catch (const nlohmann::json::exception& e) {
+    return Json::parse(text, watch);
+  } catch (const typename Json::exception& e) {
     throw FormatError(message(origin, ": the header is not JSON: ", e.what()));
   }
 }
@@ -66,8 +69,9 @@ inline DType parse_dtype(const std::string& name, const std::string& origin) {
 }
 
 /// One entry of the header, checked against the number of bytes that follow the header.
-inline SafetensorsEntry parse_safetensors_entry(const std::string& name, const nlohmann::json& entry, Index payload,
-                                                const std::string& file) {
+template <class Json>
+SafetensorsEntry parse_safetensors_entry(const std::string& name, const Json& entry, Index payload,
+                                         const std::string& file) {
   const std::string origin = file + ": tensor '" + name + "'";
   const auto is_list = [&](const char* key) {
     return entry.contains(key) && entry[key].is_array() &&
@@ -85,10 +89,10 @@ inline SafetensorsEntry parse_safetensors_entry(const std::string& name, const n
   SafetensorsEntry e;
   e.name = name;
   e.tensor.origin = origin;
-  e.tensor.dtype = parse_dtype(entry["dtype"].get<std::string>(), origin);
-  e.tensor.shape = entry["shape"].get<std::vector<Index>>();
-  e.begin = entry["data_offsets"][0].get<Index>();
-  e.end = entry["data_offsets"][1].get<Index>();
+  e.tensor.dtype = parse_dtype(entry["dtype"].template get<std::string>(), origin);
+  e.tensor.shape = entry["shape"].template get<std::vector<Index>>();
+  e.begin = entry["data_offsets"][0].template get<Index>();
+  e.end = entry["data_offsets"][1].template get<Index>();
   check<FormatError>(e.begin <= e.end && e.end <= payload, origin.c_str(), "its bytes ", e.begin, " to ", e.end,
                      " do not lie in the ", payload, " bytes that the file has after its header");
   Index bytes = info(e.tensor.dtype).bytes;
@@ -103,11 +107,11 @@ inline SafetensorsEntry parse_safetensors_entry(const std::string& name, const n
 }
 
 /// The entries of a header in the order of their bytes, which must fill the payload without gap or overlap.
-inline std::vector<SafetensorsEntry> parse_safetensors_header(const std::string& text, Index payload,
-                                                              Safetensors& content) {
+template <class Json>
+std::vector<SafetensorsEntry> parse_safetensors_header(const std::string& text, Index payload, Safetensors& content) {
   const std::string& origin = content.origin;
   check<FormatError>(text.starts_with('{'), origin.c_str(), "the header does not start with '{'");
-  const nlohmann::json header = parse_safetensors_json(text, origin);
+  const Json header = parse_safetensors_json<Json>(text, origin);
   std::vector<SafetensorsEntry> entries;
   for (const auto& [name, entry] : header.items()) {
     if (name != "__metadata__") {
@@ -117,7 +121,7 @@ inline std::vector<SafetensorsEntry> parse_safetensors_header(const std::string&
     check<FormatError>(entry.is_object(), origin.c_str(), "__metadata__ must be a table of texts");
     for (const auto& [key, value] : entry.items()) {
       check<FormatError>(value.is_string(), origin.c_str(), "__metadata__ entry '", key, "' is not a text");
-      content.metadata.emplace(key, value.get<std::string>());
+      content.metadata.emplace(key, value.template get<std::string>());
     }
   }
   std::sort(entries.begin(), entries.end(),
@@ -142,7 +146,7 @@ inline Index checked_header_length(std::uint64_t length, Index file_size, const 
 }
 
 /// `read(to, count)` delivers the next bytes of a content of `size` bytes.
-template <class Read>
+template <class Json, class Read>
 Safetensors parse_safetensors(Index size, const std::string& origin, Read&& read) {
   Safetensors content;
   content.origin = origin;
@@ -152,7 +156,7 @@ Safetensors parse_safetensors(Index size, const std::string& origin, Read&& read
   const Index header_bytes = checked_header_length(length, size, origin);
   std::string header(static_cast<std::size_t>(header_bytes), '\0');
   read(header.data(), header_bytes);
-  for (auto& e : parse_safetensors_header(header, size - 8 - header_bytes, content)) {
+  for (auto& e : parse_safetensors_header<Json>(header, size - 8 - header_bytes, content)) {
     e.tensor.bytes = Tensor<std::uint8_t, 1>({e.end - e.begin});
     if (e.end > e.begin) read(e.tensor.bytes.mutable_data(), e.end - e.begin);
     content.tensors.emplace(std::move(e.name), std::move(e.tensor));
@@ -164,15 +168,18 @@ Safetensors parse_safetensors(Index size, const std::string& origin, Read&& read
 
 /// Reads a safetensors file. Every size is checked against the file before memory is asked for.
 /// Throws IoError when the file cannot be read, FormatError when it is not what the format says.
-inline Safetensors read_safetensors(const Path& path) {
+template <class Json = nlohmann::json>
+Safetensors read_safetensors(const Path& path) {
   InputFile file(path);
-  return detail::parse_safetensors(file.size(), path.string(), [&](void* to, Index count) { file.read(to, count); });
+  return detail::parse_safetensors<Json>(file.size(), path.string(),
+                                         [&](void* to, Index count) { file.read(to, count); });
 }
 
 /// The same for a file that lies in memory, at any address. `origin` stands for its name in messages.
-inline Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::string& origin) {
+template <class Json = nlohmann::json>
+Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::string& origin) {
   std::size_t position = 0;
-  return detail::parse_safetensors(static_cast<Index>(bytes.size()), origin, [&](void* to, Index count) {
+  return detail::parse_safetensors<Json>(static_cast<Index>(bytes.size()), origin, [&](void* to, Index count) {
     if (count > 0) std::memcpy(to, bytes.data() + position, static_cast<std::size_t>(count));
     position += static_cast<std::size_t>(count);
   });
@@ -180,13 +187,14 @@ inline Safetensors parse_safetensors(std::span<const std::byte> bytes, const std
 
 /// Writes a safetensors file, all or nothing. Wide element types come first, so that every tensor of a mapped file is
 /// aligned; equal content gives equal bytes. Throws IoError; ValueError on names that are not UTF-8.
-inline void write_safetensors(const Path& path, const Safetensors& content) {
+template <class Json = nlohmann::json>
+void write_safetensors(const Path& path, const Safetensors& content) {
   std::vector<const State::value_type*> order;
   for (const auto& entry : content.tensors) order.push_back(&entry);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return info(a->second.dtype).bytes > info(b->second.dtype).bytes;
   });
-  nlohmann::json header = nlohmann::json::object();
+  Json header = Json::object();
   if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
   Index position = 0;
   for (const auto* entry : order) {
@@ -201,7 +209,7 @@ inline void write_safetensors(const Path& path, const Safetensors& content) {
   std::string text;
   try {
     text = header.dump();
-  } catch (const nlohmann::json::exception& e) {
+  } catch (const typename Json::exception& e) {
     throw ValueError(message("write_safetensors: ", quoted(path), ": ", e.what()));
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <type_traits>
 
 #include "paser/io/checkpoint.hpp"
 
@@ -29,7 +30,8 @@ struct Stage {
   Monitor monitor{};
 
   /// Sends a record to the log under this stage's name.
-  void log(Index step, nlohmann::json record) const {
+  template <class Json = nlohmann::json>
+  void log(Index step, std::type_identity_t<Json> record) const {
     if (!monitor.log) return;
     record["stage"] = name;
     record["step"] = step;

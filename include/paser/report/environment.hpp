@@ -88,7 +88,8 @@ inline std::string utc_time() {
 }
 
 /// What a run depended on beside its settings: for config.json and the report.
-inline nlohmann::json environment() {
+template <class Json = nlohmann::json>
+Json environment() {
   return {{"library", std::string("paser ") + version},
           {"cpu", cpu_name()},
           {"cores", std::thread::hardware_concurrency()},

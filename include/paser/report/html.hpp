@@ -61,8 +61,9 @@ inline std::string base64(std::string_view bytes) {
 }
 
 /// JSON that cannot end the script element that holds it, whatever its strings say.
-inline std::string script_safe(const nlohmann::json& value) {
-  const std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+template <class Json>
+std::string script_safe(const Json& value) {
+  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   std::string safe;
   safe.reserve(text.size());
   for (const char c : text) {
@@ -120,9 +121,9 @@ inline std::string hex_colour(Rgb c) {
   return text;
 }
 
-inline nlohmann::json sample_json(const Sample& sample) {
-  nlohmann::json j{
-      {"kind", sample.kind}, {"route", sample.route}, {"note", sample.note}, {"pictures", nlohmann::json::array()}};
+template <class Json>
+Json sample_json(const Sample& sample) {
+  Json j{{"kind", sample.kind}, {"route", sample.route}, {"note", sample.note}, {"pictures", Json::array()}};
   if (sample.right) j["right"] = *sample.right;
   if (sample.iou) j["iou"] = *sample.iou;
   for (const auto& [title, picture] : sample.pictures)
@@ -150,13 +151,14 @@ std::string fill_template(std::string_view text, const Value& value) {
 
 /// The page as text. `assets` is the folder of report.html, report.css, report.js and the chart library: the headers'
 /// own paser/report/assets. Throws IoError naming the file that is missing there.
-inline std::string html(const Results& results, const PageData& data, const std::filesystem::path& assets) {
-  nlohmann::json run{{"results", results},
-                     {"log", thin(data.log)},
-                     {"samples", nlohmann::json::array()},
-                     {"heat", nlohmann::json::array()},
-                     {"entropy_max", data.entropy_max}};
-  for (const Sample& sample : data.samples) run["samples"].push_back(detail::sample_json(sample));
+template <class Json = nlohmann::json>
+std::string html(const Results& results, const PageData& data, const std::filesystem::path& assets) {
+  Json run{{"results", results},
+           {"log", thin(data.log)},
+           {"samples", Json::array()},
+           {"heat", Json::array()},
+           {"entropy_max", data.entropy_max}};
+  for (const Sample& sample : data.samples) run["samples"].push_back(detail::sample_json<Json>(sample));
   for (int i = 0; i <= 8; ++i) run["heat"].push_back(detail::hex_colour(heat(i / 8.0)));
   const auto asset = [&](const std::string& name) {
     const auto path = assets / name;
@@ -173,9 +175,10 @@ inline std::string html(const Results& results, const PageData& data, const std:
 }
 
 /// Writes report.html, whole or not at all.
-inline void write_html(const std::filesystem::path& file, const Results& results, const PageData& data,
-                       const std::filesystem::path& assets) {
-  io::write_file(file, html(results, data, assets));
+template <class Json = nlohmann::json>
+void write_html(const std::filesystem::path& file, const Results& results, const PageData& data,
+                const std::filesystem::path& assets) {
+  io::write_file(file, html<Json>(results, data, assets));
 }
 
 }  // namespace paser::report

@@ -7,6 +7,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "paser/core/error.hpp"
@@ -41,9 +42,10 @@ class Log {
 
   /// Appends one object. Numbers that are not finite become null. Throws ValueError unless it is an object, IoError
   /// when the disk is full.
-  void write(const nlohmann::json& record) {
+  template <class Json = nlohmann::json>
+  void write(const std::type_identity_t<Json>& record) {
     check<ValueError>(record.is_object(), "Log::write", "a record must be a JSON object, got ", record.type_name());
-    out_ << record.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n' << std::flush;
+    out_ << record.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
     check<IoError>(out_.good(), "Log::write", "cannot write to ", file_.string(), ": ", std::strerror(errno));
   }
 
@@ -63,12 +65,13 @@ class Log {
 
 /// The records of a log file in their order. Lines that are not a JSON object (the torn last line of a killed run) are
 /// left out. Throws IoError when the file cannot be opened.
-inline std::vector<nlohmann::json> read_log(const std::filesystem::path& file) {
+template <class Json = nlohmann::json>
+std::vector<Json> read_log(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   check<IoError>(in.good(), "read_log", "cannot open ", file.string(), ": ", std::strerror(errno));
-  std::vector<nlohmann::json> records;
+  std::vector<Json> records;
   for (std::string line; std::getline(in, line);) {
-    auto record = nlohmann::json::parse(line, nullptr, false);
+    auto record = Json::parse(line, nullptr, false);
     if (record.is_object()) records.push_back(std::move(record));
   }
   return records;
@@ -76,15 +79,16 @@ inline std::vector<nlohmann::json> read_log(const std::filesystem::path& file) {
 
 /// At most about `limit` records for each stage and kind of record (its set of fields), evenly spaced, the last one
 /// always among them: what a picture of the curves needs.
-inline std::vector<nlohmann::json> thin(const std::vector<nlohmann::json>& records, std::size_t limit = 400) {
-  const auto kind = [](const nlohmann::json& record) {
+template <class Json = nlohmann::json>
+std::vector<Json> thin(const std::vector<std::type_identity_t<Json>>& records, std::size_t limit = 400) {
+  const auto kind = [](const Json& record) {
     std::string key = record.contains("stage") ? record["stage"].dump() : "";
     for (const auto& [name, value] : record.items()) key += '\n' + name;
     return key;
   };
   std::map<std::string, std::size_t> total, seen;
   for (const auto& record : records) ++total[kind(record)];
-  std::vector<nlohmann::json> kept;
+  std::vector<Json> kept;
   for (const auto& record : records) {
     const std::string key = kind(record);
     const std::size_t count = total[key], number = seen[key]++;

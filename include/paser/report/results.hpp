@@ -9,7 +9,8 @@
 
 #include "paser/report/memory.hpp"
 
-/// What a finished run found: the structs behind results.json and report.html.
+/// What a finished run found: the structs behind results.json and report.html. Functions on JSON are templates, so that
+/// only programs that call them pay for compiling nlohmann::json.
 namespace paser::report {
 
 /// One method of the comparison.
@@ -69,11 +70,13 @@ struct Results {
   nlohmann::json environment = nlohmann::json::object();  ///< of report::environment()
 };
 
-inline void to_json(nlohmann::json& j, const MemoryPeak& m) {
+template <class Json>
+void to_json(Json& j, const MemoryPeak& m) {
   j = {{"process_bytes", m.process}, {"tensor_bytes", m.tensors}, {"of_stage", m.of_stage}};
 }
 
-inline void to_json(nlohmann::json& j, const Row& r) {
+template <class Json>
+void to_json(Json& j, const Row& r) {
   j = {{"model", r.model},
        {"kind", r.kind},
        {"iou", r.iou},
@@ -87,18 +90,21 @@ inline void to_json(nlohmann::json& j, const Row& r) {
   if (!r.note.empty()) j["note"] = r.note;
 }
 
-inline void to_json(nlohmann::json& j, const Claim& c) {
+template <class Json>
+void to_json(Json& j, const Claim& c) {
   j = {{"text", c.text}, {"reproduced", c.reproduced}, {"explanation", c.explanation}};
   if (c.paper) j["paper"] = *c.paper;
   if (c.measured) j["measured"] = *c.measured;
 }
 
-inline void to_json(nlohmann::json& j, const StageCost& s) {
+template <class Json>
+void to_json(Json& j, const StageCost& s) {
   j = {{"stage", s.stage}, {"seconds", s.seconds}, {"memory", s.memory}};
 }
 
 /// The content of results.json. Numbers that are not finite are written as null.
-inline void to_json(nlohmann::json& j, const Results& r) {
+template <class Json>
+void to_json(Json& j, const Results& r) {
   j = {{"title", r.title},
        {"preset", r.preset},
        {"seed", r.seed},
@@ -120,24 +126,27 @@ inline void to_json(nlohmann::json& j, const Results& r) {
 
 namespace detail {
 
-template <class T>
-void read_optional(const nlohmann::json& j, const char* key, std::optional<T>& value) {
+template <class Json, class T>
+void read_optional(const Json& j, const char* key, std::optional<T>& value) {
   if (const auto found = j.find(key); found != j.end() && !found->is_null()) value = found->template get<T>();
 }
-inline double number_or_nan(const nlohmann::json& j, const char* key) {
+template <class Json>
+double number_or_nan(const Json& j, const char* key) {
   const auto& value = j.at(key);
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.template get<double>();
 }
 
 }  // namespace detail
 
-inline void from_json(const nlohmann::json& j, MemoryPeak& m) {
+template <class Json>
+void from_json(const Json& j, MemoryPeak& m) {
   j.at("process_bytes").get_to(m.process);
   j.at("tensor_bytes").get_to(m.tensors);
   m.of_stage = j.value("of_stage", true);
 }
 
-inline void from_json(const nlohmann::json& j, Row& r) {
+template <class Json>
+void from_json(const Json& j, Row& r) {
   j.at("model").get_to(r.model);
   r.kind = j.value("kind", "");
   r.iou = detail::number_or_nan(j, "iou");
@@ -150,7 +159,8 @@ inline void from_json(const nlohmann::json& j, Row& r) {
   r.note = j.value("note", "");
 }
 
-inline void from_json(const nlohmann::json& j, Claim& c) {
+template <class Json>
+void from_json(const Json& j, Claim& c) {
   j.at("text").get_to(c.text);
   j.at("reproduced").get_to(c.reproduced);
   c.explanation = j.value("explanation", "");
@@ -158,14 +168,16 @@ inline void from_json(const nlohmann::json& j, Claim& c) {
   detail::read_optional(j, "measured", c.measured);
 }
 
-inline void from_json(const nlohmann::json& j, StageCost& s) {
+template <class Json>
+void from_json(const Json& j, StageCost& s) {
   j.at("stage").get_to(s.stage);
   j.at("seconds").get_to(s.seconds);
   j.at("memory").get_to(s.memory);
 }
 
 /// Reads what to_json wrote. Throws nlohmann::json::exception, whose text names the field, on anything else.
-inline void from_json(const nlohmann::json& j, Results& r) {
+template <class Json>
+void from_json(const Json& j, Results& r) {
   r.title = j.value("title", r.title);
   j.at("preset").get_to(r.preset);
   j.at("seed").get_to(r.seed);
@@ -181,8 +193,8 @@ inline void from_json(const nlohmann::json& j, Results& r) {
   j.at("cascade_thresholds").get_to(r.cascade_thresholds);
   j.at("claims").get_to(r.claims);
   j.at("stages").get_to(r.stages);
-  r.settings = j.value("settings", nlohmann::json::object());
-  r.environment = j.value("environment", nlohmann::json::object());
+  r.settings = j.value("settings", Json::object());
+  r.environment = j.value("environment", Json::object());
 }
 
 }  // namespace paser::report
