@@ -74,7 +74,7 @@ class Comparison {
   }
 
   /// Test images of each noise on their way through PaSeR.
-  std::vector<report::Sample> samples(paser::Index per_kind = 3) const {
+  std::vector<report::Sample> samples(paser::Index per_kind = 4) const {
     const auto& test = experiment_.data().test();
     std::vector<report::Sample> shown;
     for (int kind = 0; kind < 3; ++kind) {

@@ -44,6 +44,7 @@ struct Config {
   // Stage 3, lambda rising.
   Index fine_tune_steps = 0, fine_tune_batch = 0;
   double fine_tune_rate = 0, fine_tune_policy_rate = 0;
+  double fine_tune_exploit_from = 0.95, fine_tune_exploit_to = 1.0;
   double lambda_to = 0;  ///< lambda at the last step if no threshold ends the stage before
   std::vector<double> tvd{0.05, 0.10};
 
@@ -54,7 +55,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Config, preset, seed, foreground, box, shared
                                    fine_tune_images, validation_images, test_images, dropout, samples, pretrain_epochs,
                                    pretrain_batch, pretrain_rate, policy_epochs, policy_batch, policy_rate,
                                    exploit_from, exploit_to, policy_baseline, entropy_bonus, fine_tune_steps,
-                                   fine_tune_batch, fine_tune_rate, fine_tune_policy_rate, lambda_to, tvd, micro_batch)
+                                   fine_tune_batch, fine_tune_rate, fine_tune_policy_rate, fine_tune_exploit_from,
+                                   fine_tune_exploit_to, lambda_to, tvd, micro_batch)
 
 /// Minutes on two cores: enough to see the whole method work.
 inline Config demo() {

@@ -213,6 +213,8 @@ class Experiment {
     options.policy_learning_rate = config_.fine_tune_policy_rate;
     options.supervised.micro_batch = config_.micro_batch;
     options.reward = reward_options(0);
+    options.exploit_from = config_.fine_tune_exploit_from;
+    options.exploit_to = config_.fine_tune_exploit_to;
     options.lambda_from = 0;
     options.lambda_to = config_.lambda_to;
     options.advantage = advantage();

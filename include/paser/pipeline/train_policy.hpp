@@ -157,8 +157,7 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
                   Stage stage, Key key) {
   const Index per_epoch = (train.size() + options.batch - 1) / options.batch;
   stage.steps = options.epochs * per_epoch;
-  const Tensor<T, 3> table = tabulate_expert_iou(paser, train, options.reward);
-  const Tensor<T, 3> validation_table = tabulate_expert_iou(paser, validation, options.reward);
+  Tensor<T, 3> table, validation_table;  // made at the first step: a stage that is done needs neither
   optim::Adam<T> adam({.learning_rate = options.learning_rate});
   adam.bind(paser.policy);
   models::PolicyNet<T> best = paser.policy;
@@ -181,6 +180,10 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
         collapsed = c.info.at("collapsed").get<Index>();
       },
       [&](Index step) {
+        if (table.empty()) {
+          table = tabulate_expert_iou(paser, train, options.reward);
+          validation_table = tabulate_expert_iou(paser, validation, options.reward);
+        }
         const Index epoch = step / per_epoch, place = step % per_epoch;
         const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
         const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
