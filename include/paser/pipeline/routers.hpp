@@ -79,13 +79,19 @@ Router<T> random_router(const Paser<T>& paser, const OperationCounts& counts, Ke
   };
 }
 
+/// Multiply-accumulates of PaSeR on a batch: on every image all samples of f1 and the policy, then one pass for each
+/// patch that went to another model. actions: (N, P).
+inline double paser_macs(const Actions& actions, const OperationCounts& counts, int samples) {
+  return static_cast<double>(actions.shape()[0]) * (samples * counts.small + counts.policy) +
+         detail::patch_macs(actions, counts);
+}
+
 /// PaSeR itself: all samples of f1, the policy, then the chosen models.
 template <class T>
 Router<T> paser_router(const Paser<T>& paser, const OperationCounts& counts, Key key) {
   return [&paser, counts, key](const Tensor<T, 4>& images, const Ids& ids) {
     auto result = paser.segment(images, ids, key);
-    const double n = static_cast<double>(images.shape().n());
-    const double macs = n * (paser.samples * counts.small + counts.policy) + detail::patch_macs(result.actions, counts);
+    const double macs = paser_macs(result.actions, counts, paser.samples);
     return Routed{std::move(result.labels), std::move(result.actions), macs};
   };
 }
