@@ -3,6 +3,7 @@
 #include "families.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/reward.hpp"
+#include "paser/pipeline/routers.hpp"
 #include "paser/rl/exploration.hpp"
 
 namespace fixtures {
@@ -68,11 +69,22 @@ void check_sampling_statistics(Case& c) {
   c.expect_rule("freq_bound", problems);
 }
 
+void check_pipeline_flops(Case& c) {
+  const auto actions = to_tensor<std::int32_t, 2>(c.stored("actions"));
+  const paser::pipeline::OperationCounts counts{.small = c.number("small_full"),
+                                                .patch = {0, c.number("medium_patch"), c.number("large_patch")},
+                                                .policy = c.number("policy")};
+  const double total = paser::pipeline::paser_macs(actions, counts, static_cast<int>(c.integer("mc_samples")));
+  c.expect_number("total", total);
+  c.expect_number("iou_per_gigaflop", c.number("iou") / (total * 1e-9));
+}
+
 }  // namespace
 
 void add_routing(Registry& checks) {
   checks["cost"] = check_cost;
   checks["reward"] = check_reward;
+  checks["pipeline_flops"] = check_pipeline_flops;
   checks["explore_mixture"] = check_explore_mixture;
   checks["sampling_statistics"] = check_sampling_statistics;
 }

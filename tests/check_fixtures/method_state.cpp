@@ -1,6 +1,8 @@
 #include "families.hpp"
+#include "paser/data/battery.hpp"
 #include "paser/data/patches.hpp"
 #include "paser/data/split.hpp"
+#include "paser/io/image.hpp"
 #include "paser/uncertainty/belief.hpp"
 
 namespace fixtures {
@@ -50,9 +52,28 @@ void check_mc_entropy(Case& c) {
   c.expect_image("policy_input", belief.observation());
 }
 
+/// A PNG file as an image and as a mask of the battery data set.
+void check_decode_battery(Case& c) {
+  const std::string classes = c.text("classes", "pore,carbon,nickel");
+  paser::check<paser::FormatError>(classes == "pore,carbon,nickel", "fixture", "classes are '", classes,
+                                   "', expected pore,carbon,nickel");
+  std::string bytes;
+  for (const double byte : c.stored("png_bytes").values) bytes += static_cast<char>(static_cast<unsigned char>(byte));
+  const auto gray = paser::io::to_gray(paser::io::decode_image(bytes, c.name() + ".png"));
+  c.expect("grey", gray.pixels);
+  c.expect_image("image", paser::io::to_unit(gray));
+  const paser::Labels labels = paser::data::battery_labels(gray);
+  c.expect("labels", labels);
+  std::vector<double> onehot;
+  for (Index k = 0; k < paser::data::battery_classes; ++k)
+    for (const std::int32_t label : labels.values()) onehot.push_back(label == k ? 1 : 0);
+  c.expect_numbers("onehot", onehot);
+}
+
 }  // namespace
 
 void add_state(Registry& checks) {
+  checks["decode_battery"] = check_decode_battery;
   checks["mc_entropy"] = check_mc_entropy;
   checks["patchify"] = check_patchify;
   checks["random_split"] = check_random_split;
