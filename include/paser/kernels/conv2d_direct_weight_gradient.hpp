@@ -31,9 +31,10 @@ struct WeightGradientPlan {
 
   WeightGradientPlan(const ConvShape& s, Index packet) : rows(forward_axis(s, 0)), columns(forward_axis(s, 1)) {
     sliding = columns.taps == 3 && columns.stride == 1 && columns.tap_step == 1 && columns.offset >= -2;
-    pack_x = s.c > 32;
+    pack_x = s.c > 32 && s.r * s.s > 1;
     pack_dy = !sliding || s.group_k() % packet != 0 || s.k > 4 * packet;
-    tile = sliding ? 3 : 6;  // 9 and 12 sums: what the registers hold
+    // 9, 8 or 12 sums: what the registers hold, or the loads allow.
+    tile = sliding ? 3 : s.group_k() <= packet ? 8 : 6;
     width = sliding || s.group_k() <= packet ? packet : 2 * packet;
     blocks = ceil_div(s.group_k(), width);
     const Index pixels = rows.outputs * columns.outputs;
@@ -85,6 +86,8 @@ class WeightGradientTask {
     const Index x_size = plan_.pack_x ? x_most * s_.group_c() : 0;
     Scratch<T> scratch(static_cast<std::size_t>(x_size + (plan_.pack_dy ? dy_most * plan_.width : 0)));
     T *const x_panels = scratch.data(), *const dy_panel = x_panels + x_size;
+    // Columns past the last output channel are summed like all others, and dropped at the end.
+    if (plan_.pack_dy) std::fill_n(dy_panel, dy_most * plan_.width, T(0));
 
     for (Index i = chunks.first; i < chunks.end; ++i) {
       const Chunk chunk = plan_.chunk(i, s_.n);
@@ -127,7 +130,7 @@ class WeightGradientTask {
       } else if (plan_.width == simd::width<T>) {
         add_taps<P, 1>(chunk, in, tile.first, x, dy, first, to);
       } else {
-        add_taps<P, 2>(chunk, in, tile.first, x, dy, first, to);
+        if constexpr (P <= 6) add_taps<P, 2>(chunk, in, tile.first, x, dy, first, to);
       }
     };
     switch (tile.size()) {
@@ -141,8 +144,12 @@ class WeightGradientTask {
         return add(std::integral_constant<int, 4>{});
       case 5:
         return add(std::integral_constant<int, 5>{});
-      default:
+      case 6:
         return add(std::integral_constant<int, 6>{});
+      case 7:
+        return add(std::integral_constant<int, 7>{});
+      default:
+        return add(std::integral_constant<int, 8>{});
     }
   }
 

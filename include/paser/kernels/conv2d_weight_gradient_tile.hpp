@@ -8,37 +8,38 @@
 /// Inner loops of the direct weight gradient.
 namespace paser::kernels::direct {
 
-/// Copies `count` channels of each pixel of `images` runs of pixels to panels `width` wide, zeros past the last one.
+/// Copies `count` channels of each pixel of `images` runs of pixels to places `width` apart.
 template <class T>
 void pack_pixels(const T* from, Index pixel, Index image, Index pixels, Index images, Index count, Index width, T* to) {
-  // A copy whose size is known is a few moves; of unknown size it is a call.
-  const auto copy = [&]<int N>(std::integral_constant<int, N>) {
+  const auto each = [&](const auto& copy) {
     for (Index n = 0; n < images; ++n) {
       const T* at = from + n * image;
-      for (Index i = 0; i < pixels; ++i, at += pixel, to += N)
-        for (int c = 0; c < N; ++c) to[c] = at[c];
+      for (Index i = 0; i < pixels; ++i, at += pixel, to += width) copy(at, to);
     }
   };
-  if (count == width) {
-    switch (count) {
-      case 4:
-        return copy(std::integral_constant<int, 4>{});
-      case 6:
-        return copy(std::integral_constant<int, 6>{});
-      case 8:
-        return copy(std::integral_constant<int, 8>{});
-      case 16:
-        return copy(std::integral_constant<int, 16>{});
-      case 32:
-        return copy(std::integral_constant<int, 32>{});
-      default:
-        break;
-    }
-  }
-  for (Index n = 0; n < images; ++n) {
-    const T* at = from + n * image;
-    for (Index i = 0; i < pixels; ++i, at += pixel, to += width)
-      for (Index c = 0; c < width; ++c) to[c] = c < count ? at[c] : T(0);
+  // A copy whose size is known is a few moves; of unknown size it is a call.
+  const auto copy = [&]<int N>(std::integral_constant<int, N>) {
+    each([](const T* in, T* out) { std::copy_n(in, N, out); });
+  };
+  switch (count) {
+    case 1:
+      return copy(std::integral_constant<int, 1>{});
+    case 2:
+      return copy(std::integral_constant<int, 2>{});
+    case 3:
+      return copy(std::integral_constant<int, 3>{});
+    case 4:
+      return copy(std::integral_constant<int, 4>{});
+    case 5:
+      return copy(std::integral_constant<int, 5>{});
+    case 6:
+      return copy(std::integral_constant<int, 6>{});
+    case 8:
+      return copy(std::integral_constant<int, 8>{});
+    case 16:
+      return copy(std::integral_constant<int, 16>{});
+    default:
+      return each([count](const T* in, T* out) { std::copy_n(in, count, out); });
   }
 }
 
