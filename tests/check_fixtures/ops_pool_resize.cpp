@@ -36,9 +36,9 @@ void check_max_pool2d(Case& c) {
 }
 
 void check_avg_pool2d(Case& c) {
-  paser::check<paser::FormatError>(c.flag("count_include_pad", true), "avg_pool2d",
-                                   "paser always counts the padding (count_include_pad = 1)");
-  check_image_op(c, [spec = pool_spec(c)](const auto& x) { return paser::avg_pool2d(x, spec); });
+  const Pool2dSpec spec = pool_spec(c);
+  const bool padding_counts = c.flag("count_include_pad", true);
+  check_image_op(c, [&](const auto& x) { return paser::avg_pool2d(x, spec, padding_counts); });
 }
 
 void check_adaptive_avg_pool2d(Case& c) {
