@@ -78,8 +78,8 @@ inline Config demo() {
   c.fine_tune_steps = 150;
   c.fine_tune_batch = 48;
   c.fine_tune_rate = 1e-5;
-  c.fine_tune_policy_rate = 3e-4;
-  c.lambda_to = 0.5;
+  c.fine_tune_policy_rate = 6e-4;
+  c.lambda_to = 1;
   return c;
 }
 
@@ -98,6 +98,7 @@ inline Config standard() {
   c.policy_batch = 128;
   c.fine_tune_steps = 300;
   c.fine_tune_batch = 64;
+  c.fine_tune_policy_rate = 3e-4;
   c.lambda_to = 0.6;
   return c;
 }
