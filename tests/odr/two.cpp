@@ -1,6 +1,8 @@
 #include "paser/paser.hpp"
 
-const void* address_in_two() { return &paser::version; }
+const void* address_in_two() {
+  return &paser::version;
+}
 
 float sum_in_two() {
   const auto ones = paser::Tensor<float, 1>::full({3}, 1.0f);
