@@ -5,6 +5,7 @@
 #include "paser/kernels/conv2d_direct_forward.hpp"
 #include "paser/kernels/conv2d_direct_input_gradient.hpp"
 #include "paser/kernels/conv2d_direct_weight_gradient.hpp"
+#include "paser/kernels/conv2d_operands.hpp"
 #include "paser/kernels/depthwise.hpp"
 #include "paser/kernels/winograd.hpp"
 
@@ -12,14 +13,27 @@
 /// A batch may be empty.
 namespace paser::kernels {
 
+/// y = epilogue(input * weight), overwritten.
+template <class T>
+void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue,
+                    T* y) {
+  if (shape.n == 0) return;
+  Scratch<T> scratch(0);
+  const T* const x = plain_input(shape, input, scratch);
+  const auto run = [&] {
+    if constexpr (std::is_same_v<T, float>)
+      if (winograd::pays(shape)) return winograd::forward(shape, x, weight, epilogue.bias, y);
+    if (depthwise::applies(shape)) return depthwise::forward(shape, x, weight, epilogue.bias, y);
+    direct::forward(shape, x, weight, epilogue.bias, y);
+  };
+  run();
+  finish_convolution(shape, epilogue, y);
+}
+
 /// y = x * weight + bias, overwritten. bias (k) may be null.
 template <class T>
 void conv2d_forward(const ConvShape& shape, const T* x, const T* weight, const T* bias, T* y) {
-  if (shape.n == 0) return;
-  if constexpr (std::is_same_v<T, float>)
-    if (winograd::pays(shape)) return winograd::forward(shape, x, weight, bias, y);
-  if (depthwise::applies(shape)) return depthwise::forward(shape, x, weight, bias, y);
-  direct::forward(shape, x, weight, bias, y);
+  conv2d_forward(shape, ConvInput<T>(x, shape.c), weight, ConvEpilogue<T>{.bias = bias}, y);
 }
 
 /// dx = the gradient of x, overwritten.
@@ -34,12 +48,19 @@ void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight,
 
 /// dw = the gradient of the weight, overwritten.
 template <class T>
-void conv2d_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
+void conv2d_backward_weight(const ConvShape& shape, const ConvInput<T>& input, const T* dy, T* dw) {
   if (shape.n == 0) return static_cast<void>(std::fill_n(dw, shape.weight_size(), T(0)));
+  Scratch<T> scratch(0);
+  const T* const x = plain_input(shape, input, scratch);
   if constexpr (std::is_same_v<T, float>)
     if (winograd::pays(shape)) return winograd::backward_weight(shape, x, dy, dw);
   if (depthwise::applies(shape)) return depthwise::backward_weight(shape, x, dy, dw);
   direct::backward_weight(shape, x, dy, dw);
+}
+
+template <class T>
+void conv2d_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
+  conv2d_backward_weight(shape, ConvInput<T>(x, shape.c), dy, dw);
 }
 
 }  // namespace paser::kernels

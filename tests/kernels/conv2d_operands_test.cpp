@@ -1,0 +1,144 @@
+#include <catch2/catch.hpp>
+#include <vector>
+
+#include "paser/core/random.hpp"
+#include "paser/kernels/conv2d.hpp"
+#include "paser/kernels/reference/conv2d.hpp"
+
+using namespace paser;
+using kernels::ConvShape;
+
+namespace {
+
+/// A map with ReLU for `images` images of `channels` channels.
+template <class T>
+struct Map {
+  Tensor<T, 1> shift, scale, offset;
+  kernels::ChannelMap<T> map;
+
+  Map(Key key, Index images, Index channels)
+      : shift(uniform<T>(key.fold(1), Shape{images * channels}, -1, 1)),
+        scale(uniform<T>(key.fold(2), Shape{images * channels}, 0.5, 2)),
+        offset(uniform<T>(key.fold(3), Shape{images * channels}, -1, 1)),
+        map{shift.data(), scale.data(), offset.data(), true} {}
+};
+
+/// max(0, (x - shift) * scale + offset) and the concatenation, written out.
+template <class T>
+std::vector<double> gathered(const ConvShape& s, const kernels::ConvInput<T>& input) {
+  std::vector<double> x(static_cast<std::size_t>(s.x_size()));
+  const auto fill = [&](const kernels::ConvSource<T>& source, Index first) {
+    for (Index n = 0; n < s.n; ++n)
+      for (Index p = 0; p < s.h * s.w; ++p)
+        for (Index k = 0; k < source.channels; ++k) {
+          auto v = static_cast<double>(source.data[(n * s.h * s.w + p) * source.channels + k]);
+          if (source.map) {
+            const Index m = n * source.channels + k;
+            v = std::max(0.0,
+                         (v - static_cast<double>(source.map->shift[m])) * static_cast<double>(source.map->scale[m]) +
+                             static_cast<double>(source.map->offset[m]));
+          }
+          x[static_cast<std::size_t>((n * s.h * s.w + p) * s.c + first + k)] = v;
+        }
+  };
+  fill(input.first, 0);
+  fill(input.second, input.first.channels);
+  return x;
+}
+
+struct Case {
+  ConvShape shape;
+  Index second;  // channels of the second source
+};
+
+const Case cases[] = {
+    {{2, 9, 11, 16, 8, 3, 3, {.padding = {1, 1}}}, 8},     // one packet of outputs
+    {{3, 12, 16, 32, 32, 3, 3, {.padding = {1, 1}}}, 16},  // a multiple of the tiles
+    {{2, 13, 10, 48, 24, 3, 3, {.padding = {1, 1}}}, 16},  // ragged edges
+    {{4, 7, 8, 96, 160, 3, 3, {.padding = {1, 1}}}, 32},   // few tiles, many channels
+    {{2, 10, 9, 5, 3, 1, 1, {}}, 2},                       // pointwise
+    {{2, 10, 9, 8, 3, 1, 1, {}}, 0},
+    {{1, 8, 9, 8, 20, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}}, 4},
+    {{2, 8, 8, 8, 8, 3, 3, {.padding = {1, 1}, .groups = 8}}, 4},  // depthwise
+    {{2, 8, 8, 8, 12, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}, .groups = 2}}, 4},
+};
+
+template <class T>
+void check_case(const Case& c, double tolerance) {
+  const ConvShape& s = c.shape;
+  CAPTURE(s.n, s.h, s.w, s.c, s.k, s.r, c.second);
+  const Index first = s.c - c.second;
+  const auto a = uniform<T>(Key{1}, Shape{s.n * s.h * s.w * first}, -1, 1),
+             b = uniform<T>(Key{2}, Shape{s.n * s.h * s.w * c.second}, -1, 1),
+             weight = uniform<T>(Key{3}, Shape{s.weight_size()}, -1, 1), bias = uniform<T>(Key{4}, Shape{s.k}, -1, 1),
+             dy = uniform<T>(Key{5}, Shape{s.y_size()}, -1, 1);
+  const Index addends = s.n % 2 == 0 ? 2 : 1;
+  const auto addend = uniform<T>(Key{6}, Shape{addends * s.y_size() / s.n}, -1, 1);
+  const Map<T> map_a(Key{7}, s.n, first), map_b(Key{8}, s.n, c.second);
+  const auto plain = [](const auto& t) { return std::vector<double>(t.data(), t.data() + t.numel()); };
+  for (const bool mapped : {false, true}) {
+    const kernels::ConvInput<T> input({a.data(), first, mapped ? &map_a.map : nullptr},
+                                      {b.data(), c.second, mapped && c.second > 0 ? &map_b.map : nullptr});
+    const std::vector<double> x = gathered(s, input);
+    std::vector<double> expected(static_cast<std::size_t>(s.y_size()));
+    kernels::reference::conv2d_forward(s, x.data(), plain(weight).data(), expected.data());
+    const Index image = s.y_size() / s.n;
+    for (Index i = 0; i < s.y_size(); ++i) {
+      auto& e = expected[static_cast<std::size_t>(i)];
+      e = std::max(0.0, e + static_cast<double>(bias.data()[i % s.k]) +
+                            static_cast<double>(addend.data()[i / image % addends * image + i % image]));
+    }
+    Tensor<T, 1> y({s.y_size()});
+    std::vector<double> mean(static_cast<std::size_t>(s.n * s.k)), variance(mean.size());
+    kernels::conv2d_forward(s, input, weight.data(),
+                            kernels::ConvEpilogue<T>{.bias = bias.data(),
+                                                     .addend = addend.data(),
+                                                     .addend_images = addends,
+                                                     .relu = true,
+                                                     .mean = mean.data(),
+                                                     .variance = variance.data()},
+                            y.mutable_data());
+    double largest = 0, worst = 0;
+    for (Index i = 0; i < s.y_size(); ++i) {
+      const double e = expected[static_cast<std::size_t>(i)];
+      largest = std::max(largest, std::abs(e));
+      worst = std::max(worst, std::abs(e - static_cast<double>(y.data()[i])));
+    }
+    CHECK(worst <= tolerance * largest);
+    for (Index n = 0; n < s.n; ++n)
+      for (Index k = 0; k < s.k; ++k) {
+        double sum = 0, squares = 0;
+        const Index pixels = image / s.k;
+        for (Index p = 0; p < pixels; ++p) sum += static_cast<double>(y.data()[(n * pixels + p) * s.k + k]);
+        const double m = sum / static_cast<double>(pixels);
+        for (Index p = 0; p < pixels; ++p) {
+          const double d = static_cast<double>(y.data()[(n * pixels + p) * s.k + k]) - m;
+          squares += d * d;
+        }
+        const auto at = static_cast<std::size_t>(n * s.k + k);
+        CHECK(std::abs(mean[at] - m) <= tolerance * largest);
+        CHECK(std::abs(variance[at] - squares / static_cast<double>(pixels)) <= tolerance * largest * largest);
+      }
+
+    std::vector<double> expected_dw(static_cast<std::size_t>(s.weight_size()));
+    kernels::reference::conv2d_backward_weight(s, x.data(), plain(dy).data(), expected_dw.data());
+    Tensor<T, 1> dw({s.weight_size()});
+    kernels::conv2d_backward_weight(s, input, dy.data(), dw.mutable_data());
+    largest = worst = 0;
+    for (Index i = 0; i < s.weight_size(); ++i) {
+      const double e = expected_dw[static_cast<std::size_t>(i)];
+      largest = std::max(largest, std::abs(e));
+      worst = std::max(worst, std::abs(e - static_cast<double>(dw.data()[i])));
+    }
+    CHECK(worst <= tolerance * largest);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a convolution reads two mapped sources and finishes its result in place") {
+  for (const Case& c : cases) {
+    check_case<float>(c, 1e-5);
+    check_case<double>(c, 1e-12);
+  }
+}
