@@ -4,6 +4,7 @@
 /// Every header of core/.
 
 #include "paser/core/error.hpp"
+#include "paser/core/float_state.hpp"
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/core/random.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstddef>
 #include <map>
@@ -121,7 +122,12 @@ class SharedBuffer {
   [[gnu::noinline]] ~SharedBuffer() {}
 
   std::byte* get() const { return owner_.get(); }
-  bool shared() const { return owner_.use_count() > 1; }
+  /// False promises that this owner may write: what other owners read, on whatever thread, they have read.
+  bool shared() const {
+    if (owner_.use_count() > 1) return true;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return false;
+  }
   explicit operator bool() const { return owner_ != nullptr; }
   bool operator==(const SharedBuffer& other) const { return owner_ == other.owner_; }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "paser/core/float_state.hpp"
 #include "paser/core/shape.hpp"
 
 #ifdef _OPENMP
@@ -31,30 +32,64 @@ inline int threads() {
 #endif
 }
 
-/// Limits every later parallel loop of the process to n threads; 0 returns to the default.
+/// Limits the later parallel loops of the process to n threads, all of them together: when several threads of a program
+/// call paser at once, one loop at a time has the team, and the others run on their callers' own threads. 0 returns to
+/// the default.
 inline void set_threads(int n) {
   detail::thread_limit().store(std::max(n, 0), std::memory_order_relaxed);
 }
 
 namespace detail {
 
+#ifdef _OPENMP
+/// Set while a team of threads runs a loop. There is one team in the process at a time, so that several callers
+/// together use no more threads than asked for beside their own.
+inline std::atomic<bool> team_runs{false};
+
+/// The claim of this thread on the team.
+class TeamClaim {
+ public:
+  TeamClaim() : mine_(!team_runs.exchange(true, std::memory_order_acquire)) {}
+  ~TeamClaim() {
+    if (mine_) team_runs.store(false, std::memory_order_release);
+  }
+  TeamClaim(const TeamClaim&) = delete;
+  TeamClaim& operator=(const TeamClaim&) = delete;
+  explicit operator bool() const { return mine_; }
+
+ private:
+  bool mine_;
+};
+#endif
+
 /// The loop of parallel_for with the type of its body forgotten, so that a body is compiled once and not once for each
 /// way of running it.
-inline void run_pieces(Index n, Index grain, const void* body, void (*call)(const void* body, Index begin, Index end)) {
+[[gnu::noinline]] inline void run_pieces(Index n, Index grain, const void* body,
+                                         void (*call)(const void* body, Index begin, Index end)) {
   if (n <= 0) return;
   grain = std::max<Index>(grain, 1);
-  [[maybe_unused]] const Index pieces = (n + grain - 1) / grain;
 #ifdef _OPENMP
-  const int workers = static_cast<int>(std::min<Index>(threads(), pieces));
+  const Index pieces = (n + grain - 1) / grain;
+  const int workers = pieces > 1 ? threads() : 1;
   if (workers > 1 && !omp_in_parallel()) {
-    // Several contiguous runs a thread: few enough to be cheap, enough to level out a slow core.
-    const Index run = std::max<Index>(1, pieces / (Index{8} * workers));
-    const Index runs = (pieces + run - 1) / run;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(workers)
-    for (Index r = 0; r < runs; ++r) call(body, r * run * grain, std::min(n, (r + 1) * run * grain));
-    return;
+    if (const TeamClaim team; team) {
+      // Several contiguous runs a thread: few enough to be cheap, enough to level out a slow core. The team is as large
+      // for a loop of few pieces, since libgomp ends the threads that a smaller one leaves out.
+      const Index run = std::max<Index>(1, pieces / (Index{8} * workers));
+      const Index runs = (pieces + run - 1) / run;
+      std::atomic<Index> next{0};
+#pragma omp parallel num_threads(workers)
+      {
+        const FlushDenormals flush;
+        for (Index r = next.fetch_add(1, std::memory_order_relaxed); r < runs;
+             r = next.fetch_add(1, std::memory_order_relaxed))
+          call(body, r * run * grain, std::min(n, (r + 1) * run * grain));
+      }
+      return;
+    }
   }
 #endif
+  const FlushDenormals flush;
   call(body, Index{0}, n);
 }
 
@@ -62,7 +97,8 @@ inline void run_pieces(Index n, Index grain, const void* body, void (*call)(cons
 
 /// Calls body(begin, end) on disjoint pieces of 0 .. n-1, each a multiple of `grain` long but the last, on several
 /// threads. Which piece runs where is not specified, so a body must own what it writes; sums across pieces go through
-/// parallel_sum or a fixed partition. A call inside a parallel loop runs serially. The body must not throw.
+/// parallel_sum or a fixed partition. A call inside a parallel loop runs serially. The body must not throw. It runs
+/// under FlushDenormals.
 template <class Body>
 void parallel_for(Index n, Index grain, const Body& body) {
   detail::run_pieces(n, grain, &body,
@@ -84,6 +120,7 @@ double parallel_sum(Index n, Index grain, const Body& body) {
   std::vector<double> parts(static_cast<std::size_t>(n > 0 ? (n + grain - 1) / grain : 0));
   parallel_each(static_cast<Index>(parts.size()),
                 [&](Index i) { parts[static_cast<std::size_t>(i)] = body(i * grain, std::min(n, (i + 1) * grain)); });
+  const FlushDenormals flush;
   double sum = 0;
   for (const double part : parts) sum += part;
   return sum;
