@@ -12,9 +12,6 @@
 
 namespace paser::io {
 
-/// Images of more pixels are refused before they are unpacked.
-inline constexpr Index image_pixel_limit = Index{1} << 28;
-
 namespace detail {
 
 template <class Sample>

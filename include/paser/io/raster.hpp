@@ -6,6 +6,9 @@
 
 namespace paser::io {
 
+/// Images of more pixels are refused before they are unpacked.
+inline constexpr Index image_pixel_limit = Index{1} << 28;
+
 /// A decoded image file: its samples as they were stored.
 struct Raster {
   Tensor<std::uint16_t, 3> pixels;  ///< (H, W, C), C = 1 (gray) or 3 (RGB)
