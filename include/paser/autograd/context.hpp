@@ -7,6 +7,7 @@
 
 #include "paser/autograd/parameter.hpp"
 #include "paser/autograd/tape.hpp"
+#include "paser/core/float_state.hpp"
 #include "paser/core/random.hpp"
 
 namespace paser {
@@ -171,6 +172,7 @@ class TapeContext : public RunContext<T> {
   /// Walks the tape back from `output` and collects the gradients of all parameters.
   template <int Rank>
   Gradients<T> backward(const Var<T, Rank>& output, const Tensor<T, Rank>& seed) {
+    const FlushDenormals flush;
     tape_.backward(output, seed);
     Gradients<T> gradients = std::move(updates_);
     for (const auto& [p, leaf] : leaves_) gradients.add(p, tape_.gradient(leaf));
@@ -207,6 +209,7 @@ struct ValueAndGradients {
 /// Runs loss(ctx), which must return a Var<T,1> of one element, and differentiates it.
 template <class T, class Loss>
 ValueAndGradients<T> value_and_gradients(Mode mode, Key key, Loss&& loss) {
+  const FlushDenormals flush;
   TapeContext<T> ctx(mode, key);
   const Var<T, 1> result = loss(ctx);
   check(result.value().numel() == 1, "value_and_gradients", "the loss has shape ", result.shape(), ", expected (1)");
@@ -216,6 +219,7 @@ ValueAndGradients<T> value_and_gradients(Mode mode, Key key, Loss&& loss) {
 /// Applies a model without tape, noise or batch statistics.
 template <class Model, class T, int Rank>
 auto evaluate(const Model& model, const Tensor<T, Rank>& x) {
+  const FlushDenormals flush;
   EvalContext<T> ctx(run::inference);
   return model(ctx, x);
 }

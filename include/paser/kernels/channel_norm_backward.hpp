@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/core/float_state.hpp"
 #include "paser/kernels/channel_norm.hpp"
 
 namespace paser::kernels {
@@ -70,6 +71,7 @@ void channel_map_sums(const ChannelNormShape& s, const ChannelMap<T>& map, const
       }
     }
   });
+  const FlushDenormals flush;
   for (Index group = 0; group < s.groups; ++group)
     for (Index k = 0; k < c; ++k) {
       double a = 0, b = 0;

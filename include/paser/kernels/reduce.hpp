@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "paser/core/float_state.hpp"
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
 
@@ -21,6 +22,7 @@ void sum_per_channel(Index rows, Index channels, const T* x, T* sums) {
     for (Index row = p * piece; row < std::min(rows, (p + 1) * piece); ++row)
       for (Index c = 0; c < channels; ++c) sum[c] += static_cast<double>(x[row * channels + c]);
   });
+  const FlushDenormals flush;
   for (Index c = 0; c < channels; ++c) {
     double sum = 0;
     for (Index p = 0; p < pieces; ++p) sum += partial[p * channels + c];

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/core/float_state.hpp"
 #include "paser/ops/channel_norm.hpp"
 
 namespace paser {
@@ -46,6 +47,7 @@ kernels::ChannelNormShape batch_shape(const Tensor<T, 4>& x) {
 template <class T>
 Tensor<T, 1> moved_average(const Tensor<T, 1>& running, const std::vector<double>& batch, double momentum,
                            double factor) {
+  const FlushDenormals flush;
   Tensor<T, 1> next(running.shape());
   T* const out = next.mutable_data();
   for (Index k = 0; k < next.numel(); ++k)

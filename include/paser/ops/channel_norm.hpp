@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/float_state.hpp"
 #include "paser/kernels/channel_norm_backward.hpp"
 
 /// What instance, batch and group norm share: from statistics to the map x -> y, and its gradients.
@@ -27,6 +28,7 @@ template <class T>
 Normalization<T> normalization(const kernels::ChannelNormShape& shape, std::vector<double> mean,
                                std::vector<double> variance, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
                                double eps, bool relu) {
+  const FlushDenormals flush;
   Normalization<T> n{shape, relu, std::move(mean), std::move(variance), {}, {}, {}, weight};
   n.shift = Tensor<T, 1>({n.size()});
   n.scale = Tensor<T, 1>({n.size()});
@@ -59,6 +61,7 @@ struct NormSums {
 
 template <class T>
 NormSums norm_sums(const Normalization<T>& n, const Tensor<T, 4>& x, const Tensor<T, 4>& dy) {
+  const FlushDenormals flush;
   NormSums sums{std::vector<double>(n.mean.size()), std::vector<double>(n.mean.size())};
   kernels::channel_map_sums(n.shape, n.map(), x.data(), dy.data(), sums.dy.data(), sums.dy_xhat.data());
   for (std::size_t k = 0; k < n.mean.size(); ++k) {
@@ -74,6 +77,7 @@ NormSums norm_sums(const Normalization<T>& n, const Tensor<T, 4>& x, const Tenso
 template <class T>
 Tensor<T, 4> normalize_backward(const Normalization<T>& n, const Tensor<T, 4>& x, const Tensor<T, 4>& dy,
                                 const std::vector<double>& mean_g, const std::vector<double>& mean_g_xhat) {
+  const FlushDenormals flush;
   Tensor<T, 1> p({n.size()}), q({n.size()}), r({n.size()});
   T *const pp = p.mutable_data(), *const qq = q.mutable_data(), *const rr = r.mutable_data();
   for (Index i = 0; i < n.size(); ++i) {
@@ -92,6 +96,7 @@ Tensor<T, 4> normalize_backward(const Normalization<T>& n, const Tensor<T, 4>& x
 /// The sum over groups of one value per group and channel: the gradient of weight or bias.
 template <class T>
 Tensor<T, 1> sum_groups(const kernels::ChannelNormShape& shape, const std::vector<double>& values) {
+  const FlushDenormals flush;
   Tensor<T, 1> total({shape.channels});
   T* const out = total.mutable_data();
   for (Index k = 0; k < shape.channels; ++k) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/float_state.hpp"
 #include "paser/kernels/cross_entropy.hpp"
 
 namespace paser {
@@ -64,6 +65,7 @@ inline double inverse(double total) {
 /// One number, recorded: the gradient of each input is given and only waits to be multiplied by that of the loss.
 template <class T, int Rank>
 Var<T, 1> record_loss(double loss, const Var<T, Rank>& x, Tensor<T, Rank> gradient) {
+  const FlushDenormals flush;
   return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {x},
                 [gradient = std::move(gradient)](const Tensor<T, 1>& dy, GradientSink<T>& grad) mutable {
                   if (dy(0) != T(1)) {
@@ -148,6 +150,7 @@ double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& targe
 template <class T, int Rank>
 Tensor<T, 1> cross_entropy(const Tensor<T, Rank>& logits, const Tensor<std::int32_t, Rank - 1>& labels,
                            const CrossEntropySpec& spec = {}) {
+  const FlushDenormals flush;
   return Tensor<T, 1>::full({1}, static_cast<T>(detail::cross_entropy(logits, labels, spec, static_cast<T*>(nullptr))));
 }
 
@@ -166,6 +169,7 @@ Var<T, 1> cross_entropy(const Var<T, Rank>& logits, const Tensor<std::int32_t, R
 template <class T, int Rank>
 Tensor<T, 1> cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& target,
                            const CrossEntropySpec& spec = {}) {
+  const FlushDenormals flush;
   return Tensor<T, 1>::full({1}, static_cast<T>(detail::cross_entropy(logits, target, spec, static_cast<T*>(nullptr))));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/core/float_state.hpp"
 #include "paser/ops/arithmetic.hpp"
 #include "paser/ops/cross_entropy.hpp"
 
@@ -71,6 +72,7 @@ double tempered_divergence(Index rows, Index n, const T* student, const T* teach
 template <class T, int Rank>
 Var<T, 1> record_loss(double loss, const Var<T, Rank>& a, Tensor<T, Rank> da, const Var<T, Rank>& b,
                       Tensor<T, Rank> db) {
+  const FlushDenormals flush;
   return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {a, b},
                 [da = std::move(da), db = std::move(db)](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
                   if (grad.wants(0)) grad.add(0, scale(da, static_cast<double>(dy(0))));
@@ -87,6 +89,7 @@ Tensor<T, 1> mean_squared_error(const Tensor<T, Rank>& a, const Tensor<T, Rank>&
   check_same_shape("mean_squared_error", a, b);
   const double factor = detail::inverse(total.value_or(static_cast<double>(a.numel())));
   const double sum = detail::squared_error(a.numel(), a.data(), b.data(), factor, static_cast<T*>(nullptr));
+  const FlushDenormals flush;
   return Tensor<T, 1>::full({1}, static_cast<T>(factor * sum));
 }
 

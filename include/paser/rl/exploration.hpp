@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/core/float_state.hpp"
 #include "paser/rl/categorical.hpp"
 
 namespace paser::rl {
@@ -45,6 +46,7 @@ Exploration explore(const Categorical<T>& policy, double alpha, Key key,
 /// The probabilities with which explore() chooses: alpha p + (1 - alpha) / M, (B, P, M).
 template <class T>
 Tensor<T, 3> exploration_probabilities(const Categorical<T>& policy, double alpha) {
+  const FlushDenormals flush;
   Tensor<T, 3> mixed(policy.probabilities().shape());
   T* const out = mixed.mutable_data();
   const double share = (1 - alpha) / static_cast<double>(policy.models());

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/float_state.hpp"
 #include "paser/rl/categorical.hpp"
 
 namespace paser::rl {
@@ -23,6 +24,7 @@ Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageSpec& spec = {
   Tensor<T, 2> result = reward;
   const Index n = reward.numel();
   if (n == 0) return result;
+  const FlushDenormals flush;
   T* const a = result.mutable_data();
   const auto mean = [&] {
     double sum = 0;
@@ -61,6 +63,7 @@ namespace detail {
 template <class T>
 double policy_gradient(Index rows, Index models, const T* logits, const std::int32_t* actions, const T* advantages,
                        const PolicyGradientSpec& spec, T* gradient) {
+  const FlushDenormals flush;
   const double total = spec.total.value_or(static_cast<double>(rows)), share = total > 0 ? 1 / total : 0;
   double loss = 0;
   for (Index row = 0; row < rows; ++row) {
@@ -104,6 +107,7 @@ template <class T, int Rank>
 Tensor<T, 1> policy_gradient_loss(const Tensor<T, Rank>& logits, const Actions& actions, const Tensor<T, 2>& advantages,
                                   const PolicyGradientSpec& spec = {}) {
   const Index models = detail::policy_models(logits.shape(), actions, advantages);
+  const FlushDenormals flush;
   return Tensor<T, 1>::full(
       {1}, static_cast<T>(detail::policy_gradient(actions.numel(), models, logits.data(), actions.data(),
                                                   advantages.data(), spec, static_cast<T*>(nullptr))));
@@ -118,6 +122,7 @@ Var<T, 1> policy_gradient_loss(const Var<T, Rank>& logits, const Actions& action
   Tensor<T, Rank> gradient(logits.shape());
   const double loss = detail::policy_gradient(actions.numel(), models, logits.value().data(), actions.data(),
                                               advantages.data(), spec, gradient.mutable_data());
+  const FlushDenormals flush;
   return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {logits},
                 [gradient](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
                   Tensor<T, Rank> dlogits(gradient.shape());
