@@ -1,7 +1,7 @@
 # How paser's own programs are compiled: strict warnings, and this machine's instruction set where PASER_NATIVE says so.
 # Nothing of this reaches a project that uses paser::paser.
 add_library(paser_warnings INTERFACE)
-target_link_libraries(paser_warnings INTERFACE paser::paser)
+target_link_libraries(paser_warnings INTERFACE paser::paser $<TARGET_NAME_IF_EXISTS:paser::tiff>)
 target_compile_options(paser_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow -pedantic)
 if(PASER_WERROR)
   target_compile_options(paser_warnings INTERFACE -Werror)
