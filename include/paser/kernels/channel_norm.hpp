@@ -80,64 +80,80 @@ const T* complete_row(const T* x, Index count, const T* filler, Index lanes, T* 
 
 }  // namespace detail
 
-/// Mean and biased variance per group and channel, in double. Sums run over x - (a pixel of the channel), so they
-/// neither cancel nor overflow when the mean is large.
+namespace detail {
+
+/// Mean, and sum of squared deviations from it, per channel over `pixels` pixels that lie one after the other, on this
+/// thread. Sums run over x - (the first pixel), so they neither cancel nor overflow when the mean is large.
+template <class T>
+void piece_moments(const LaneRow& row, Index pixels, Index channels, const T* x, double* mean, double* m2) {
+  LaneTables<T> tables(row, channels, 2);
+  const T* const shift = tables.fill(0, x);
+  std::vector<double> sums(static_cast<std::size_t>(2 * row.lanes), 0.0);
+  double *const a = sums.data(), *const b = a + row.lanes;
+  const auto add = [shift](const T* data) {
+    return [shift, data](Index position, Index lane, auto& sum, auto& squares) {
+      const auto d = simd::sub(simd::load(data + position), simd::load(shift + lane));
+      sum = simd::add(sum, d);
+      squares = simd::fma(d, d, squares);
+    };
+  };
+  lane_sums<T>(pixels / row.pixels, row.lanes, add(x), a, b);
+  if (const Index rest = pixels % row.pixels; rest > 0) {
+    Scratch<T> last(static_cast<std::size_t>(row.lanes));
+    const T* const from = x + (pixels - rest) * channels;
+    lane_sums<T>(1, row.lanes, add(complete_row(from, rest * channels, shift, row.lanes, last.data())), a, b);
+  }
+  const double inverse = 1 / static_cast<double>(pixels);
+  for (Index k = 0; k < channels; ++k) {
+    double sum = 0, squares = 0;
+    for (Index lane = k; lane < row.lanes; lane += channels) {
+      sum += a[lane];
+      squares += b[lane];
+    }
+    mean[k] = static_cast<double>(x[k]) + sum * inverse;
+    m2[k] = squares - sum * sum * inverse;
+  }
+}
+
+/// Mean and biased variance per group and channel from those of its pieces: partial holds (group, piece, mean and m2,
+/// channel), count(piece) is a piece's number of pixels. Pieces are merged in order by the update of Chan, Golub and
+/// LeVeque (1979).
+template <class F>
+void merge_moments(Index groups, Index pieces, Index channels, const double* partial, const F& count, double* mean,
+                   double* variance) {
+  parallel_for(groups, std::max<Index>(1, 1024 / std::max<Index>(1, pieces * channels)), [&](Index begin, Index end) {
+    for (Index group = begin; group < end; ++group)
+      for (Index k = 0; k < channels; ++k) {
+        double m = 0, m2 = 0, n = 0;
+        for (Index p = 0; p < pieces; ++p) {
+          const double* const from = partial + 2 * (group * pieces + p) * channels + k;
+          const auto more = static_cast<double>(count(p));
+          const double delta = from[0] - m;
+          m2 += from[channels] + delta * delta * (n * more / (n + more));
+          n += more;
+          m += delta * (more / n);
+        }
+        mean[group * channels + k] = m;
+        variance[group * channels + k] = m2 < 0 ? 0 : m2 / n;
+      }
+  });
+}
+
+}  // namespace detail
+
+/// Mean and biased variance per group and channel, in double.
 template <class T>
 void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double* variance) {
   const detail::GroupPieces<T> cut(s);
-  const LaneRow row = cut.row;
   const Index c = s.channels;
   Scratch<double> scratch(static_cast<std::size_t>(2 * s.groups * cut.pieces * c));
   double* const partial = scratch.data();
   cut.for_each(s, [&](Index item, Index group, Index first, Index pixels) {
-    const T* const from = x + (group * s.pixels + first) * c;
-    detail::LaneTables<T> tables(row, c, 2);
-    const T* const shift = tables.fill(0, from);
-    std::vector<double> sums(static_cast<std::size_t>(2 * row.lanes), 0.0);
-    double *const a = sums.data(), *const b = a + row.lanes;
-    const auto add = [shift](const T* data) {
-      return [shift, data](Index position, Index lane, auto& sum, auto& squares) {
-        const auto d = simd::sub(simd::load(data + position), simd::load(shift + lane));
-        sum = simd::add(sum, d);
-        squares = simd::fma(d, d, squares);
-      };
-    };
-    lane_sums<T>(pixels / row.pixels, row.lanes, add(from), a, b);
-    if (const Index rest = pixels % row.pixels; rest > 0) {
-      Scratch<T> last(static_cast<std::size_t>(row.lanes));
-      lane_sums<T>(1, row.lanes,
-                   add(detail::complete_row(from + (pixels - rest) * c, rest * c, shift, row.lanes, last.data())), a,
-                   b);
-    }
-    double *const piece_mean = partial + 2 * item * c, *const piece_m2 = piece_mean + c;
-    const double inverse = 1 / static_cast<double>(pixels);
-    for (Index k = 0; k < c; ++k) {
-      double sum = 0, squares = 0;
-      for (Index lane = k; lane < row.lanes; lane += c) {
-        sum += a[lane];
-        squares += b[lane];
-      }
-      piece_mean[k] = static_cast<double>(from[k]) + sum * inverse;
-      piece_m2[k] = squares - sum * sum * inverse;
-    }
+    double* const to = partial + 2 * item * c;
+    detail::piece_moments(cut.row, pixels, c, x + (group * s.pixels + first) * c, to, to + c);
   });
-  // Pieces are merged in order by the update of Chan, Golub and LeVeque (1979).
-  parallel_for(s.groups, 16, [&](Index begin, Index end) {
-    for (Index group = begin; group < end; ++group)
-      for (Index k = 0; k < c; ++k) {
-        double m = 0, m2 = 0, n = 0;
-        for (Index p = 0; p < cut.pieces; ++p) {
-          const double* const from = partial + 2 * (group * cut.pieces + p) * c + k;
-          const auto count = static_cast<double>(std::min(cut.piece, s.pixels - p * cut.piece));
-          const double delta = from[0] - m;
-          m2 += from[c] + delta * delta * (n * count / (n + count));
-          n += count;
-          m += delta * (count / n);
-        }
-        mean[group * c + k] = m;
-        variance[group * c + k] = m2 < 0 ? 0 : m2 / n;
-      }
-  });
+  const auto count = [&](Index piece) { return std::min(cut.piece, s.pixels - piece * cut.piece); };
+  detail::merge_moments(s.groups, cut.pieces, c, partial, count, mean, variance);
 }
 
 /// y = map(x).
