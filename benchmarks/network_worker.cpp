@@ -1,65 +1,167 @@
-/// The paser side of scripts/bench_peers.py: reads one workload a line from standard input,
-///   name in classes width depth batch height width training
-/// runs it once, and prints the milliseconds that it took. A workload is set up when its name is first seen.
+/// paser's side of scripts/bench_peers, whole networks. Answers one request a line, `error SENTENCE` when it fails:
+///   load NAME NETWORK KIND FOLDER  reads FOLDER/NETWORK.safetensors (a torch state dict) and FOLDER/NAME.safetensors
+///   check NAME FILE                writes what the comparison compares, float32 in NCHW order -> ok
+///   run NAME                       runs the workload once -> milliseconds
+///   drop NAME                      frees its memory -> ok
+/// KIND is `inference`, `mc_dropout`, `policy` or `training`. The only argument of the program: how many threads.
 
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
 
+#include "paser/io/safetensors.hpp"
+#include "paser/io/state.hpp"
+#include "paser/io/torch_names.hpp"
+#include "paser/models/policy_net.hpp"
 #include "paser/models/segmenter.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/optim/adam.hpp"
+#include "paser/rl/categorical.hpp"
+#include "paser/uncertainty/mc_dropout.hpp"
 
 namespace {
 
 using namespace paser;
 
-models::Segmenter<float> network(Index width, Index depth) {
-  if (width == 8 && depth == 2) return models::UNet<1, 3, 8, 2>(Key{1});
-  if (width == 16 && depth == 4) return models::UNet<1, 3, 16, 4>(Key{1});
-  if (width == 64 && depth == 4) return models::UNet<1, 3, 64, 4>(Key{1});
-  throw ValueError(message("no network of width ", width, " and depth ", depth));
+struct Workload {
+  std::function<void()> run;
+  std::function<std::vector<float>()> check;
+};
+
+std::vector<float> values(const Tensor<float, 4>& nhwc) {
+  const Tensor<float, 4> x = io::nchw_from_nhwc(nhwc);
+  return {x.data(), x.data() + x.numel()};
 }
 
-Labels random_labels(Key key, Index n, Index h, Index w) {
-  Labels labels({n, h, w});
-  std::int32_t* out = labels.mutable_data();
-  for (Index i = 0; i < labels.numel(); ++i)
-    out[i] = static_cast<std::int32_t>(key.below(static_cast<std::uint64_t>(i), 3));
-  return labels;
-}
-
-/// A function that runs the workload once.
-std::function<void()> workload(Index width, Index depth, Index batch, Index h, Index w, bool training) {
-  auto model = std::make_shared<models::Segmenter<float>>(network(width, depth));
-  const auto image = uniform<float>(Key{2}, Shape<4>{batch, h, w, 1});
-  if (!training) return [=] { evaluate(*model, image); };
-  auto adam = std::make_shared<optim::Adam<float>>(optim::AdamOptions{.learning_rate = 1e-4});
-  const Labels labels = random_labels(Key{3}, batch, h, w);
-  return [=, step = std::uint64_t{0}]() mutable {
-    const auto result = value_and_gradients<float>(run::training, Key{4}.fold(step++), [&](auto& ctx) {
-      return cross_entropy((*model)(ctx, ctx.constant(image)), labels);
-    });
-    adam->step(*model, result.gradients);
+models::Segmenter<float> segmenter(const std::string& name, const io::State& weights, double dropout) {
+  const auto loaded = [&](auto network) {
+    io::load_torch_state(network, weights, io::unet_names(static_cast<int>(network.depth)), name);
+    return models::Segmenter<float>(std::move(network));
   };
+  if (name == "small") return loaded(models::UNet<1, 3, 8, 2>(Key{1}, dropout));
+  if (name == "medium") return loaded(models::UNet<1, 3, 16, 4>(Key{1}, dropout));
+  if (name == "large") return loaded(models::UNet<1, 3, 64, 4>(Key{1}, dropout));
+  throw ValueError("there is no network '" + name + "'");
+}
+
+Workload inference(const models::Segmenter<float>& loaded, const Tensor<float, 4>& image) {
+  auto model = std::make_shared<models::Segmenter<float>>(loaded);
+  return {[=] { evaluate(*model, image); }, [=] { return values(evaluate(*model, image)); }};
+}
+
+/// The check uses the masks of the file, so that all programs drop the same elements; a timed run draws its own.
+Workload mc_dropout(const models::Segmenter<float>& loaded, const Tensor<float, 4>& image, const io::State& inputs) {
+  auto model = std::make_shared<models::Segmenter<float>>(loaded);
+  uncertainty::McDropoutSpec<float> given;
+  for (Index pass = 0; pass < given.samples; ++pass)
+    given.masks.push_back([=](int call, const Shape<4>& shape) {
+      const auto kept = io::nhwc_from_nchw(inputs.at(std::string("mask").append(std::to_string(call))).as<float, 4>());
+      Tensor<float, 4> mask(shape);
+      float* const out = mask.mutable_data();
+      for (Index i = 0; i < mask.numel(); ++i) out[i] = kept.data()[pass * mask.numel() + i] > 0 ? 1.0F : 0.0F;
+      return mask;
+    });
+  return {[=, image_id = std::uint64_t{0}]() mutable {
+            uncertainty::mc_dropout(*model, image, Key{4}, {.image_ids = {image_id++}});
+          },
+          [=] {
+            const auto belief = uncertainty::mc_dropout(*model, image, Key{4}, given);
+            std::vector<float> result = values(belief.mean);
+            result.insert(result.end(), belief.entropy.data(), belief.entropy.data() + belief.entropy.numel());
+            return result;
+          }};
+}
+
+Workload policy(const io::State& weights, const Tensor<float, 4>& maps) {
+  constexpr Index patches = 16, choices = 3;
+  auto net = std::make_shared<models::PolicyNet<float>>(patches * choices, Key{1});
+  io::load_torch_state(*net, weights, io::policy_names(), "policy");
+  return {[=] { rl::Categorical<float>(evaluate(*net, maps), patches).argmax(); },
+          [=] {
+            const auto logits = evaluate(*net, maps);
+            return std::vector<float>(logits.data(), logits.data() + logits.numel());
+          }};
+}
+
+/// One step of Adam on the cross entropy. The check: the losses of the first steps of a network without dropout.
+Workload training(const std::string& network, const io::State& weights, const Tensor<float, 4>& image,
+                  const Labels& labels) {
+  struct Trainer {
+    models::Segmenter<float> model;
+    optim::Adam<float> adam{{.learning_rate = 1e-4}};
+    std::uint64_t steps = 0;
+  };
+  const auto step = [=](Trainer& trainer) {
+    const auto result = value_and_gradients<float>(run::training, Key{4}.fold(trainer.steps++), [&](auto& ctx) {
+      return cross_entropy(trainer.model(ctx, ctx.constant(image)), labels);
+    });
+    trainer.adam.step(trainer.model, result.gradients);
+    return result.value;
+  };
+  auto trainer = std::make_shared<Trainer>(Trainer{segmenter(network, weights, 0.5)});
+  return {[=] { step(*trainer); },
+          [=] {
+            Trainer plain{segmenter(network, weights, 0.0)};
+            std::vector<float> losses;
+            for (int i = 0; i < 3; ++i) losses.push_back(static_cast<float>(step(plain)));
+            return losses;
+          }};
+}
+
+Workload load(const std::string& name, const std::string& network, const std::string& kind, const io::Path& folder) {
+  const io::State weights = io::read_safetensors(folder / (network + ".safetensors")).tensors;
+  const io::State inputs = io::read_safetensors(folder / (name + ".safetensors")).tensors;
+  const Tensor<float, 4> image = io::nhwc_from_nchw(inputs.at("image").as<float, 4>());
+  if (kind == "inference") return inference(segmenter(network, weights, 0.5), image);
+  if (kind == "mc_dropout") return mc_dropout(segmenter(network, weights, 0.5), image, inputs);
+  if (kind == "policy") return policy(weights, image);
+  if (kind == "training") return training(network, weights, image, inputs.at("labels").as<std::int32_t, 3>());
+  throw ValueError("there is no kind of workload '" + kind + "'");
+}
+
+double milliseconds(const std::function<void()>& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+void answer(std::istream& request, std::map<std::string, Workload>& workloads) {
+  std::string what, name, network, kind, path;
+  request >> what >> name;
+  if (what == "load") {
+    request >> network >> kind >> path;
+    workloads[name] = load(name, network, kind, path);
+  } else if (what == "check") {
+    request >> path;
+    const std::vector<float> result = workloads.at(name).check();
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(result.data()), static_cast<std::streamsize>(4 * result.size()));
+  } else if (what == "run") {
+    std::cout << milliseconds(workloads.at(name).run) << std::endl;
+    return;
+  } else if (what == "drop") {
+    workloads.erase(name);
+  } else {
+    throw ValueError("there is no request '" + what + "'");
+  }
+  std::cout << "ok" << std::endl;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc > 1) set_threads(std::stoi(argv[1]));
-  std::map<std::string, std::function<void()>> workloads;
-  std::string name;
-  Index in, classes, width, depth, batch, h, w, training;
-  while (std::cin >> name >> in >> classes >> width >> depth >> batch >> h >> w >> training) {
-    auto& run_once = workloads[name];
-    if (!run_once) run_once = workload(width, depth, batch, h, w, training != 0);
-    const auto start = std::chrono::steady_clock::now();
-    run_once();
-    std::cout << std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count()
-              << std::endl;
+  std::map<std::string, Workload> workloads;
+  for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream request(line);
+    try {
+      answer(request, workloads);
+    } catch (const std::exception& error) {
+      std::cout << "error " << error.what() << std::endl;
+    }
   }
 }

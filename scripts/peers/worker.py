@@ -1,0 +1,32 @@
+"""A program that answers one request a line."""
+import subprocess
+
+
+class WorkerError(RuntimeError):
+    pass
+
+
+class Worker:
+    def __init__(self, peer, command, environment, folder=None):
+        self.peer = peer
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        env=environment, cwd=folder)
+
+    def ask(self, *words):
+        try:
+            print(*words, file=self.process.stdin, flush=True)
+            answer = self.process.stdout.readline().strip()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise WorkerError(f"{self.peer} stopped at the request '{' '.join(map(str, words))}'")
+        if answer.startswith("error"):
+            raise WorkerError(f"{self.peer}: {answer[5:].strip()}")
+        return answer
+
+    def milliseconds(self, name):
+        return float(self.ask("run", name))
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
