@@ -37,12 +37,13 @@ struct Split {
   Noisy noisy;
   mutable int prefixes = 0;
   Tensor<float, 4> operator()(EvalContext<float>& ctx, const Tensor<float, 4>& x) const { return noisy(ctx, x); }
-  std::vector<Tensor<float, 4>> prefix(EvalContext<float>&, const Tensor<float, 4>& x) const {
+  std::vector<FeatureMap<Tensor<float, 4>>> prefix(EvalContext<float>&, const Tensor<float, 4>& x) const {
     ++prefixes;
     return {x};
   }
-  Tensor<float, 4> suffix(EvalContext<float>& ctx, std::vector<Tensor<float, 4>> maps) const {
-    return noisy(ctx, maps.at(0));
+  Tensor<float, 4> suffix(EvalContext<float>& ctx, std::vector<FeatureMap<Tensor<float, 4>>> maps) const {
+    const auto x = materialize(maps.at(0));
+    return noisy(ctx, repeat_rows(x, ctx.passes(x.shape().n())));
   }
 };
 

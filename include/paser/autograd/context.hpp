@@ -50,6 +50,12 @@ class RunContext {
   /// Numbers the dropout layers of a run in forward order.
   int next_dropout() { return dropouts_++; }
 
+  /// The Monte Carlo passes of this run over a batch of n images: it has a key for every image of every pass.
+  Index passes(Index n) const {
+    const auto keys = static_cast<Index>(sample_keys.size());
+    return n > 0 && keys > n && keys % n == 0 ? keys / n : 1;
+  }
+
   /// The keys of dropout number `call` for a batch of `n` images.
   std::vector<Key> dropout_keys(int call, Index n) const {
     check(sample_keys.empty() || static_cast<Index>(sample_keys.size()) == n, "Context", sample_keys.size(),

@@ -51,6 +51,18 @@ void scatter_rows(Tensor<T, Rank>& x, std::span<const Index> rows, const Tensor<
     std::copy_n(values.data() + static_cast<Index>(i) * size, size, out + rows[i] * size);
 }
 
+/// All rows of x, `times` times in a row.
+template <class T, int Rank>
+Tensor<T, Rank> repeat_rows(const Tensor<T, Rank>& x, Index times) {
+  if (times == 1) return x;
+  Shape<Rank> shape = x.shape();
+  shape[0] *= times;
+  Tensor<T, Rank> result(shape);
+  parallel_each(times,
+                [&, out = result.mutable_data()](Index i) { std::copy_n(x.data(), x.numel(), out + i * x.numel()); });
+  return result;
+}
+
 /// Calls f(begin, end) on consecutive runs of at most `size` of 0 .. n-1: micro-batches.
 template <class F>
 void for_each_run(Index n, Index size, F&& f) {

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "paser/nn/conv2d.hpp"
-#include "paser/ops/instance_norm.hpp"
 
 namespace paser::models {
 
-/// Twice: 3x3 convolution that keeps the size, instance norm without affine, ReLU. (N, H, W, in) -> (N, H, W, out).
+/// Twice: 3x3 convolution that keeps the size, instance norm without affine, ReLU. (N, H, W, in) -> (N, H, W, out), the
+/// last norm and ReLU pending. `in` is divided among one map or two side by side; see conv2d_norm_relu.
 template <class T>
 struct DoubleConv {
   nn::Conv2d<T> conv1, conv2;
@@ -21,9 +21,10 @@ struct DoubleConv {
   }
 
   template <class Context>
-  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    constexpr InstanceNormSpec norm{.relu = true};
-    return instance_norm(conv2(ctx, instance_norm(conv1(ctx, x), norm)), norm);
+  FeatureMap<Image<Context>> operator()(Context& ctx, const FeatureMap<Image<Context>>& x,
+                                        const std::optional<FeatureMap<Image<Context>>>& beside = {}) const {
+    const auto y = conv2d_norm_relu(x, beside, ctx(conv1.weight), ctx(conv1.bias), conv1.spec);
+    return conv2d_norm_relu(y, {}, ctx(conv2.weight), ctx(conv2.bias), conv2.spec);
   }
 };
 

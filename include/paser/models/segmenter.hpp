@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "paser/autograd/context.hpp"
+#include "paser/core/rows.hpp"
 #include "paser/nn/visit.hpp"
+#include "paser/ops/feature_map.hpp"
 
 namespace paser::models {
 
@@ -48,8 +51,11 @@ class Segmenter {
  public:
   using Scalar = T;
 
+  using Maps = std::vector<FeatureMap<Tensor<T, 4>>>;
+
   /// Takes any module with a templated operator()(ctx, image). A network that also has prefix(ctx, image) and
-  /// suffix(ctx, maps), the part before and after its first dropout, shares the prefix among MC samples.
+  /// suffix(ctx, maps), the part before and after its first dropout, shares the prefix among MC samples; its maps are a
+  /// std::vector of FeatureMaps, and its dropouts are nn::Dropout applied to FeatureMaps.
   template <class Network>
   requires(!std::same_as<std::remove_cvref_t<Network>, Segmenter>) Segmenter(Network network)
       : holder_(std::make_unique<Holder<Network>>(std::move(network))) {}
@@ -65,12 +71,8 @@ class Segmenter {
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
     return holder_->run(ctx, image);
   }
-  std::vector<Tensor<T, 4>> prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
-    return holder_->prefix(ctx, image);
-  }
-  Tensor<T, 4> suffix(EvalContext<T>& ctx, std::vector<Tensor<T, 4>> maps) const {
-    return holder_->suffix(ctx, std::move(maps));
-  }
+  Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const { return holder_->prefix(ctx, image); }
+  Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const { return holder_->suffix(ctx, std::move(maps)); }
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -84,8 +86,8 @@ class Segmenter {
     virtual std::unique_ptr<Base> clone() const = 0;
     virtual Tensor<T, 4> run(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
     virtual Var<T, 4> run(TapeContext<T>& ctx, const Var<T, 4>& image) const = 0;
-    virtual std::vector<Tensor<T, 4>> prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
-    virtual Tensor<T, 4> suffix(EvalContext<T>& ctx, std::vector<Tensor<T, 4>> maps) const = 0;
+    virtual Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
+    virtual Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const = 0;
     virtual void visit(detail::MemberVisitor<T>& visitor) = 0;
   };
 
@@ -93,25 +95,26 @@ class Segmenter {
   struct Holder final : Base {
     Network network;
     static constexpr bool splits = requires(const Network& n, EvalContext<T>& c, const Tensor<T, 4>& x) {
-      n.suffix(c, n.prefix(c, x));
+      n.suffix(c, Maps(n.prefix(c, x)));
     };
 
     explicit Holder(Network n) : network(std::move(n)) {}
     std::unique_ptr<Base> clone() const override { return std::make_unique<Holder>(network); }
     Tensor<T, 4> run(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override { return network(ctx, image); }
     Var<T, 4> run(TapeContext<T>& ctx, const Var<T, 4>& image) const override { return network(ctx, image); }
-    std::vector<Tensor<T, 4>> prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override {
+    Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override {
       if constexpr (splits) {
         return network.prefix(ctx, image);
       } else {
         return {image};
       }
     }
-    Tensor<T, 4> suffix(EvalContext<T>& ctx, std::vector<Tensor<T, 4>> maps) const override {
+    Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const override {
       if constexpr (splits) {
         return network.suffix(ctx, std::move(maps));
       } else {
-        return network(ctx, maps.at(0));
+        const Tensor<T, 4> images = materialize(maps.at(0));
+        return network(ctx, repeat_rows(images, ctx.passes(images.shape().n())));
       }
     }
     void visit(detail::MemberVisitor<T>& visitor) override {

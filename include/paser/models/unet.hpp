@@ -5,8 +5,6 @@
 #include "paser/models/double_conv.hpp"
 #include "paser/nn/conv_transpose2d.hpp"
 #include "paser/nn/dropout.hpp"
-#include "paser/ops/concat_channels.hpp"
-#include "paser/ops/max_pool2d.hpp"
 #include "paser/ops/pad.hpp"
 #include "paser/ops/upsample_bilinear.hpp"
 
@@ -103,31 +101,32 @@ class UNet {
 
   /// The part before the first dropout, the same in every MC sample: the maps of the two uppermost levels.
   template <class Context>
-  std::vector<Image<Context>> prefix(Context& ctx, const Image<Context>& image) const {
+  std::vector<FeatureMap<Image<Context>>> prefix(Context& ctx, const Image<Context>& image) const {
     const Shape<4>& shape = value_of(image).shape();
     check(shape.c() == In, "UNet", "expected (N,H,W,", In, ") images, got ", shape);
     check(shape.h() >= smallest_size() && shape.w() >= smallest_size(), "UNet", "an image of ", shape.h(), "x",
           shape.w(), " vanishes in ", Depth, " poolings; the smallest legal size is ", smallest_size(), "x",
           smallest_size());
-    std::vector<Image<Context>> levels{entry(ctx, stem(ctx, image))};
-    levels.push_back(down[0](ctx, max_pool2d(levels[0], {.kernel = {2, 2}, .stride = {2, 2}})));
+    std::vector<FeatureMap<Image<Context>>> levels{entry(ctx, stem(ctx, image))};
+    levels.push_back(down[0](ctx, max_pool2d(levels[0], halves)));
     return levels;
   }
 
-  /// The rest: from the maps of prefix() to the logits.
+  /// The rest: from the maps of prefix() to the logits. The first dropout repeats the images for as many passes as the
+  /// context has keys; skips from before it are used by all of them.
   template <class Context>
-  Image<Context> suffix(Context& ctx, std::vector<Image<Context>> levels) const {
+  Image<Context> suffix(Context& ctx, std::vector<FeatureMap<Image<Context>>> levels) const {
     for (std::size_t i = 1; i < down.size(); ++i)
-      levels.push_back(down[i](ctx, max_pool2d(drop(ctx, levels.back()), {.kernel = {2, 2}, .stride = {2, 2}})));
-    Image<Context> x = drop(ctx, levels.back());
+      levels.push_back(down[i](ctx, max_pool2d(drop(ctx, levels.back()), halves)));
+    FeatureMap<Image<Context>> x = drop(ctx, levels.back());
     levels.pop_back();
     for (std::size_t i = 0; i < up.size(); ++i) {
-      const Image<Context> skip = std::move(levels.back());
+      const FeatureMap<Image<Context>> skip = std::move(levels.back());
       levels.pop_back();
-      const Shape<4>& size = value_of(skip).shape();
-      const Image<Context> wide =
-          enlarge.empty() ? upsample_bilinear(x, {.scale = 2, .align_corners = true}) : enlarge[i](ctx, x);
-      x = up[i](ctx, concat_channels(skip, pad_to(wide, size.h(), size.w())));
+      Image<Context> wide = materialize(x);
+      wide = enlarge.empty() ? upsample_bilinear(wide, {.scale = 2, .align_corners = true}) : enlarge[i](ctx, wide);
+      const FeatureMap<Image<Context>> below = pad_to(wide, skip.shape().h(), skip.shape().w());
+      x = up[i](ctx, skip, below);
       if (i == 0) x = drop(ctx, x);
     }
     return head(ctx, x);
@@ -137,6 +136,9 @@ class UNet {
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
     return suffix(ctx, prefix(ctx, image));
   }
+
+ private:
+  static constexpr Pool2dSpec halves{.kernel = {2, 2}, .stride = {2, 2}};
 };
 
 static_assert(unet_parameters(1, 3, 8, 2) == 16'571 && unet_parameters(1, 3, 16, 4) == 1'080'595 &&

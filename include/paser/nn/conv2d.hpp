@@ -2,7 +2,7 @@
 
 #include "paser/nn/init.hpp"
 #include "paser/nn/visit.hpp"
-#include "paser/ops/conv2d.hpp"
+#include "paser/ops/conv2d_norm.hpp"
 
 namespace paser::nn {
 
@@ -46,6 +46,12 @@ struct Conv2d {
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
     return bias.value.empty() ? conv2d(x, ctx(weight), spec) : conv2d(x, ctx(weight), ctx(bias), spec);
+  }
+
+  /// Of a map whose norm and ReLU may be pending.
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const FeatureMap<Image<Context>>& x) const {
+    return bias.value.empty() ? conv2d(materialize(x), ctx(weight), spec) : conv2d(x, ctx(weight), ctx(bias), spec);
   }
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "paser/autograd/context.hpp"
+#include "paser/core/rows.hpp"
 #include "paser/ops/dropout.hpp"
+#include "paser/ops/feature_map.hpp"
 
 namespace paser::nn {
 
@@ -25,6 +27,18 @@ struct Dropout {
     const int call = ctx.next_dropout();
     if (ctx.masks) return dropout_with_mask(x, ctx.masks(call, x.shape()), p);
     return dropout(x, p, ctx.dropout_keys(call, x.shape().n()));
+  }
+
+  /// Of a map whose norm and ReLU may be pending. In a run without a tape the images are first repeated for every
+  /// one of its passes: what comes before the first dropout of a network is computed once for all of them.
+  template <class T>
+  FeatureMap<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const FeatureMap<Tensor<T, 4>>& x) const {
+    if (!ctx.mode.dropout) return x;
+    return (*this)(ctx, repeat_rows(materialize(x), ctx.passes(x.shape().n())));
+  }
+  template <class T>
+  FeatureMap<Var<T, 4>> operator()(TapeContext<T>& ctx, const FeatureMap<Var<T, 4>>& x) const {
+    return ctx.mode.dropout ? FeatureMap<Var<T, 4>>((*this)(ctx, materialize(x))) : x;
   }
 };
 

@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "paser/autograd/context.hpp"
+#include "paser/core/rows.hpp"
+#include "paser/ops/feature_map.hpp"
 #include "paser/uncertainty/belief.hpp"
 
 namespace paser::uncertainty {
@@ -22,23 +24,6 @@ struct McDropoutSpec {
 };
 
 namespace detail {
-
-/// The batch `times` times in a row.
-template <class T>
-Tensor<T, 4> repeat(const Tensor<T, 4>& x, Index times) {
-  if (times == 1) return x;
-  Shape<4> shape = x.shape();
-  shape[0] *= times;
-  Tensor<T, 4> result(shape);
-  T* const out = result.mutable_data();
-  parallel_each(times, [&](Index i) { std::copy_n(x.data(), x.numel(), out + i * x.numel()); });
-  return result;
-}
-template <class T>
-std::vector<Tensor<T, 4>> repeat(std::vector<Tensor<T, 4>> maps, Index times) {
-  for (auto& map : maps) map = repeat(map, times);
-  return maps;
-}
 
 /// Passes first .. first + count - 1 of the model as one batch, pass by pass.
 template <class T>
@@ -69,22 +54,25 @@ EvalContext<T> pass_context(const McDropoutSpec<T>& spec, Key key, Index images,
 template <class T, class Model>
 Belief<T> mc_dropout_run(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec) {
   const Index n = images.shape().n(), samples = spec.samples, together = std::max<Index>(spec.micro_batch / n, 1);
-  const auto run_passes = [&](const auto& start, const auto& network) {
+  const auto run_passes = [&](const auto& network) {
     Passes<T> passes(spec.belief);
     for_each_run(samples, together, [&](Index first, Index end) {
       EvalContext<T> ctx = pass_context(spec, key, n, first, end - first);
-      passes.add(network(ctx, repeat(start, end - first)), n);
+      const Tensor<T, 4> logits = network(ctx);
+      // A network that drops nothing answers once.
+      passes.add(logits.shape().n() == n ? repeat_rows(logits, end - first) : logits, n);
     });
     return passes.finish();
   };
   constexpr bool splits = requires(EvalContext<T> & ctx) {
-    model.suffix(ctx, repeat(model.prefix(ctx, images), Index{1}));
+    model.suffix(ctx, std::vector<FeatureMap<Tensor<T, 4>>>(model.prefix(ctx, images)));
   };
   if constexpr (splits) {
     EvalContext<T> ctx(run::mc_dropout, key);
-    return run_passes(model.prefix(ctx, images), [&](auto& c, auto maps) { return model.suffix(c, std::move(maps)); });
+    const auto maps = model.prefix(ctx, images);
+    return run_passes([&](auto& c) { return model.suffix(c, maps); });
   } else {
-    return run_passes(images, [&](auto& c, const auto& x) { return model(c, x); });
+    return run_passes([&](auto& c) { return model(c, repeat_rows(images, c.passes(n))); });
   }
 }
 
@@ -104,7 +92,9 @@ void place_rows(Tensor<T, Rank>& whole, Index rows, Index row, const Tensor<T, R
 /// Runs a segmentation network `samples` times with dropout on and normalisation statistics frozen, without a tape, and
 /// returns what the passes say together. images: (N, H, W, C). The mask of a pass depends on the key, the pass and the
 /// image alone. A network with prefix(ctx, images) and suffix(ctx, maps), the parts before and from its first dropout
-/// on, computes the prefix once. Throws ValueError unless samples >= 1, ShapeError when ids or masks do not fit.
+/// on, computes the prefix once, and of convolutions that read maps of both parts side by side the sum over the first;
+/// the maps are a std::vector<FeatureMap>, not repeated for the passes: nn::Dropout does that. Throws ValueError unless
+/// samples >= 1, ShapeError when ids or masks do not fit.
 template <class T, class Model>
 Belief<T> mc_dropout(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec = {}) {
   const Shape<4>& shape = images.shape();
