@@ -1,12 +1,9 @@
 #pragma once
 
-#include "paser/nn/conv2d.hpp"
+#include "paser/nn/conv_batch_norm.hpp"
 #include "paser/nn/linear.hpp"
-#include "paser/nn/norm.hpp"
 #include "paser/ops/adaptive_avg_pool2d.hpp"
-#include "paser/ops/arithmetic.hpp"
 #include "paser/ops/max_pool2d.hpp"
-#include "paser/ops/relu.hpp"
 #include "paser/ops/reshape.hpp"
 
 namespace paser::models {
@@ -49,8 +46,9 @@ struct BasicBlock {
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    const Image<Context> y = norm2(ctx, conv2(ctx, relu(norm1(ctx, conv1(ctx, x)))));
-    return relu(add(y, shortcut_norm(ctx, shortcut(ctx, x))));
+    const Image<Context> y = conv_batch_norm(ctx, conv1, norm1, x, {.relu = true});
+    const Image<Context> beside = conv_batch_norm(ctx, shortcut, shortcut_norm, x);
+    return conv_batch_norm(ctx, conv2, norm2, y, {.addend = &beside, .relu = true});
   }
 };
 
@@ -88,7 +86,7 @@ struct PolicyNet {
   typename Context::template Value<2> operator()(Context& ctx, const Image<Context>& belief) const {
     const Shape<4>& shape = value_of(belief).shape();
     check(shape.c() == inputs, "PolicyNet", "expected (N,H,W,2) maps of labels and entropy, got ", shape);
-    const Image<Context> x = relu(norm1(ctx, conv1(ctx, belief)));
+    const Image<Context> x = conv_batch_norm(ctx, conv1, norm1, belief, {.relu = true});
     const Image<Context> small = block(ctx, max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}));
     const Image<Context> mean = adaptive_avg_pool2d(small, {1, 1});
     return head(ctx, reshape(mean, Shape<2>{shape.n(), features}));

@@ -1,0 +1,68 @@
+#include "paser/nn/conv_batch_norm.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "support/same_bits.hpp"
+
+using namespace paser;
+
+namespace {
+
+/// A convolution and a norm that has seen data, in double.
+struct Layer {
+  nn::Conv2d<double> conv;
+  nn::BatchNorm<double> norm;
+
+  explicit Layer(bool with_bias, nn::BatchNorm<double> n)
+      : conv({.in = 3, .out = 5, .kernel = 3, .spec = {.padding = {1, 1}}, .bias = with_bias}, Key{1}),
+        norm(std::move(n)) {
+    norm.weight.value = normal<double>(Key{2}, Shape{5}, 1, 0.5);
+    norm.bias.value = normal<double>(Key{3}, Shape{5});
+    norm.running_mean.value = normal<double>(Key{4}, Shape{5});
+    norm.running_var.value = uniform<double>(Key{5}, Shape{5}, 0.5, 2);
+  }
+
+  /// The definition.
+  Tensor<double, 4> expected(const Tensor<double, 4>& x, const Tensor<double, 4>* addend, bool with_relu) const {
+    EvalContext<double> ctx;
+    auto y = norm(ctx, conv(ctx, x));
+    if (addend) y = add(y, *addend);
+    return with_relu ? relu(y) : y;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a batch norm folded into its convolution gives the same values, with and without addend and ReLU") {
+  const auto x = normal<double>(Key{6}, Shape{2, 7, 6, 3}), beside = normal<double>(Key{7}, Shape{2, 7, 6, 5});
+  for (const bool with_bias : {false, true})
+    for (const bool norm_relu : {false, true}) {
+      const Layer layer(with_bias, nn::BatchNorm<double>(5, {.relu = norm_relu}));
+      for (const auto* addend : {static_cast<const Tensor<double, 4>*>(nullptr), &beside})
+        for (const bool with_relu : {false, true}) {
+          CAPTURE(with_bias, norm_relu, addend != nullptr, with_relu);
+          EvalContext<double> ctx;
+          const auto y = nn::conv_batch_norm(ctx, layer.conv, layer.norm, x, {.addend = addend, .relu = with_relu});
+          CHECK(max_abs_difference(y, layer.expected(x, addend, with_relu)) < 1e-12);
+        }
+    }
+}
+
+TEST_CASE("with batch statistics and on a tape the norm stays a layer of its own") {
+  const Layer layer(true, nn::BatchNorm<double>(5));
+  const auto x = normal<double>(Key{6}, Shape{2, 7, 6, 3});
+  EvalContext<double> batch(Mode{.batch_statistics = true});
+  TapeContext<double> tape(Mode{.batch_statistics = true});
+  const auto a = nn::conv_batch_norm(batch, layer.conv, layer.norm, x, {.relu = true});
+  const auto b = nn::conv_batch_norm(tape, layer.conv, layer.norm, tape.constant(x), {.relu = true});
+  CHECK(same_bits(a, b.value()));
+  CHECK(max_abs_difference(a, layer.expected(x, nullptr, true)) > 0.1);
+}
+
+TEST_CASE("a norm or an addend of another size is refused") {
+  const Layer layer(true, nn::BatchNorm<double>(5));
+  const auto x = normal<double>(Key{6}, Shape{2, 7, 6, 3}), beside = normal<double>(Key{7}, Shape{1, 7, 6, 5});
+  EvalContext<double> ctx;
+  CHECK_THROWS_AS(nn::conv_batch_norm(ctx, layer.conv, layer.norm, x, {.addend = &beside}), ShapeError);
+  CHECK_THROWS_AS(nn::conv_batch_norm(ctx, layer.conv, nn::BatchNorm<double>(4), x), ShapeError);
+}
