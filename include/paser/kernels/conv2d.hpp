@@ -19,14 +19,13 @@ void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input, const T* 
                     T* y) {
   if (shape.n == 0) return;
   Scratch<T> scratch(0);
-  const T* const x = plain_input(shape, input, scratch);
-  const auto run = [&] {
-    if constexpr (std::is_same_v<T, float>)
-      if (winograd::pays(shape)) return winograd::forward(shape, x, weight, epilogue.bias, y);
-    if (depthwise::applies(shape)) return depthwise::forward(shape, x, weight, epilogue.bias, y);
-    direct::forward(shape, x, weight, epilogue.bias, y);
-  };
-  run();
+  if constexpr (std::is_same_v<T, float>)
+    if (winograd::pays(shape)) {
+      winograd::forward(shape, plain_input(shape, input, scratch), weight, epilogue.bias, y);
+      return finish_convolution(shape, epilogue, y);
+    }
+  if (!depthwise::applies(shape)) return direct::forward(shape, input, weight, epilogue, y);
+  depthwise::forward(shape, plain_input(shape, input, scratch), weight, epilogue.bias, y);
   finish_convolution(shape, epilogue, y);
 }
 
@@ -51,11 +50,10 @@ template <class T>
 void conv2d_backward_weight(const ConvShape& shape, const ConvInput<T>& input, const T* dy, T* dw) {
   if (shape.n == 0) return static_cast<void>(std::fill_n(dw, shape.weight_size(), T(0)));
   Scratch<T> scratch(0);
-  const T* const x = plain_input(shape, input, scratch);
   if constexpr (std::is_same_v<T, float>)
-    if (winograd::pays(shape)) return winograd::backward_weight(shape, x, dy, dw);
-  if (depthwise::applies(shape)) return depthwise::backward_weight(shape, x, dy, dw);
-  direct::backward_weight(shape, x, dy, dw);
+    if (winograd::pays(shape)) return winograd::backward_weight(shape, plain_input(shape, input, scratch), dy, dw);
+  if (!depthwise::applies(shape)) return direct::backward_weight(shape, input, dy, dw);
+  depthwise::backward_weight(shape, plain_input(shape, input, scratch), dy, dw);
 }
 
 template <class T>

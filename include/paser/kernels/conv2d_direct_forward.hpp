@@ -181,6 +181,7 @@ void convolve(const Problem<T>& p) {
     if (found == plans.end()) plans.push_back(plan_tiles(p, band, band_layout(p, b, band)));
   }
 
+  const PieceMoments<T> moments(p, rows, p.columns.outputs, bands, p.groups * splits == 1);
   parallel_each(p.groups * image_groups * bands * splits, [&](Index i) {
     const Index split = i % splits, group = i / splits % p.groups, band_index = i / splits / p.groups;
     const Band band = band_at(band_index);
@@ -203,13 +204,18 @@ void convolve(const Problem<T>& p) {
       } else {
         compute_block<T, 2>(task);
       }
+      for (Index n = band.images.first; n < band.images.end; ++n)
+        finish_pixels(p, n, band.rows.first * p.columns.outputs, band.rows.size() * p.columns.outputs,
+                      group * p.out + first, channels);
     }
+    for (Index n = band.images.first; n < band.images.end; ++n) moments.take(n, band_index % bands);
   });
+  moments.finish();
 }
 
-/// The forward pass of a convolution; bias may be null.
+/// The forward pass of a convolution: y = epilogue(input * weight), overwritten.
 template <class T>
-void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, T* y) {
+void forward(const ConvShape& s, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue, T* y) {
   convolve(Problem<T>{.images = s.n,
                       .rows = forward_axis(s, 0),
                       .columns = forward_axis(s, 1),
@@ -224,9 +230,15 @@ void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, T* 
                       .group = s.group_k(),
                       .in_step = s.k,
                       .out_step = 1,
-                      .bias = bias,
-                      .x = x,
+                      .input = input,
+                      .epilogue = epilogue,
                       .y = y});
+}
+
+/// y = x * weight + bias, overwritten; bias may be null.
+template <class T>
+void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, T* y) {
+  forward(s, ConvInput<T>(x, s.c), weight, ConvEpilogue<T>{.bias = bias}, y);
 }
 
 }  // namespace paser::kernels::direct

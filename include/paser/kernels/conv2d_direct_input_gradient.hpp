@@ -24,8 +24,8 @@ void backward_input(const ConvShape& s, const T* dy, const T* weight, T* dx) {
                         .group = s.group_k(),
                         .in_step = 1,
                         .out_step = s.k,
-                        .bias = nullptr,
-                        .x = dy,
+                        .input = ConvInput<T>(dy, s.k),
+                        .epilogue = {},
                         .y = dx});
   });
 }

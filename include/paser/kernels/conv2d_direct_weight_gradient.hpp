@@ -2,6 +2,7 @@
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
+#include "paser/kernels/conv2d_direct_read.hpp"
 #include "paser/kernels/conv2d_weight_gradient_tile.hpp"
 
 /// Direct weight gradient: for each tap a product X^T dY, summed over the pixels where the tap meets data.
@@ -75,7 +76,7 @@ class WeightGradientTask {
   }
 
   /// sums: (block, tap row, tap column, in channel, out channel), overwritten by the sum over the chunks.
-  void run(const Range& chunks, const T* x, const T* dy, T* sums) {
+  void run(const Range& chunks, const ConvInput<T>& input, const T* dy, T* sums) {
     const Index columns = plan_.columns.outputs;
     Index x_most = 0, dy_most = 0;
     for (Index i = chunks.first; i < chunks.end; ++i) {
@@ -84,19 +85,23 @@ class WeightGradientTask {
       dy_most = std::max(dy_most, chunk.images.size() * chunk.rows.size() * columns);
     }
     const Index x_size = plan_.pack_x ? x_most * s_.group_c() : 0;
-    Scratch<T> scratch(static_cast<std::size_t>(x_size + (plan_.pack_dy ? dy_most * plan_.width : 0)));
-    T *const x_panels = scratch.data(), *const dy_panel = x_panels + x_size;
+    const Index dy_size = plan_.pack_dy ? dy_most * plan_.width : 0;
+    const Index copy_size = input.is_plain() ? 0 : x_most * s_.group_c();
+    Scratch<T> scratch(static_cast<std::size_t>(x_size + dy_size + copy_size));
+    T *const x_panels = scratch.data(), *const dy_panel = x_panels + x_size, *const copy = dy_panel + dy_size;
     // Columns past the last output channel are summed like all others, and dropped at the end.
     if (plan_.pack_dy) std::fill_n(dy_panel, dy_most * plan_.width, T(0));
 
     for (Index i = chunks.first; i < chunks.end; ++i) {
       const Chunk chunk = plan_.chunk(i, s_.n);
       const Range in = plan_.input_rows(chunk);
-      const Index image = s_.h * s_.w, rows = in.size() * s_.w;
-      const T* from = x + (chunk.images.first * image + in.first * s_.w) * s_.c + group_ * s_.group_c();
+      const Index rows = in.size() * s_.w;
+      Pixels<T> x{input.first.data + (chunk.images.first * s_.h + in.first) * s_.w * s_.c + group_ * s_.group_c(), s_.c,
+                  s_.w * s_.c, s_.h * s_.w * s_.c};
+      if (!input.is_plain()) x = copy_chunk(chunk, in, input, copy);
       if (plan_.pack_x)
         for (const Range& tile : tiles_)
-          pack_pixels(from + tile.first, s_.c, image * s_.c, rows, chunk.images.size(), tile.size(), tile.size(),
+          pack_pixels(x.data + tile.first, x.pixel, x.image, rows, chunk.images.size(), tile.size(), tile.size(),
                       x_panels + x_most * tile.first);
       for (Index block = blocks_.first; block < blocks_.end; ++block) {
         const Index out_image = plan_.rows.outputs * columns, out_rows = chunk.rows.size() * columns;
@@ -110,7 +115,8 @@ class WeightGradientTask {
         }
         T* const to = sums + block * s_.r * s_.s * s_.group_c() * plan_.width;
         for (const Range& tile : tiles_) {
-          Pixels<T> x_pixels{from + tile.first, s_.c, s_.w * s_.c, image * s_.c};
+          Pixels<T> x_pixels = x;
+          x_pixels.data += tile.first;
           if (plan_.pack_x) {
             const Index step = tile.size();
             x_pixels = {x_panels + x_most * tile.first, step, s_.w * step, rows * step};
@@ -122,6 +128,15 @@ class WeightGradientTask {
   }
 
  private:
+  /// The channels of the group at the pixels that a chunk reads, side by side.
+  Pixels<T> copy_chunk(const Chunk& chunk, const Range& in, const ConvInput<T>& input, T* to) const {
+    const Index c = s_.group_c(), image = in.size() * s_.w * c;
+    for (Index n = chunk.images.first; n < chunk.images.end; ++n)
+      read_pixels(input, n, (n * s_.h + in.first) * s_.w, in.size() * s_.w, {group_ * c, (group_ + 1) * c},
+                  to + (n - chunk.images.first) * image, c);
+    return {to, c, s_.w * c, image};
+  }
+
   void add_tile(const Chunk& chunk, const Range& in, const Range& tile, const Pixels<T>& x, const Pixels<T>& dy,
                 bool first, T* to) {
     const auto add = [&]<int P>(std::integral_constant<int, P>) {
@@ -210,7 +225,7 @@ class WeightGradientTask {
 
 /// dweight of a convolution, overwritten.
 template <class T>
-void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
+void backward_weight(const ConvShape& s, const ConvInput<T>& input, const T* dy, T* dw) {
   const WeightGradientPlan plan(s, simd::width<T>);
   const Index taps = s.r * s.s, size = plan.blocks * taps * s.group_c() * plan.width;
   Scratch<T> scratch(static_cast<std::size_t>(s.spec.groups * plan.sums * size));
@@ -218,7 +233,7 @@ void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
   parallel_each(s.spec.groups * plan.sums * plan.splits, [&](Index i) {
     const Index split = i % plan.splits, sum = i / plan.splits;
     WeightGradientTask<T> task(s, plan, sum / plan.sums, part(plan.blocks, plan.splits, split));
-    task.run(part(plan.chunks(), plan.sums, sum % plan.sums), x, dy, sums + sum * size);
+    task.run(part(plan.chunks(), plan.sums, sum % plan.sums), input, dy, sums + sum * size);
   });
   const Index grain = ceil_div(4096, s.group_c() * plan.width);
   parallel_for(s.spec.groups * plan.blocks * taps, grain, [&](Index begin, Index end) {
@@ -236,6 +251,12 @@ void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
       }
     }
   });
+}
+
+/// The same for an input that is one array.
+template <class T>
+void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
+  backward_weight(s, ConvInput<T>(x, s.c), dy, dw);
 }
 
 }  // namespace paser::kernels::direct

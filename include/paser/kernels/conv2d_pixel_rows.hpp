@@ -5,6 +5,7 @@
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
+#include "paser/kernels/conv2d_direct_epilogue.hpp"
 #include "paser/kernels/conv2d_problem.hpp"
 #include "paser/kernels/conv2d_tile.hpp"
 
@@ -60,8 +61,8 @@ void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Ind
 template <class T>
 void copy_bias(const Problem<T>& p, const Blocking<T>& b, Index group, Index block, T* to) {
   std::fill_n(to, b.width, T(0));
-  if (p.bias != nullptr)
-    std::copy_n(p.bias + group * p.out + block * b.width, std::min(b.width, p.out - block * b.width), to);
+  if (p.epilogue.bias != nullptr)
+    std::copy_n(p.epilogue.bias + group * p.out + block * b.width, std::min(b.width, p.out - block * b.width), to);
 }
 
 /// Pixels of a tile of a 1x1 convolution to one packet of channels.
@@ -86,36 +87,62 @@ void convolve_pointwise(const Problem<T>& p) {
     pack_weights(p, b, 0, i, weights + i * b.block_size());
     copy_bias(p, b, 0, i, biases + i * b.width);
   }
-  const Index pixels = p.images * p.rows.outputs * p.columns.outputs;
-  // At least one whole tile a chunk: the last tile of a chunk is moved back to end with it.
-  const Index chunk = std::clamp<Index>(Index{16} * 1024 / p.in, 8 * pointwise_pixels, 128 * pointwise_pixels);
+  const Index image = p.rows.outputs * p.columns.outputs;
+  // At least one whole tile a chunk: the last tile of a chunk is moved back to end with it. For moments a chunk belongs
+  // to one image, which must not make it small.
+  const Index least = 8 * pointwise_pixels;
+  const Index chunk = std::clamp<Index>(Index{16} * 1024 / p.in, least, 128 * pointwise_pixels);
+  const bool by_image = p.epilogue.mean != nullptr && image >= least;
+  const Index units = by_image ? p.images : 1, pixels = by_image ? image : p.images * image;
   const Index chunks = std::max<Index>(1, pixels / chunk);
-  parallel_each(chunks, [&](Index i) {
-    const Range range = part(pixels, chunks, i);
+  const PieceMoments<T> moments(p, image, 1, chunks, by_image);
+  parallel_each(units * chunks, [&](Index i) {
+    Range range = part(pixels, chunks, i % chunks);
+    range = {range.first + i / chunks * pixels, range.end + i / chunks * pixels};
+    const auto for_each_image = [&](const auto& f) {
+      for (Index first = range.first; first < range.end;) {
+        const Index n = first / image, end = std::min(range.end, (n + 1) * image);
+        f(n, first, end - first);
+        first = end;
+      }
+    };
+    Scratch<T> copy(static_cast<std::size_t>(p.input.is_plain() ? 0 : range.size() * p.in));
+    const T* x = p.input.first.data + range.first * p.in;
+    if (!p.input.is_plain()) {
+      T* const to = copy.data();
+      for_each_image([&](Index n, Index first, Index count) {
+        read_pixels(p.input, n, first, count, {0, p.in}, to + (first - range.first) * p.in, p.in);
+      });
+      x = to;
+    }
+    T* const y = p.y + range.first * p.out;
     for (Index block = 0; block < b.blocks; ++block) {
       const T *const w = weights + block * b.block_size(), *const start = biases + block * b.width;
       const Index first = block * b.width, channels = std::min(b.width, p.out - first);
       if (b.blocks == 1 && b.width == simd::width<T>) {
-        for (Index j = range.first; j < range.end; j += pointwise_pixels) {
-          const Index at = std::min(j, range.end - pointwise_pixels);
-          compute_row_tile<T, pointwise_pixels, 1>(p.x + at * p.in, p.in, 0, {0, 1}, p.in, w, start, p.y + at * p.out,
+        for (Index j = 0; j < range.size(); j += pointwise_pixels) {
+          const Index at = std::min(j, range.size() - pointwise_pixels);
+          compute_row_tile<T, pointwise_pixels, 1>(x + at * p.in, p.in, 0, {0, 1}, p.in, w, start, y + at * p.out,
                                                    p.out);
         }
         continue;
       }
-      for (Index j = range.first; j < range.end; j += 6) {
-        const Index at = std::min(j, range.end - 6);
+      for (Index j = 0; j < range.size(); j += 6) {
+        const Index at = std::min(j, range.size() - 6);
         Tile<T, 6, 2> tile;
         tile.fill(start);
-        std::array<const T*, 6> x;
-        for (Index q = 0; q < 6; ++q) x[static_cast<std::size_t>(q)] = p.x + (at + q) * p.in;
-        tile.add_products(x, 1, w, p.in);
+        std::array<const T*, 6> from;
+        for (Index q = 0; q < 6; ++q) from[static_cast<std::size_t>(q)] = x + (at + q) * p.in;
+        tile.add_products(from, 1, w, p.in);
         std::array<T*, 6> to;
-        for (Index q = 0; q < 6; ++q) to[static_cast<std::size_t>(q)] = p.y + (at + q) * p.out + first;
+        for (Index q = 0; q < 6; ++q) to[static_cast<std::size_t>(q)] = y + (at + q) * p.out + first;
         tile.store_rows(to, 6, channels);
       }
     }
+    for_each_image([&](Index n, Index first, Index count) { finish_pixels(p, n, first - n * image, count, 0, p.out); });
+    if (by_image) moments.take(i / chunks, i % chunks);
   });
+  moments.finish();
 }
 
 /// True for one packet of output channels under three neighbouring columns of taps.
@@ -134,6 +161,7 @@ void convolve_sliding(const Problem<T>& p) {
   copy_bias(p, b, 0, 0, start);
   const Index columns = p.columns.outputs, rows = std::min<Index>(8, p.rows.outputs),
               bands = ceil_div(p.rows.outputs, rows);
+  const PieceMoments<T> moments(p, p.rows.outputs, columns, bands, true);
   parallel_each(p.images * bands, [&](Index i) {
     const Index image = i / bands;
     const Band band{{image, image + 1}, part(p.rows.outputs, bands, i % bands)};
@@ -157,8 +185,11 @@ void convolve_sliding(const Problem<T>& p) {
       } else {
         run(std::integral_constant<int, 10>{});
       }
+      finish_pixels(p, image, row * columns, columns, 0, p.out);
     }
+    moments.take(image, i % bands);
   });
+  moments.finish();
 }
 
 }  // namespace paser::kernels::direct

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "paser/core/simd.hpp"
+#include "paser/kernels/conv2d_direct_read.hpp"
 #include "paser/kernels/conv2d_plan.hpp"
 
 /// What the direct convolution kernels work on: a convolution with its weights packed and its input copied.
@@ -17,8 +18,8 @@ struct Problem {
   /// weight[t * tap_row + u * tap_column + g * group + i * in_step + o * out_step].
   const T* weight;
   Index tap_row, tap_column, group, in_step, out_step;
-  const T* bias;  // groups * out values or null
-  const T* x;
+  ConvInput<T> input;
+  ConvEpilogue<T> epilogue;  // with an addend or moments, y is written whole and in order
   T* y;
 
   /// Offset in y of the first column and channel of an output row.
@@ -88,7 +89,6 @@ Layout band_layout(const Problem<T>& p, const Blocking<T>& b, const Band& band) 
 template <class T>
 void copy_band(const Problem<T>& p, const Blocking<T>& b, const Band& band, Index group, T* to) {
   const Range rows = p.rows.input_span(band.rows), columns = p.columns.input_span({0, p.columns.outputs});
-  const Index channels = p.in * p.groups;
   const Range inside{std::clamp<Index>(0, columns.first, columns.end),
                      std::clamp(p.columns.inputs, columns.first, columns.end)};
   for (Index s = 0; s < b.slices; ++s) {
@@ -100,16 +100,11 @@ void copy_band(const Problem<T>& p, const Blocking<T>& b, const Band& band, Inde
           continue;
         }
         to = std::fill_n(to, (inside.first - columns.first) * b.slice, T(0));
-        const T* from =
-            p.x + ((n * p.rows.inputs + row) * p.columns.inputs + inside.first) * channels + group * p.in + first;
-        if (b.slice == channels) {
-          to = std::copy_n(from, inside.size() * channels, to);
-        } else {
-          for (Index j = 0; j < inside.size(); ++j, from += channels) {
-            to = std::copy_n(from, count, to);
-            to = std::fill_n(to, b.slice - count, T(0));
-          }
-        }
+        if (count < b.slice) std::fill_n(to, inside.size() * b.slice, T(0));
+        const Index channel = group * p.in + first;
+        read_pixels(p.input, n, (n * p.rows.inputs + row) * p.columns.inputs + inside.first, inside.size(),
+                    {channel, channel + count}, to, b.slice);
+        to += inside.size() * b.slice;
         to = std::fill_n(to, (columns.end - inside.end) * b.slice, T(0));
       }
   }
