@@ -4,7 +4,7 @@
 #include "paser/metrics/flops.hpp"
 #include "paser/ops/attention.hpp"
 #include "paser/ops/batch_norm.hpp"
-#include "paser/ops/conv2d.hpp"
+#include "paser/ops/conv2d_norm.hpp"
 #include "paser/ops/group_norm.hpp"
 #include "paser/ops/instance_norm.hpp"
 #include "paser/ops/layer_norm.hpp"
@@ -22,6 +22,7 @@ namespace paser::metrics {
 template <int Rank>
 class Counted {
  public:
+  using Scalar = float;
   static constexpr int rank = Rank;
 
   Counted(const Shape<Rank>& shape, Operations& operations) : shape_(shape), operations_(&operations) {}
@@ -137,6 +138,22 @@ inline Counted<4> instance_norm(const Counted<4>& x, const InstanceNormSpec& = {
 inline Counted<4> instance_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
                                 const InstanceNormSpec& = {}) {
   return x.then(x.shape(), "instance_norm", flops::instance_norm(x.shape().numel(), true));
+}
+/// Of maps whose norm and ReLU may be pending, one or two side by side.
+inline Counted<4> materialize(const FeatureMap<Counted<4>>& x) {
+  return x.held();
+}
+inline Counted<4> conv2d(const FeatureMap<Counted<4>>& x, const Counted<4>& weight, const Counted<1>& bias,
+                         const Conv2dSpec& spec = {}) {
+  return conv2d(x.held(), weight, bias, spec);
+}
+inline FeatureMap<Counted<4>> conv2d_norm_relu(const FeatureMap<Counted<4>>& x,
+                                               const std::optional<FeatureMap<Counted<4>>>& beside,
+                                               const Counted<4>& weight, const Counted<1>& bias,
+                                               const Conv2dSpec& spec = {}) {
+  Shape<4> shape = x.shape();
+  if (beside) shape[3] += beside->shape().c();
+  return instance_norm(conv2d(x.held().free(shape), weight, bias, spec));
 }
 template <class T>
 Counted<4> batch_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const Tensor<T, 1>&,

@@ -36,9 +36,9 @@ struct Dropout {
     if (!ctx.mode.dropout) return x;
     return (*this)(ctx, repeat_rows(materialize(x), ctx.passes(x.shape().n())));
   }
-  template <class T>
-  FeatureMap<Var<T, 4>> operator()(TapeContext<T>& ctx, const FeatureMap<Var<T, 4>>& x) const {
-    return ctx.mode.dropout ? FeatureMap<Var<T, 4>>((*this)(ctx, materialize(x))) : x;
+  template <class Context>
+  FeatureMap<Image<Context>> operator()(Context& ctx, const FeatureMap<Image<Context>>& x) const {
+    return ctx.mode.dropout ? FeatureMap<Image<Context>>((*this)(ctx, materialize(x))) : x;
   }
 };
 
