@@ -21,7 +21,7 @@ struct Outcome {
 };
 
 Outcome check(const std::filesystem::path& folder, const std::string& options = "") {
-  const std::string command = std::string("'") + CHECK_FIXTURES + "' '" + folder.string() + "' " + options + " 2>&1";
+  const std::string command = std::string(CHECK_FIXTURES) + " '" + folder.string() + "' " + options + " 2>&1";
   FILE* pipe = popen(command.c_str(), "r");
   REQUIRE(pipe != nullptr);
   Outcome outcome;
