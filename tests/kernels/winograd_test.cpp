@@ -30,19 +30,22 @@ Problem random_problem(Key key, const ConvShape& s) {
           normal<float>(key.fold(2), Shape{s.weight_size()}, 0, scale), normal<float>(key.fold(3), Shape{s.k})};
 }
 
+template <int Tile>
 Array forward(const Problem& p) {
   Array y = Array::full({p.shape.y_size()}, NAN);
-  winograd::forward(p.shape, p.x.data(), p.weight.data(), p.bias.data(), y.mutable_data());
+  winograd::forward<Tile>(p.shape, p.x.data(), p.weight.data(), p.bias.data(), y.mutable_data());
   return y;
 }
+template <int Tile>
 Array backward_input(const Problem& p) {
   Array dx = Array::full({p.shape.x_size()}, NAN);
-  winograd::backward_input(p.shape, p.dy.data(), p.weight.data(), dx.mutable_data());
+  winograd::backward_input<Tile>(p.shape, p.dy.data(), p.weight.data(), dx.mutable_data());
   return dx;
 }
+template <int Tile>
 Array backward_weight(const Problem& p) {
   Array dw = Array::full({p.shape.weight_size()}, NAN);
-  winograd::backward_weight(p.shape, p.x.data(), p.dy.data(), dw.mutable_data());
+  winograd::backward_weight<Tile>(p.shape, p.x.data(), p.dy.data(), dw.mutable_data());
   return dw;
 }
 
@@ -61,11 +64,27 @@ void check_against_reference(const Problem& p) {
   double* out = y.mutable_data();
   kernels::reference::conv2d_forward(p.shape, x.data(), weight.data(), out);
   for (Index i = 0; i < y.numel(); ++i) out[i] += static_cast<double>(p.bias(i % p.shape.k));
-  CHECK(error(forward(p), y) < 5e-6);
   kernels::reference::conv2d_backward_input(p.shape, dy.data(), weight.data(), dx.mutable_data());
-  CHECK(error(backward_input(p), dx) < 1e-5);
   kernels::reference::conv2d_backward_weight(p.shape, x.data(), dy.data(), dw.mutable_data());
-  CHECK(error(backward_weight(p), dw) < 1e-5);
+  CHECK(error(forward<2>(p), y) < 5e-6);
+  CHECK(error(forward<4>(p), y) < 5e-6);
+  CHECK(error(backward_input<2>(p), dx) < 1e-5);
+  CHECK(error(backward_input<4>(p), dx) < 1e-5);
+  CHECK(error(backward_weight<2>(p), dw) < 1e-5);
+  CHECK(error(backward_weight<4>(p), dw) < 1e-5);
+}
+
+template <int Tile>
+void check_threads(const Problem& p) {
+  set_threads(1);
+  const Array y = forward<Tile>(p), dx = backward_input<Tile>(p), dw = backward_weight<Tile>(p);
+  for (const int threads : {2, 4}) {
+    set_threads(threads);
+    CHECK(std::ranges::equal(forward<Tile>(p).values(), y.values()));
+    CHECK(std::ranges::equal(backward_input<Tile>(p).values(), dx.values()));
+    CHECK(std::ranges::equal(backward_weight<Tile>(p).values(), dw.values()));
+  }
+  set_threads(0);
 }
 
 }  // namespace
@@ -98,8 +117,10 @@ TEST_CASE("Winograd in double agrees to double precision") {
   const ConvShape s = conv3x3(2, 9, 6, 7, 5, {1, 0});
   const auto x = normal<double>(Key{1}, Shape{s.x_size()}), weight = normal<double>(Key{2}, Shape{s.weight_size()});
   Tensor<double, 1> y({s.y_size()}), expected({s.y_size()});
-  winograd::forward(s, x.data(), weight.data(), static_cast<const double*>(nullptr), y.mutable_data());
   kernels::reference::conv2d_forward(s, x.data(), weight.data(), expected.mutable_data());
+  winograd::forward<4>(s, x.data(), weight.data(), static_cast<const double*>(nullptr), y.mutable_data());
+  CHECK(max_abs_difference(y, expected) < 1e-12);
+  winograd::forward<2>(s, x.data(), weight.data(), static_cast<const double*>(nullptr), y.mutable_data());
   CHECK(max_abs_difference(y, expected) < 1e-12);
 }
 
@@ -107,15 +128,8 @@ TEST_CASE("Winograd gives the same bits with 1, 2 and 4 threads") {
   for (const ConvShape& s : {conv3x3(3, 34, 31, 40, 24, {1, 1}), conv3x3(4, 7, 8, 130, 72, {1, 1}),
                              conv3x3(5, 34, 31, 17, 24, {1, 1}), conv3x3(2, 45, 47, 40, 80, {1, 1})}) {
     const Problem p = random_problem(Key{76}, s);
-    set_threads(1);
-    const Array y = forward(p), dx = backward_input(p), dw = backward_weight(p);
-    for (const int threads : {2, 4}) {
-      set_threads(threads);
-      CHECK(std::ranges::equal(forward(p).values(), y.values()));
-      CHECK(std::ranges::equal(backward_input(p).values(), dx.values()));
-      CHECK(std::ranges::equal(backward_weight(p).values(), dw.values()));
-    }
-    set_threads(0);
+    check_threads<2>(p);
+    check_threads<4>(p);
   }
 }
 

@@ -18,13 +18,10 @@ template <class T>
 void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue,
                     T* y) {
   if (shape.n == 0) return;
-  Scratch<T> scratch(0);
   if constexpr (std::is_same_v<T, float>)
-    if (winograd::pays(shape)) {
-      winograd::forward(shape, plain_input(shape, input, scratch), weight, epilogue.bias, y);
-      return finish_convolution(shape, epilogue, y);
-    }
+    if (winograd::pays(shape)) return winograd::forward(shape, input, weight, epilogue, y);
   if (!depthwise::applies(shape)) return direct::forward(shape, input, weight, epilogue, y);
+  Scratch<T> scratch(0);
   depthwise::forward(shape, plain_input(shape, input, scratch), weight, epilogue.bias, y);
   finish_convolution(shape, epilogue, y);
 }
@@ -49,10 +46,10 @@ void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight,
 template <class T>
 void conv2d_backward_weight(const ConvShape& shape, const ConvInput<T>& input, const T* dy, T* dw) {
   if (shape.n == 0) return static_cast<void>(std::fill_n(dw, shape.weight_size(), T(0)));
-  Scratch<T> scratch(0);
   if constexpr (std::is_same_v<T, float>)
-    if (winograd::pays(shape)) return winograd::backward_weight(shape, plain_input(shape, input, scratch), dy, dw);
+    if (winograd::pays(shape)) return winograd::backward_weight(shape, input, dy, dw);
   if (!depthwise::applies(shape)) return direct::backward_weight(shape, input, dy, dw);
+  Scratch<T> scratch(0);
   depthwise::backward_weight(shape, plain_input(shape, input, scratch), dy, dw);
 }
 

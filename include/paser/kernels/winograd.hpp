@@ -4,8 +4,9 @@
 #include "paser/kernels/winograd_weight.hpp"
 #include "paser/kernels/winograd_weight_blocks.hpp"
 
-/// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3): 36 instead of 144 multiplications for 4x4 outputs. In float
-/// the largest error is about that of direct summation, some 1e-6 of the largest output.
+/// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3), 36 instead of 144 multiplications for 4x4 outputs, and by
+/// F(2x2, 3x3), 16 instead of 36 for 2x2. In float the largest error is about that of direct summation, some 1e-6 of
+/// the largest output.
 namespace paser::kernels::winograd {
 
 /// True when these functions can compute the convolution.
@@ -16,36 +17,54 @@ constexpr bool applies(const ConvShape& s) {
          groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
 }
 
-/// True when they also beat direct summation, as measured on AVX2: with too few channels the transforms weigh more than
-/// the products they save, with small maps most of a tile lies outside, and with few tiles the transform of the weights
-/// weighs most.
+/// True when these functions also beat direct summation, as measured on AVX2: with too few channels the transforms
+/// weigh more than the products they save, with small maps most of a tile lies outside, and with few tiles the
+/// transform of the weights weighs most.
 constexpr bool pays(const ConvShape& s) {
   if (!applies(s) || s.c < 16 || s.k < 16) return false;
-  const Index tiles = Plane::forward(s).tiles(), outputs = s.n * s.out_h() * s.out_w();
+  const Index tiles = Plane<4>::forward(s).tiles(), outputs = s.n * s.out_h() * s.out_w();
   return outputs >= 10 * tiles && (tiles >= 12 || (tiles >= 4 && s.c * s.k >= (Index{1} << 16)));
 }
 
+/// y = epilogue(input * weight). Tile, here and below: 4 or 2.
+template <int Tile = 4, class T>
+void forward(const ConvShape& shape, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue,
+             T* y) {
+  Scratch<T> gathered(0);
+  const ConvInput<T> x =
+      InputReader<T>::reads(input) ? input : ConvInput<T>(plain_input(shape, input, gathered), shape.c);
+  convolve(Plane<Tile>::forward(shape), x, Filter<T>{weight, false}, epilogue, y);
+}
+
 /// y = x * weight + bias. bias (k) may be null.
-template <class T>
+template <int Tile = 4, class T>
 void forward(const ConvShape& shape, const T* x, const T* weight, const T* bias, T* y) {
-  convolve(Plane::forward(shape), x, weight, false, bias, y);
+  forward<Tile>(shape, ConvInput<T>(x, shape.c), weight, ConvEpilogue<T>{.bias = bias}, y);
 }
 
 /// dx = the gradient of x, overwritten: dy convolved with the rotated filter.
-template <class T>
+template <int Tile = 4, class T>
 void backward_input(const ConvShape& shape, const T* dy, const T* weight, T* dx) {
-  convolve(Plane::backward(shape), dy, weight, true, static_cast<const T*>(nullptr), dx);
+  convolve(Plane<Tile>::backward(shape), ConvInput<T>(dy, shape.k), Filter<T>{weight, true}, ConvEpilogue<T>{}, dx);
 }
 
 /// dw = the gradient of the weight, overwritten.
-template <class T>
-void backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
-  const Plane plane = Plane::forward(shape);
-  const WeightBlocks<T> blocks(plane);
+template <int Tile = 4, class T>
+void backward_weight(const ConvShape& shape, const ConvInput<T>& input, const T* dy, T* dw) {
+  Scratch<T> gathered(0);
+  const InputReader<T> x(InputReader<T>::reads(input) ? input
+                                                      : ConvInput<T>(plain_input(shape, input, gathered), shape.c));
+  const auto plane = Plane<Tile>::forward(shape);
+  const WeightBlocks<Tile, T> blocks(plane);
   if (blocks.c_blocks * blocks.k_blocks <= 2 && blocks.pieces > 1)
     correlate_by_blocks(plane, x, dy, dw);
   else
     correlate(plane, x, dy, dw);
+}
+
+template <int Tile = 4, class T>
+void backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
+  backward_weight<Tile>(shape, ConvInput<T>(x, shape.c), dy, dw);
 }
 
 }  // namespace paser::kernels::winograd

@@ -2,26 +2,101 @@
 
 #include "paser/core/simd.hpp"
 
-/// The linear maps of Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast Algorithms for Convolutional
-/// Neural Networks", CVPR 2016), by the Toom-Cook construction on the points 0, +-a, +-b and infinity with
-/// a = sqrt(2)/2 and b = sqrt(2). Against the usual points 0, +-1, +-2 that choice loses 4 to 7 times fewer digits in
-/// float (see Alam et al., "Winograd Convolution for Deep Neural Networks: Efficient Point Selection", 2022).
+/// The linear maps of Winograd's minimal filtering F(4x4, 3x3) and F(2x2, 3x3) (Lavin and Gray, "Fast Algorithms for
+/// Convolutional Neural Networks", CVPR 2016), by the Toom-Cook construction: on the points 0, +-1 and infinity for
+/// tiles of 2x2 outputs, on 0, +-a, +-b and infinity with a = sqrt(2)/2 and b = sqrt(2) for 4x4. Against the usual
+/// points 0, +-1, +-2 that choice loses 4 to 7 times fewer digits in float (see Alam et al., "Winograd Convolution for
+/// Deep Neural Networks: Efficient Point Selection", 2022).
 ///
-/// In one dimension, y = A^T ((G g) * (B^T d)) gives 4 outputs y of a 3-tap filter g over 6 inputs d with 6 products.
-/// In two dimensions each map acts on the rows and on the columns. The gradient of the filter uses the transposed maps
-/// A and G^T, and the same B^T.
+/// In one dimension, y = A^T ((G g) * (B^T d)) gives `Tile` outputs y of a 3-tap filter g over Tile + 2 inputs d with
+/// Tile + 2 products. In two dimensions each map acts on the rows and on the columns. The gradient of the filter uses
+/// the transposed maps A and G^T, and the same B^T.
 namespace paser::kernels::winograd {
-
-inline constexpr int tile = 4, window = 6, points = window * window;
 
 inline constexpr double point_a = 0.70710678118654752440, point_b = 1.41421356237309504880;
 
 /// One over the product of a's (b's) distances to the other finite points.
 inline constexpr double scale_a = -2.0 / 3, scale_b = 1.0 / 6;
 
-/// B^T: 6 inputs -> 6 points.
+/// B^T: inputs -> points.
+template <int Tile, class T>
+struct InputMap;
+/// A^T: points -> outputs.
+template <int Tile, class T>
+struct OutputMap;
+/// G: filter taps -> points. A row holds the powers of its point p over the product of p's distances to the others.
+template <int Tile, class T>
+struct FilterMap;
+/// A: the gradients of the outputs -> points.
+template <int Tile, class T>
+struct OutputGradientMap;
+/// G^T: points -> the gradients of the filter taps.
+template <int Tile, class T>
+struct FilterGradientMap;
+
 template <class T>
-struct InputMap {
+struct InputMap<2, T> {
+  static constexpr int in = 4, out = 4;
+  template <class P>
+  static void apply(const P (&d)[in], P (&v)[out]) {
+    v[0] = simd::sub(d[0], d[2]);
+    v[1] = simd::add(d[2], d[1]);
+    v[2] = simd::sub(d[2], d[1]);
+    v[3] = simd::sub(d[3], d[1]);
+  }
+};
+
+template <class T>
+struct OutputMap<2, T> {
+  static constexpr int in = 4, out = 2;
+  template <class P>
+  static void apply(const P (&m)[in], P (&y)[out]) {
+    y[0] = simd::add(m[0], simd::add(m[1], m[2]));
+    y[1] = simd::add(simd::sub(m[1], m[2]), m[3]);
+  }
+};
+
+template <class T>
+struct FilterMap<2, T> {
+  static constexpr int in = 3, out = 4;
+  template <class P>
+  static void apply(const P (&g)[in], P (&u)[out]) {
+    const P half = simd::broadcast(T(0.5));
+    const P even = simd::mul(half, simd::add(g[0], g[2]));
+    u[0] = g[0];
+    u[1] = simd::fma(half, g[1], even);
+    u[2] = simd::fma(simd::broadcast(T(-0.5)), g[1], even);
+    u[3] = g[2];
+  }
+};
+
+template <class T>
+struct OutputGradientMap<2, T> {
+  static constexpr int in = 2, out = 4;
+  template <class P>
+  static void apply(const P (&y)[in], P (&m)[out]) {
+    m[0] = y[0];
+    m[1] = simd::add(y[0], y[1]);
+    m[2] = simd::sub(y[0], y[1]);
+    m[3] = y[1];
+  }
+};
+
+template <class T>
+struct FilterGradientMap<2, T> {
+  static constexpr int in = 4, out = 3;
+  template <class P>
+  static void apply(const P (&u)[in], P (&g)[out]) {
+    const P half = simd::broadcast(T(0.5));
+    const P even = simd::mul(half, simd::add(u[1], u[2]));
+    g[0] = simd::add(u[0], even);
+    g[1] = simd::mul(half, simd::sub(u[1], u[2]));
+    g[2] = simd::add(u[3], even);
+  }
+};
+
+template <class T>
+struct InputMap<4, T> {
   static constexpr int in = 6, out = 6;
   template <class P>
   static void apply(const P (&d)[in], P (&v)[out]) {
@@ -40,9 +115,8 @@ struct InputMap {
   }
 };
 
-/// A^T: 6 points -> 4 outputs.
 template <class T>
-struct OutputMap {
+struct OutputMap<4, T> {
   static constexpr int in = 6, out = 4;
   template <class P>
   static void apply(const P (&m)[in], P (&y)[out]) {
@@ -58,9 +132,8 @@ struct OutputMap {
   }
 };
 
-/// G: 3 filter taps -> 6 points. A row holds the powers of its point p over the product of p's distances to the others.
 template <class T>
-struct FilterMap {
+struct FilterMap<4, T> {
   static constexpr int in = 3, out = 6;
   template <class P>
   static void apply(const P (&g)[in], P (&u)[out]) {
@@ -77,9 +150,8 @@ struct FilterMap {
   }
 };
 
-/// A: the gradients of 4 outputs -> 6 points.
 template <class T>
-struct OutputGradientMap {
+struct OutputGradientMap<4, T> {
   static constexpr int in = 4, out = 6;
   template <class P>
   static void apply(const P (&y)[in], P (&m)[out]) {
@@ -97,9 +169,8 @@ struct OutputGradientMap {
   }
 };
 
-/// G^T: 6 points -> the gradients of 3 filter taps.
 template <class T>
-struct FilterGradientMap {
+struct FilterGradientMap<4, T> {
   static constexpr int in = 6, out = 3;
   template <class P>
   static void apply(const P (&u)[in], P (&g)[out]) {

@@ -2,18 +2,20 @@
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
-#include "paser/kernels/winograd_tiles.hpp"
+#include "paser/kernels/winograd_filter.hpp"
+#include "paser/kernels/winograd_input.hpp"
 
 /// The weight gradient. The output of a tile is A^T ((G g G^T) * V) A, so the gradient of g is
-/// G^T (sum over tiles of V * (A dy A^T)) G: again 36 matrix products, this time summed over the tiles, and one
+/// G^T (sum over tiles of V * (A dy A^T)) G: again a matrix product a point, this time summed over the tiles, and one
 /// transform back for each pair of channels.
 namespace paser::kernels::winograd {
 
-/// How the 36 products V^T W (inputs x outputs, summed over tiles) are cut: inputs into chunks, outputs into panels,
+/// How the products V^T W (inputs x outputs, summed over tiles) are cut: inputs into chunks, outputs into panels,
 /// tiles into blocks, which are summed one by one so that rounding errors do not pile up, and blocks into batches,
 /// whose transforms are in memory at a time.
-template <class T>
+template <int Tile, class T>
 struct WeightPlan {
+  static constexpr int points = Plane<Tile>::points;
   static constexpr Index block = 128;
   /// A multiple of block_rows and of the packets; tiles are then an odd number of cache lines apart.
   static constexpr Index chunk = 48;
@@ -23,7 +25,7 @@ struct WeightPlan {
   /// of a chunk and a panel.
   Index v_point, v_chunk, w_point, w_panel, u_point, u_pair;
 
-  explicit WeightPlan(const Plane& plane) : inputs(plane.c), outputs(plane.k), tiles(plane.tiles()) {
+  explicit WeightPlan(const Plane<Tile>& plane) : inputs(plane.c), outputs(plane.k), tiles(plane.tiles()) {
     constexpr Index far_cache = Index{6} << 20;
     chunks = (inputs + chunk - 1) / chunk;
     panels = (outputs + block_width<T> - 1) / block_width<T>;
@@ -45,48 +47,42 @@ struct WeightPlan {
 
 /// V and W of the tiles begin <= t < end, where v and w are the places of tile `first`: point p of channel c stands in
 /// chunk c / chunk at p * v_point + (t - first) * row + c % chunk, and W the same by panels of outputs.
-template <class T>
-void transform_pair(const WeightPlan<T>& plan, const Plane& plane, const T* x, const T* dy, const T* zeros, Index first,
-                    Index begin, Index end, T* v, T* w) {
-  TilePosition at(plane, begin);
+template <class T, int Tile>
+void transform_pair(const WeightPlan<Tile, T>& plan, const Plane<Tile>& plane, const InputReader<T>& x, const T* dy,
+                    const T* zeros, Index first, Index begin, Index end, T* v, T* w) {
+  TilePosition<Tile> at(plane, begin);
   for (Index t = begin; t < end; ++t, at.advance(plane)) {
-    const Index top = at.row * tile, left = at.column * tile;
-    const T* from_x[window][window];
-    find_cells(x + at.image * plane.h * plane.w * plane.c, plane.h, plane.w, plane.c, top - plane.pad_h,
-               left - plane.pad_w, zeros, from_x);
     for (Index i = 0; i < plan.chunks; ++i)
-      transform_cells<InputMap<T>>(from_x, i * plan.chunk, i * plan.chunk + plan.rows(i),
-                                   v + i * plan.v_chunk + (t - first) * plan.row(i), plan.v_point);
-    const T* from_dy[tile][tile];
-    find_cells(dy + at.image * plane.out_h * plane.out_w * plane.k, plane.out_h, plane.out_w, plane.k, top, left, zeros,
-               from_dy);
+      x.transform_tile(plane, at, i * plan.chunk, i * plan.chunk + plan.rows(i),
+                       v + i * plan.v_chunk + (t - first) * plan.row(i), plan.v_point);
     for (Index i = 0; i < plan.panels; ++i)
-      transform_cells<OutputGradientMap<T>>(from_dy, i * block_width<T>, i * block_width<T> + plan.columns(i),
-                                            w + i * plan.w_panel + (t - first) * block_width<T>, plan.w_point);
+      transform_output_gradient(plane, at, dy, zeros, i * block_width<T>, i * block_width<T> + plan.columns(i),
+                                w + i * plan.w_panel + (t - first) * block_width<T>, plan.w_point);
   }
 }
 
 /// dw (3, 3, inputs, outputs) = G^T u G for the channels of a chunk and of a panel.
-template <class T>
-void transform_weight_gradient(const WeightPlan<T>& plan, const T* u, Index chunk, Index panel, T* dw) {
+template <int Tile, class T>
+void transform_weight_gradient(const WeightPlan<Tile, T>& plan, const T* u, Index chunk, Index panel, T* dw) {
   const Index columns = plan.columns(panel);
   for (Index i = 0; i < plan.rows(chunk); ++i)
     for (Index l = 0; l < columns; l += simd::width<T>)
-      transform_gradient_packet(u + i * block_width<T> + l, plan.u_point,
-                                dw + (chunk * plan.chunk + i) * plan.outputs + panel * block_width<T> + l,
-                                plan.inputs * plan.outputs, columns - l);
+      transform_gradient_packet<Tile>(u + i * block_width<T> + l, plan.u_point,
+                                      dw + (chunk * plan.chunk + i) * plan.outputs + panel * block_width<T> + l,
+                                      plan.inputs * plan.outputs, columns - l);
 }
 
 /// dw = the correlation of x with dy, by tiles.
-template <class T>
-void correlate(const Plane& plane, const T* x, const T* dy, T* dw) {
-  const WeightPlan<T> plan(plane);
+template <class T, int Tile>
+void correlate(const Plane<Tile>& plane, const InputReader<T>& x, const T* dy, T* dw) {
+  constexpr int points = Plane<Tile>::points;
+  const WeightPlan<Tile, T> plan(plane);
   const auto scratch = [](Index size) { return Scratch<T>(static_cast<std::size_t>(size)); };
   const bool once = plan.batch == plan.tiles;
-  const Index zero_count = std::max(plane.c, plane.k), pairs = plan.chunks * plan.panels;
-  Scratch<T> zeros = scratch(zero_count), all_v = scratch(points * plan.v_point),
-             all_w = scratch(points * plan.w_point), all_u = scratch(once ? 0 : pairs * plan.u_pair);
-  std::fill_n(zeros.data(), zero_count, T(0));
+  const Index pairs = plan.chunks * plan.panels;
+  Scratch<T> zeros = scratch(plane.k), all_v = scratch(points * plan.v_point), all_w = scratch(points * plan.w_point),
+             all_u = scratch(once ? 0 : pairs * plan.u_pair);
+  std::fill_n(zeros.data(), plane.k, T(0));
   T *const v = all_v.data(), *const w = all_w.data(), *const kept = all_u.data();
 
   const auto transform_batch = [&](Index first, Index count) {

@@ -2,7 +2,8 @@
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
-#include "paser/kernels/winograd_tiles.hpp"
+#include "paser/kernels/winograd_filter.hpp"
+#include "paser/kernels/winograd_input.hpp"
 
 /// The weight gradient for few channels. Its transforms are as large as its products are cheap, so they must not leave
 /// the second-level cache: a task takes a small block of inputs and outputs and one piece of the tiles, and goes
@@ -10,8 +11,9 @@
 /// transform is made more than once, which costs less than fetching it.
 namespace paser::kernels::winograd {
 
-template <class T>
+template <int Tile, class T>
 struct WeightBlocks {
+  static constexpr int points = Plane<Tile>::points;
   /// Channels of a block, at most.
   static constexpr Index side = 32;
 
@@ -19,7 +21,7 @@ struct WeightBlocks {
   /// Distances between points in V, W and the products, and between the products of two tasks.
   Index v_point, w_point, u_point, u_task;
 
-  explicit WeightBlocks(const Plane& plane) : inputs(plane.c), outputs(plane.k), tiles(plane.tiles()) {
+  explicit WeightBlocks(const Plane<Tile>& plane) : inputs(plane.c), outputs(plane.k), tiles(plane.tiles()) {
     constexpr Index most_pieces = 16, fewest_tiles = 128, cells = 2048;
     c_blocks = (inputs + side - 1) / side;
     k_blocks = (outputs + side - 1) / side;
@@ -41,28 +43,22 @@ struct WeightBlocks {
 
 /// u (points, c_row, k_row) = the products of the input block cb and the output block kb, summed over the tiles
 /// begin <= t < end.
-template <class T>
-void correlate_piece(const WeightBlocks<T>& plan, const Plane& plane, const T* x, const T* dy, const T* zeros, Index cb,
-                     Index kb, Index begin, Index end, T* u) {
+template <class T, int Tile>
+void correlate_piece(const WeightBlocks<Tile, T>& plan, const Plane<Tile>& plane, const InputReader<T>& x, const T* dy,
+                     const T* zeros, Index cb, Index kb, Index begin, Index end, T* u) {
+  constexpr int points = Plane<Tile>::points;
   const auto scratch = [](Index size) { return Scratch<T>(static_cast<std::size_t>(size)); };
   Scratch<T> some_v = scratch(points * plan.v_point), some_w = scratch(points * plan.w_point);
   T *const v = some_v.data(), *const w = some_w.data();
   const Index c = cb * plan.side, k = kb * plan.side, rows = plan.rows(cb), columns = plan.columns(kb);
-  TilePosition at(plane, begin);
+  TilePosition<Tile> at(plane, begin);
   for (Index first = begin; first < end; first += plan.step) {
     const Index count = std::min(plan.step, end - first);
     for (Index t = 0; t < count; ++t, at.advance(plane)) {
-      const Index top = at.row * tile, left = at.column * tile;
-      const T* from_x[window][window];
-      find_cells(x + at.image * plane.h * plane.w * plane.c, plane.h, plane.w, plane.c, top - plane.pad_h,
-                 left - plane.pad_w, zeros, from_x);
-      transform_cells<InputMap<T>>(from_x, c, c + rows, v + t * plan.c_row, plan.v_point);
-      const T* from_dy[tile][tile];
-      find_cells(dy + at.image * plane.out_h * plane.out_w * plane.k, plane.out_h, plane.out_w, plane.k, top, left,
-                 zeros, from_dy);
+      x.transform_tile(plane, at, c, c + rows, v + t * plan.c_row, plan.v_point);
       for (Index l = 0; l < columns; l += block_width<T>)
-        transform_cells<OutputGradientMap<T>>(from_dy, k + l, k + std::min(columns, l + block_width<T>),
-                                              w + l * plan.step + t * block_width<T>, plan.w_point);
+        transform_output_gradient(plane, at, dy, zeros, k + l, k + std::min(columns, l + block_width<T>),
+                                  w + l * plan.step + t * block_width<T>, plan.w_point);
     }
     for (Index p = 0; p < points; ++p)
       for (Index l = 0; l < columns; l += block_width<T>)
@@ -74,14 +70,15 @@ void correlate_piece(const WeightBlocks<T>& plan, const Plane& plane, const T* x
 
 /// dw = the correlation of x with dy, by blocks of channels and pieces of tiles. The pieces depend on the shape alone
 /// and are added in order.
-template <class T>
-void correlate_by_blocks(const Plane& plane, const T* x, const T* dy, T* dw) {
+template <class T, int Tile>
+void correlate_by_blocks(const Plane<Tile>& plane, const InputReader<T>& x, const T* dy, T* dw) {
   constexpr Index packet = simd::width<T>;
-  const WeightBlocks<T> plan(plane);
-  const Index pairs = plan.c_blocks * plan.k_blocks, zero_count = std::max(plane.c, plane.k);
-  Scratch<T> zeros(static_cast<std::size_t>(zero_count)),
+  constexpr int points = Plane<Tile>::points;
+  const WeightBlocks<Tile, T> plan(plane);
+  const Index pairs = plan.c_blocks * plan.k_blocks;
+  Scratch<T> zeros(static_cast<std::size_t>(plane.k)),
       products(static_cast<std::size_t>(plan.pieces * pairs * plan.u_task));
-  std::fill_n(zeros.data(), zero_count, T(0));
+  std::fill_n(zeros.data(), plane.k, T(0));
   T* const u = products.data();
   parallel_each(plan.pieces * pairs, [&](Index task) {
     const Index begin = task / pairs * plan.piece, pair = task % pairs;
@@ -100,7 +97,8 @@ void correlate_by_blocks(const Plane& plane, const T* x, const T* dy, T* dw) {
           sum = simd::add(sum, simd::load(point + piece * pairs * plan.u_task));
         simd::store(sums + p * packet, sum);
       }
-      transform_gradient_packet(sums, packet, dw + c * plane.k + kb * plan.side + l, plane.c * plane.k, columns - l);
+      transform_gradient_packet<Tile>(sums, packet, dw + c * plane.k + kb * plan.side + l, plane.c * plane.k,
+                                      columns - l);
     }
   });
 }
