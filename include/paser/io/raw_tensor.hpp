@@ -103,7 +103,7 @@ struct RawTensor {
 
   std::string shape_text() const {
     std::string text;
-    for (const Index extent : shape) text += (text.empty() ? "" : ",") + std::to_string(extent);
+    for (const Index extent : shape) text.append(text.empty() ? "" : ",").append(std::to_string(extent));
     return "(" + text + ")";
   }
 
