@@ -50,9 +50,15 @@ inline Values data(std::size_t size, std::uint64_t stream) {
   }
   return values;
 }
-inline Values x_data(const Layer& layer) { return data(layer.x_size(), 1); }
-inline Values weight_data(const Layer& layer) { return data(layer.weight_size(), 2); }
-inline Values dy_data(const Layer& layer) { return data(layer.y_size(), 3); }
+inline Values x_data(const Layer& layer) {
+  return data(layer.x_size(), 1);
+}
+inline Values weight_data(const Layer& layer) {
+  return data(layer.weight_size(), 2);
+}
+inline Values dy_data(const Layer& layer) {
+  return data(layer.y_size(), 3);
+}
 
 /// A layer that is ready to run, and its result as of the last run.
 struct Job {

@@ -137,13 +137,12 @@ class Convolution {
       return static_cast<std::size_t>(l.n * channels * (h + 2 * l.padding) * (w + 2 * l.padding));
     };
     if (l.pass == "forward")
-      return channels_last(copied(LIBXSMM_DNN_REGULAR_OUTPUT, map_size(l.out_h(), l.out_w(), l.k),
-                                  LIBXSMM_DNN_TENSOR_FORMAT_NCHW),
-                           l.n, l.out_h(), l.out_w(), l.k, l.padding);
-    if (l.pass == "input_gradient")
       return channels_last(
-          copied(LIBXSMM_DNN_GRADIENT_INPUT, map_size(l.h, l.w, l.c), LIBXSMM_DNN_TENSOR_FORMAT_NCHW), l.n, l.h, l.w,
-          l.c, l.padding);
+          copied(LIBXSMM_DNN_REGULAR_OUTPUT, map_size(l.out_h(), l.out_w(), l.k), LIBXSMM_DNN_TENSOR_FORMAT_NCHW), l.n,
+          l.out_h(), l.out_w(), l.k, l.padding);
+    if (l.pass == "input_gradient")
+      return channels_last(copied(LIBXSMM_DNN_GRADIENT_INPUT, map_size(l.h, l.w, l.c), LIBXSMM_DNN_TENSOR_FORMAT_NCHW),
+                           l.n, l.h, l.w, l.c, l.padding);
     return rsck(copied(LIBXSMM_DNN_GRADIENT_FILTER, l.weight_size(), LIBXSMM_DNN_TENSOR_FORMAT_KCRS), l);
   }
 

@@ -24,8 +24,12 @@ memory::desc description(const memory::dims& dims, memory::format_tag tag) {
   return {dims, memory::data_type::f32, tag};
 }
 
-memory::dims x_dims(const Layer& l) { return {l.n, l.c, l.h, l.w}; }
-memory::dims y_dims(const Layer& l) { return {l.n, l.k, l.out_h(), l.out_w()}; }
+memory::dims x_dims(const Layer& l) {
+  return {l.n, l.c, l.h, l.w};
+}
+memory::dims y_dims(const Layer& l) {
+  return {l.n, l.k, l.out_h(), l.out_w()};
+}
 memory::dims weight_dims(const Layer& l) {
   if (l.groups == 1) return {l.k, l.c, l.r, l.r};
   return {l.groups, l.k / l.groups, l.group_c(), l.r, l.r};
@@ -34,7 +38,9 @@ memory::dims weight_dims(const Layer& l) {
 memory::format_tag weight_tag(const Layer& l) {
   return l.groups == 1 ? memory::format_tag::hwio : memory::format_tag::hwigo;
 }
-memory::desc any(const memory::dims& dims) { return description(dims, memory::format_tag::any); }
+memory::desc any(const memory::dims& dims) {
+  return description(dims, memory::format_tag::any);
+}
 
 /// Our values in the layout that a primitive wants.
 memory to_layout(Values values, const memory::desc& ours, const memory::desc& wanted) {

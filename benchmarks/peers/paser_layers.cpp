@@ -26,11 +26,9 @@ Job job(std::shared_ptr<Buffer> out, std::function<void()> run) {
 Job make(const Layer& l) {
   const Buffer x = buffer(x_data(l)), weight = buffer(weight_data(l)), dy = buffer(dy_data(l));
   const paser::kernels::ConvShape shape{
-      l.n, l.h, l.w, l.c, l.k, l.r, l.r,
-      {{l.stride, l.stride}, {l.padding, l.padding}, {l.dilation, l.dilation}, l.groups}};
-  const auto out = [](std::size_t size) {
-    return std::make_shared<Buffer>(paser::Shape<1>{static_cast<Index>(size)});
-  };
+      l.n, l.h, l.w, l.c,
+      l.k, l.r, l.r, {{l.stride, l.stride}, {l.padding, l.padding}, {l.dilation, l.dilation}, l.groups}};
+  const auto out = [](std::size_t size) { return std::make_shared<Buffer>(paser::Shape<1>{static_cast<Index>(size)}); };
   if (l.pass == "forward") {
     const auto y = out(l.y_size());
     float* const to = y->mutable_data();
@@ -48,9 +46,7 @@ Job make(const Layer& l) {
   }
   const auto y = out(l.y_size());
   float* const to = y->mutable_data();
-  return job(y, [=] {
-    paser::kernels::gemm<float>({x.data(), l.n, l.c}, {weight.data(), l.c, l.k}, to);
-  });
+  return job(y, [=] { paser::kernels::gemm<float>({x.data(), l.n, l.c}, {weight.data(), l.c, l.k}, to); });
 }
 
 }  // namespace
