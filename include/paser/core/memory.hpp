@@ -4,6 +4,7 @@
 #include <atomic>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -20,8 +21,9 @@ struct MemoryUse {
 };
 
 /// A cache of freed tensor buffers. A training step asks for the same sizes again and again; handing back a warm buffer
-/// saves the page faults of a fresh one. Thread safe. Idle buffers are given back to the system as soon as they
-/// outweigh the buffers in use, so that a run over many different sizes does not grow.
+/// saves the page faults of a fresh one. Thread safe. Idle buffers go back to the system, those first that have been
+/// idle longest, where they and the buffers in use would exceed the peak of use by more than a quarter (or 32 MiB): so
+/// a repeated step finds all its buffers, and a run over many different sizes does not grow.
 class BufferPool {
  public:
   static constexpr std::size_t alignment = 64;
@@ -46,6 +48,12 @@ class BufferPool {
     return use_;
   }
 
+  /// Bytes of freed buffers that are kept for reuse.
+  std::size_t idle_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return idle_bytes_;
+  }
+
   /// Starts a new peak at the present use, so that each stage of a run can report its own.
   void reset_peak() {
     const std::lock_guard lock(mutex_);
@@ -66,19 +74,25 @@ class BufferPool {
   }
 
  private:
-  static constexpr std::size_t always_kept = std::size_t{1} << 24;
+  struct Idle {
+    std::byte* buffer;
+    std::uint64_t since;  // counts the buffers given back
+  };
 
   std::byte* take(std::size_t size) {
     const std::lock_guard lock(mutex_);
     use_.current += size;
     use_.peak = std::max(use_.peak, use_.current);
     const auto found = idle_.find(size);
-    if (found == idle_.end() || found->second.empty()) {
-      if (idle_bytes_ > std::max(always_kept, use_.current)) release_idle();
+    if (found == idle_.end()) {
+      constexpr std::size_t least = std::size_t{1} << 25;
+      const std::size_t most = use_.peak + std::max(least, use_.peak / 4);
+      while (idle_bytes_ > 0 && use_.current + idle_bytes_ > most) release_oldest();
       return nullptr;
     }
-    std::byte* buffer = found->second.back();
+    std::byte* const buffer = found->second.back().buffer;
     found->second.pop_back();
+    if (found->second.empty()) idle_.erase(found);
     idle_bytes_ -= size;
     return buffer;
   }
@@ -86,20 +100,34 @@ class BufferPool {
   void give_back(std::byte* buffer, std::size_t size) {
     const std::lock_guard lock(mutex_);
     use_.current -= size;
-    idle_[size].push_back(buffer);
+    idle_[size].push_back({buffer, ++given_back_});
     idle_bytes_ += size;
+  }
+
+  static void free(std::byte* buffer) { ::operator delete (buffer, std::align_val_t{alignment}); }
+
+  /// The buffers of a size stand in the order in which they were given back.
+  void release_oldest() {
+    const auto oldest = std::min_element(idle_.begin(), idle_.end(), [](const auto& a, const auto& b) {
+      return a.second.front().since < b.second.front().since;
+    });
+    free(oldest->second.front().buffer);
+    idle_bytes_ -= oldest->first;
+    oldest->second.erase(oldest->second.begin());
+    if (oldest->second.empty()) idle_.erase(oldest);
   }
 
   void release_idle() {
     for (auto& [size, buffers] : idle_)
-      for (std::byte* buffer : buffers) ::operator delete (buffer, std::align_val_t{alignment});
+      for (const Idle& idle : buffers) free(idle.buffer);
     idle_.clear();
     idle_bytes_ = 0;
   }
 
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<std::byte*>> idle_;
+  std::map<std::size_t, std::vector<Idle>> idle_;  // by size; no entry is empty
   std::size_t idle_bytes_ = 0;
+  std::uint64_t given_back_ = 0;
   MemoryUse use_;
 };
 

@@ -1,0 +1,55 @@
+#include "paser/core/memory.hpp"
+
+#include <catch2/catch.hpp>
+#include <set>
+
+using paser::BufferPool;
+
+namespace {
+
+constexpr std::size_t mib = std::size_t{1} << 20;
+
+/// The buffers that a step over these sizes gets, each held until the next two have been taken.
+std::vector<const std::byte*> step(BufferPool& pool, const std::vector<std::size_t>& sizes) {
+  std::vector<std::shared_ptr<std::byte>> held;
+  std::vector<const std::byte*> seen;
+  for (const std::size_t size : sizes) {
+    held.push_back(pool.allocate(size));
+    seen.push_back(held.back().get());
+    if (held.size() > 2) held.erase(held.begin());
+  }
+  return seen;
+}
+
+}  // namespace
+
+TEST_CASE("a repeated step finds the buffers of the last one, whatever the order of its sizes") {
+  BufferPool pool;
+  const std::vector<std::size_t> sizes{40 * mib, 3 * mib, 20 * mib, 40 * mib, mib, 20 * mib, 5 * mib};
+  step(pool, sizes);
+  const auto first = step(pool, sizes);
+  const std::set<const std::byte*> known(first.begin(), first.end());
+  for (int i = 0; i < 3; ++i)
+    for (const std::byte* buffer : step(pool, sizes)) CHECK(known.count(buffer) == 1);
+}
+
+TEST_CASE("a run over many sizes keeps little more than its peak of use") {
+  BufferPool pool;
+  for (std::size_t size = 1; size <= 64; ++size) pool.allocate(size * mib);
+  const auto use = pool.use();
+  CHECK(use.current == 0);
+  CHECK(use.peak <= 72 * mib);
+  CHECK(pool.idle_bytes() > 0);
+  CHECK(pool.idle_bytes() <= use.peak + 32 * mib);
+  pool.release();
+  CHECK(pool.idle_bytes() == 0);
+}
+
+TEST_CASE("the peak can start again for a new stage") {
+  BufferPool pool;
+  { const auto large = pool.allocate(10 * mib); }
+  const auto small = pool.allocate(mib);
+  pool.reset_peak();
+  CHECK(pool.use().peak == pool.use().current);
+  CHECK(pool.use().current >= mib);
+}
