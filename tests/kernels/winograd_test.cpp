@@ -142,12 +142,3 @@ TEST_CASE("Winograd refuses what it cannot compute") {
   CHECK_FALSE(winograd::applies({1, 8, 8, 4, 4, 3, 3, {.padding = {1, 1}, .groups = 2}}));
   CHECK_FALSE(winograd::applies(conv3x3(1, 2, 8, 4, 4, {0, 1})));
 }
-
-TEST_CASE("Winograd is chosen for many channels on maps that fill their tiles") {
-  CHECK(winograd::pays(conv3x3(1, 56, 64, 64, 64, {1, 1})));
-  CHECK(winograd::pays(conv3x3(16, 7, 8, 512, 512, {1, 1})));
-  CHECK_FALSE(winograd::pays(conv3x3(1, 224, 256, 8, 8, {1, 1})));
-  CHECK_FALSE(winograd::pays(conv3x3(128, 2, 2, 128, 128, {1, 1})));
-  CHECK_FALSE(winograd::pays(conv3x3(1, 3, 4, 512, 512, {1, 1})));
-  CHECK_FALSE(winograd::pays({1, 56, 64, 64, 64, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}}));
-}

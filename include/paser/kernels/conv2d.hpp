@@ -2,24 +2,40 @@
 
 #include <type_traits>
 
+#include "paser/kernels/conv2d_algorithm.hpp"
 #include "paser/kernels/conv2d_direct_forward.hpp"
 #include "paser/kernels/conv2d_direct_input_gradient.hpp"
 #include "paser/kernels/conv2d_direct_weight_gradient.hpp"
 #include "paser/kernels/conv2d_operands.hpp"
 #include "paser/kernels/depthwise.hpp"
-#include "paser/kernels/winograd.hpp"
 
-/// The convolutions that the ops call. Each picks the fastest kernel for a shape; the plain twins stand in reference/.
+/// The convolutions that the ops call. Each takes the algorithm that
+/// choose_algorithm names; the plain twins stand in reference/.
 /// A batch may be empty.
 namespace paser::kernels {
+
+namespace detail {
+
+/// Calls f with the side of the tiles, as a constant, if the algorithm of this convolution is Winograd's.
+template <class T, class F>
+bool with_winograd(const ConvShape& shape, ConvDirection direction, const F& f) {
+  if constexpr (std::is_same_v<T, float>) {
+    const ConvAlgorithm algorithm = choose_algorithm(shape, direction);
+    if (algorithm == ConvAlgorithm::winograd_2x2) return f(std::integral_constant<int, 2>()), true;
+    if (algorithm == ConvAlgorithm::winograd_4x4) return f(std::integral_constant<int, 4>()), true;
+  }
+  return false;
+}
+
+}  // namespace detail
 
 /// y = epilogue(input * weight), overwritten.
 template <class T>
 void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue,
                     T* y) {
   if (shape.n == 0) return;
-  if constexpr (std::is_same_v<T, float>)
-    if (winograd::pays(shape)) return winograd::forward(shape, input, weight, epilogue, y);
+  const auto by_tiles = [&](auto tile) { winograd::forward<tile()>(shape, input, weight, epilogue, y); };
+  if (detail::with_winograd<T>(shape, ConvDirection::forward, by_tiles)) return;
   if (!depthwise::applies(shape)) return direct::forward(shape, input, weight, epilogue, y);
   Scratch<T> scratch(0);
   depthwise::forward(shape, plain_input(shape, input, scratch), weight, epilogue.bias, y);
@@ -36,8 +52,8 @@ void conv2d_forward(const ConvShape& shape, const T* x, const T* weight, const T
 template <class T>
 void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight, T* dx) {
   if (shape.n == 0) return;
-  if constexpr (std::is_same_v<T, float>)
-    if (winograd::pays(shape)) return winograd::backward_input(shape, dy, weight, dx);
+  const auto by_tiles = [&](auto tile) { winograd::backward_input<tile()>(shape, dy, weight, dx); };
+  if (detail::with_winograd<T>(shape, ConvDirection::backward_input, by_tiles)) return;
   if (depthwise::applies(shape)) return depthwise::backward_input(shape, dy, weight, dx);
   direct::backward_input(shape, dy, weight, dx);
 }
@@ -46,8 +62,8 @@ void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight,
 template <class T>
 void conv2d_backward_weight(const ConvShape& shape, const ConvInput<T>& input, const T* dy, T* dw) {
   if (shape.n == 0) return static_cast<void>(std::fill_n(dw, shape.weight_size(), T(0)));
-  if constexpr (std::is_same_v<T, float>)
-    if (winograd::pays(shape)) return winograd::backward_weight(shape, input, dy, dw);
+  const auto by_tiles = [&](auto tile) { winograd::backward_weight<tile()>(shape, input, dy, dw); };
+  if (detail::with_winograd<T>(shape, ConvDirection::backward_weight, by_tiles)) return;
   if (!depthwise::applies(shape)) return direct::backward_weight(shape, input, dy, dw);
   Scratch<T> scratch(0);
   depthwise::backward_weight(shape, plain_input(shape, input, scratch), dy, dw);

@@ -4,12 +4,22 @@
 
 namespace paser {
 
+/// How a 2-D convolution is computed. It changes the speed, and rounding errors.
+enum class ConvAlgorithm {
+  automatic,     ///< what is expected to be fastest, see kernels::choose_algorithm
+  direct,        ///< summation by the definition
+  winograd_2x2,  ///< F(2x2, 3x3): 2.25 times fewer multiplications; 3x3 kernels of stride 1 alone
+  winograd_4x4,  ///< F(4x4, 3x3): 4 times fewer; 3x3 kernels of stride 1 alone
+};
+
 /// Settings of a 2-D convolution; the defaults are those of torch.nn.functional.conv2d.
 struct Conv2dSpec {
   std::array<Index, 2> stride{1, 1};
   std::array<Index, 2> padding{0, 0};
   std::array<Index, 2> dilation{1, 1};
   Index groups = 1;
+  /// For all three directions. Calculations in double are direct whatever it says.
+  ConvAlgorithm algorithm = ConvAlgorithm::automatic;
 };
 
 namespace kernels {

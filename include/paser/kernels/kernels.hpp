@@ -9,6 +9,7 @@
 #include "paser/kernels/channel_norm.hpp"
 #include "paser/kernels/channel_norm_backward.hpp"
 #include "paser/kernels/conv2d.hpp"
+#include "paser/kernels/conv2d_algorithm.hpp"
 #include "paser/kernels/conv2d_direct_epilogue.hpp"
 #include "paser/kernels/conv2d_direct_forward.hpp"
 #include "paser/kernels/conv2d_direct_input_gradient.hpp"

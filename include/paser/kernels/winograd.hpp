@@ -11,19 +11,10 @@ namespace paser::kernels::winograd {
 
 /// True when these functions can compute the convolution.
 constexpr bool applies(const ConvShape& s) {
-  const auto& [stride, padding, dilation, groups] = s.spec;
+  const auto &stride = s.spec.stride, &padding = s.spec.padding, &dilation = s.spec.dilation;
   const auto in_window = [](Index p) { return p >= 0 && p <= 2; };
   return s.r == 3 && s.s == 3 && stride[0] == 1 && stride[1] == 1 && dilation[0] == 1 && dilation[1] == 1 &&
-         groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
-}
-
-/// True when these functions also beat direct summation, as measured on AVX2: with too few channels the transforms
-/// weigh more than the products they save, with small maps most of a tile lies outside, and with few tiles the
-/// transform of the weights weighs most.
-constexpr bool pays(const ConvShape& s) {
-  if (!applies(s) || s.c < 16 || s.k < 16) return false;
-  const Index tiles = Plane<4>::forward(s).tiles(), outputs = s.n * s.out_h() * s.out_w();
-  return outputs >= 10 * tiles && (tiles >= 12 || (tiles >= 4 && s.c * s.k >= (Index{1} << 16)));
+         s.spec.groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
 }
 
 /// y = epilogue(input * weight). Tile, here and below: 4 or 2.

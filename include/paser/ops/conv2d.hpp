@@ -24,6 +24,9 @@ inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight
             x.w() + 2 * spec.padding[1] > spec.dilation[1] * (shape.s - 1),
         "conv2d", "input ", x, " with padding ", spec.padding[0], ",", spec.padding[1], " is smaller than the kernel ",
         weight);
+  check<ValueError>(kernels::computes(spec.algorithm, shape), "conv2d", name(spec.algorithm),
+                    " computes 3x3 kernels of stride 1 without dilation and groups, padded by at most 2; this one is ",
+                    weight);
   return shape;
 }
 

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "paser/core/error.hpp"
+#include "paser/core/text.hpp"
+#include "paser/kernels/winograd.hpp"
+
+/// Which algorithm computes a convolution, and the names of the algorithms.
+namespace paser {
+
+namespace detail {
+inline const std::vector<std::string>& conv_algorithm_names() {
+  static const std::vector<std::string> names{"automatic", "direct", "winograd_2x2", "winograd_4x4"};
+  return names;
+}
+}  // namespace detail
+
+/// "automatic", "direct", "winograd_2x2" or "winograd_4x4".
+inline const std::string& name(ConvAlgorithm algorithm) {
+  return detail::conv_algorithm_names()[static_cast<std::size_t>(algorithm)];
+}
+
+/// The algorithm of that name. Throws ValueError for any other.
+inline ConvAlgorithm conv_algorithm(std::string_view name) {
+  const auto& names = detail::conv_algorithm_names();
+  const auto at = std::find(names.begin(), names.end(), name);
+  if (at == names.end()) throw ValueError(unknown_name("convolution algorithm", name, names));
+  return static_cast<ConvAlgorithm>(at - names.begin());
+}
+
+namespace kernels {
+
+enum class ConvDirection { forward, backward_input, backward_weight };
+
+/// True when `algorithm` can compute the convolution.
+constexpr bool computes(ConvAlgorithm algorithm, const ConvShape& shape) {
+  return algorithm == ConvAlgorithm::automatic || algorithm == ConvAlgorithm::direct || winograd::applies(shape);
+}
+
+namespace detail {
+
+/// The time of an algorithm in multiply-accumulates at the machine's peak: a times those that it makes, b for each
+/// pixel or tile and channel that it reads or writes, c for each pair of an input and an output channel, whose weights
+/// it packs or transforms.
+struct ConvCost {
+  double a, b, c;
+};
+
+/// Least squares over the layers of the three UNets on patches of 56x64 in batches of 1, 4 and 16, on whole images of
+/// 224x256 and on 128 images of 32x32, one thread, AVX2 (benchmarks/winograd_bench.cpp). For direct summation, tiles of
+/// 2x2 and tiles of 4x4.
+inline constexpr std::array<ConvCost, 3> forward_cost{{{1.09, 10.8, 175}, {1.31, 126, 192}, {1.47, 340, 357}}};
+inline constexpr std::array<ConvCost, 3> weight_gradient_cost{{{1.45, 0, 651}, {1.5, 110, 129}, {1.53, 399, 299}}};
+
+/// What `cost` says for `cells` pixels or tiles with `products` multiply-accumulates for each pair of channels.
+inline double conv_time(const ConvCost& cost, double cells, double products, double c, double k) {
+  return cells * (cost.a * products * c * k + cost.b * (c + k)) + cost.c * c * k;
+}
+
+template <int Tile>
+double winograd_time(const ConvCost& cost, const ConvShape& s) {
+  const auto plane = winograd::Plane<Tile>::forward(s);
+  return conv_time(cost, static_cast<double>(plane.tiles()), plane.points, static_cast<double>(s.c),
+                   static_cast<double>(s.k));
+}
+
+}  // namespace detail
+
+/// The algorithm for one direction of a convolution in float: the one that its settings name, or the one that should be
+/// fastest by a model of their times. Only the shape matters, not the number of threads, so results keep their bits.
+inline ConvAlgorithm choose_algorithm(const ConvShape& s, ConvDirection direction) {
+  if (s.spec.algorithm != ConvAlgorithm::automatic) return s.spec.algorithm;
+  // Below these numbers of channels most of each packet would be empty.
+  if (!winograd::applies(s) || s.c < 8 || s.k < 8 || s.c * s.k < 128) return ConvAlgorithm::direct;
+  const auto& cost = direction == ConvDirection::backward_weight ? detail::weight_gradient_cost : detail::forward_cost;
+  const double direct = detail::conv_time(cost[0], static_cast<double>(s.n * s.out_h() * s.out_w()), 9,
+                                          static_cast<double>(s.c), static_cast<double>(s.k));
+  const double small = detail::winograd_time<2>(cost[1], s), large = detail::winograd_time<4>(cost[2], s);
+  if (direct <= small && direct <= large) return ConvAlgorithm::direct;
+  return small < large ? ConvAlgorithm::winograd_2x2 : ConvAlgorithm::winograd_4x4;
+}
+
+}  // namespace kernels
+}  // namespace paser
