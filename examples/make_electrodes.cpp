@@ -1,0 +1,291 @@
+/// Writes a set of synthetic battery electrodes, images and masks, in the folder layout of the PaSeR authors' battery
+/// data. The same seed and settings give the same files on every machine, and a run that was stopped goes on.
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "paser/core/text.hpp"
+#include "paser/data/synthetic/generator.hpp"
+#include "paser/io/image.hpp"
+#include "paser/report/interrupt.hpp"
+#include "paser/report/progress.hpp"
+#include "paser/report/table.hpp"
+
+namespace {
+
+using paser::Index;
+using paser::data::ElectrodeParameters;
+using paser::data::synthetic::Range;
+namespace report = paser::report;
+using Path = std::filesystem::path;
+
+constexpr std::array<const char*, 3> parts{"train", "validation", "test"};
+constexpr std::array<const char*, paser::data::battery_classes> class_names{"pore", "carbon", "nickel"};
+using Counts = std::array<Index, paser::data::battery_classes>;
+
+struct Arguments {
+  std::string out = "data/electrodes";
+  std::uint64_t seed = 1;
+  std::vector<Index> count{1270, 20, 40};
+  std::vector<std::string> settings;
+  int threads = 0;
+  bool list = false;
+};
+
+/// Ctrl-C: what was written stays, the same command goes on.
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("interrupted; the same command goes on with the missing images") {}
+};
+
+std::string text_of(const Range& range) {
+  return paser::message(range.low, ",", range.high);
+}
+template <class T>
+std::string text_of(const T& value) {
+  return paser::message(value);
+}
+
+/// The number that a float is printed as: 0.11 and not 0.1099999994.
+double shortest(float value) {
+  return std::stod(text_of(value));
+}
+
+/// All parameters with their values, for the manifest.
+nlohmann::ordered_json document(const ElectrodeParameters& parameters) {
+  nlohmann::ordered_json json;
+  ElectrodeParameters::visit(parameters, [&]<class T>(const char* name, const T& value) {
+    if constexpr (std::is_same_v<T, Range>)
+      json[name] = {shortest(value.low), shortest(value.high)};
+    else if constexpr (std::is_same_v<T, float>)
+      json[name] = shortest(value);
+    else
+      json[name] = value;
+  });
+  return json;
+}
+
+/// Numbers separated by commas.
+std::vector<double> numbers(const std::string& text, const std::string& setting) {
+  std::vector<double> result;
+  std::istringstream in(text);
+  for (std::string item; std::getline(in, item, ',');) {
+    std::size_t used = 0;
+    try {
+      result.push_back(std::stod(item, &used));
+    } catch (const std::exception&) {
+      used = std::string::npos;
+    }
+    paser::check<paser::ValueError>(used == item.size(), "--set", "'", setting, "': '", item, "' is not a number");
+  }
+  return result;
+}
+
+/// Applies "name=value" or "name=low,high".
+void apply(const std::string& setting, ElectrodeParameters& parameters) {
+  const std::size_t equals = setting.find('=');
+  paser::check<paser::ValueError>(equals != std::string::npos, "--set", "'", setting, "', expected name=value");
+  const std::string wanted = setting.substr(0, equals);
+  const std::vector<double> values = numbers(setting.substr(equals + 1), setting);
+  std::vector<std::string> known;
+  bool found = false;
+  ElectrodeParameters::visit(parameters, [&]<class T>(const char* name, T& value) {
+    known.emplace_back(name);
+    if (wanted != name) return;
+    found = true;
+    const std::size_t most = std::is_same_v<T, Range> ? 2 : 1;
+    paser::check<paser::ValueError>(!values.empty() && values.size() <= most, "--set", "'", setting, "': ", wanted,
+                                    most == 2 ? " takes low,high or one number for both" : " takes one number");
+    if constexpr (std::is_same_v<T, Range>)
+      value = {static_cast<float>(values.front()), static_cast<float>(values.back())};
+    else
+      value = static_cast<T>(values.front());
+  });
+  if (!found) throw paser::ValueError(paser::unknown_name("parameter", wanted, known));
+}
+
+/// The folder of a set: one pair of folders a part, and electrodes.json.
+class Set {
+ public:
+  /// Opens a folder, or makes it. Throws ValueError when it holds something else.
+  Set(Path folder, nlohmann::ordered_json settings) : folder_(std::move(folder)), settings_(std::move(settings)) {
+    std::error_code failed;
+    if (std::filesystem::exists(manifest())) {
+      check_same();
+    } else {
+      const bool fresh = !std::filesystem::exists(folder_) || std::filesystem::is_empty(folder_, failed);
+      paser::check<paser::ValueError>(fresh && !failed, "make_electrodes", folder_.string(),
+                                      " is not an empty folder, and has no electrodes.json; choose another --out");
+    }
+    for (const char* part : parts)
+      for (const char* kind : {"_images", "_label"}) {
+        std::filesystem::create_directories(folder_ / (std::string(part) + kind), failed);
+        paser::check<paser::IoError>(!failed, "make_electrodes", "cannot make a folder in ", folder_.string(), ": ",
+                                     failed.message());
+      }
+    if (!std::filesystem::exists(manifest())) save(settings_);
+  }
+
+  Path manifest() const { return folder_ / "electrodes.json"; }
+  Path file(const char* part, const char* kind, Index i) const {
+    std::string number = std::to_string(i);
+    number.insert(0, number.size() < 5 ? 5 - number.size() : 0, '0');
+    return folder_ / (std::string(part) + kind) / ("electrode_" + number + ".png");
+  }
+  bool has(const char* part, Index i) const {
+    return std::filesystem::exists(file(part, "_images", i)) && std::filesystem::exists(file(part, "_label", i));
+  }
+  void save(const nlohmann::ordered_json& json) const { paser::io::write_file(manifest(), json.dump(2) + "\n"); }
+  const nlohmann::ordered_json& settings() const { return settings_; }
+
+ private:
+  void check_same() const {
+    const auto old = nlohmann::ordered_json::parse(paser::io::read_file(manifest()), nullptr, false);
+    const std::string origin = manifest().string();
+    paser::check<paser::FormatError>(old.is_object(), origin.c_str(), "is not the description of a set");
+    const auto compare = [&](const std::string& name, const auto& there, const auto& here) {
+      paser::check<paser::ValueError>(there == here, origin.c_str(), "this folder holds a set with ", name, " = ",
+                                      there.dump(), ", asked for is ", here.dump(), "; choose another --out");
+    };
+    for (const auto& [name, value] : settings_.items()) {
+      if (name == "parameters")
+        for (const auto& [key, v] : value.items())
+          compare(key, old.value(name, nlohmann::ordered_json::object()).value(key, nlohmann::ordered_json()), v);
+      compare(name, old.value(name, nlohmann::ordered_json()), value);
+    }
+  }
+
+  Path folder_;
+  nlohmann::ordered_json settings_;
+};
+
+/// The gray value of a class in the authors' masks.
+std::uint8_t mask_gray(std::int32_t label) {
+  constexpr std::uint8_t grays[] = {0, 255, 128};
+  return grays[label];
+}
+
+void count(const paser::Labels& labels, Counts& counts) {
+  for (const std::int32_t label : labels.values()) ++counts[static_cast<std::size_t>(label)];
+}
+
+/// Writes the images `numbers` of a part.
+void write_images(const Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part,
+                  const std::vector<Index>& numbers, Counts& counts) {
+  std::vector<paser::data::Electrodes> made(numbers.size());
+  paser::parallel_each(static_cast<Index>(numbers.size()), [&](Index i) {
+    const auto at = static_cast<std::size_t>(i);
+    made[at] = paser::data::make_electrodes(key, numbers[at], 1, parameters);
+  });
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    count(made[i].labels, counts);
+    paser::Tensor<std::uint8_t, 4> mask({1, parameters.height, parameters.width, 1});
+    std::ranges::transform(made[i].labels.values(), mask.mutable_data(), mask_gray);
+    paser::Tensor<std::uint8_t, 4> image({1, parameters.height, parameters.width, 1});
+    std::ranges::copy(made[i].images.values(), image.mutable_data());
+    paser::io::write_png(set.file(part, "_images", numbers[i]), image);
+    paser::io::write_png(set.file(part, "_label", numbers[i]), mask);
+  }
+}
+
+/// One part of the set; images that are there already stay. Returns the pixels of each class.
+Counts make_part(const Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part, Index size) {
+  Counts counts{};
+  std::vector<Index> missing;
+  for (Index i = 0; i < size; ++i) {
+    if (set.has(part, i))
+      count(paser::data::battery_labels(paser::io::read_image(set.file(part, "_label", i))), counts);
+    else
+      missing.push_back(i);
+  }
+  report::Progress progress(part, size, {}, size - static_cast<Index>(missing.size()));
+  const Index chunk = 4 * paser::threads();
+  for (Index begin = 0; begin < static_cast<Index>(missing.size()); begin += chunk) {
+    if (report::interrupted()) throw Interrupted();
+    const Index end = std::min(begin + chunk, static_cast<Index>(missing.size()));
+    write_images(set, parameters, key, part, {missing.begin() + begin, missing.begin() + end}, counts);
+    progress.update(size - static_cast<Index>(missing.size()) + end);
+  }
+  progress.update(size);
+  progress.finish();
+  return counts;
+}
+
+/// Share of each class; of nothing: zeros.
+std::array<double, 3> shares_of(const Counts& counts) {
+  const auto all = static_cast<double>(counts[0] + counts[1] + counts[2]);
+  std::array<double, 3> shares{};
+  for (std::size_t k = 0; k < 3 && all > 0; ++k) shares[k] = static_cast<double>(counts[k]) / all;
+  return shares;
+}
+
+int run(const Arguments& arguments) {
+  ElectrodeParameters parameters;
+  for (const std::string& setting : arguments.settings) apply(setting, parameters);
+  paser::data::synthetic::check_parameters(parameters);
+  if (arguments.list) {
+    ElectrodeParameters::visit(parameters,
+                               [](const char* name, const auto& v) { std::cout << name << "=" << text_of(v) << "\n"; });
+    return 0;
+  }
+  for (const Index size : arguments.count)
+    paser::check<paser::ValueError>(size >= 0 && size <= 1000000, "--count", size, " images, expected 0 .. 1000000");
+  if (arguments.threads > 0) paser::set_threads(arguments.threads);
+
+  const report::InterruptGuard guard;
+  const Set set(arguments.out, {{"what", "synthetic battery electrodes"},
+                                {"recipe", paser::data::electrode_recipe},
+                                {"seed", arguments.seed},
+                                {"count", arguments.count},
+                                {"parameters", document(parameters)}});
+  nlohmann::ordered_json manifest = set.settings();
+  manifest["classes"] = {{"pore", mask_gray(0)}, {"carbon", mask_gray(1)}, {"nickel", mask_gray(2)}};
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const paser::Key key = paser::Key{arguments.seed}.fold(p);
+    const auto shares = shares_of(make_part(set, parameters, key, parts[p], arguments.count[p]));
+    manifest["shares"][parts[p]] = shares;
+    std::cout << parts[p] << ": " << arguments.count[p] << " images";
+    for (std::size_t k = 0; k < 3; ++k)
+      std::cout << ", " << class_names[k] << " " << report::fixed(100 * shares[k], 2) << " %";
+    std::cout << "\n";
+    if (p > 0) continue;
+    // The authors' rule: the class weight is 1 - share in the training images.
+    std::array<double, 3> weights{};
+    std::ranges::transform(shares, weights.begin(), [](double share) { return 1 - share; });
+    manifest["class_weights"] = weights;
+    std::cout << "class weights";
+    for (std::size_t k = 0; k < 3; ++k) std::cout << " " << report::fixed(weights[k], 5);
+    std::cout << " (1 - share)\n";
+  }
+  set.save(manifest);
+  std::cout << set.manifest().string() << "\n";
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app("Makes a set of synthetic three-phase battery electrodes: nano-CT images and their masks, as PNG.");
+  app.add_option("--out", arguments.out, "folder of the set; one with an unfinished set is completed")
+      ->capture_default_str();
+  app.add_option("--seed", arguments.seed, "of everything")->capture_default_str();
+  app.add_option("--count", arguments.count, "images for training, validation and test")
+      ->expected(3)
+      ->capture_default_str();
+  app.add_option("--set", arguments.settings, "a parameter of the recipe, as name=value or name=low,high; repeatable");
+  app.add_option("--threads", arguments.threads, "at most so many; default: all cores");
+  app.add_flag("--list-knobs", arguments.list, "print every parameter of the recipe and its value");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return run(arguments);
+  } catch (const Interrupted& stop) {
+    std::cerr << "\n" << stop.what() << "\n";
+    return 130;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return 1;
+  }
+}
