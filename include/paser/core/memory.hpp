@@ -28,6 +28,11 @@ class BufferPool {
  public:
   static constexpr std::size_t alignment = 64;
 
+  BufferPool() = default;
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+  ~BufferPool() { release_idle(); }
+
   /// The one pool of the process. Never destroyed, since tensors in static storage may outlive any order of
   /// destruction.
   static BufferPool& instance() {
