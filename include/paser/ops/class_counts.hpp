@@ -15,6 +15,11 @@ class ClassCounts {
     check(classes >= 1, "ClassCounts", "expected at least 1 class, got ", classes);
   }
 
+  /// What was counted elsewhere: the pixels of each class.
+  explicit ClassCounts(std::vector<Index> pixels) : pixels_(std::move(pixels)) {
+    check(!pixels_.empty(), "ClassCounts", "expected at least 1 class");
+  }
+
   /// Counts the pixels of labels of any rank. Throws ValueError on one outside 0 .. classes - 1 that is not ignored.
   template <int Rank>
   void add(const Tensor<std::int32_t, Rank>& labels, std::optional<std::int32_t> ignored = {}) {

@@ -1,0 +1,160 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "paser/data/mask_map.hpp"
+#include "paser/io/file.hpp"
+
+/// Files that name the classes of masks and give their colours or values.
+namespace paser::data {
+
+namespace detail {
+
+/// One entry: a name, and a value or a colour.
+struct ClassEntry {
+  std::string name;
+  std::vector<Index> numbers;  ///< 1: a value; 3: red, green, blue
+};
+
+/// "#rrggbb" as three numbers; empty when the text is something else.
+inline std::vector<Index> hex_colour(std::string_view text) {
+  unsigned value = 0;
+  if (text.size() != 7 || text[0] != '#') return {};
+  const auto [end, error] = std::from_chars(text.data() + 1, text.data() + 7, value, 16);
+  if (error != std::errc{} || end != text.data() + 7) return {};
+  return {Index{value >> 16}, Index{value >> 8 & 255}, Index{value & 255}};
+}
+
+inline bool is_number(std::string_view word) {
+  return !word.empty() && word.size() <= 9 && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// A line of a class file in text form; throws FormatError with its number. As a template, this and its neighbours are
+/// compiled by those alone who read class files.
+template <class Text>
+ClassEntry class_line(const Text& line, Index number, const std::string& origin) {
+  std::string spaced = line;
+  std::ranges::replace(spaced, ',', ' ');
+  std::istringstream words(spaced);
+  std::vector<std::string> all{std::istream_iterator<std::string>(words), {}};
+  ClassEntry entry;
+  if (!hex_colour(all.back()).empty()) {
+    entry.numbers = hex_colour(all.back());
+    all.pop_back();
+  } else {
+    const bool leading = is_number(all.front());
+    const auto until = leading ? std::ranges::find_if_not(all, is_number) - all.begin()
+                               : std::find_if_not(all.rbegin(), all.rend(), is_number) - all.rbegin();
+    const auto begin = leading ? all.begin() : all.end() - until;
+    for (auto word = begin; word != begin + until; ++word) entry.numbers.push_back(std::stoll(*word));
+    all.erase(begin, begin + until);
+  }
+  for (const std::string& word : all) entry.name += (entry.name.empty() ? "" : " ") + word;
+  check<FormatError>(!entry.name.empty() && (entry.numbers.size() == 1 || entry.numbers.size() == 3), origin.c_str(),
+                     "line ", number, " is '", line, "', expected a name and a value, R G B or #rrggbb");
+  return entry;
+}
+
+template <class Text>
+std::vector<ClassEntry> text_classes(const Text& text, const std::string& origin) {
+  std::vector<ClassEntry> entries;
+  std::istringstream in(text);
+  std::string line;
+  for (Index number = 1; std::getline(in, line); ++number) {
+    const auto end = line.find_last_not_of(" \t\r");
+    line.resize(end == line.npos ? 0 : end + 1);
+    if (!line.empty() && line[0] != '#') entries.push_back(class_line(line, number, origin));
+  }
+  return entries;
+}
+
+template <class Text, class Json = nlohmann::json>
+std::vector<ClassEntry> json_classes(const Text& text, const std::string& origin) {
+  const Json document = Json::parse(text, nullptr, false, true);
+  check<FormatError>(!document.is_discarded(), origin.c_str(), "is not JSON");
+  const Json& list = document.is_object() && document.contains("classes") ? document["classes"] : document;
+  check<FormatError>(list.is_array(), origin.c_str(), "expected a list of classes, or an object with 'classes'");
+  std::vector<ClassEntry> entries;
+  for (const auto& item : list) {
+    ClassEntry entry;
+    const auto require = [&](bool ok) {
+      check<FormatError>(
+          ok, origin.c_str(), "the class ", item.dump(),
+          " is not of the form {\"name\": \"road\", \"colour\": [128, 64, 128]}; instead of the colour, ",
+          "\"#804080\" or \"value\": 3 will do");
+    };
+    require(item.is_object() && item.size() == 2 && item.contains("name") && item["name"].is_string());
+    entry.name = item["name"].template get<std::string>();
+    for (const char* key : {"colour", "color", "value"}) {
+      if (!item.contains(key)) continue;
+      const auto& given = item[key];
+      if (given.is_string())
+        entry.numbers = hex_colour(given.template get<std::string>());
+      else if (given.is_array())
+        for (const auto& n : given)
+          entry.numbers.push_back(n.is_number_unsigned() ? n.template get<Index>() : Index{-1});
+      else if (given.is_number_unsigned())
+        entry.numbers = {given.template get<Index>()};
+      require(entry.numbers.size() == (key[0] == 'v' ? 1u : 3u));
+    }
+    require(!entry.numbers.empty());
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+template <class Value, class Convert>
+MaskMap named_map(const std::vector<ClassEntry>& entries, const Convert& convert) {
+  std::vector<std::pair<std::string, std::vector<Value>>> classes;
+  std::vector<Value> ignored;
+  for (const ClassEntry& entry : entries) {
+    const Value value = convert(entry.numbers);
+    if (entry.name == "ignore") {
+      ignored.push_back(value);
+      continue;
+    }
+    auto known = std::ranges::find(classes, entry.name, [](const auto& c) { return c.first; });
+    if (known == classes.end()) known = classes.insert(known, {entry.name, {}});
+    known->second.push_back(value);
+  }
+  return MaskMap::named(classes, ignored);
+}
+
+}  // namespace detail
+
+/// The map of a class file. Text has one class a line, numbered from 0 in the order of the lines: a name with a value
+/// (`crack 3`), a colour (`road 128 64 128`, or the numbers first) or `road #804080`; lines that start with # and empty
+/// ones are skipped. JSON is a list, or an object with the list "classes", of {"name": "road", "colour": [128,64,128]}
+/// or {"name": "crack", "value": 3}. A name that comes again gives its class another colour; the name `ignore` means
+/// pixels that take no part. `origin` is the file's name for messages.
+/// Throws FormatError on other content, ValueError when a colour is given twice.
+template <class Text = std::string>
+MaskMap parse_class_file(const Text& text, const std::string& origin) {
+  const auto start = text.find_first_not_of(" \t\r\n");
+  const bool json = start != text.npos && (text[start] == '[' || text[start] == '{');
+  const auto entries = json ? detail::json_classes(text, origin) : detail::text_classes(text, origin);
+  check<FormatError>(!entries.empty(), origin.c_str(), "names no class");
+  const std::size_t numbers = entries.front().numbers.size();
+  for (const auto& entry : entries) {
+    check<FormatError>(entry.numbers.size() == numbers, origin.c_str(), "'", entry.name,
+                       "' mixes values with colours; expected one kind for all classes");
+    for (const Index n : entry.numbers)
+      check<FormatError>(n >= 0 && n <= (numbers == 3 ? 255 : 65535), origin.c_str(), "'", entry.name, "' has ", n,
+                         ", out of range");
+  }
+  if (numbers == 1)
+    return detail::named_map<std::uint16_t>(entries, [](const auto& n) { return static_cast<std::uint16_t>(n[0]); });
+  return detail::named_map<io::Colour>(entries, [](const auto& n) {
+    return io::Colour{static_cast<std::uint8_t>(n[0]), static_cast<std::uint8_t>(n[1]),
+                      static_cast<std::uint8_t>(n[2])};
+  });
+}
+
+/// Reads a class file; throws as parse_class_file, and IoError.
+template <class File = io::Path>
+MaskMap read_class_file(const File& path) {
+  return parse_class_file(io::read_file(path), io::Path(path).string());
+}
+
+}  // namespace paser::data

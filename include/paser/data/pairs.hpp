@@ -1,0 +1,178 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "paser/core/text.hpp"
+#include "paser/io/file.hpp"
+
+/// Which image belongs to which mask: files of two folders with the same name but for the ending.
+namespace paser::data {
+
+/// An image file and its mask file.
+struct FilePair {
+  std::string stem;  ///< of the image: its name without the ending
+  io::Path image, mask;
+};
+
+/// A file that cannot be used, and why.
+struct BadFile {
+  io::Path file;
+  std::string reason;
+};
+
+/// The files of two folders.
+struct Pairing {
+  std::vector<FilePair> pairs;    ///< in the order of their stems, byte by byte: the same on every machine
+  std::vector<BadFile> bad;       ///< without a partner, or not the only file of its stem
+  std::vector<io::Path> skipped;  ///< no images by their endings
+};
+
+/// How files find each other.
+struct PairingOptions {
+  std::string mask_suffix;  ///< what a mask's stem has behind its image's: "_mask" for cell.jpg and cell_mask.png
+  std::vector<std::string> stems;  ///< when not empty: the images to use, of those in the folder
+};
+
+namespace detail {
+
+/// Whether a file claims to be a picture, of a kind that is read or not: the others in a folder are nobody's images.
+inline bool picture_name(const io::Path& path) {
+  std::string ending = path.extension().string();
+  std::ranges::transform(ending, ending.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  for (const char* known : {".png", ".jpg", ".jpeg", ".bmp", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".gif", ".webp"})
+    if (ending == known) return true;
+  return false;
+}
+
+/// The pictures of a folder by their stems.
+template <class Result>
+std::map<std::string, std::vector<io::Path>> pictures_in(const io::Path& folder, Result& result) {
+  std::error_code error;
+  check<IoError>(std::filesystem::is_directory(folder, error), "pair_files", io::quoted(folder), " is not a folder");
+  std::vector<io::Path> files;
+  std::filesystem::directory_iterator entries(folder, error);
+  check<IoError>(!error, "pair_files", io::quoted(folder), " cannot be read: ", error.message());
+  for (const auto& entry : entries) files.push_back(entry.path());
+  std::ranges::sort(files, {}, [](const io::Path& p) { return p.filename().string(); });
+  std::map<std::string, std::vector<io::Path>> pictures;
+  for (const io::Path& file : files) {
+    if (file.filename().string().starts_with('.')) continue;
+    if (picture_name(file))
+      pictures[file.stem().string()].push_back(file);
+    else
+      result.skipped.push_back(file);
+  }
+  return pictures;
+}
+
+/// "b.png and b.jpg are two files of one name".
+inline std::string same_stem(const std::vector<io::Path>& files) {
+  std::string list;
+  for (std::size_t i = 0; i < files.size(); ++i)
+    list += (i == 0 ? "" : i + 1 == files.size() ? " and " : ", ") + files[i].filename().string();
+  return list + " differ in their endings only; expected one file of that name";
+}
+
+/// What may be meant, when no mask is called `stem`.
+template <class Files>
+std::string no_partner(const std::string& stem, const char* what, const Files& others) {
+  std::string near;
+  std::vector<std::string> known;
+  for (const auto& [other, files] : others) {
+    known.push_back(other);
+    if (near.empty() && other.size() > stem.size() && other.starts_with(stem)) near = other;
+  }
+  if (!near.empty())
+    near = "; there is '" + near + "' (masks whose names are longer than the images' need a suffix)";
+  else if (known.size() <= 2000)
+    near = suggestion(stem, known);
+  return message("has no ", what, ": expected a file named '", stem, "' with any ending", near);
+}
+
+}  // namespace detail
+
+/// Pairs the pictures of two folders by their stems. Files whose endings are no pictures', and those whose names start
+/// with a dot, take no part. Throws IoError when a folder cannot be read.
+template <class Options = PairingOptions>
+Pairing pair_files(const io::Path& images, const io::Path& masks, const Options& options = {}) {
+  Pairing result;
+  auto from = detail::pictures_in(images, result);
+  const auto to = detail::pictures_in(masks, result);
+  if (!options.stems.empty()) {
+    decltype(from) chosen;
+    for (const std::string& stem : options.stems) {
+      if (const auto found = from.find(stem); found != from.end())
+        chosen.insert(*found);
+      else
+        result.bad.push_back({images / stem, "is in the list of images and not in the folder"});
+    }
+    from = std::move(chosen);
+  }
+  std::map<std::string, bool> used;
+  for (const auto& [stem, files] : from) {
+    const auto mask = to.find(stem + options.mask_suffix);
+    if (mask != to.end()) used[mask->first] = true;
+    if (files.size() > 1)
+      result.bad.push_back({files[0], detail::same_stem(files)});
+    else if (mask == to.end())
+      result.bad.push_back({files[0], detail::no_partner(stem + options.mask_suffix, "mask", to)});
+    else if (mask->second.size() > 1)
+      result.bad.push_back({mask->second[0], detail::same_stem(mask->second)});
+    else
+      result.pairs.push_back({stem, files[0], mask->second[0]});
+  }
+  for (const auto& [stem, files] : to) {
+    if (used.contains(stem) || !options.stems.empty()) continue;
+    const bool suffixed = stem.ends_with(options.mask_suffix);
+    const std::string wanted = suffixed ? stem.substr(0, stem.size() - options.mask_suffix.size()) : stem;
+    result.bad.push_back({files[0], detail::no_partner(wanted, "image", from)});
+  }
+  return result;
+}
+
+/// The stems that a list file names, one a line; an ending is cut off, and so are carriage returns, blanks around a
+/// name, and empty lines. Throws IoError, and FormatError when it names none.
+template <class File = io::Path>
+std::vector<std::string> read_stem_list(const File& path) {
+  std::istringstream in(io::read_file(path));
+  std::vector<std::string> stems;
+  for (std::string line; std::getline(in, line);) {
+    const auto begin = line.find_first_not_of(" \t\r"), end = line.find_last_not_of(" \t\r");
+    if (begin == line.npos) continue;
+    const io::Path name(line.substr(begin, end + 1 - begin));
+    stems.push_back(detail::picture_name(name) ? name.stem().string() : name.filename().string());
+  }
+  check<FormatError>(!stems.empty(), io::Path(path).string().c_str(), "names no image");
+  return stems;
+}
+
+/// The folders of one part of a data set.
+struct PartFolders {
+  std::string part;
+  io::Path images, masks;
+};
+
+/// The parts of a data set in the layout of the PaSeR reference code: `train_images` and `train_label` in one folder,
+/// and likewise `validation_` and `test_`. Parts that are absent are left out. Throws IoError when one of the two
+/// folders of a part is missing, or all are.
+template <class Folder = io::Path>
+std::vector<PartFolders> paser_layout(const Folder& root) {
+  std::vector<PartFolders> parts;
+  for (const std::string part : {"train", "validation", "test"}) {
+    const io::Path images = io::Path(root) / (part + "_images"), masks = io::Path(root) / (part + "_label");
+    const bool has_images = std::filesystem::is_directory(images), has_masks = std::filesystem::is_directory(masks);
+    check<IoError>(has_images == has_masks, "paser_layout", io::quoted(has_images ? masks : images), " is missing, ",
+                   io::quoted(has_images ? images : masks), " is there");
+    if (has_images) parts.push_back({part, images, masks});
+  }
+  check<IoError>(!parts.empty(), "paser_layout", io::quoted(root),
+                 " has none of the folders train_images, validation_images, test_images");
+  return parts;
+}
+
+}  // namespace paser::data

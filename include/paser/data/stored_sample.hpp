@@ -1,0 +1,72 @@
+#pragma once
+
+#include "paser/io/page.hpp"
+
+namespace paser::data {
+
+/// An image and its labels. (1, H, W, C) in [0,1] and (1, H, W).
+struct Sample {
+  Tensor<float, 4> image;
+  Labels labels;
+};
+
+/// The channels that an image file naturally has: 1 unless there is colour.
+inline Index channels_of(const io::Page& page) {
+  if (page.palette.empty()) return page.shape()[2];
+  const auto gray = [](const io::Colour& c) { return c[0] == c[1] && c[0] == c[2]; };
+  return std::ranges::all_of(page.palette, gray) ? 1 : 3;
+}
+
+/// The page as an image in [0,1] with 1 or 3 channels. Colour becomes gray as in io::to_gray (Rec. 601), gray becomes
+/// three equal channels. Throws as io::to_unit.
+inline Tensor<float, 4> image_of(const io::Page& page, Index channels, const std::optional<io::ValueRange>& range,
+                                 const std::string& origin) {
+  if (!page.real()) {
+    const io::Raster raster = io::look_up(page);
+    io::Page whole;
+    whole.raster = channels == 1 ? io::to_gray(raster) : io::to_rgb(raster);
+    return io::to_unit(whole, range, origin);
+  }
+  const Tensor<float, 4> x = io::to_unit(page, range, origin);
+  if (x.shape().c() == channels) return x;
+  Tensor<float, 4> y({1, x.shape().h(), x.shape().w(), channels});
+  const float* in = x.data();
+  float* out = y.mutable_data();
+  for (Index i = 0; i < page.height() * page.width(); ++i) {
+    if (channels == 3)
+      std::fill_n(out + 3 * i, 3, in[i]);
+    else
+      out[i] = 0.299f * in[3 * i] + 0.587f * in[3 * i + 1] + 0.114f * in[3 * i + 2];
+  }
+  return y;
+}
+
+/// A sample kept in memory in the least space that loses nothing: a byte a label, and a byte a value where the file had
+/// 8 bits.
+class StoredSample {
+ public:
+  StoredSample() = default;
+  StoredSample(const io::Page& image, const Labels& labels) : labels_(labels.cast<std::uint8_t>()), page_(image) {
+    if (image.real()) return;
+    page_.raster = io::look_up(image);
+    page_.palette.clear();
+    if (page_.raster.maximum > 255) return;
+    bytes_ = page_.raster.pixels.cast<std::uint8_t>();
+    page_.raster.pixels = {};
+  }
+
+  bool empty() const { return labels_.empty(); }
+
+  /// The sample again; throws as image_of.
+  Sample sample(Index channels, const std::optional<io::ValueRange>& range, const std::string& origin) const {
+    io::Page page = page_;
+    if (!bytes_.empty()) page.raster.pixels = bytes_.cast<std::uint16_t>();
+    return {image_of(page, channels, range, origin), labels_.cast<std::int32_t>()};
+  }
+
+ private:
+  Tensor<std::uint8_t, 3> labels_, bytes_;
+  io::Page page_;
+};
+
+}  // namespace paser::data
