@@ -1,18 +1,17 @@
 """Writes what the programs share into a folder: weights, inputs, and the inference networks as ONNX files.
 
-    python3 -m peers.export FOLDER WORKLOAD...
+    python3 -m peers.export FOLDER WORKLOAD_OR_LAYER...
 """
 import os
 import sys
-import warnings
 
 import torch
 
-from . import tensors
+from . import layer_files, tensors
+from .layers import LAYERS
 from .networks import SharedPrefixMcDropout, network
+from .onnx import export_onnx
 from .workloads import NETWORKS, SAMPLES, WORKLOADS
-
-OPSET = 17
 
 
 def random_network(name):
@@ -43,15 +42,6 @@ def inputs_of(workload, model):
     return inputs
 
 
-def export_onnx(workload, model, inputs, path):
-    if workload.kind == "mc_dropout":
-        model = SharedPrefixMcDropout(model)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(model, tuple(inputs.values()), path, opset_version=OPSET, input_names=list(inputs),
-                          do_constant_folding=True)
-
-
 def main(folder, names):
     os.makedirs(folder, exist_ok=True)
     with torch.no_grad():
@@ -65,8 +55,11 @@ def main(folder, names):
             tensors.write(os.path.join(folder, f"{workload.name}.safetensors"),
                           {name: value.numpy() for name, value in inputs.items()})
             if workload.kind != "training":
-                export_onnx(workload, model, inputs, os.path.join(folder, f"{workload.name}.onnx"))
-            print(workload.name, flush=True)
+                exported = SharedPrefixMcDropout(model) if workload.kind == "mc_dropout" else model
+                export_onnx(exported, inputs, os.path.join(folder, f"{workload.name}.onnx"))
+        for layer in LAYERS:
+            if layer.name in names and layer.kind in ("forward", "gemm"):
+                layer_files.write(layer, folder)
 
 
 if __name__ == "__main__":

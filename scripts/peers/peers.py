@@ -20,6 +20,7 @@ class Peer:
     kinds: dict = field(default_factory=dict)  # kind of workload -> what this program calls it; others as they are
     only: tuple = ()  # kinds of workload it takes; empty: all
     missing: str = ""  # why it cannot take part
+    from_files: bool = False  # it reads layers from files, channels first
 
 
 def program(name):
@@ -53,8 +54,9 @@ def all_peers():
     peers.insert(2, Peer("torch", torch, networks=True, missing=no_torch))
     peers.insert(3, Peer("torch-shared", torch, networks=True, kinds={"mc_dropout": "mc_dropout_shared"},
                          only=("mc_dropout",), missing=no_torch))
-    peers.insert(4, Peer("onnxruntime", ort, networks=True, only=("inference", "mc_dropout", "policy"),
-                         missing=no_ort or (no_torch and "its files are written by PyTorch: " + no_torch)))
+    peers.insert(4, Peer("onnxruntime", ort, networks=True, layers=True, from_files=True,
+                         only=("inference", "mc_dropout", "policy", "forward", "gemm"), missing=no_ort or (
+                             no_torch and "its files are written by PyTorch: " + no_torch)))
     return peers
 
 
