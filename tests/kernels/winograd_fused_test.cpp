@@ -78,7 +78,7 @@ Result fused(const Problem& p, int maps, bool add, bool relu, bool moments = tru
   const ConvShape& s = p.c.shape;
   const auto count = static_cast<std::size_t>(moments ? s.n * s.k : 0);
   Result result{Array::full({s.y_size()}, NAN), Doubles(count, NAN), Doubles(count, NAN)};
-  winograd::forward<Tile>(s, p.input(maps), p.weight.data(),
+  winograd::forward<Tile>(s, p.input(maps), winograd::Filter<float>{p.weight.data(), false},
                           kernels::ConvEpilogue<float>{.bias = p.bias.data(),
                                                        .addend = add ? p.addend.data() : nullptr,
                                                        .addend_images = add ? p.addend_images() : 0,

@@ -2,10 +2,10 @@
 
 #include <type_traits>
 
-#include "paser/kernels/conv2d_algorithm.hpp"
 #include "paser/kernels/conv2d_direct_forward.hpp"
 #include "paser/kernels/conv2d_direct_input_gradient.hpp"
 #include "paser/kernels/conv2d_direct_weight_gradient.hpp"
+#include "paser/kernels/conv2d_filter.hpp"
 #include "paser/kernels/conv2d_operands.hpp"
 #include "paser/kernels/depthwise.hpp"
 
@@ -29,16 +29,19 @@ bool with_winograd(const ConvShape& shape, ConvDirection direction, const F& f) 
 
 }  // namespace detail
 
-/// y = epilogue(input * weight), overwritten.
+/// y = epilogue(input * filter), overwritten. Weights alone, (r, s, c / groups, k), are a filter too.
 template <class T>
-void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue,
-                    T* y) {
+void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input,
+                    const std::type_identity_t<ConvFilter<T>>& filter, const ConvEpilogue<T>& epilogue, T* y) {
   if (shape.n == 0) return;
-  const auto by_tiles = [&](auto tile) { winograd::forward<tile()>(shape, input, weight, epilogue, y); };
+  const auto by_tiles = [&](auto tile) {
+    const T* const kept = filter.prepared ? filter.prepared->template transformed<tile()>(shape) : nullptr;
+    winograd::forward<tile()>(shape, input, winograd::Filter<T>{filter.data, false, kept}, epilogue, y);
+  };
   if (detail::with_winograd<T>(shape, ConvDirection::forward, by_tiles)) return;
-  if (!depthwise::applies(shape)) return direct::forward(shape, input, weight, epilogue, y);
+  if (!depthwise::applies(shape)) return direct::forward(shape, input, filter.data, epilogue, y);
   Scratch<T> scratch(0);
-  depthwise::forward(shape, plain_input(shape, input, scratch), weight, epilogue.bias, y);
+  depthwise::forward(shape, plain_input(shape, input, scratch), filter.data, epilogue.bias, y);
   finish_convolution(shape, epilogue, y);
 }
 

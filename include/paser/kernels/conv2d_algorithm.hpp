@@ -68,20 +68,39 @@ double winograd_time(const ConvCost& cost, const ConvShape& s) {
                    static_cast<double>(s.k));
 }
 
+/// What choose_algorithm decides, and the part of the time that goes into the weights.
+struct ConvPlan {
+  ConvAlgorithm algorithm;
+  double weight_share;
+};
+
+inline ConvPlan plan_convolution(const ConvShape& s, ConvDirection direction) {
+  const auto& cost = direction == ConvDirection::backward_weight ? weight_gradient_cost : forward_cost;
+  const auto c = static_cast<double>(s.c), k = static_cast<double>(s.k);
+  const auto planned = [&](ConvAlgorithm algorithm, std::size_t row, double time) {
+    return ConvPlan{algorithm, cost[row].c * c * k / time};
+  };
+  const double direct = conv_time(cost[0], static_cast<double>(s.n * s.out_h() * s.out_w()), 9, c, k),
+               small = winograd_time<2>(cost[1], s), large = winograd_time<4>(cost[2], s);
+  ConvAlgorithm algorithm = s.spec.algorithm;
+  if (algorithm == ConvAlgorithm::automatic) {
+    // Below these numbers of channels most of each packet would be empty.
+    const bool fits = winograd::applies(s) && s.c >= 8 && s.k >= 8 && s.c * s.k >= 128;
+    algorithm = !fits || (direct <= small && direct <= large) ? ConvAlgorithm::direct
+                : small < large                               ? ConvAlgorithm::winograd_2x2
+                                                              : ConvAlgorithm::winograd_4x4;
+  }
+  if (algorithm == ConvAlgorithm::winograd_2x2) return planned(algorithm, 1, small);
+  if (algorithm == ConvAlgorithm::winograd_4x4) return planned(algorithm, 2, large);
+  return planned(algorithm, 0, direct);
+}
+
 }  // namespace detail
 
 /// The algorithm for one direction of a convolution in float: the one that its settings name, or the one that should be
 /// fastest by a model of their times. Only the shape matters, not the number of threads, so results keep their bits.
 inline ConvAlgorithm choose_algorithm(const ConvShape& s, ConvDirection direction) {
-  if (s.spec.algorithm != ConvAlgorithm::automatic) return s.spec.algorithm;
-  // Below these numbers of channels most of each packet would be empty.
-  if (!winograd::applies(s) || s.c < 8 || s.k < 8 || s.c * s.k < 128) return ConvAlgorithm::direct;
-  const auto& cost = direction == ConvDirection::backward_weight ? detail::weight_gradient_cost : detail::forward_cost;
-  const double direct = detail::conv_time(cost[0], static_cast<double>(s.n * s.out_h() * s.out_w()), 9,
-                                          static_cast<double>(s.c), static_cast<double>(s.k));
-  const double small = detail::winograd_time<2>(cost[1], s), large = detail::winograd_time<4>(cost[2], s);
-  if (direct <= small && direct <= large) return ConvAlgorithm::direct;
-  return small < large ? ConvAlgorithm::winograd_2x2 : ConvAlgorithm::winograd_4x4;
+  return detail::plan_convolution(s, direction).algorithm;
 }
 
 }  // namespace kernels

@@ -15,6 +15,7 @@
 #include "paser/kernels/conv2d_direct_input_gradient.hpp"
 #include "paser/kernels/conv2d_direct_read.hpp"
 #include "paser/kernels/conv2d_direct_weight_gradient.hpp"
+#include "paser/kernels/conv2d_filter.hpp"
 #include "paser/kernels/conv2d_operands.hpp"
 #include "paser/kernels/conv2d_pixel_rows.hpp"
 #include "paser/kernels/conv2d_plan.hpp"

@@ -17,20 +17,20 @@ constexpr bool applies(const ConvShape& s) {
          s.spec.groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
 }
 
-/// y = epilogue(input * weight). Tile, here and below: 4 or 2.
+/// y = epilogue(input * filter). Tile, here and below: 4 or 2.
 template <int Tile = 4, class T>
-void forward(const ConvShape& shape, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue,
-             T* y) {
+void forward(const ConvShape& shape, const ConvInput<T>& input, const Filter<T>& filter,
+             const ConvEpilogue<T>& epilogue, T* y) {
   Scratch<T> gathered(0);
   const ConvInput<T> x =
       InputReader<T>::reads(input) ? input : ConvInput<T>(plain_input(shape, input, gathered), shape.c);
-  convolve(Plane<Tile>::forward(shape), x, Filter<T>{weight, false}, epilogue, y);
+  convolve(Plane<Tile>::forward(shape), x, filter, epilogue, y);
 }
 
 /// y = x * weight + bias. bias (k) may be null.
 template <int Tile = 4, class T>
 void forward(const ConvShape& shape, const T* x, const T* weight, const T* bias, T* y) {
-  forward<Tile>(shape, ConvInput<T>(x, shape.c), weight, ConvEpilogue<T>{.bias = bias}, y);
+  forward<Tile>(shape, ConvInput<T>(x, shape.c), Filter<T>{weight, false}, ConvEpilogue<T>{.bias = bias}, y);
 }
 
 /// dx = the gradient of x, overwritten: dy convolved with the rotated filter.
