@@ -9,6 +9,7 @@
 #include "paser/autograd/tape.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/random.hpp"
+#include "paser/kernels/filter_cache.hpp"
 
 namespace paser {
 
@@ -77,6 +78,10 @@ class EvalContext : public RunContext<T> {
   template <int Rank>
   using Value = Tensor<T, Rank>;
   using RunContext<T>::RunContext;
+
+  /// Where convolutions keep their transformed weights from run to run; null: nowhere. For a model that is not being
+  /// trained meanwhile.
+  FilterCache<T>* filters = nullptr;
 
   template <int Rank>
   const Tensor<T, Rank>& operator()(const Parameter<T, Rank>& p) const {
@@ -222,11 +227,12 @@ ValueAndGradients<T> value_and_gradients(Mode mode, Key key, Loss&& loss) {
   return {result.value().data()[0], ctx.backward(result, Tensor<T, 1>::full({1}, T(1)))};
 }
 
-/// Applies a model without tape, noise or batch statistics.
+/// Applies a model without tape, noise or batch statistics. `filters` keeps transformed weights for further calls.
 template <class Model, class T, int Rank>
-auto evaluate(const Model& model, const Tensor<T, Rank>& x) {
+auto evaluate(const Model& model, const Tensor<T, Rank>& x, FilterCache<T>* filters = nullptr) {
   const FlushDenormals flush;
   EvalContext<T> ctx(run::inference);
+  ctx.filters = filters;
   return model(ctx, x);
 }
 

@@ -62,6 +62,9 @@ class Tensor {
     return reinterpret_cast<T*>(buffer_.get());
   }
 
+  /// True when no other tensor shares the buffer.
+  bool is_unique() const { return !buffer_.shared(); }
+
   std::span<const T> values() const { return {data(), static_cast<std::size_t>(numel())}; }
 
   /// A copy with a buffer of its own.

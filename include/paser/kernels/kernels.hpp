@@ -29,6 +29,7 @@
 #include "paser/kernels/dropout.hpp"
 #include "paser/kernels/elementwise.hpp"
 #include "paser/kernels/exp_rows.hpp"
+#include "paser/kernels/filter_cache.hpp"
 #include "paser/kernels/fixed_extent.hpp"
 #include "paser/kernels/gemm.hpp"
 #include "paser/kernels/lane_sums.hpp"

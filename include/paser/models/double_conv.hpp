@@ -23,8 +23,7 @@ struct DoubleConv {
   template <class Context>
   FeatureMap<Image<Context>> operator()(Context& ctx, const FeatureMap<Image<Context>>& x,
                                         const std::optional<FeatureMap<Image<Context>>>& beside = {}) const {
-    const auto y = conv2d_norm_relu(x, beside, ctx(conv1.weight), ctx(conv1.bias), conv1.spec);
-    return conv2d_norm_relu(y, {}, ctx(conv2.weight), ctx(conv2.bias), conv2.spec);
+    return conv2.norm_relu(ctx, conv1.norm_relu(ctx, x, beside));
   }
 };
 

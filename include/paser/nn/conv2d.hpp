@@ -51,7 +51,22 @@ struct Conv2d {
   /// Of a map whose norm and ReLU may be pending.
   template <class Context>
   Image<Context> operator()(Context& ctx, const FeatureMap<Image<Context>>& x) const {
-    return bias.value.empty() ? conv2d(materialize(x), ctx(weight), spec) : conv2d(x, ctx(weight), ctx(bias), spec);
+    if (bias.value.empty()) return conv2d(materialize(x), ctx(weight), spec);
+    if constexpr (requires { ctx.filters; })
+      return conv2d(x, ctx(weight), ctx(bias), spec, ctx.filters);
+    else
+      return conv2d(x, ctx(weight), ctx(bias), spec);
+  }
+
+  /// relu(instance_norm(conv(x))) with the norm and the ReLU pending, of one map or two side by side: see
+  /// conv2d_norm_relu. The convolution must have a bias, which the norm cancels.
+  template <class Context>
+  FeatureMap<Image<Context>> norm_relu(Context& ctx, const FeatureMap<Image<Context>>& x,
+                                       const std::optional<FeatureMap<Image<Context>>>& beside = {}) const {
+    if constexpr (requires { ctx.filters; })
+      return conv2d_norm_relu(x, beside, ctx(weight), ctx(bias), spec, InstanceNormSpec{}.eps, ctx.filters);
+    else
+      return conv2d_norm_relu(x, beside, ctx(weight), ctx(bias), spec);
   }
 };
 

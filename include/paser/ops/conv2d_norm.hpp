@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "paser/kernels/filter_cache.hpp"
 #include "paser/ops/concat_channels.hpp"
 #include "paser/ops/conv2d.hpp"
 #include "paser/ops/feature_map.hpp"
@@ -61,10 +62,10 @@ struct ConvMoments {
   std::vector<double> mean, variance;
 };
 
-/// y = convolution of x; `bias` and `moments` may be null.
+/// y = convolution of x; `moments` and `filters` may be null.
 template <class V, class T>
 Tensor<T, 4> convolve(const ConvOperands<V>& x, const Tensor<T, 4>& weight, const Conv2dSpec& spec,
-                      kernels::ConvEpilogue<T> epilogue, ConvMoments* moments) {
+                      kernels::ConvEpilogue<T> epilogue, ConvMoments* moments, FilterCache<T>* filters = nullptr) {
   const auto s = conv2d_shape(x.shape(), weight.shape(), spec);
   if (moments) {
     moments->mean.resize(static_cast<std::size_t>(s.n * s.k));
@@ -73,8 +74,9 @@ Tensor<T, 4> convolve(const ConvOperands<V>& x, const Tensor<T, 4>& weight, cons
     epilogue.variance = moments->variance.data();
   }
   Tensor<T, 4> y({s.n, s.out_h(), s.out_w(), s.k});
+  const auto prepared = filters ? filters->prepared(s, weight) : nullptr;
   x.read([&, out = y.mutable_data()](const auto& input) {
-    kernels::conv2d_forward(s, input, weight.data(), epilogue, out);
+    kernels::conv2d_forward(s, input, {weight.data(), prepared.get()}, epilogue, out);
   });
   return y;
 }
@@ -95,8 +97,8 @@ Tensor<T, 4> slice_inputs(const Tensor<T, 4>& weight, Index begin, Index end) {
 /// sum that reads the first is then computed once and added to that of the second.
 template <class T>
 Tensor<T, 4> convolve_shared(const ConvOperands<Tensor<T, 4>>& x, const Tensor<T, 4>& weight, const T* bias,
-                             const Conv2dSpec& spec, ConvMoments* moments) {
-  if (x.repeats() == 1) return convolve(x, weight, spec, kernels::ConvEpilogue<T>{.bias = bias}, moments);
+                             const Conv2dSpec& spec, ConvMoments* moments, FilterCache<T>* filters) {
+  if (x.repeats() == 1) return convolve(x, weight, spec, kernels::ConvEpilogue<T>{.bias = bias}, moments, filters);
   const Index channels = x.first.shape().c();
   conv2d_shape(x.shape(), weight.shape(), spec);
   check<ValueError>(spec.groups == 1, "conv2d", "maps of ", x.first.shape().n(), " and ", x.second->shape().n(),
@@ -151,12 +153,12 @@ std::shared_ptr<const Normalization<T>> pending_norm(const Shape<4>& y, ConvMome
 
 }  // namespace detail
 
-/// conv2d of a feature map: (N, H, W, C) -> (N, H', W', K).
+/// conv2d of a feature map: (N, H, W, C) -> (N, H', W', K). `filters` may keep transformed weights for further calls.
 template <class T>
 Tensor<T, 4> conv2d(const FeatureMap<Tensor<T, 4>>& x, const Tensor<T, 4>& weight, const Tensor<T, 1>& bias,
-                    const Conv2dSpec& spec = {}) {
+                    const Conv2dSpec& spec = {}, std::type_identity_t<FilterCache<T>*> filters = nullptr) {
   detail::check_conv2d_bias(weight.shape(), bias.shape());
-  return detail::convolve_shared(detail::ConvOperands<Tensor<T, 4>>{x}, weight, bias.data(), spec, nullptr);
+  return detail::convolve_shared(detail::ConvOperands<Tensor<T, 4>>{x}, weight, bias.data(), spec, nullptr, filters);
 }
 
 /// The same value, recorded. Keeps what the map holds, and weight.
@@ -175,16 +177,17 @@ Var<T, 4> conv2d(const FeatureMap<Var<T, 4>>& x, const Var<T, 4>& weight, const 
 /// With `beside` the convolution reads both maps as if concatenated along the channels, x first. Its batch may be a
 /// multiple of that of x, whose images are then used again and again: so the part of a network that no dropout has
 /// reached is computed once for many Monte Carlo passes. The bias of the convolution cancels in the norm: it is not
-/// added and its gradient is zero.
+/// added and its gradient is zero. `filters` may keep transformed weights for further calls.
 template <class T>
 FeatureMap<Tensor<T, 4>> conv2d_norm_relu(const FeatureMap<Tensor<T, 4>>& x,
                                           const std::type_identity_t<std::optional<FeatureMap<Tensor<T, 4>>>>& beside,
                                           const Tensor<T, 4>& weight, const Tensor<T, 1>& bias,
-                                          const Conv2dSpec& spec = {}, double eps = InstanceNormSpec{}.eps) {
+                                          const Conv2dSpec& spec = {}, double eps = InstanceNormSpec{}.eps,
+                                          std::type_identity_t<FilterCache<T>*> filters = nullptr) {
   detail::check_conv2d_bias(weight.shape(), bias.shape());
   detail::ConvMoments moments;
   auto y = detail::convolve_shared(detail::ConvOperands<Tensor<T, 4>>{x, beside}, weight,
-                                   static_cast<const T*>(nullptr), spec, &moments);
+                                   static_cast<const T*>(nullptr), spec, &moments, filters);
   auto norm = detail::pending_norm<T>(y.shape(), std::move(moments), eps);
   return {std::move(y), std::move(norm)};
 }
