@@ -108,6 +108,8 @@ constexpr Conv2dSpec padded{.padding = {1, 1}};
 const Case cases[] = {
     {{2, 21, 26, 16, 8, 3, 3, padded}, 8},  // three columns of taps on one packet of outputs
     {{3, 19, 12, 11, 5, 3, 3, padded}, 4},
+    {{2, 11, 33, 6, 4, 3, 3, padded}, 2},  // two pixels a packet, in float and in double
+    {{2, 11, 34, 6, 2, 3, 3, padded}, 2},
     {{2, 40, 30, 24, 16, 3, 3, padded}, 8},  // register tiles of 16 output channels
     {{3, 9, 11, 40, 37, 3, 3, padded}, 13},
     {{9, 3, 4, 32, 32, 3, 3, padded}, 16},   // several images a band

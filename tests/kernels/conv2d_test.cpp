@@ -145,6 +145,7 @@ const std::vector<ConvShape> network_shapes{
     {1, 56, 64, 1, 4, 1, 1, {}},
     {1, 40, 48, 4, 8, 3, 3, {.padding = {1, 1}}},
     {2, 33, 64, 16, 8, 3, 3, {.padding = {1, 1}}},
+    {2, 9, 33, 2, 4, 3, 3, {.padding = {1, 1}}},  // half a packet of outputs, forward and backward
     {1, 17, 29, 32, 3, 1, 1, {}},
     {5, 7, 8, 64, 48, 3, 3, {.padding = {1, 1}}},
     {5, 3, 4, 40, 64, 3, 3, {.padding = {1, 1}}},

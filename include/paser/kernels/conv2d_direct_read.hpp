@@ -8,10 +8,12 @@
 /// How the direct convolutions read their input: two sources become one row of pixels, mapped on the way.
 namespace paser::kernels::direct {
 
-/// to = max(0, map(x)) for `count` channels of each pixel, as apply_channel_map computes it. The tables of the map
-/// start at the first of these channels; pixels are `x_step` and `step` apart.
+/// to = max(0, map(x)) for `count` channels of each pixel, as apply_channel_map computes it. The tables of the map start
+/// at the first of these channels; pixels are `x_step` and `step` apart. With `spill` what lies between the channels of
+/// one pixel and those of the next need not be kept.
 template <class T>
-void map_pixels(const ChannelMap<T>& map, Index pixels, Index count, const T* x, Index x_step, T* to, Index step) {
+void map_pixels(const ChannelMap<T>& map, Index pixels, Index count, const T* x, Index x_step, T* to, Index step,
+                bool spill) {
   constexpr Index width = simd::width<T>;
   const auto apply = [](const auto& value, const auto& shift, const auto& scale, const auto& offset) {
     const auto v = simd::fma(simd::sub(value, shift), scale, offset), zero = simd::zero<T>();
@@ -20,7 +22,11 @@ void map_pixels(const ChannelMap<T>& map, Index pixels, Index count, const T* x,
   if (count < width) {
     const auto shift = simd::load_partial(map.shift, count), scale = simd::load_partial(map.scale, count),
                offset = simd::load_partial(map.offset, count);
-    for (Index i = 0; i < pixels; ++i)
+    // Whole packets as long as later pixels write again what they spill over.
+    const Index whole = spill ? std::max<Index>(0, pixels - ceil_div(width, std::min(step, x_step))) : 0;
+    for (Index i = 0; i < whole; ++i)
+      simd::store(to + i * step, apply(simd::load(x + i * x_step), shift, scale, offset));
+    for (Index i = whole; i < pixels; ++i)
       simd::store_partial(to + i * step, apply(simd::load_partial(x + i * x_step, count), shift, scale, offset), count);
     return;
   }
@@ -36,7 +42,7 @@ void map_pixels(const ChannelMap<T>& map, Index pixels, Index count, const T* x,
 }
 
 /// Copies `channels` of the input at `pixels` pixels of one image to places `step` apart. `pixel` counts from the first
-/// pixel of the first image.
+/// pixel of the first image. What lies between the channels of one pixel and those of the next may be overwritten.
 template <class T>
 void read_pixels(const ConvInput<T>& input, Index image, Index pixel, Index pixels, const Range& channels, T* to,
                  Index step) {
@@ -51,7 +57,7 @@ void read_pixels(const ConvInput<T>& input, Index image, Index pixel, Index pixe
     if (source->map != nullptr) {
       const Index table = image * source->channels + first;
       map_pixels<T>({source->map->shift + table, source->map->scale + table, source->map->offset + table}, pixels,
-                    count, from, source->channels, out, step);
+                    count, from, source->channels, out, step, out == to);
     } else if (count == step && count == source->channels) {
       std::copy_n(from, pixels * count, out);
     } else {

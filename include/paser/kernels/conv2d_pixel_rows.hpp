@@ -13,19 +13,20 @@
 /// with at most one packet of output channels.
 namespace paser::kernels::direct {
 
-/// P neighbouring outputs of one packet of channels. S columns of taps are applied to each value that is loaded: with
-/// one packet a tile would else need more loads than multiply-adds. Tap row t starts at x + t * row; weights are (t, s,
-/// in, packet). The pixels go to `to`, `channels` apart.
-template <class T, int P, int S>
+/// P neighbouring outputs, each a packet of channels. S columns of taps are applied to each value that is loaded: with
+/// one packet a tile would else need more loads than multiply-adds. Outputs are `Step` inputs apart; tap row t starts at
+/// x + t * row; weights are (t, s, in, packet). The outputs go to `to`, `channels` apart.
+template <class T, int P, int S, int Step = 1>
 void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Index in, const T* weights, const T* start,
                       T* to, Index channels) {
   constexpr Index width = simd::width<T>;
+  constexpr int inputs = (P - 1) * Step + S;
   simd::Packet<T> sums[P];
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) sums[p] = simd::load(start);
   for (Index t = taps.first; t < taps.end; ++t) {
     // Three pixels share a pointer, so that the pointers fit the registers.
-    constexpr int pointers = (P + S - 1 + 2) / 3;
+    constexpr int pointers = (inputs + 2) / 3;
     std::array<const T*, pointers> at;
     for (int i = 0; i < pointers; ++i) at[static_cast<std::size_t>(i)] = x + t * row + i * 3 * pixel;
     const T* w = weights + t * S * in * width;
@@ -33,12 +34,13 @@ void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Ind
       simd::Packet<T> tap[S];
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) tap[s] = simd::keep(simd::load(w + s * in * width));
-#pragma GCC unroll 16
-      for (int q = 0; q < P + S - 1; ++q) {
+#pragma GCC unroll 32
+      for (int q = 0; q < inputs; ++q) {
         const auto value = simd::broadcast(at[static_cast<std::size_t>(q / 3)][q % 3 * pixel]);
 #pragma GCC unroll 4
         for (int s = 0; s < S; ++s)
-          if (q - s >= 0 && q - s < P) sums[q - s] = simd::fma(value, tap[s], sums[q - s]);
+          if (const int p = (q - s) / Step; q >= s && p < P && p * Step == q - s)
+            sums[p] = simd::fma(value, tap[s], sums[p]);
       }
 #pragma GCC unroll 8
       for (int i = 0; i < pointers; ++i) ++at[static_cast<std::size_t>(i)];
@@ -145,6 +147,9 @@ void convolve_pointwise(const Problem<T>& p) {
   moments.finish();
 }
 
+/// Pairs of pixels of a tile, see pairs().
+inline constexpr int pixel_pairs = 8;
+
 /// True for one packet of output channels under three neighbouring columns of taps.
 template <class T>
 bool slides(const Problem<T>& p) {
@@ -152,38 +157,84 @@ bool slides(const Problem<T>& p) {
          p.columns.taps == 3 && p.columns.outputs >= 8 && p.columns.out_step == 1 && Blocking<T>(p).slices == 1;
 }
 
+/// True for outputs of half a packet: two neighbouring pixels then share one.
+template <class T>
+bool pairs(const Problem<T>& p) {
+  return 2 * p.out == simd::width<T> && p.columns.outputs >= 2 * pixel_pairs;
+}
+
+/// The weights of a pixel and of its right neighbour side by side, under the four columns of taps that either has.
+template <class T>
+void pair_weights(const Problem<T>& p, const T* packed, T* to) {
+  constexpr Index width = simd::width<T>, half = width / 2;
+  std::fill_n(to, 4 * p.rows.taps * p.in * width, T(0));
+  for (Index t = 0; t < p.rows.taps; ++t)
+    for (Index u = 0; u < 3; ++u)
+      for (Index i = 0; i < p.in; ++i, packed += width)
+        for (Index pixel = 0; pixel < 2; ++pixel)
+          std::copy_n(packed, half, to + ((t * 4 + u + pixel) * p.in + i) * width + pixel * half);
+}
+
+/// How many neighbouring outputs are computed at a time: the most whose sums fit the registers, unless the last tile of
+/// a row would mostly repeat pixels. The eight sums of the smallest tile hide no latency.
+constexpr Index sliding_pixels(Index columns) {
+  const auto cost = [columns](Index pixels, Index price) {
+    return pixels <= columns ? ceil_div(columns, pixels) * price : columns * 100;
+  };
+  const Index eight = cost(8, 88), ten = cost(10, 100), eleven = cost(11, 111);
+  return ten <= std::min(eight, eleven) ? 10 : eleven <= eight ? 11 : 8;
+}
+
 template <class T>
 void convolve_sliding(const Problem<T>& p) {
   const Blocking<T> b(p);
-  Scratch<T> packed(static_cast<std::size_t>(b.block_size() + b.width));
-  T *const weights = packed.data(), *const start = weights + b.block_size();
-  pack_weights(p, b, 0, 0, weights);
+  const bool paired = pairs(p);
+  const Index width = b.width, pair_size = paired ? 4 * p.rows.taps * p.in * width : 0;
+  Scratch<T> packed(static_cast<std::size_t>(pair_size + b.block_size() + width));
+  T *const pair = packed.data(), *const single = pair + pair_size, *const start = single + b.block_size();
+  pack_weights(p, b, 0, 0, single);
   copy_bias(p, b, 0, 0, start);
-  const Index columns = p.columns.outputs, rows = std::min<Index>(8, p.rows.outputs),
-              bands = ceil_div(p.rows.outputs, rows);
+  if (paired) {
+    pair_weights(p, single, pair);
+    std::copy_n(start, width / 2, start + width / 2);
+  }
+  const T* const weights = paired ? pair : single;
+
+  const RowCopy<T> copy(p, b);
+  const Index columns = p.columns.outputs, row_bytes = (columns + 2) * p.in * static_cast<Index>(sizeof(T));
+  const Index most = std::clamp<Index>(256 * 1024 / row_bytes, 8, 32);
+  const Index rows = std::clamp<Index>(p.images * p.rows.outputs / 16, 8, most), bands = ceil_div(p.rows.outputs, rows);
   const PieceMoments<T> moments(p, p.rows.outputs, columns, bands, true);
   parallel_each(p.images * bands, [&](Index i) {
     const Index image = i / bands;
     const Band band{{image, image + 1}, part(p.rows.outputs, bands, i % bands)};
     const Layout layout = band_layout(p, b, band);
-    Scratch<T> source(static_cast<std::size_t>(layout.slice));
-    copy_band(p, b, band, 0, source.data());
+    Scratch<T> scratch(static_cast<std::size_t>(layout.slice));
+    T* const source = scratch.data();
+    const Index top = p.rows.input(band.rows.first, 0);
+    Index copied = 0;
     for (Index row = band.rows.first; row < band.rows.end; ++row) {
-      const T* x = std::as_const(source).data() + (row - band.rows.first) * p.rows.stride * layout.row;
+      // Rows are copied just before the first outputs that read them, and are so in the first-level cache.
+      for (const Index end = p.rows.input_span({row, row + 1}).end - top; copied < end; ++copied)
+        copy(image, top + copied, {0, p.in}, source + copied * layout.row);
+      const T* x = std::as_const(source) + (p.rows.input(row, 0) - top) * layout.row;
       T* const y = p.y + p.output(image, row);
       const Range taps = p.rows.valid_taps(row);
-      const auto run = [&]<int P>(std::integral_constant<int, P>) {
-        for (Index j = 0; j < columns; j += P) {
-          const Index at = std::min(j, columns - P);
-          compute_row_tile<T, P, 3>(x + at * layout.pixel, layout.pixel, p.rows.tap_step * layout.row, taps, p.in,
-                                    weights, start, y + at * p.out, p.out);
+      const auto run = [&]<int P, int S, int Step>(std::integer_sequence<int, P, S, Step>) {
+        for (Index j = 0; j < columns; j += P * Step) {
+          const Index at = std::min(j, columns - P * Step);
+          compute_row_tile<T, P, S, Step>(x + at * layout.pixel, layout.pixel, p.rows.tap_step * layout.row, taps, p.in,
+                                          weights, start, y + at * p.out, Step * p.out);
         }
       };
-      // Ten pixels are faster, eight fit the width better when the last tile would mostly repeat pixels.
-      if (columns < 10 || ceil_div(columns, 10) * 10 - columns > columns / 16) {
-        run(std::integral_constant<int, 8>{});
+      if (paired) {
+        run(std::integer_sequence<int, pixel_pairs, 4, 2>{});
+      } else if (const Index pixels = sliding_pixels(columns); pixels == 10) {
+        run(std::integer_sequence<int, 10, 3, 1>{});
+      } else if (pixels == 11) {
+        run(std::integer_sequence<int, 11, 3, 1>{});
       } else {
-        run(std::integral_constant<int, 10>{});
+        run(std::integer_sequence<int, 8, 3, 1>{});
       }
       finish_pixels(p, image, row * columns, columns, 0, p.out);
     }

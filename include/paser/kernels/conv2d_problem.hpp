@@ -85,28 +85,43 @@ Layout band_layout(const Problem<T>& p, const Blocking<T>& b, const Band& band) 
   return {b.slice, columns * b.slice, rows * columns * b.slice, band.images.size() * rows * columns * b.slice};
 }
 
-/// Copies the channels of one group that a band reads into `to`, with zeros where the image or the group ends.
+/// Copies input rows as a band needs them: pixels b.slice apart, with zeros where the image or the channels end.
+template <class T>
+class RowCopy {
+ public:
+  RowCopy(const Problem<T>& p, const Blocking<T>& b)
+      : p_(p),
+        step_(b.slice),
+        columns_(p.columns.input_span({0, p.columns.outputs})),
+        inside_{std::clamp<Index>(0, columns_.first, columns_.end),
+                std::clamp(p.columns.inputs, columns_.first, columns_.end)} {}
+
+  /// Copies these channels of one row, which may lie outside of the image; returns the end of what it wrote.
+  T* operator()(Index image, Index row, const Range& channels, T* to) const {
+    if (row < 0 || row >= p_.rows.inputs || inside_.size() <= 0) return std::fill_n(to, columns_.size() * step_, T(0));
+    to = std::fill_n(to, (inside_.first - columns_.first) * step_, T(0));
+    const Index pixel = (image * p_.rows.inputs + row) * p_.columns.inputs + inside_.first;
+    read_pixels(p_.input, image, pixel, inside_.size(), channels, to, step_);
+    for (Index gap = channels.size(); gap < step_; ++gap)
+      for (Index i = 0; i < inside_.size(); ++i) to[i * step_ + gap] = T(0);
+    return std::fill_n(to + inside_.size() * step_, (columns_.end - inside_.end) * step_, T(0));
+  }
+
+ private:
+  const Problem<T>& p_;
+  Index step_;
+  Range columns_, inside_;
+};
+
+/// Copies the channels of one group that a band reads.
 template <class T>
 void copy_band(const Problem<T>& p, const Blocking<T>& b, const Band& band, Index group, T* to) {
-  const Range rows = p.rows.input_span(band.rows), columns = p.columns.input_span({0, p.columns.outputs});
-  const Range inside{std::clamp<Index>(0, columns.first, columns.end),
-                     std::clamp(p.columns.inputs, columns.first, columns.end)};
+  const RowCopy<T> copy(p, b);
+  const Range rows = p.rows.input_span(band.rows);
   for (Index s = 0; s < b.slices; ++s) {
-    const Index first = s * b.slice, count = std::min(p.in - first, b.slice);
+    const Index first = group * p.in + s * b.slice, count = std::min(p.in - s * b.slice, b.slice);
     for (Index n = band.images.first; n < band.images.end; ++n)
-      for (Index row = rows.first; row < rows.end; ++row) {
-        if (row < 0 || row >= p.rows.inputs || inside.size() <= 0) {
-          to = std::fill_n(to, columns.size() * b.slice, T(0));
-          continue;
-        }
-        to = std::fill_n(to, (inside.first - columns.first) * b.slice, T(0));
-        if (count < b.slice) std::fill_n(to, inside.size() * b.slice, T(0));
-        const Index channel = group * p.in + first;
-        read_pixels(p.input, n, (n * p.rows.inputs + row) * p.columns.inputs + inside.first, inside.size(),
-                    {channel, channel + count}, to, b.slice);
-        to += inside.size() * b.slice;
-        to = std::fill_n(to, (columns.end - inside.end) * b.slice, T(0));
-      }
+      for (Index row = rows.first; row < rows.end; ++row) to = copy(n, row, {first, first + count}, to);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstring>
 #include <type_traits>
 
 #include "paser/kernels/conv2d_plan.hpp"
@@ -17,9 +18,9 @@ void pack_pixels(const T* from, Index pixel, Index image, Index pixels, Index im
       for (Index i = 0; i < pixels; ++i, at += pixel, to += width) copy(at, to);
     }
   };
-  // A copy whose size is known is a few moves; of unknown size it is a call.
+  // A copy whose size is known is a few moves, and of arrays known to be apart; else it is a call.
   const auto copy = [&]<int N>(std::integral_constant<int, N>) {
-    each([](const T* in, T* out) { std::copy_n(in, N, out); });
+    each([](const T* in, T* out) { std::memcpy(out, in, N * sizeof(T)); });
   };
   switch (count) {
     case 1:
