@@ -32,12 +32,14 @@ struct SegmentationOptions {
 
 /// A folder of images and one of masks as a source of batches for the pipeline: size(), rows(numbers), range(begin,
 /// end). rows(numbers, epoch) gives varied images: what is drawn hangs on the key, the epoch and the image's id, so it
-/// is the same in any batch and for any number of threads. Copies share what is in memory.
-class SegmentationFolder {
+/// is the same in any batch and for any number of threads. Copies share what is in memory. (A template, so that it
+/// costs compile time only where it is used.)
+template <class Options = SegmentationOptions>
+class BasicSegmentationFolder {
  public:
   /// Reads and checks every file. Throws FormatError listing all bad files (unless skip_bad) and what is wrong with the
   /// set, ValueError on options that do not fit, IoError when a folder cannot be read.
-  SegmentationFolder(const io::Path& images, const io::Path& masks, SegmentationOptions options)
+  BasicSegmentationFolder(const io::Path& images, const io::Path& masks, Options options)
       : options_(std::move(options)) {
     const bool sized = options_.fit == Fit::crop || options_.fit == Fit::tiles;
     check<ValueError>(options_.height >= (sized ? 1 : 0) && options_.width >= (sized ? 1 : 0) && options_.multiple >= 1,
@@ -88,8 +90,8 @@ class SegmentationFolder {
   }
 
   /// The images of these numbers alone, under numbers from 0 and their old ids.
-  SegmentationFolder only(std::span<const Index> numbers) const {
-    SegmentationFolder part = *this;
+  BasicSegmentationFolder only(std::span<const Index> numbers) const {
+    BasicSegmentationFolder part = *this;
     part.items_.clear();
     for (const Index i : numbers) part.items_.push_back(item(i));
     return part;
@@ -233,9 +235,11 @@ class SegmentationFolder {
     return batch;
   }
 
-  SegmentationOptions options_;
+  Options options_;
   std::shared_ptr<const Content> content_;
   std::vector<Item> items_;
 };
+
+using SegmentationFolder = BasicSegmentationFolder<>;
 
 }  // namespace paser::data

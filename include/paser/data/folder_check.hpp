@@ -110,7 +110,8 @@ PairFindings check_pair(const FilePair& pair, const FolderOptions& options, bool
 }
 
 /// Adds what was found to the report.
-inline void take(FolderReport& report, PairFindings& found, std::uint64_t& id, const KeepSample& keep) {
+template <class Report>
+void take(Report& report, PairFindings& found, std::uint64_t& id, const KeepSample& keep) {
   report.bad.insert(report.bad.end(), found.bad.begin(), found.bad.end());
   id += found.pages.empty() ? 1 : 0;
   for (PageFindings& page : found.pages) {
@@ -137,7 +138,8 @@ inline void take(FolderReport& report, PairFindings& found, std::uint64_t& id, c
 }
 
 /// The distinct values of all masks with their pixels: "0 (120 pixels), 255 (36 pixels)".
-inline std::string value_list(const std::map<std::uint16_t, Index>& values) {
+template <class Values>
+std::string value_list(const Values& values) {
   std::string list;
   Index shown = 0;
   for (const auto& [value, pixels] : values) {
@@ -148,7 +150,8 @@ inline std::string value_list(const std::map<std::uint16_t, Index>& values) {
 }
 
 /// What can be said of the set as a whole only.
-inline void conclude(FolderReport& report, const FolderOptions& options) {
+template <class Report>
+void conclude(Report& report, const FolderOptions& options) {
   const Index named = options.map.classes(), found = static_cast<Index>(report.class_pixels.size());
   const bool counted = named == 0;  // an index without a number of classes
   const auto absent = std::ranges::count(report.class_pixels, Index{0});

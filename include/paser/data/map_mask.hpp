@@ -71,8 +71,8 @@ inline io::Raster one_channel(const io::Raster& rgb, const char* origin) {
 }
 
 /// The numbers of a mask that a map of values or an index refers to, (H, W, 1).
-inline io::Raster mask_numbers(const io::Page& page, const MaskMap& map, std::optional<PaletteUse> palette,
-                               const char* origin) {
+template <class Map>
+io::Raster mask_numbers(const io::Page& page, const Map& map, std::optional<PaletteUse> palette, const char* origin) {
   io::Raster raster = page.real() ? whole_numbers(page, origin) : page.raster;
   if (!page.palette.empty()) {
     check<FormatError>(palette || !map.has_rest(), origin,
@@ -102,7 +102,8 @@ inline void count_label(MappedMask& mask, std::int32_t label, Index pixels) {
   mask.pixels[k] += pixels;
 }
 
-inline MappedMask map_numbers(const io::Raster& numbers, const MaskMap& map) {
+template <class Map>
+MappedMask map_numbers(const io::Raster& numbers, const Map& map) {
   MappedMask mask;
   std::vector<Index> histogram(std::size_t{65536}, 0);
   for (const std::uint16_t v : numbers.pixels.values()) ++histogram[v];
@@ -126,7 +127,8 @@ inline MappedMask map_numbers(const io::Raster& numbers, const MaskMap& map) {
   return mask;
 }
 
-inline MappedMask map_colours(const io::Raster& rgb, const MaskMap& map) {
+template <class Map>
+MappedMask map_colours(const io::Raster& rgb, const Map& map) {
   struct Seen {
     std::int32_t label;
     Index pixels, first;
@@ -165,8 +167,9 @@ inline MappedMask map_colours(const io::Raster& rgb, const MaskMap& map) {
 /// stored for an index, and stretched to 0 .. 255 for a map of values. `origin` names the mask in messages. Throws
 /// FormatError when the mask is of another kind: in colour where values are expected, fractions, colours of more than 8
 /// bits.
-inline MappedMask map_mask(const io::Page& page, const MaskMap& map, const std::string& origin,
-                           std::optional<PaletteUse> palette = {}) {
+template <class Map = MaskMap>
+MappedMask map_mask(const io::Page& page, const Map& map, const std::string& origin,
+                    std::optional<PaletteUse> palette = {}) {
   if (map.coding() != MaskCoding::colours)
     return detail::map_numbers(detail::mask_numbers(page, map, palette, origin.c_str()), map);
   check<FormatError>(!page.real() && page.bits <= 8, origin.c_str(), "is a ", page.kind(),
@@ -182,8 +185,9 @@ inline MappedMask map_mask(const io::Page& page, const MaskMap& map, const std::
 
 /// The labels of a mask, (1, H, W), each 0 .. classes - 1 or ignored_label. Throws as map_mask, and FormatError with
 /// the values, their numbers of pixels and the first place when some have no class.
-inline Labels mask_labels(const io::Page& page, const MaskMap& map, const std::string& origin,
-                          std::optional<PaletteUse> palette = {}) {
+template <class Map = MaskMap>
+Labels mask_labels(const io::Page& page, const Map& map, const std::string& origin,
+                   std::optional<PaletteUse> palette = {}) {
   MappedMask mask = map_mask(page, map, origin, palette);
   if (!mask.unknown.empty())
     throw FormatError(message(origin, ": ", unknown_sentence(mask.unknown), "; give a mask map such as 0:0,255:1"));
