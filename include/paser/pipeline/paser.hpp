@@ -25,13 +25,15 @@ enum class Baseline {
   first_sample  ///< arg-max of the first sample, as the authors' released code does
 };
 
-/// Logits of a batch without noise, computed in runs of `micro_batch` images to bound the memory.
+/// Logits of a batch without noise, computed in runs of `micro_batch` images to bound the memory. `filters` may keep
+/// transformed weights for further runs.
 template <class T>
-Tensor<T, 4> predict_logits(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32) {
+Tensor<T, 4> predict_logits(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32,
+                            std::type_identity_t<FilterCache<T>*> filters = nullptr) {
   Tensor<T, 4> logits;
   T* out = nullptr;
   for_each_run(images.shape().n(), micro_batch, [&](Index begin, Index end) {
-    const Tensor<T, 4> part = evaluate(model, slice_rows(images, begin, end));
+    const Tensor<T, 4> part = evaluate(model, slice_rows(images, begin, end), filters);
     if (out == nullptr) {
       Shape<4> shape = part.shape();
       shape[0] = images.shape().n();
@@ -45,11 +47,12 @@ Tensor<T, 4> predict_logits(const models::Segmenter<T>& model, const Tensor<T, 4
 
 /// Label map of a batch without noise: (N, H, W, C) -> (N, H, W).
 template <class T>
-Labels predict(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32) {
+Labels predict(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32,
+               std::type_identity_t<FilterCache<T>*> filters = nullptr) {
   Labels labels({images.shape().n(), images.shape().h(), images.shape().w()});
   std::int32_t* out = labels.mutable_data();
   for_each_run(images.shape().n(), micro_batch, [&](Index begin, Index end) {
-    const Labels part = argmax_channels(evaluate(model, slice_rows(images, begin, end)));
+    const Labels part = argmax_channels(evaluate(model, slice_rows(images, begin, end), filters));
     out = std::copy_n(part.data(), part.numel(), out);
   });
   return labels;
@@ -71,6 +74,8 @@ struct Paser {
   int samples = 5;  ///< T, the passes of MC dropout
   Baseline baseline = Baseline::mean;
   Index micro_batch = 32;  ///< images or patches that run at once; bounds the memory, changes no result
+  /// Where the models keep transformed weights from call to call, for a Paser that is not being trained; may be null.
+  FilterCache<T>* filters = nullptr;
 
   Index actions() const { return static_cast<Index>(models.size()); }
 
@@ -99,7 +104,8 @@ struct Paser {
       for_each_run(static_cast<Index>(chosen.size()), micro_batch, [&](Index begin, Index end) {
         const std::vector<Index> run(chosen.begin() + begin, chosen.begin() + end);
         const Tensor<T, 4> patches = data::gather_patches(images, grid, run);
-        data::scatter_patches(composed, grid, run, predict(models[static_cast<std::size_t>(k)], patches, micro_batch));
+        data::scatter_patches(composed, grid, run,
+                              predict(models[static_cast<std::size_t>(k)], patches, micro_batch, filters));
       });
     }
     return composed;
