@@ -29,9 +29,12 @@ struct WeightGradientPlan {
   Index bands;                 // chunks along the rows
   Index sums;                  // groups of chunks with sums of their own
   Index splits;                // tasks that share the blocks of such a group
+  bool in_place;               // sums are dw itself
 
   WeightGradientPlan(const ConvShape& s, Index packet) : rows(forward_axis(s, 0)), columns(forward_axis(s, 1)) {
-    sliding = columns.taps == 3 && columns.stride == 1 && columns.tap_step == 1 && columns.offset >= -2;
+    // In short rows what it does at their ends weighs more than the loads that it saves.
+    sliding = columns.taps == 3 && columns.stride == 1 && columns.tap_step == 1 && columns.offset >= -2 &&
+              (columns.outputs > 16 || s.c <= 32 || s.group_k() <= packet);
     pack_x = s.c > 32 && s.r * s.s > 1;
     pack_dy = !sliding || s.group_k() % packet != 0 || s.k > 4 * packet;
     // 9, 8 or 12 sums: what the registers hold, or the loads allow.
@@ -41,10 +44,13 @@ struct WeightGradientPlan {
     const Index pixels = rows.outputs * columns.outputs;
     images = std::clamp<Index>(256 / pixels, 1, s.n);
     image_groups = ceil_div(s.n, images);
-    bands = std::clamp<Index>(pixels / 256, 1, rows.outputs);
-    splits = std::clamp<Index>(blocks * width / (4 * packet), 1, 16);
+    // Bands so large that few input rows belong to two of them, as long as they fit the cache.
+    const Index band = std::clamp<Index>(Index{32} * 1024 / s.group_c(), 256, 1024);
+    bands = std::clamp<Index>(pixels / band, std::min<Index>(16, ceil_div(pixels, 256)), rows.outputs);
     const Index room = std::max<Index>(1, (Index{4} << 20) / s.weight_size());
-    sums = std::min({chunks(), room, ceil_div(16, splits)});
+    sums = std::min<Index>({chunks(), room, 16});
+    splits = std::clamp<Index>(ceil_div(16, sums), 1, ceil_div(blocks * width, 4 * packet));
+    in_place = sums == 1 && s.group_k() % width == 0;
   }
   Index chunks() const { return image_groups * bands; }
   Chunk chunk(Index i, Index batch) const {
@@ -70,12 +76,19 @@ template <class T>
 class WeightGradientTask {
  public:
   WeightGradientTask(const ConvShape& shape, const WeightGradientPlan& plan, Index group, const Range& blocks)
-      : s_(shape), plan_(plan), group_(group), blocks_(blocks) {
+      : s_(shape),
+        plan_(plan),
+        group_(group),
+        blocks_(blocks),
+        row_(plan.in_place ? shape.k : plan.width),
+        tap_(shape.group_c() * row_),
+        block_(plan.in_place ? plan.width : shape.r * shape.s * tap_) {
     for (Index c = 0; c < s_.group_c(); c += tiles_.back().size())
       tiles_.push_back({c, c + tile_size(s_.group_c() - c, plan.tile)});
   }
 
-  /// sums: (block, tap row, tap column, in channel, out channel), overwritten by the sum over the chunks.
+  /// sums: (block, tap row, tap column, in channel, out channel), or the group's part of dw when those are in place;
+  /// overwritten by the sum over the chunks.
   void run(const Range& chunks, const ConvInput<T>& input, const T* dy, T* sums) {
     const Index columns = plan_.columns.outputs;
     Index x_most = 0, dy_most = 0;
@@ -113,7 +126,7 @@ class WeightGradientTask {
                       std::min(plan_.width, s_.group_k() - block * plan_.width), plan_.width, dy_panel);
           dy_pixels = {dy_panel, plan_.width, columns * plan_.width, out_rows * plan_.width};
         }
-        T* const to = sums + block * s_.r * s_.s * s_.group_c() * plan_.width;
+        T* const to = sums + block * block_;
         for (const Range& tile : tiles_) {
           Pixels<T> x_pixels = x;
           x_pixels.data += tile.first;
@@ -176,12 +189,12 @@ class WeightGradientTask {
       const Range valid_rows = rows.valid_outputs(chunk.rows, r);
       for (Index s = 0; s < s_.s; ++s) {
         const Range valid = columns.valid_outputs({0, columns.outputs}, s);
-        T* const sums = to + ((r * s_.s + s) * s_.group_c() + channel) * plan_.width;
+        T* const sums = to + (r * s_.s + s) * tap_ + channel * row_;
         Tile<T, P, V> tile;
         if (first) {
           tile.clear();
         } else {
-          tile.load(sums);
+          tile.load(sums, row_);
         }
         for (Index n = 0; n < chunk.images.size(); ++n)
           for (Index i = valid_rows.first; i < valid_rows.end; ++i) {
@@ -193,7 +206,7 @@ class WeightGradientTask {
                               dy.data + n * dy.image + (i - chunk.rows.first) * dy.row + valid.first * dy.pixel,
                               valid.size());
           }
-        tile.store(sums);
+        tile.store(sums, row_);
       }
     }
   }
@@ -204,15 +217,15 @@ class WeightGradientTask {
     const Axis& rows = plan_.rows;
     for (Index r = 0; r < s_.r; ++r) {
       const Range valid = rows.valid_outputs(chunk.rows, r);
-      T* const sums = to + (r * 3 * s_.group_c() + channel) * plan_.width;
+      T* const sums = to + r * 3 * tap_ + channel * row_;
       SlidingSums<T, P> tile;
-      tile.start(first ? nullptr : sums, s_.group_c() * plan_.width);
+      tile.start(first ? nullptr : sums, tap_, row_);
       for (Index n = 0; n < chunk.images.size(); ++n)
         for (Index i = valid.first; i < valid.end; ++i)
           tile.add_row(x.data + n * x.image + (rows.input(i, r) - in.first) * x.row, x.pixel, s_.w,
                        dy.data + n * dy.image + (i - chunk.rows.first) * dy.row, dy.pixel, plan_.columns.outputs,
                        -plan_.columns.offset);
-      tile.store(sums, s_.group_c() * plan_.width);
+      tile.store(sums, tap_, row_);
     }
   }
 
@@ -220,6 +233,7 @@ class WeightGradientTask {
   const WeightGradientPlan& plan_;
   Index group_;
   Range blocks_;
+  Index row_, tap_, block_;  // steps in the sums from one input channel, tap and block to the next
   std::vector<Range> tiles_;
 };
 
@@ -228,13 +242,15 @@ template <class T>
 void backward_weight(const ConvShape& s, const ConvInput<T>& input, const T* dy, T* dw) {
   const WeightGradientPlan plan(s, simd::width<T>);
   const Index taps = s.r * s.s, size = plan.blocks * taps * s.group_c() * plan.width;
-  Scratch<T> scratch(static_cast<std::size_t>(s.spec.groups * plan.sums * size));
+  Scratch<T> scratch(static_cast<std::size_t>(plan.in_place ? 0 : s.spec.groups * plan.sums * size));
   T* const sums = scratch.data();
   parallel_each(s.spec.groups * plan.sums * plan.splits, [&](Index i) {
     const Index split = i % plan.splits, sum = i / plan.splits;
     WeightGradientTask<T> task(s, plan, sum / plan.sums, part(plan.blocks, plan.splits, split));
-    task.run(part(plan.chunks(), plan.sums, sum % plan.sums), input, dy, sums + sum * size);
+    task.run(part(plan.chunks(), plan.sums, sum % plan.sums), input, dy,
+             plan.in_place ? dw + sum * s.group_k() : sums + sum * size);
   });
+  if (plan.in_place) return;
   const Index grain = ceil_div(4096, s.group_c() * plan.width);
   parallel_for(s.spec.groups * plan.blocks * taps, grain, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {

@@ -19,8 +19,8 @@ class Tile {
 
   /// Every row starts as the `columns` values at `from`.
   [[gnu::always_inline]] void fill(const T* from) { read(from, 0); }
-  /// The rows start as values that lie one after the other.
-  [[gnu::always_inline]] void load(const T* from) { read(from, columns); }
+  /// The rows start as values that lie `row` apart.
+  [[gnu::always_inline]] void load(const T* from, Index row = columns) { read(from, row); }
   [[gnu::always_inline]] void clear() {
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
@@ -43,12 +43,12 @@ class Tile {
       for (Index p = 0; p < rows; ++p) std::copy_n(values + p * columns, channels, to[static_cast<std::size_t>(p)]);
     }
   }
-  /// Writes the rows one after the other.
-  [[gnu::always_inline]] void store(T* to) const {
+  /// Writes the rows `row` apart.
+  [[gnu::always_inline]] void store(T* to, Index row = columns) const {
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) simd::store(to + p * columns + v * simd::width<T>, sums_[p][v]);
+      for (int v = 0; v < V; ++v) simd::store(to + p * row + v * simd::width<T>, sums_[p][v]);
   }
 
   [[gnu::always_inline]] void add_products(const std::array<const T*, P>& x, Index step, const T* panel, Index count) {

@@ -49,19 +49,20 @@ void pack_pixels(const T* from, Index pixel, Index image, Index pixels, Index im
 template <class T, int P>
 class SlidingSums {
  public:
-  /// Continues the sums at `from`, (column of taps, channel, packet) with the columns `step` apart; null for zeros.
-  [[gnu::always_inline]] void start(const T* from, Index step) {
+  /// Continues the sums at `from`, (column of taps, channel, packet) with columns and channels that far apart; null for
+  /// zeros.
+  [[gnu::always_inline]] void start(const T* from, Index column, Index channel) {
 #pragma GCC unroll 4
     for (int s = 0; s < 3; ++s)
 #pragma GCC unroll 4
       for (int p = 0; p < P; ++p)
-        sums_[s][p] = from == nullptr ? simd::zero<T>() : simd::load(from + s * step + p * simd::width<T>);
+        sums_[s][p] = from == nullptr ? simd::zero<T>() : simd::load(from + s * column + p * channel);
   }
-  [[gnu::always_inline]] void store(T* to, Index step) const {
+  [[gnu::always_inline]] void store(T* to, Index column, Index channel) const {
 #pragma GCC unroll 4
     for (int s = 0; s < 3; ++s)
 #pragma GCC unroll 4
-      for (int p = 0; p < P; ++p) simd::store(to + s * step + p * simd::width<T>, sums_[s][p]);
+      for (int p = 0; p < P; ++p) simd::store(to + s * column + p * channel, sums_[s][p]);
   }
 
   /// Adds one row: input q meets output q + padding - s under tap s.
