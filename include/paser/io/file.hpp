@@ -15,7 +15,7 @@ using Path = std::filesystem::path;
 
 /// The file as it is written in messages.
 inline std::string quoted(const Path& path) {
-  return "'" + path.string() + "'";
+  return std::string("'").append(path.string()).append("'");
 }
 
 /// A file open for reading whose size is known, so that sizes claimed by its content can be checked before memory is
