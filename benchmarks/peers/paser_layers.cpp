@@ -1,9 +1,10 @@
-/// Single layers by paser.
+/// Single layers by paser, its convolutions by the algorithm of that name: paser_layers [ALGORITHM] THREADS
 
 #include "layer_worker.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/kernels/conv2d.hpp"
+#include "paser/kernels/conv2d_algorithm.hpp"
 #include "paser/kernels/gemm.hpp"
 
 namespace {
@@ -23,11 +24,11 @@ Job job(std::shared_ptr<Buffer> out, std::function<void()> run) {
   return {std::move(run), [out] { return Values(out->data(), out->data() + out->numel()); }};
 }
 
-Job make(const Layer& l) {
+Job make(const Layer& l, paser::ConvAlgorithm algorithm) {
   const Buffer x = buffer(x_data(l)), weight = buffer(weight_data(l)), dy = buffer(dy_data(l));
   const paser::kernels::ConvShape shape{
       l.n, l.h, l.w, l.c,
-      l.k, l.r, l.r, {{l.stride, l.stride}, {l.padding, l.padding}, {l.dilation, l.dilation}, l.groups}};
+      l.k, l.r, l.r, {{l.stride, l.stride}, {l.padding, l.padding}, {l.dilation, l.dilation}, l.groups, algorithm}};
   const auto out = [](std::size_t size) { return std::make_shared<Buffer>(paser::Shape<1>{static_cast<Index>(size)}); };
   if (l.pass == "forward") {
     const auto y = out(l.y_size());
@@ -52,6 +53,7 @@ Job make(const Layer& l) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1) paser::set_threads(std::stoi(argv[1]));
-  serve(make);
+  const auto algorithm = paser::conv_algorithm(argc > 2 ? argv[1] : "automatic");
+  if (argc > 1) paser::set_threads(std::stoi(argv[argc - 1]));
+  serve([algorithm](const Layer& l) { return make(l, algorithm); });
 }

@@ -18,7 +18,7 @@ except ImportError:
 
 from . import report, roofline
 from .layers import LAYERS
-from .peers import BIN, WORK, all_peers, environment, versions
+from .peers import BIN, WORK, all_peers, environment, is_layer, is_network, versions
 from .worker import Worker, WorkerError
 from .workloads import WORKLOADS
 
@@ -79,7 +79,7 @@ class Comparison:
         wanted = options.peers.split(",") if options.peers else None
         self.peers = []
         for peer in all_peers():
-            if wanted and peer.name not in wanted and peer.name != "paser":
+            if wanted and peer.name not in wanted and not peer.ours:
                 continue
             if peer.missing:
                 self.skip(peer.name, peer.missing)
@@ -107,28 +107,28 @@ class Comparison:
                                             and r["threads"] == threads]), flush=True)
 
     def compare(self, workload, workers, threads):
-        is_layer = workload in LAYERS
         live = []
         for peer, worker in workers:
-            if not (peer.layers if is_layer else peer.networks) or (peer.only and workload.kind not in peer.only):
+            if not peer.takes(workload):
                 continue
             try:
-                if is_layer and not peer.from_files:
+                if is_layer(workload) and not peer.from_files:
                     worker.ask("load", workload.name, *workload.request)
                 else:
-                    network = "layer" if is_layer else workload.network
+                    network = "layer" if is_layer(workload) else workload.network
                     worker.ask("load", workload.name, network, peer.kinds.get(workload.kind, workload.kind), DATA)
                 live.append(worker)
             except WorkerError as error:
-                if peer.name == "paser" or not is_layer:
+                if peer.ours or is_network(workload):
                     raise
                 self.skipped.setdefault(f"{peer.name}, some layers", str(error))
         self.check(workload, live, threads)
         times = self.measure(workload, live)
         for worker in live:
             worker.ask("drop", workload.name)
-        best = min((min(t) for name, t in times.items() if name != "paser"), default=None)
-        best_median = min((statistics.median(t) for name, t in times.items() if name != "paser"), default=None)
+        theirs = [times[peer.name] for peer, worker in workers if worker in live and not peer.ours]
+        best = min((min(t) for t in theirs), default=None)
+        best_median = min((statistics.median(t) for t in theirs), default=None)
         for name, t in times.items():
             low, middle = min(t), statistics.median(t)
             self.rows.append({

@@ -5,6 +5,10 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from typing import Callable
+
+from .layers import Layer
+from .workloads import Workload
 
 BIN = "build/release/bin"
 WORK = "build/peers"
@@ -15,12 +19,14 @@ SOURCES = "scripts/peers"
 class Peer:
     name: str
     command: tuple  # without the number of threads, which comes last
-    networks: bool = False
-    layers: bool = False
-    kinds: dict = field(default_factory=dict)  # kind of workload -> what this program calls it; others as they are
-    only: tuple = ()  # kinds of workload it takes; empty: all
+    takes: Callable  # which workloads and layers it runs
     missing: str = ""  # why it cannot take part
+    kinds: dict = field(default_factory=dict)  # kind of workload -> what this program calls it; others as they are
     from_files: bool = False  # it reads layers from files, channels first
+
+    @property
+    def ours(self):
+        return self.name.startswith("paser")
 
 
 def program(name):
@@ -40,24 +46,42 @@ def node_module(name):
     return ("node", os.path.join(SOURCES, "ort_worker.js")), "" if found else f"{name} is not in {WORK}/node_modules"
 
 
+def is_layer(work):
+    return isinstance(work, Layer)
+
+
+def is_network(work):
+    return isinstance(work, Workload)
+
+
+def ort_takes(work):
+    return work.kind in ("inference", "mc_dropout", "policy", "forward", "gemm")
+
+
 def all_peers():
-    """paser first. PyTorch runs MC dropout in two forms, of which the second is a peer of its own."""
-    torch, no_torch = python_module("torch")
+    """paser first. What is named paser-... is a form of paser and no peer."""
     ort, no_ort = node_module("onnxruntime-node")
-    peers = []
-    for name, file, networks in [("paser", "network_worker", True), ("paser", "paser_layers", False),
-                                 ("onednn", "onednn_layers", False), ("libxsmm", "libxsmm_layers", False),
-                                 ("openblas", "openblas_layers", False), ("eigen", "eigen_layers", False)]:
+    torch, no_torch = python_module("torch")
+    if no_torch and not no_ort:
+        no_ort = "PyTorch writes the files that it reads, and " + no_torch
+
+    def compiled(name, file, takes, *options):
         command, missing = program(file)
-        only = ("gemm",) if name in ("openblas", "eigen") else ()
-        peers.append(Peer(name, command, networks=networks, layers=not networks, only=only, missing=missing))
-    peers.insert(2, Peer("torch", torch, networks=True, missing=no_torch))
-    peers.insert(3, Peer("torch-shared", torch, networks=True, kinds={"mc_dropout": "mc_dropout_shared"},
-                         only=("mc_dropout",), missing=no_torch))
-    peers.insert(4, Peer("onnxruntime", ort, networks=True, layers=True, from_files=True,
-                         only=("inference", "mc_dropout", "policy", "forward", "gemm"), missing=no_ort or (
-                             no_torch and "its files are written by PyTorch: " + no_torch)))
-    return peers
+        return Peer(name, (*command, *options), takes, missing)
+
+    return [
+        compiled("paser", "network_worker", is_network),
+        compiled("paser", "paser_layers", is_layer),
+        compiled("paser-direct", "paser_layers", lambda w: is_layer(w) and w.r == 3 and w.groups == 1, "direct"),
+        Peer("torch", torch, is_network, no_torch),
+        Peer("torch-shared", torch, lambda w: w.kind == "mc_dropout", no_torch,
+             kinds={"mc_dropout": "mc_dropout_shared"}),
+        Peer("onnxruntime", ort, ort_takes, no_ort, from_files=True),
+        compiled("onednn", "onednn_layers", is_layer),
+        compiled("libxsmm", "libxsmm_layers", lambda w: is_layer(w) and w.groups == 1 and w.dilation == 1),
+        compiled("openblas", "openblas_layers", lambda w: w.kind == "gemm"),
+        compiled("eigen", "eigen_layers", lambda w: w.kind == "gemm"),
+    ]
 
 
 def environment(wait):

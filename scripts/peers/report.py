@@ -1,8 +1,8 @@
 """The figures as tables, the goals beside them."""
-from .layers import LAYERS
+from .layers import DIRECT_GOAL, DIRECT_PEAK_GOAL, LAYERS
 from .workloads import GOALS, PEER_GOALS, WORKLOADS
 
-ORDER = ["paser", "onnxruntime", "torch", "torch-shared", "onednn", "libxsmm", "openblas", "eigen"]
+ORDER = ["paser", "paser-direct", "onnxruntime", "torch", "torch-shared", "onednn", "libxsmm", "openblas", "eigen"]
 
 
 def milliseconds(value):
@@ -22,19 +22,29 @@ def goals_of(workload, rows, ceilings):
     if ours["threads"] != 2:
         return []
     if workload in LAYERS:
-        goal = workload.goal()
-        if goal is None:
-            return []
-        kind, must, stretch = goal
-        if kind == "peak":
-            return [("of peak", ours["gflops"] / ceilings["2"]["fma_gflops"], must, stretch)]
-        return [("best peer", ours["ratio_to_best_peer"], must, stretch)] if ours["ratio_to_best_peer"] else []
+        return layer_goals(workload, by_peer, ceilings["2"]["fma_gflops"])
     found = []
     if ours["ratio_to_best_peer"]:
         found.append(("best peer", ours["ratio_to_best_peer"], *GOALS[workload.name]))
     for (name, peer), (must, stretch) in PEER_GOALS.items():
         if name == workload.name and peer in by_peer:
             found.append((peer, by_peer[peer]["min_ms"] / ours["min_ms"], must, stretch))
+    return found
+
+
+def layer_goals(layer, by_peer, peak):
+    ours, found = by_peer["paser"], []
+    if layer.goal() is not None:
+        kind, must, stretch = layer.goal()
+        if kind == "peak":
+            found.append(("of peak", ours["gflops"] / peak, must, stretch))
+        elif ours["ratio_to_best_peer"]:
+            found.append(("best peer", ours["ratio_to_best_peer"], must, stretch))
+    direct = by_peer.get("paser-direct")
+    if direct and layer.kind == "forward" and layer.dilation == 1 and layer.n == 16 and min(layer.c, layer.k) >= 32:
+        found.append(("of peak directly", direct["gflops"] / peak, *DIRECT_PEAK_GOAL))
+    if direct and "onednn" in by_peer:
+        found.append(("onednn directly", by_peer["onednn"]["min_ms"] / direct["min_ms"], *DIRECT_GOAL))
     return found
 
 

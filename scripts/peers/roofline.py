@@ -7,7 +7,8 @@ from .layers import LAYERS
 
 WIDTH, HEIGHT = 900, 600
 LEFT, RIGHT, TOP, BOTTOM = 80, 180, 50, 70
-COLOURS = {"paser": "#c0392b", "onednn": "#2471a3", "libxsmm": "#229954", "openblas": "#b7950b", "eigen": "#7d3c98"}
+COLOURS = {"paser": "#c0392b", "paser-direct": "#e59866", "onednn": "#2471a3", "libxsmm": "#229954", "openblas": "#b7950b", "eigen": "#7d3c98",
+           "onnxruntime": "#555555"}
 
 
 class Axis:
