@@ -31,8 +31,9 @@ Tensor<T, 4> apply_mask(const Tensor<T, 4>& x, const Tensor<T, 4>& mask, double 
 }  // namespace detail
 
 /// Dropout (Srivastava et al. 2014) of single elements: each is zero with probability p and divided by 1 - p otherwise.
-/// x: (N, H, W, C) -> (N, H, W, C). Element i of image n is kept when keys[n].uniform(i) >= p. p = 0 is the identity,
-/// p = 1 gives zeros. Throws ValueError unless 0 <= p <= 1, ShapeError unless there is a key for each image.
+/// x: (N, H, W, C) -> (N, H, W, C). Element i of image n is kept when keys[n].uniform(i) >= p, for p = 1/2 when
+/// bit i mod 32 of keys[n].word(i / 32) is set. p = 0 is the identity, p = 1 gives zeros. Throws ValueError unless 0 <=
+/// p <= 1, ShapeError unless there is a key for each image.
 template <class T>
 Tensor<T, 4> dropout(const Tensor<T, 4>& x, double p, const std::vector<Key>& keys) {
   detail::check_dropout(p, x.shape(), keys);
