@@ -126,6 +126,28 @@ TEST_CASE("tiff: 8 and 16 bits and floats of either byte order, pages, and what 
   }
 }
 
+TEST_CASE("tiff: gray and RGB, with and without alpha, of 8 and 16 bits and either byte order") {
+  const TemporaryFolder folder;
+  const auto all = noise(6 * 4, 16);
+  for (const bool big : {false, true})
+    for (const int bits : {8, 16})
+      for (const int channels : {1, 2, 3, 4}) {
+        INFO("big-endian " << big << ", " << bits << " bits, " << channels << " samples a pixel");
+        std::string bytes;
+        std::vector<int> kept;
+        for (int i = 0; i < 6 * channels; ++i) {
+          const int value = all[static_cast<std::size_t>(i)] >> (16 - bits);
+          bytes += tiny::number(static_cast<std::uint64_t>(value), bits / 8, big);
+          if (i % channels < (channels < 3 ? 1 : 3)) kept.push_back(value);
+        }
+        const int photometric = channels < 3 ? 1 : 2;
+        tiny::write(folder / "m.tif", tiny::tiff({{3, 2, bits, 1, channels, photometric, bytes}}, big));
+        const io::Page page = io::ImageFile(folder / "m.tif").page(0);
+        CHECK(samples(page.raster) == kept);
+        CHECK(page.raster.maximum == (bits == 8 ? 255u : 65535u));
+      }
+}
+
 TEST_CASE("tiff: tiles, compression, planes, palettes and few bits as libtiff writes them") {
   const TemporaryFolder folder;
   const std::string path = (folder / "t.tif").string();
