@@ -20,11 +20,18 @@ inline void multiply_points(Index tiles, Index columns, Index depth, const T* v,
                             Index u_point, Index u_panel, T* m, Index m_point, Index m_row, bool accumulate) {
   for (int p = 0; p < Points; ++p)
     for (Index c = 0; c < depth; c += depth_block)
-      for (Index k = 0; k < columns; k += block_width<T>)
+      for (Index k = 0; k < columns; k += block_width<T>) {
+        const auto panel = [&](int point, Index from_c, Index from_k) {
+          return u + from_k / block_width<T> * u_panel + point * u_point + from_c * block_width<T>;
+        };
+        const T* const next = k + block_width<T> < columns ? panel(p, c, k + block_width<T>)
+                              : c + depth_block < depth    ? panel(p, c + depth_block, 0)
+                              : p + 1 < Points             ? panel(p + 1, 0, 0)
+                                                           : nullptr;
         multiply_panel(tiles, std::min(block_width<T>, columns - k), std::min(depth_block, depth - c),
-                       v + p * v_point + c, v_row, Index{1},
-                       u + k / block_width<T> * u_panel + p * u_point + c * block_width<T>, block_width<T>,
-                       m + p * m_point + k, m_row, accumulate || c > 0);
+                       v + p * v_point + c, v_row, Index{1}, panel(p, c, k), block_width<T>, m + p * m_point + k, m_row,
+                       accumulate || c > 0, next);
+      }
 }
 
 /// Weights and how they are meant.
@@ -94,20 +101,25 @@ void convolve_by_panels(const Plane<Tile>& plane, const InputReader<T>& input, c
   });
 }
 
-/// Segments that one thread takes at a time. A band's V and M stay in the second-level cache where they can; but U is
-/// read once for each band, so the larger it is, the longer a band has to be. The threads get equal shares where there
-/// are few bands.
+/// Segments that one thread takes at a time. U is read once for each band; at about 96 tiles that no longer shows, even
+/// where U is in memory. A small U allows for shorter bands, whose V and M stay in the second-level cache. Within that
+/// the time is least that the most loaded thread needs for its bands, where a band costs its blocks of rows and its
+/// share of U.
 template <class T, int Tile>
 Index band_segments(const Plane<Tile>& plane, Index columns) {
-  constexpr int points = Plane<Tile>::points;
-  constexpr Index kib = 1024, near_cache = 640 * kib, far_cache = 16 * 1024 * kib, bytes = sizeof(T);
-  const Index u_bytes = points * plane.c * plane.k * bytes, tile_bytes = points * (plane.c + columns) * bytes;
-  const Index wanted = u_bytes > far_cache       ? 144
-                       : u_bytes > far_cache / 4 ? 72
-                                                 : std::clamp<Index>(near_cache / tile_bytes, 24, 96);
-  Index bands = (plane.tiles() + wanted - 1) / wanted;
-  if (bands < 4 * threads()) bands = round_up(bands, threads());
-  return std::max<Index>(1, (plane.segments() + bands - 1) / bands);
+  constexpr Index near_cache = Index{640} << 10, bytes = sizeof(T) * Plane<Tile>::points;
+  constexpr Index start = 8;  // tiles
+  const Index segment = plane.segment_tiles();
+  const Index most = plane.c * plane.k * bytes > near_cache
+                         ? 96
+                         : std::clamp<Index>(near_cache / ((plane.c + columns) * bytes), 48, 96);
+  Index best = 1, least = 0;
+  for (Index band = 1; band == 1 || band * segment <= most; ++band) {
+    const Index bands = (plane.segments() + band - 1) / band, turns = (bands + threads() - 1) / threads();
+    const Index time = turns * (round_up(band * segment, block_rows) + start);
+    if (band == 1 || time <= least) best = band, least = time;
+  }
+  return best;
 }
 
 /// For many tiles: all of U is made beforehand; then, in parallel over bands of tiles.
