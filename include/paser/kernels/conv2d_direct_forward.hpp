@@ -90,11 +90,11 @@ struct BlockTask {
   const Layout& layout;
   const Tiles& tiles;
   const T* source;
-  const T* weights;
-  const T* start;  // a block of values that the sums start from
-  T* partial;      // running sums between two slices
-  T* y;            // at the first channel of the block
-  Index channels;  // of the block
+  const T* weights;  // packed, of one slice
+  const T* start;    // a block of values that the sums start from
+  T* partial;        // running sums between two slices
+  T* y;              // at the first channel of the block
+  Index channels;    // of the block
 };
 
 /// P pixels of the block over one slice of the input channels.
@@ -119,7 +119,7 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
     for (Index u = run.column_taps.first; u < run.column_taps.end; ++u) {
       auto x = at;
       for (const T*& pointer : x) pointer += t * p.rows.tap_step * layout.row + u * p.columns.tap_step * layout.pixel;
-      const Index tap = (slice * p.rows.taps + t) * p.columns.taps + u;
+      const Index tap = t * p.columns.taps + u;
       tile.add_products(x, 1, weights + tap * b.slice * Sums::columns, length);
       if (joined) break;
     }
@@ -132,18 +132,18 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
   tile.store_rows(to, run.count, channels);
 }
 
+/// All pixels of the block over one slice.
 template <class T, int V>
-void compute_block(const BlockTask<T>& task) {
-  for (Index slice = 0; slice < task.blocking.slices; ++slice)
-    for (const TileRun& run : task.tiles.runs) {
-      if (run.count == 6) {
-        compute_tile<T, 6, V>(task, run, slice);
-      } else if (run.count == 5) {
-        compute_tile<T, 5, V>(task, run, slice);
-      } else {
-        compute_tile<T, 4, V>(task, run, slice);
-      }
+void compute_slice(const BlockTask<T>& task, Index slice) {
+  for (const TileRun& run : task.tiles.runs) {
+    if (run.count == 6) {
+      compute_tile<T, 6, V>(task, run, slice);
+    } else if (run.count == 5) {
+      compute_tile<T, 5, V>(task, run, slice);
+    } else {
+      compute_tile<T, 4, V>(task, run, slice);
     }
+  }
 }
 
 /// y of a whole problem, overwritten where `rows` and `columns` lead.
@@ -152,11 +152,6 @@ void convolve(const Problem<T>& p) {
   if (is_pointwise(p)) return convolve_pointwise(p);
   if (slides(p)) return convolve_sliding(p);
   const Blocking<T> b(p);
-  const Index all_blocks = p.groups * b.blocks, block_size = b.block_size();
-  Scratch<T> packed(static_cast<std::size_t>(all_blocks * block_size));
-  T* const weights = packed.data();
-  parallel_each(all_blocks, [&](Index i) { pack_weights(p, b, i / b.blocks, i % b.blocks, weights + i * block_size); });
-
   const Index rows = p.rows.outputs, pixels = rows * p.columns.outputs;
   const Index images = std::clamp<Index>(256 / std::max<Index>(pixels, 1), 1, p.images);
   const Index row_bytes =
@@ -165,6 +160,15 @@ void convolve(const Problem<T>& p) {
       std::min(160 * 1024 / std::max<Index>(row_bytes, 1), 1024 / p.columns.outputs), std::min<Index>(rows, 2), rows);
   const Index bands = ceil_div(rows, band_rows), image_groups = ceil_div(p.images, images);
   const Index splits = std::clamp<Index>(ceil_div(16, bands * image_groups * p.groups), 1, b.blocks);
+
+  // Weights that one task alone reads are packed there, slice by slice, and never leave its cache.
+  const bool pack_all = bands * image_groups > 1;
+  const Index all_blocks = p.groups * b.blocks, block_size = b.block_size();
+  Scratch<T> packed(static_cast<std::size_t>(pack_all ? all_blocks * block_size : 0));
+  T* const weights = packed.data();
+  if (pack_all)
+    parallel_each(all_blocks,
+                  [&](Index i) { pack_weights(p, b, i / b.blocks, i % b.blocks, weights + i * block_size); });
 
   const auto band_at = [&](Index i) {
     return Band{part(p.images, image_groups, i / bands), part(rows, bands, i % bands)};
@@ -188,21 +192,28 @@ void convolve(const Problem<T>& p) {
     const Layout layout = band_layout(p, b, band);
     const Tiles& tiles = plans[plan_of[static_cast<std::size_t>(band_index)]];
     const auto sums = static_cast<Index>(tiles.pixels.size() + 6) * b.width;
-    Scratch<T> scratch(static_cast<std::size_t>(layout.slice * b.slices + sums + b.width));
-    T *const source = scratch.data(), *const partial = source + layout.slice * b.slices, *const start = partial + sums;
+    Scratch<T> scratch(
+        static_cast<std::size_t>(layout.slice * b.slices + sums + b.width + (pack_all ? 0 : b.slice_size())));
+    T *const source = scratch.data(), *const partial = source + layout.slice * b.slices, *const start = partial + sums,
+             *const own = start + b.width;
     copy_band(p, b, band, group, source);
     T* const y = p.y + p.output(band.images.first, band.rows.first) + group * p.out;
     const Range blocks = part(b.blocks, splits, split);
     for (Index block = blocks.first; block < blocks.end; ++block) {
       const Index first = block * b.width, channels = std::min(b.width, p.out - first);
       copy_bias(p, b, group, block, start);
-      const BlockTask<T> task{
-          p,     b,       layout,    tiles,   source, weights + (group * b.blocks + block) * block_size,
-          start, partial, y + first, channels};
-      if (b.width == simd::width<T>) {
-        compute_block<T, 1>(task);
-      } else {
-        compute_block<T, 2>(task);
+      for (Index slice = 0; slice < b.slices; ++slice) {
+        const T* from = weights + (group * b.blocks + block) * block_size + slice * b.slice_size();
+        if (!pack_all) {
+          pack_slice(p, b, group, block, slice, own);
+          from = own;
+        }
+        const BlockTask<T> task{p, b, layout, tiles, source, from, start, partial, y + first, channels};
+        if (b.width == simd::width<T>) {
+          compute_slice<T, 1>(task, slice);
+        } else {
+          compute_slice<T, 2>(task, slice);
+        }
       }
       for (Index n = band.images.first; n < band.images.end; ++n)
         finish_pixels(p, n, band.rows.first * p.columns.outputs, band.rows.size() * p.columns.outputs,

@@ -8,9 +8,9 @@
 /// How the direct convolutions read their input: two sources become one row of pixels, mapped on the way.
 namespace paser::kernels::direct {
 
-/// to = max(0, map(x)) for `count` channels of each pixel, as apply_channel_map computes it. The tables of the map start
-/// at the first of these channels; pixels are `x_step` and `step` apart. With `spill` what lies between the channels of
-/// one pixel and those of the next need not be kept.
+/// to = max(0, map(x)) for `count` channels of each pixel, as apply_channel_map computes it. The tables of the map
+/// start at the first of these channels; pixels are `x_step` and `step` apart. With `spill` what lies between the
+/// channels of one pixel and those of the next need not be kept.
 template <class T>
 void map_pixels(const ChannelMap<T>& map, Index pixels, Index count, const T* x, Index x_step, T* to, Index step,
                 bool spill) {

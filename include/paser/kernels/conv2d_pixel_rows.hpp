@@ -14,8 +14,8 @@
 namespace paser::kernels::direct {
 
 /// P neighbouring outputs, each a packet of channels. S columns of taps are applied to each value that is loaded: with
-/// one packet a tile would else need more loads than multiply-adds. Outputs are `Step` inputs apart; tap row t starts at
-/// x + t * row; weights are (t, s, in, packet). The outputs go to `to`, `channels` apart.
+/// one packet a tile would else need more loads than multiply-adds. Outputs are `Step` inputs apart; tap row t starts
+/// at x + t * row; weights are (t, s, in, packet). The outputs go to `to`, `channels` apart.
 template <class T, int P, int S, int Step = 1>
 void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Index in, const T* weights, const T* start,
                       T* to, Index channels) {

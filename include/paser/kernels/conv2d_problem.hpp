@@ -17,7 +17,7 @@ struct Problem {
   /// Weight of (tap row t, tap column u, group g, in channel i, out channel o) at
   /// weight[t * tap_row + u * tap_column + g * group + i * in_step + o * out_step].
   const T* weight;
-  Index tap_row, tap_column, group, in_step, out_step;
+  Index tap_row, tap_column, group, in_step, out_step;  // in_step or out_step is 1
   ConvInput<T> input;
   ConvEpilogue<T> epilogue;  // with an addend or moments, y is written whole and in order
   T* y;
@@ -44,27 +44,53 @@ struct Blocking {
     slices = ceil_div(p.in, std::max<Index>(16, budget / (taps * width)));
     slice = ceil_div(p.in, slices);
   }
-  Index block_size() const { return taps * slice * slices * width; }
+  Index slice_size() const { return taps * slice * width; }
+  Index block_size() const { return slices * slice_size(); }
 };
 
-/// Packs one block as (slice, tap row, tap column, in channel, out channel), zeros past the last channels.
+/// to[j * width + i] = from[i * step + j] for i < rows, j < columns.
+template <class T>
+void transpose_to(const T* from, Index step, Index rows, Index columns, T* to, Index width) {
+  constexpr Index size = simd::width<T>;
+  for (Index i = 0; i < rows; i += size)
+    for (Index j = 0; j < columns; j += size) {
+      if (i + size <= rows && j + size <= columns) {
+        simd::Packet<T> square[size];
+        for (Index r = 0; r < size; ++r) square[r] = simd::load(from + (i + r) * step + j);
+        simd::transpose<T>(square);
+        for (Index r = 0; r < size; ++r) simd::store(to + (j + r) * width + i, square[r]);
+      } else {
+        for (Index r = i; r < std::min(rows, i + size); ++r)
+          for (Index q = j; q < std::min(columns, j + size); ++q) to[q * width + r] = from[r * step + q];
+      }
+    }
+}
+
+/// Packs one slice of one block as (tap row, tap column, in channel, out channel), zeros past the last channels.
+template <class T>
+void pack_slice(const Problem<T>& p, const Blocking<T>& b, Index group, Index block, Index slice, T* to) {
+  const Index first = block * b.width, count = std::min(b.width, p.out - first);
+  const Index begin = slice * b.slice, channels = std::min(p.in, begin + b.slice) - begin;
+  if (count < b.width || channels < b.slice) std::fill_n(to, b.slice_size(), T(0));
+  for (Index t = 0; t < p.rows.taps; ++t)
+    for (Index u = 0; u < p.columns.taps; ++u, to += b.slice * b.width) {
+      const T* const from = p.weight + t * p.tap_row + u * p.tap_column + group * p.group + first * p.out_step;
+      if (p.out_step == 1) {
+        for (Index i = 0; i < channels; ++i) {
+          const T* const row = from + (begin + i) * p.in_step;
+          simd::prefetch(row + 24 * p.in_step);  // a line a row, too far apart for the hardware to foresee
+          copy_channels(1, count, row, p.in_step, to + i * b.width, b.width);
+        }
+      } else {
+        transpose_to(from + begin, p.out_step, count, channels, to, b.width);  // the input channels lie side by side
+      }
+    }
+}
+
+/// Packs all slices of one block.
 template <class T>
 void pack_weights(const Problem<T>& p, const Blocking<T>& b, Index group, Index block, T* to) {
-  const Index first = block * b.width, count = std::min(b.width, p.out - first);
-  if (count < b.width || b.slice * b.slices > p.in) std::fill_n(to, b.block_size(), T(0));
-  for (Index s = 0; s < b.slices; ++s) {
-    const Index begin = s * b.slice, end = std::min(p.in, begin + b.slice);
-    for (Index t = 0; t < p.rows.taps; ++t)
-      for (Index u = 0; u < p.columns.taps; ++u, to += b.slice * b.width) {
-        const T* from = p.weight + t * p.tap_row + u * p.tap_column + group * p.group + first * p.out_step;
-        if (p.out_step == 1) {
-          for (Index i = begin; i < end; ++i) std::copy_n(from + i * p.in_step, count, to + (i - begin) * b.width);
-        } else {
-          for (Index o = 0; o < count; ++o)
-            for (Index i = begin; i < end; ++i) to[(i - begin) * b.width + o] = from[i * p.in_step + o * p.out_step];
-        }
-      }
-  }
+  for (Index slice = 0; slice < b.slices; ++slice) pack_slice(p, b, group, block, slice, to + slice * b.slice_size());
 }
 
 /// Images and output rows that one task computes.
