@@ -53,3 +53,12 @@ TEST_CASE("the peak can start again for a new stage") {
   CHECK(pool.use().peak == pool.use().current);
   CHECK(pool.use().current >= mib);
 }
+
+TEST_CASE("a larger idle buffer serves where another would exceed the bound") {
+  BufferPool pool;
+  const std::byte* large = nullptr;
+  { large = std::shared_ptr<std::byte>(pool.allocate(40 * mib)).get(); }
+  CHECK(pool.allocate(5 * mib).get() != large);  // there is room for both
+  CHECK(pool.allocate(36 * mib).get() == large);
+  CHECK(pool.use().current == 0);
+}

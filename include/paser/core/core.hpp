@@ -6,6 +6,7 @@
 #include "paser/core/error.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/memory.hpp"
+#include "paser/core/page_memory.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/core/random.hpp"
 #include "paser/core/random_words.hpp"

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "paser/core/page_memory.hpp"
+
 namespace paser {
 
 /// Bytes held by tensors now, and at most since the last reset.
@@ -22,11 +24,11 @@ struct MemoryUse {
 
 /// A cache of freed tensor buffers. A training step asks for the same sizes again and again; handing back a warm buffer
 /// saves the page faults of a fresh one. Thread safe. Idle buffers go back to the system, those first that have been
-/// idle longest, where they and the buffers in use would exceed the peak of use by more than a quarter (or 32 MiB): so
+/// idle longest, where they and the buffers in use would exceed the peak of use by more than an eighth (or 32 MiB): so
 /// a repeated step finds all its buffers, and a run over many different sizes does not grow.
 class BufferPool {
  public:
-  static constexpr std::size_t alignment = 64;
+  static constexpr std::size_t alignment = detail::buffer_alignment;
 
   BufferPool() = default;
   BufferPool(const BufferPool&) = delete;
@@ -42,10 +44,9 @@ class BufferPool {
 
   /// A 64-byte aligned buffer of at least `bytes`, returned to the pool when its last owner goes. Content undefined.
   std::shared_ptr<std::byte> allocate(std::size_t bytes) {
-    const std::size_t size = size_class(bytes);
-    std::byte* buffer = take(size);
-    if (buffer == nullptr) buffer = static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}));
-    return {buffer, [this, size](std::byte* b) { give_back(b, size); }};
+    Buffer buffer = take(size_class(bytes));
+    if (buffer.data == nullptr) buffer.data = detail::allocate_buffer(buffer.size);
+    return {buffer.data, [this, size = buffer.size](std::byte* b) { give_back(b, size); }};
   }
 
   MemoryUse use() const {
@@ -84,23 +85,39 @@ class BufferPool {
     std::uint64_t since;  // counts the buffers given back
   };
 
-  std::byte* take(std::size_t size) {
+  struct Buffer {
+    std::byte* data;
+    std::size_t size;
+  };
+
+  /// An idle buffer of this size; none, to be allocated, when there is none; where that would take too much memory, one
+  /// that is larger than asked for, or else after idle ones have gone.
+  Buffer take(std::size_t size) {
+    constexpr std::size_t least = std::size_t{1} << 25, largest_waste = 4;
     const std::lock_guard lock(mutex_);
-    use_.current += size;
-    use_.peak = std::max(use_.peak, use_.current);
-    const auto found = idle_.find(size);
-    if (found == idle_.end()) {
-      constexpr std::size_t least = std::size_t{1} << 25;
-      const std::size_t most = use_.peak + std::max(least, use_.peak / 4);
-      while (idle_bytes_ > 0 && use_.current + idle_bytes_ > most) release_oldest();
-      return nullptr;
+    auto found = idle_.lower_bound(size);
+    if (found != idle_.end() && found->first != size) {
+      const bool fits = use_.current + size + idle_bytes_ <= most(least);
+      if (fits || found->first > largest_waste * size) found = idle_.end();
     }
-    std::byte* const buffer = found->second.back().buffer;
+    if (found == idle_.end()) {
+      use(size);
+      while (idle_bytes_ > 0 && use_.current + idle_bytes_ > most(least)) release_oldest();
+      return {nullptr, size};
+    }
+    const Buffer buffer{found->second.back().buffer, found->first};
     found->second.pop_back();
     if (found->second.empty()) idle_.erase(found);
-    idle_bytes_ -= size;
+    idle_bytes_ -= buffer.size;
+    use(buffer.size);
     return buffer;
   }
+
+  void use(std::size_t size) {
+    use_.current += size;
+    use_.peak = std::max(use_.peak, use_.current);
+  }
+  std::size_t most(std::size_t least) const { return use_.peak + std::max(least, use_.peak / 8); }
 
   void give_back(std::byte* buffer, std::size_t size) {
     const std::lock_guard lock(mutex_);
@@ -109,14 +126,12 @@ class BufferPool {
     idle_bytes_ += size;
   }
 
-  static void free(std::byte* buffer) { ::operator delete (buffer, std::align_val_t{alignment}); }
-
   /// The buffers of a size stand in the order in which they were given back.
   void release_oldest() {
     const auto oldest = std::min_element(idle_.begin(), idle_.end(), [](const auto& a, const auto& b) {
       return a.second.front().since < b.second.front().since;
     });
-    free(oldest->second.front().buffer);
+    detail::free_buffer(oldest->second.front().buffer, oldest->first);
     idle_bytes_ -= oldest->first;
     oldest->second.erase(oldest->second.begin());
     if (oldest->second.empty()) idle_.erase(oldest);
@@ -124,7 +139,7 @@ class BufferPool {
 
   void release_idle() {
     for (auto& [size, buffers] : idle_)
-      for (const Idle& idle : buffers) free(idle.buffer);
+      for (const Idle& idle : buffers) detail::free_buffer(idle.buffer, size);
     idle_.clear();
     idle_bytes_ = 0;
   }
