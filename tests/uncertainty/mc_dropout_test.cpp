@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "paser/models/segmenter.hpp"
+#include "paser/models/unet.hpp"
+
 using namespace paser;
 using uncertainty::mc_dropout;
 using uncertainty::McDropoutSpec;
@@ -161,6 +164,31 @@ TEST_CASE("a network in two parts runs the first once, and no micro-batch change
     CHECK(max_abs_difference(belief.mutual_information, other.mutual_information) == 0);
   }
   CHECK(mc_dropout(Noisy{0}, images, Key{1}, {.micro_batch = 1}).without_noise);
+}
+
+TEST_CASE("a UNet's passes that share all they can give what as many whole runs give") {
+  const auto check_network = [](const auto& network) {
+    const auto image = uniform<float>(Key{8}, Shape{2, 33, 40, 1});
+    const int samples = 4;
+    Tensor<float, 4> logits;
+    for (int pass = 0; pass < samples; ++pass) {
+      EvalContext<float> ctx(run::mc_dropout, Key{5});
+      for (std::uint64_t n = 0; n < 2; ++n)
+        ctx.sample_keys.push_back(Key{5}.fold(static_cast<std::uint64_t>(pass)).fold(n));
+      const auto one = network(ctx, image);
+      if (pass == 0) logits = Tensor<float, 4>({2 * samples, 33, 40, 3});
+      std::copy_n(one.data(), one.numel(), logits.mutable_data() + pass * one.numel());
+    }
+    const auto expected = uncertainty::belief_of(logits, samples);
+    const auto belief = mc_dropout(network, image, Key{5}, {.samples = samples});
+    CHECK(max_abs_difference(belief.mean, expected.mean) < 2e-5);
+    CHECK(max_abs_difference(belief.entropy, expected.entropy) < 5e-5);
+    CHECK(max_abs_difference(belief.first_pass, expected.first_pass) < 2e-5);
+    CHECK(max_abs_difference(belief.first_pass, belief.mean) > 1e-3);  // the passes do differ
+  };
+  check_network(models::UNet<1, 3, 8, 2>(Key{1}));
+  check_network(models::UNet<1, 3, 16, 4>(Key{2}));
+  check_network(models::Segmenter<float>(models::UNet<1, 3, 8, 2>(Key{3})));
 }
 
 TEST_CASE("a specification that does not fit is refused") {

@@ -73,7 +73,8 @@ struct Paser {
   data::PatchGrid grid;
   int samples = 5;  ///< T, the passes of MC dropout
   Baseline baseline = Baseline::mean;
-  Index micro_batch = 32;  ///< images or patches that run at once; bounds the memory, changes no result
+  Index micro_batch =
+      32;  ///< images or patches that run at once; bounds the memory; results differ by rounding at most
   /// Where the models keep transformed weights from call to call, for a Paser that is not being trained; may be null.
   FilterCache<T>* filters = nullptr;
 
