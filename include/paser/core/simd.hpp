@@ -53,6 +53,21 @@ inline Packet<T> load_bytes(const std::uint8_t* p) {
   for (Index i = 0; i < width<T>; ++i) values[i] = static_cast<T>(p[i]);
   return load(values);
 }
+/// Whole numbers from 0 to 255 as bytes.
+template <class T>
+inline void store_bytes(std::uint8_t* p, const Packet<T>& v) {
+#ifdef __AVX2__
+  if constexpr (std::is_same_v<T, float> && width<T> == 8) {
+    const __m256i numbers = _mm256_cvttps_epi32(v);
+    const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+    return;
+  }
+#endif
+  T values[width<T>];
+  store(values, v);
+  for (Index i = 0; i < width<T>; ++i) p[i] = static_cast<std::uint8_t>(values[i]);
+}
 template <class T>
 inline Packet<T> broadcast(T value) {
   return Eigen::internal::pset1<Packet<T>>(value);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "paser/core/parallel.hpp"
@@ -28,7 +29,6 @@ inline Window pool_window(const PoolShape& s, Index image, Index out_row, Index 
 /// NaN spreads. Tap numbers are kept as numbers of type T, which hold them exactly.
 template <bool Record, class T>
 void max_of_window(const PoolShape& s, const Window& window, const T* x, T* y, std::uint8_t* tap) {
-  constexpr Index width = simd::width<T>;
   const auto position = [&](Index r, Index q) { return x + (r * s.w + q) * s.c; };
   const auto number = [&](Index r, Index q) { return simd::broadcast(static_cast<T>(r * s.spec.kernel[1] + q)); };
   auto best = simd::load(position(window.row_begin, window.column_begin));
@@ -41,11 +41,7 @@ void max_of_window(const PoolShape& s, const Window& window, const T* x, T* y, s
       if constexpr (Record) best_tap = simd::select(wins, number(r, q), best_tap);
     }
   simd::store(y, best);
-  if constexpr (Record) {
-    T taps[width];
-    simd::store(taps, best_tap);
-    for (Index k = 0; k < width; ++k) tap[k] = static_cast<std::uint8_t>(taps[k]);
-  }
+  if constexpr (Record) simd::store_bytes<T>(tap, best_tap);
 }
 
 /// The same for fewer channels than a packet has.
@@ -67,6 +63,36 @@ void max_of_window_scalar(const PoolShape& s, const Window& window, const T* x, 
   }
 }
 
+/// True for whole windows of 2x2 side by side and at least a packet of channels.
+template <class T>
+bool pool_halves(const PoolShape& s) {
+  return s.spec.kernel == std::array<Index, 2>{2, 2} && s.spec.stride == s.spec.kernel &&
+         s.spec.padding == std::array<Index, 2>{0, 0} && s.c >= simd::width<T>;
+}
+
+/// One row of y from the two rows of x under it, for such windows.
+template <bool Record, class T>
+void halve_row(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
+  const Index row = s.w * s.c;
+  for (Index q = 0; q < s.out_w; ++q, x += 2 * s.c)
+    for (Index k = 0; k < s.c; k += simd::width<T>) {
+      const Index at = std::min(k, s.c - simd::width<T>), out = q * s.c + at;  // the last packet may repeat channels
+      auto best = simd::load(x + at);
+      [[maybe_unused]] auto best_tap = simd::zero<T>();
+      const auto meet = [&](Index offset, T number) {
+        const auto value = simd::load(x + at + offset);
+        const auto wins = simd::mask_or(simd::less(best, value), simd::is_nan(value));
+        best = simd::select(wins, value, best);
+        if constexpr (Record) best_tap = simd::select(wins, simd::broadcast(number), best_tap);
+      };
+      meet(s.c, 1);
+      meet(row, 2);
+      meet(row + s.c, 3);
+      simd::store(y + out, best);
+      if constexpr (Record) simd::store_bytes<T>(tap + out, best_tap);
+    }
+}
+
 }  // namespace detail
 
 /// y = the maximum of each window; tap, written when Record, the number row * kernel width + column of its place in the
@@ -76,9 +102,14 @@ void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap)
   constexpr Index width = simd::width<T>;
   const Index row = s.out_w * s.c, piece = std::max<Index>(1, 4096 / std::max<Index>(1, row));
   const Index x_size = s.n * s.h * s.w * s.c;
+  const bool halves = detail::pool_halves<T>(s);
   const auto at = [tap](Index position) { return Record ? tap + position : nullptr; };
   parallel_for(s.n * s.out_h, piece, [&](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i)
+    for (Index i = begin; i < end; ++i) {
+      if (halves) {
+        detail::halve_row<Record>(s, x + (i / s.out_h * s.h + 2 * (i % s.out_h)) * s.w * s.c, y + i * row, at(i * row));
+        continue;
+      }
       for (Index q = 0; q < s.out_w; ++q) {
         const auto window = detail::pool_window(s, i / s.out_h, i % s.out_h, q);
         const Index out = i * row + q * s.c;
@@ -95,6 +126,7 @@ void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap)
         else
           detail::max_of_window_scalar<Record>(s, window, x + window.x0, y + out, at(out));
       }
+    }
   });
 }
 
@@ -122,6 +154,20 @@ void scatter_window(const PoolShape& s, Index q, Index number0, const T* dy, con
   }
 }
 
+/// One row of dx from the row of y over it, for whole windows of 2x2 side by side. number0 is the tap number of the
+/// row's first place in a window.
+template <class T>
+void spread_halved_row(const PoolShape& s, T number0, const T* dy, const std::uint8_t* tap, T* row) {
+  for (Index q = 0; q < s.out_w; ++q, dy += s.c, tap += s.c, row += 2 * s.c)
+    for (Index k = 0; k < s.c; k += simd::width<T>) {
+      const Index at = std::min(k, s.c - simd::width<T>);
+      const auto g = simd::load(dy + at), place = simd::load_bytes<T>(tap + at), zero = simd::zero<T>();
+      simd::store(row + at, simd::select(simd::equal(place, simd::broadcast(number0)), g, zero));
+      simd::store(row + s.c + at, simd::select(simd::equal(place, simd::broadcast(number0 + T(1))), g, zero));
+    }
+  std::fill_n(row, (s.w - 2 * s.out_w) * s.c, T(0));
+}
+
 }  // namespace detail
 
 /// dx[place of the maximum] += dy for every window; all else zero. Each row of dx gathers from the windows that cover
@@ -129,8 +175,14 @@ void scatter_window(const PoolShape& s, Index q, Index number0, const T* dy, con
 template <class T>
 void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* tap, T* dx) {
   const Index kernel = s.spec.kernel[0], stride = s.spec.stride[0], row = s.w * s.c;
+  const bool halves = detail::pool_halves<T>(s);
   parallel_for(s.n * s.h, std::max<Index>(1, 4096 / std::max<Index>(1, row)), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
+      if (const Index p = i % s.h / 2; halves && p < s.out_h) {
+        const Index from = (i / s.h * s.out_h + p) * s.out_w * s.c;
+        detail::spread_halved_row(s, static_cast<T>(i % s.h % 2 * 2), dy + from, tap + from, dx + i * row);
+        continue;
+      }
       std::fill_n(dx + i * row, row, T(0));
       const Index at = i % s.h + s.spec.padding[0];
       const Index first = at < kernel ? 0 : (at - kernel) / stride + 1;

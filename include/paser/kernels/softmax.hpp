@@ -26,13 +26,24 @@ void for_row_runs(Index rows, Index n, const F& f) {
 template <class T>
 void softmax_forward(Index rows, Index n, const T* x, T* y) {
   detail::for_row_runs(rows, n, [&](Index first, Index count) {
-    Scratch<T> scratch(static_cast<std::size_t>(2 * count));
-    T *const maximum = scratch.data(), *const sum = maximum + count, *const to = y + first * n;
-    exp_rows(count, n, x + first * n, to, maximum, sum);
     with_fixed_extent(n, [&](auto size) {
-      for (Index row = 0; row < count; ++row) {
+      const T* const from = x + first * size;
+      T* const to = y + first * size;
+      Index done = 0;
+      if constexpr (!std::is_same_v<decltype(size), Index>)
+        done =
+            detail::exp_few<decltype(size)::value>(count, from, to, [](Index, auto& e, const auto&, const auto& sum) {
+              const auto factor = simd::div(simd::broadcast(T(1)), sum);
+              for (auto& value : e) value = simd::mul(value, factor);
+            });
+      const Index left = count - done;
+      if (left == 0) return;
+      Scratch<T> scratch(static_cast<std::size_t>(2 * left));
+      T *const maximum = scratch.data(), *const sum = maximum + left, *const rest = to + done * size;
+      exp_rows(left, n, from + done * size, rest, maximum, sum);
+      for (Index row = 0; row < left; ++row) {
         const T factor = T(1) / sum[row];
-        for (Index k = 0; k < size; ++k) to[row * size + k] *= factor;
+        for (Index k = 0; k < size; ++k) rest[row * size + k] *= factor;
       }
     });
   });
