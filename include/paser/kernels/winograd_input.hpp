@@ -38,15 +38,23 @@ struct Mapped {
   }
 };
 
+/// The distance to the cells of the next tile, or 0 where a row of cells is so short that the caches foresee it.
+template <int Tile>
+constexpr Index next_tile(Index channels) {
+  return channels >= 64 ? Tile * channels : 0;
+}
+
 /// Applies a linear map to the channels begin <= c < end of a square of cells, packet by packet: point p of channel c
 /// goes to to[p * point + c - begin]. `on_load` makes a packet of values of what is in the cells. Channels up to the
 /// next whole packet are written as zeros. A call and not inlined, and the last channels take the way of the others
 /// through a copy: a map is many instructions, and compiled once.
 template <class Map, class T, class OnLoad>
 [[gnu::noinline]] void transform_cells(const T* const (&cells)[Map::in][Map::in], const OnLoad& on_load, Index begin,
-                                       Index end, T* to, Index point) {
+                                       Index end, T* to, Index point, Index ahead) {
   using P = simd::Packet<T>;
   constexpr int side = Map::in, lanes = int{simd::width<T>};
+  constexpr Index line = 64 / Index{sizeof(T)};
+  constexpr int shared = Map::in == Map::out ? 2 : 0;  // columns of a window that the next one has too
   T last[side * side * lanes];
   const T* copied[side][side];
   for (Index c = begin; c < end; c += lanes, to += lanes) {
@@ -61,6 +69,9 @@ template <class Map, class T, class OnLoad>
       from = copied;
       shift = 0;
     }
+    if (ahead > 0 && c % line == 0)
+      for (int i = 0; i < side; ++i)
+        for (int j = shared; j < side; ++j) simd::prefetch(cells[i][j] + c + ahead);
     const auto value = on_load.lanes(c, end - c);
     transform<Map, P>([&](int i, int j) { return value(simd::load(from[i][j] + shift)); },
                       [&](int i, int j, const P& v) { simd::store(to + (i * Map::out + j) * point, v); });
@@ -109,9 +120,9 @@ class InputReader {
       const ChannelMap<T>& map = *source.map;
       const Index image = at.image * channels;
       transform_cells<InputMap<Tile, T>>(cells, Mapped<T>{map.shift + image, map.scale + image, map.offset + image},
-                                         begin, end, v, point);
+                                         begin, end, v, point, next_tile<Tile>(channels));
     } else {
-      transform_cells<InputMap<Tile, T>>(cells, Stored<T>{}, begin, end, v, point);
+      transform_cells<InputMap<Tile, T>>(cells, Stored<T>{}, begin, end, v, point, next_tile<Tile>(channels));
     }
   }
 
@@ -136,7 +147,7 @@ void transform_output_gradient(const Plane<Tile>& plane, const TilePosition<Tile
   const T* cells[Tile][Tile];
   find_cells(dy + at.image * plane.out_h * plane.out_w * plane.k, plane.out_h, plane.out_w, plane.k, at.row * Tile,
              at.column * Tile, zeros, cells);
-  transform_cells<OutputGradientMap<Tile, T>>(cells, Stored<T>{}, begin, end, w, point);
+  transform_cells<OutputGradientMap<Tile, T>>(cells, Stored<T>{}, begin, end, w, point, next_tile<Tile>(plane.k));
 }
 
 }  // namespace paser::kernels::winograd

@@ -16,7 +16,8 @@ namespace paser::kernels::winograd {
 template <int Tile, class T>
 struct WeightPlan {
   static constexpr int points = Plane<Tile>::points;
-  static constexpr Index block = 128;
+  /// With a chunk of V and a panel of W this many tiles long the first-level cache is not quite full.
+  static constexpr Index block = 96;
   /// A multiple of block_rows and of the packets; tiles are then an odd number of cache lines apart.
   static constexpr Index chunk = 48;
 
@@ -92,12 +93,16 @@ void correlate(const Plane<Tile>& plane, const InputReader<T>& x, const T* dy, T
   };
   // u += the products at point p of a chunk and the panels from `panel` to `last`, over `count` tiles.
   const auto multiply = [&](Index p, Index chunk, Index panel, Index last, Index count, bool accumulate, T* u) {
+    const auto block_of_w = [&](Index l, Index t) {
+      return w + p * plan.w_point + l * plan.w_panel + t * block_width<T>;
+    };
     for (Index t = 0; t < count; t += plan.block)
       for (Index l = panel; l < last; ++l)
         multiply_panel(plan.rows(chunk), plan.columns(l), std::min(plan.block, count - t),
                        v + p * plan.v_point + chunk * plan.v_chunk + t * plan.row(chunk), Index{1}, plan.row(chunk),
-                       w + p * plan.w_point + l * plan.w_panel + t * block_width<T>, block_width<T>,
-                       u + (l - panel) * plan.u_pair + p * plan.u_point, block_width<T>, accumulate || t > 0);
+                       block_of_w(l, t), block_width<T>, u + (l - panel) * plan.u_pair + p * plan.u_point,
+                       block_width<T>, accumulate || t > 0,
+                       l + 1 < last ? block_of_w(l + 1, t) : block_of_w(panel, t + plan.block));
   };
 
   if (once) {  // few tiles: the products of a task stay in the cache until they are transformed back
