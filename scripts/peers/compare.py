@@ -17,13 +17,13 @@ except ImportError:
     sys.exit("bench_peers needs numpy (Debian: python3-numpy)")
 
 from . import report, roofline
+from .checks import disagreement
 from .layers import LAYERS
 from .peers import BIN, WORK, all_peers, environment, is_layer, is_network, versions
 from .worker import Worker, WorkerError
 from .workloads import WORKLOADS
 
 DATA = os.path.join(WORK, "data")
-TOLERANCE = 5e-5  # of the largest value
 TURN_MS, MOST_RUNS = 20.0, 20  # a peer's turn: as many runs in a row as fit, so that short ones are not timed from sleep
 
 
@@ -151,11 +151,7 @@ class Comparison:
                 results[worker.peer] = maps.transpose(0, 2, 1).ravel()
         ours = results["paser"]
         for name, theirs in results.items():
-            if theirs.shape != ours.shape:
-                problem = f"{theirs.size} numbers, paser has {ours.size}"
-            else:
-                error = np.abs(theirs - ours).max() / np.abs(ours).max()
-                problem = "" if error <= TOLERANCE else f"the largest difference is {error:.1e} of the largest value"
+            problem = disagreement(workload.kind, ours, theirs)
             if problem:
                 self.disagreements.append(f"{workload.name}, {threads} threads: {name} disagrees with paser: {problem}")
                 print(self.disagreements[-1], flush=True)

@@ -1,0 +1,23 @@
+"""Whether two programs computed the same."""
+import numpy as np
+
+TOLERANCE = 5e-5  # of the largest value
+DESCENT_TOLERANCE = 2e-2  # of what the loss fell since the first step
+
+
+def disagreement(kind, ours, theirs):
+    """What is wrong with a peer's numbers beside paser's, in words; empty when nothing is."""
+    if theirs.shape != ours.shape:
+        return f"{theirs.size} numbers, paser has {ours.size}"
+    if not np.isfinite(theirs).all() or not np.isfinite(ours).all():
+        return "some numbers are not finite"
+    if kind == "training":
+        # Adam turns the rounding noise of a gradient that should be zero, such as that of a bias before an instance
+        # norm, into a step of full length: losses of later steps are the same only in how far they fall.
+        fall = ours[0] - ours[1:]
+        error = np.abs((theirs[0] - theirs[1:]) - fall).max() / np.abs(fall).max()
+        if error > DESCENT_TOLERANCE:
+            return f"the loss falls differently, by {100 * error:.1f} % of the way"
+        ours, theirs = ours[:1], theirs[:1]
+    error = np.abs(theirs - ours).max() / np.abs(ours).max()
+    return "" if error <= TOLERANCE else f"the largest difference is {error:.1e} of the largest value"
