@@ -56,16 +56,19 @@ class Passes {
   void add(const Tensor<T, 4>& logits, Index images) {
     const Index passes = logits.shape().n() / images, size = logits.numel() / passes;
     const Tensor<T, 4> all = softmax(logits);
-    for (Index pass = 0; pass < passes; ++pass) {
-      const auto p = passes == 1 ? all : slice_rows(all, pass * images, (pass + 1) * images);
-      if (count_++ == 0) {
-        belief_.first_pass = belief_.mean = p;
-      } else {
-        same_ = same_ && std::equal(p.data(), p.data() + size, belief_.first_pass.data());
-        kernels::accumulate(size, p.data(), belief_.mean.mutable_data());
-      }
-      if (spec_.decompose) add_to(belief_.expected_entropy, entropy(p, spec_.epsilon));
-    }
+    const Index first = count_ == 0 ? 1 : 0;
+    if (first == 1) belief_.mean = belief_.first_pass = slice_rows(all, 0, images);
+    for (Index pass = first; pass < passes && same_; ++pass)
+      same_ = std::equal(all.data() + pass * size, all.data() + (pass + 1) * size, belief_.first_pass.data());
+    if (passes > first)
+      parallel_for(size, kernels::grain, [&, sum = belief_.mean.mutable_data()](Index begin, Index end) {
+        for (Index pass = first; pass < passes; ++pass)
+          for (Index i = begin; i < end; ++i) sum[i] += all.data()[pass * size + i];
+      });
+    count_ += static_cast<int>(passes);
+    if (spec_.decompose)
+      for (Index pass = 0; pass < passes; ++pass)
+        add_to(belief_.expected_entropy, entropy(slice_rows(all, pass * images, (pass + 1) * images), spec_.epsilon));
   }
 
   Belief<T> finish() {
