@@ -100,18 +100,24 @@ class Panels {
 /// The register tile a b. a is any view, b's columns lie side by side. `store(i, left, right)` gets row i.
 template <class T, class Store>
 void multiply_tile(const MatrixView<T>& a, const T* b, Index b_stride, Store&& store) {
-  constexpr Index rows = GemmTile<T>::rows, width = simd::width<T>;
+  constexpr Index rows = GemmTile<T>::rows, width = simd::width<T>, line = 64 / static_cast<Index>(sizeof(T));
   simd::Packet<T> sum[rows][2];
 #pragma GCC unroll 12
   for (Index i = 0; i < rows; ++i) sum[i][0] = sum[i][1] = simd::zero<T>();
   const auto accumulate = [&](const T* column, Index stride, Index step) {
-    for (Index k = 0; k < a.columns; ++k, column += step, b += b_stride) {
-      const auto b0 = simd::load(b), b1 = simd::load(b + width);
+    for (Index k = 0; k < a.columns;) {
+      // The rows below come next, perhaps from memory. Of longer rows too many would fall into one set of the cache.
+      if (step == 1 && stride <= 20 * line)
 #pragma GCC unroll 12
-      for (Index i = 0; i < rows; ++i) {
-        const auto ai = simd::broadcast(column[i * stride]);
-        sum[i][0] = simd::fma(ai, b0, sum[i][0]);
-        sum[i][1] = simd::fma(ai, b1, sum[i][1]);
+        for (Index i = 0; i < rows; ++i) simd::prefetch(column + (i + rows) * stride);
+      for (const Index stop = std::min(a.columns, k + line); k < stop; ++k, column += step, b += b_stride) {
+        const auto b0 = simd::load(b), b1 = simd::load(b + width);
+#pragma GCC unroll 12
+        for (Index i = 0; i < rows; ++i) {
+          const auto ai = simd::broadcast(column[i * stride]);
+          sum[i][0] = simd::fma(ai, b0, sum[i][0]);
+          sum[i][1] = simd::fma(ai, b1, sum[i][1]);
+        }
       }
     }
   };
@@ -129,6 +135,7 @@ template <class T>
 void multiply_tile_into(const MatrixView<T>& a, const T* b, Index b_stride, Index rows, Index columns, T* c,
                         const GemmOutput<T>& output) {
   constexpr Index width = simd::width<T>;
+  for (Index i = 0; i < rows; ++i) simd::prefetch(c + i * output.row_stride);
   if (rows == GemmTile<T>::rows && columns == GemmTile<T>::columns && output.bias == nullptr) {
     multiply_tile(a, b, b_stride, [&](Index i, const auto& left, const auto& right) {
       T* const row = c + i * output.row_stride;
