@@ -22,6 +22,16 @@ struct Batch {
   Index size() const { return images.empty() ? 0 : images.shape().n(); }
 };
 
+/// The images of these numbers for training in an epoch: varied, where the source has rows(numbers, epoch) for that,
+/// and as they are where it has not.
+template <class Source>
+auto epoch_rows(const Source& source, std::span<const Index> numbers, Index epoch) {
+  if constexpr (requires { source.rows(numbers, epoch); })
+    return source.rows(numbers, epoch);
+  else
+    return source.rows(numbers);
+}
+
 /// The batches of one epoch: 0 .. n-1 in an order of this key and epoch, `batch` at a time; the last may be smaller.
 /// Throws ValueError unless n >= 0 and batch >= 1.
 inline std::vector<std::vector<Index>> epoch_batches(Key key, Index epoch, Index n, Index batch) {

@@ -133,8 +133,9 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
         const Index epoch = step / per_epoch, place = step % per_epoch;
         const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
         const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
-        const auto batch = train.rows(std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
-                                                                            static_cast<std::size_t>(end - begin)));
+        const auto numbers = std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
+                                                                   static_cast<std::size_t>(end - begin));
+        const auto batch = data::epoch_rows(train, numbers, epoch);
         const Key draw = key.fold(1).fold(static_cast<std::uint64_t>(step));
         RewardOptions reward_options = options.reward;
         reward_options.lambda = optim::linear_schedule(options.lambda_from, options.lambda_to, options.steps)(step);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "paser/data/batch.hpp"
 #include "paser/metrics/iou.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/pipeline/supervised.hpp"
@@ -36,13 +37,13 @@ Tensor<T, 4> predict_logits_on_grid(const models::Segmenter<T>& model, const Ten
 /// Mean over images of the macro IoU, without noise, patch by patch of the grid. Source: see pretrain.
 template <class T, class Source>
 double validation_iou(const models::Segmenter<T>& model, const Source& source, const data::PatchGrid& grid,
-                      metrics::ClassMean class_mean, Index micro_batch) {
+                      metrics::ClassMean class_mean, Index micro_batch, std::optional<std::int32_t> ignored = {}) {
   double sum = 0;
   for_each_run(source.size(), 128, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Tensor<T, 4> logits = predict_logits_on_grid(model, batch.images, grid, micro_batch);
     const auto iou = metrics::mean_iou<double>(
-        metrics::image_confusion(argmax_channels(logits), batch.labels, logits.shape().c()), class_mean);
+        metrics::image_confusion(argmax_channels(logits), batch.labels, logits.shape().c(), ignored), class_mean);
     sum = std::accumulate(iou.data(), iou.data() + iou.numel(), sum);
   });
   return sum / static_cast<double>(std::max<Index>(source.size(), 1));
@@ -74,7 +75,7 @@ SupervisedResult<T> supervised_step(models::Segmenter<T>& model, optim::Adam<T>&
 
 /// Stage 1: trains `model` and leaves it at its best validation IoU. `stage.steps` is set here. Returns false when
 /// interrupted. Source: size(), range(begin, end) and rows(span of Index), which give a batch with images (N, H, W, C),
-/// labels and ids.
+/// labels and ids; rows(numbers, epoch), if there is one, gives the varied images to train on.
 template <class T, class Source>
 bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& validation,
               const PretrainOptions<T>& options, Stage stage, Key key, const models::Segmenter<T>* teacher = nullptr) {
@@ -106,8 +107,9 @@ bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& va
         const Index epoch = step / per_epoch, place = step % per_epoch;
         const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
         const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
-        const auto batch = train.rows(
-            std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+        const auto numbers = std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
+                                                                   static_cast<std::size_t>(end - begin));
+        const auto batch = data::epoch_rows(train, numbers, epoch);
         const auto result = supervised_step(model, adam, batch.images, batch.labels, batch.ids,
                                             key.fold(1).fold(static_cast<std::uint64_t>(step)), options, teacher);
         check<ValueError>(std::isfinite(result.loss), stage.name.c_str(), "the loss of step ", step, " is ",
@@ -117,8 +119,8 @@ bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& va
         std::string note = message("loss ", result.loss);
         const bool last = step + 1 == stage.steps;
         if (last || (place + 1 == per_epoch && (epoch + 1) % options.validate_every == 0)) {
-          const double iou =
-              validation_iou(model, validation, options.grid, options.class_mean, options.supervised.micro_batch);
+          const double iou = validation_iou(model, validation, options.grid, options.class_mean,
+                                            options.supervised.micro_batch, options.supervised.ignored);
           if (iou > best_iou) {
             best_iou = iou;
             best = model;

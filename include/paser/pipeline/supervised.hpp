@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "paser/core/rows.hpp"
@@ -14,8 +15,11 @@ namespace paser::pipeline {
 /// How one batch of labelled images becomes a gradient.
 template <class T>
 struct SupervisedOptions {
-  /// Weight of each class in the cross entropy; empty: all one. The loss is divided by the number of pixels.
+  /// Weight of each class in the cross entropy; empty: all one. The loss is divided by the number of pixels
+  /// that take part.
   std::vector<double> class_weights;
+  /// Label of the pixels that take no part in the cross entropy and in the IoU of validation: data::ignored_label.
+  std::optional<std::int32_t> ignored;
   /// Images that are run at once. The gradient is that of the whole batch whatever this is, since every network of
   /// paser normalises an image by itself.
   Index micro_batch = 32;
@@ -43,7 +47,9 @@ SupervisedResult<T> supervised_gradients(const models::Segmenter<T>& model, cons
         labels.shape()[0], " label maps, ", ids.size(), " ids");
   check<ValueError>(!options.masks || options.micro_batch >= n, "supervised_gradients",
                     "given masks are for a whole batch of ", n, ", the micro-batch is ", options.micro_batch);
-  const CrossEntropySpec ce{.class_weight = options.class_weights, .total = static_cast<double>(labels.numel())};
+  CrossEntropySpec ce{.class_weight = options.class_weights, .ignore_index = options.ignored};
+  ce.total = static_cast<double>(labels.numel());
+  if (options.ignored) *ce.total -= static_cast<double>(std::ranges::count(labels.values(), *options.ignored));
   SupervisedResult<T> sum;
   for_each_run(n, options.micro_batch, [&](Index begin, Index end) {
     const Labels truth = slice_rows(labels, begin, end);
