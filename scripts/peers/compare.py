@@ -34,10 +34,10 @@ def arguments():
                     "Exit status: 0, or 1 when a peer's numbers differ from paser's, 2 for a usage error.")
     parser.add_argument("--only", help="workloads by name, comma-separated; `networks`, `layers` and beginnings of "
                                        "layer names (forward, weight_gradient_16x56) are understood too")
-    parser.add_argument("--threads", default="1,2", help="numbers of threads, comma-separated (default 1,2)")
-    parser.add_argument("--rounds", type=int, default=15, help="rounds after the warm-up (default 15)")
+    parser.add_argument("--threads", help="numbers of threads, comma-separated (default 1,2)")
+    parser.add_argument("--rounds", type=int, help="rounds after the warm-up (default 15)")
     parser.add_argument("--peers", help="peers by name, comma-separated; paser always takes part")
-    parser.add_argument("--quick", action="store_true", help="3 rounds, 2 threads, without the layers")
+    parser.add_argument("--quick", action="store_true", help="3 rounds, 2 threads, networks alone, unless said otherwise")
     parser.add_argument("--wait", choices=["default", "passive", "active"], default="default",
                         help="how idle OpenMP threads wait, the same for all programs (default: libgomp's, which spins "
                              "for a moment and then sleeps; passive suits a busy machine)")
@@ -48,13 +48,20 @@ def arguments():
     parser.add_argument("--no-install", action="store_true", help="install nothing")
     options = parser.parse_args()
     if options.quick:
-        options.rounds, options.threads, options.only = 3, "2", options.only or "networks"
+        options.only = options.only or "networks"
+    options.rounds = options.rounds or (3 if options.quick else 15)
+    options.threads = options.threads or ("2" if options.quick else "1,2")
     try:
         options.threads = [int(t) for t in options.threads.split(",")]
     except ValueError:
         parser.error(f"--threads: expected numbers like 1,2, got '{options.threads}'")
     options.roofline = options.roofline or os.path.splitext(options.output)[0] + ".svg"
     options.selected = selected(parser, options.only)
+    options.peers = options.peers.split(",") if options.peers else []
+    known = list(dict.fromkeys(peer.name for peer in all_peers()))
+    for name in options.peers:
+        if name not in known:
+            parser.error(f"--peers: there is no peer '{name}'; known: {', '.join(known)}")
     return options
 
 
@@ -76,7 +83,7 @@ def selected(parser, only):
 class Comparison:
     def __init__(self, options):
         self.options, self.rows, self.skipped, self.disagreements = options, [], {}, []
-        wanted = options.peers.split(",") if options.peers else None
+        wanted = options.peers
         self.peers = []
         for peer in all_peers():
             if wanted and peer.name not in wanted and not peer.ours:
@@ -200,6 +207,8 @@ def main():
     if export.returncode:
         print("Weights and inputs are made by PyTorch, and that failed: the networks are left out")
         options.selected = [w for w in options.selected if w in LAYERS]
+    if not options.selected:
+        return 2
     result = {"date": datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
               "command": shlex.join(["scripts/bench_peers", *sys.argv[1:]]), "versions": versions(),
               "machine": machine(options.threads)}
