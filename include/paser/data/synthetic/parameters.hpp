@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cmath>
-#include <string>
+#include <string_view>
 
 #include "paser/core/error.hpp"
 #include "paser/data/synthetic/arithmetic.hpp"
