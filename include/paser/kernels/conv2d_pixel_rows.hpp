@@ -15,10 +15,11 @@ namespace paser::kernels::direct {
 
 /// P neighbouring outputs, each a packet of channels. S columns of taps are applied to each value that is loaded: with
 /// one packet a tile would else need more loads than multiply-adds. Outputs are `Step` inputs apart; tap row t starts
-/// at x + t * row; weights are (t, s, in, packet). The outputs go to `to`, `channels` apart.
+/// at x + t * row; weights are (t, s, in, packet). The outputs go to `to`, `channels` apart; `room` values behind them
+/// will be written later and may be spoilt.
 template <class T, int P, int S, int Step = 1>
 void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Index in, const T* weights, const T* start,
-                      T* to, Index channels) {
+                      T* to, Index channels, Index room) {
   constexpr Index width = simd::width<T>;
   constexpr int inputs = (P - 1) * Step + S;
   simd::Packet<T> sums[P];
@@ -47,14 +48,13 @@ void compute_row_tile(const T* x, Index pixel, Index row, const Range& taps, Ind
     }
   }
   // Pixels are written in order, so what a full packet writes past a pixel is overwritten by the next ones.
+  const Index full = P * channels + room - width;
 #pragma GCC unroll 16
   for (int p = 0; p < P; ++p) {
-    if (p * channels + width <= P * channels) {
+    if (p * channels <= full) {
       simd::store(to + p * channels, sums[p]);
     } else {
-      T values[width];
-      simd::store(values, sums[p]);
-      std::copy_n(values, channels, to + p * channels);
+      simd::store_partial(to + p * channels, sums[p], channels);
     }
   }
 }
@@ -125,7 +125,7 @@ void convolve_pointwise(const Problem<T>& p) {
         for (Index j = 0; j < range.size(); j += pointwise_pixels) {
           const Index at = std::min(j, range.size() - pointwise_pixels);
           compute_row_tile<T, pointwise_pixels, 1>(x + at * p.in, p.in, 0, {0, 1}, p.in, w, start, y + at * p.out,
-                                                   p.out);
+                                                   p.out, (range.size() - at - pointwise_pixels) * p.out);
         }
         continue;
       }
@@ -224,7 +224,8 @@ void convolve_sliding(const Problem<T>& p) {
         for (Index j = 0; j < columns; j += P * Step) {
           const Index at = std::min(j, columns - P * Step);
           compute_row_tile<T, P, S, Step>(x + at * layout.pixel, layout.pixel, p.rows.tap_step * layout.row, taps, p.in,
-                                          weights, start, y + at * p.out, Step * p.out);
+                                          weights, start, y + at * p.out, Step * p.out,
+                                          (columns - at - P * Step) * p.out);
         }
       };
       if (paired) {

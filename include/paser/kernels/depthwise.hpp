@@ -29,6 +29,7 @@ struct PacketLane {
   using Value = simd::Packet<T>;
   static constexpr Index size = simd::width<T>;
   static Value load(const T* p) { return simd::load(p); }
+  static Value keep(const Value& v) { return simd::keep(v); }
   static void store(T* p, const Value& v) { simd::store(p, v); }
   static Value fma(const Value& a, const Value& b, const Value& c) { return simd::fma(a, b, c); }
 };
@@ -39,6 +40,7 @@ struct ScalarLane {
   using Value = T;
   static constexpr Index size = 1;
   static Value load(const T* p) { return *p; }
+  static Value keep(const Value& v) { return v; }
   static void store(T* p, const Value& v) { *p = v; }
   static Value fma(const Value& a, const Value& b, const Value& c) { return a * b + c; }
 };
@@ -80,11 +82,11 @@ void compute_pixels(const Problem<T>& p, L, const T* x, const Range& rows, const
     const T* const from = x + t * p.rows.tap_step * row + c;
     const T* const weight = p.weight + t * p.tap_row + c;
     if constexpr (S == 3) {
-      const auto first = L::load(weight), second = L::load(weight + p.tap_column);
-      const auto third = L::load(weight + 2 * p.tap_column);
+      const auto first = L::keep(L::load(weight)), second = L::keep(L::load(weight + p.tap_column));
+      const auto third = L::keep(L::load(weight + 2 * p.tap_column));
 #pragma GCC unroll 16
       for (int q = 0; q < P + 2; ++q) {
-        const auto value = L::load(from + q * step);
+        const auto value = L::keep(L::load(from + q * step));
         if (q < P) sums[q] = L::fma(value, first, sums[q]);
         if (q >= 1 && q <= P) sums[q - 1] = L::fma(value, second, sums[q - 1]);
         if (q >= 2) sums[q - 2] = L::fma(value, third, sums[q - 2]);
@@ -105,6 +107,9 @@ void compute_pixels(const Problem<T>& p, L, const T* x, const Range& rows, const
 template <class T>
 void convolve(const Problem<T>& p) {
   const Index row = p.columns.inputs * p.channels;
+  // Four pixels at a time need the fewest loads; two come nearer to the order of memory, which counts for arrays that
+  // do not fit the cache.
+  const Index slide = p.images * p.rows.inputs * row * static_cast<Index>(sizeof(T)) > (Index{4} << 20) ? 2 : 4;
   const auto runs = direct::equal_tap_runs(p.columns, {0, p.columns.outputs});
   parallel_each(p.images * p.rows.outputs, [&](Index task) {
     const Index n = task / p.rows.outputs, i = task % p.rows.outputs;
@@ -127,8 +132,12 @@ void convolve(const Problem<T>& p) {
           j += P;
         };
         const Index left = run.outputs.end - j;
-        if (sliding && left >= 8) {
-          compute(std::integer_sequence<int, 8, 3>{});
+        if (sliding && left < slide && run.outputs.size() >= slide) {
+          j = run.outputs.end - slide;  // whole tiles to the end, some pixels once more
+        } else if (sliding && left >= 4 && slide == 4) {
+          compute(std::integer_sequence<int, 4, 3>{});
+        } else if (sliding && left >= 2) {
+          compute(std::integer_sequence<int, 2, 3>{});
         } else if (left >= 4) {
           compute(std::integer_sequence<int, 4, 1>{});
         } else {
