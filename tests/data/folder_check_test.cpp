@@ -36,7 +36,7 @@ TEST_CASE("folder check: a good set, its sizes, kinds and class shares") {
   const auto report = check_folder(data.images, data.masks, mapped("battery"),
                                    [&](Index done, Index total) { seen.push_back(10 * done + total); });
   CHECK(report.ok());
-  CHECK(seen == std::vector<Index>{33});
+  CHECK(seen == std::vector<Index>{3, 33});
   REQUIRE(report.samples.size() == 3);
   CHECK(report.samples[0].name == "a");
   CHECK(report.samples[1].id == 1);
@@ -161,7 +161,7 @@ TEST_CASE("folder check: gray and colour together, dim images, channels") {
   tiny::write(data.masks / "c.png", tiny::png({1}, 1, 8));
   const auto mixed = check_folder(data.images, data.masks);
   CHECK(mixed.channels == 3);
-  CHECK(any_contains(mixed.warnings, "1 images are in colour and 1 gray"));
+  CHECK(any_contains(mixed.warnings, "images in colour: 1, gray: 1;"));
   options.channels = 1;
   CHECK(check_folder(data.images, data.masks, options).channels == 1);
   options.channels = 2;

@@ -124,8 +124,8 @@ TEST_CASE("segmentation folder: mixed sizes are grouped, cropped, padded or tile
   CHECK(std::ranges::count(padded.rows(std::vector<Index>{1}).labels.values(), ignored_label) == 32 - 6);
   CHECK(in_step(filled));
   padding.height = 3;
-  padding.width = 8;
-  CHECK_THROWS_WITH(SegmentationFolder(data.images, data.masks, padding), Contains("cannot be padded to 3 x 8"));
+  CHECK_THROWS_WITH(SegmentationFolder(data.images, data.masks, padding),
+                    Contains("'a' of 4 x 5 pixels cannot be padded to height 3 and width 0"));
 
   const SegmentationFolder tiles(data.images, data.masks, fitted(Fit::tiles, 2, 3));
   REQUIRE(tiles.size() == 9);

@@ -140,12 +140,10 @@ class BasicSegmentationFolder {
   }
 
   void find_padding() {
-    for (const SampleInfo& s : report().samples) {
-      if (options_.height != 0 && options_.width != 0)
-        check(s.height <= options_.height && s.width <= options_.width, "SegmentationFolder", "image '", s.name,
-              "' of ", s.height, " x ", s.width, " pixels cannot be padded to ", options_.height, " x ",
-              options_.width);
-    }
+    for (const SampleInfo& s : report().samples)
+      check((options_.height == 0 || s.height <= options_.height) && (options_.width == 0 || s.width <= options_.width),
+            "SegmentationFolder", "image '", s.name, "' of ", s.height, " x ", s.width,
+            " pixels cannot be padded to height ", options_.height, " and width ", options_.width, " (0: as needed)");
     Index height = options_.height, width = options_.width;
     for (const SampleInfo& s : report().samples) {
       height = std::max(height, options_.height == 0 ? s.height : 0);

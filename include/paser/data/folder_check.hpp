@@ -175,9 +175,9 @@ void conclude(Report& report, const FolderOptions& options) {
   Index colour = 0;
   for (const SampleInfo& s : report.samples) colour += s.channels == 3 ? 1 : 0;
   if (options.channels == 0 && colour > 0 && colour < static_cast<Index>(report.samples.size()))
-    report.warnings.push_back(message(colour, " images are in colour and ",
-                                      static_cast<Index>(report.samples.size()) - colour,
-                                      " gray: gray ones are given three equal channels"));
+    report.warnings.push_back(message("images in colour: ", colour,
+                                      ", gray: ", static_cast<Index>(report.samples.size()) - colour,
+                                      "; the gray ones are given three equal channels"));
   if (report.image_kinds.size() > 1)
     report.warnings.push_back("the images differ in depth or colours: each is scaled by its own depth");
   if (report.brightest < 0.1f)
@@ -203,6 +203,7 @@ FolderReport check_folder(const io::Path& images, const io::Path& masks, const O
   std::uint64_t id = 0;
   const auto total = static_cast<Index>(pairing.pairs.size());
   constexpr Index at_once = 32;  // bounds what is in memory before it is counted
+  if (progress) progress(0, total);
   for (Index begin = 0; begin < total; begin += at_once) {
     const Index count = std::min(at_once, total - begin);
     std::vector<detail::PairFindings> found(static_cast<std::size_t>(count));

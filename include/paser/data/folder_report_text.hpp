@@ -36,9 +36,10 @@ void print(std::ostream& out, const Report& report, std::size_t most = 20) {
   const auto text = [](const std::string& s) { return s; };
   const auto number = [](Index n) { return std::to_string(n); };
   out << "pairs      " << report.samples.size() << " good\n";
-  out << "sizes      "
-      << detail::counted_list(report.sizes, [](const auto& s) { return message(s.first, " x ", s.second); })
-      << "  (height x width)\n";
+  if (!report.sizes.empty())
+    out << "sizes      "
+        << detail::counted_list(report.sizes, [](const auto& s) { return message(s.first, " x ", s.second); })
+        << "  (height x width)\n";
   out << "images     " << detail::counted_list(report.image_kinds, text);
   if (!report.samples.empty())
     out << ", values from " << report.darkest << " to " << report.brightest << " of full scale";
