@@ -29,8 +29,9 @@ inline void multiply_block(Index depth, const T* a, Index a_row, Index a_step, c
                            Index c_row, bool accumulate, const T* next_a = nullptr, const T* next_b = nullptr) {
   using P = simd::Packet<T>;
   constexpr Index line = 64 / static_cast<Index>(sizeof(T));
+  if (next_a || next_b)
 #pragma GCC unroll 16
-  for (int i = 0; i < Rows; ++i) simd::prefetch(c + i * c_row);
+    for (int i = 0; i < Rows; ++i) simd::prefetch(c + i * c_row);
   P sum[Rows][Packets];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
@@ -85,12 +86,15 @@ inline void multiply_rows(Index rows, Index depth, const T* a, Index a_row, Inde
 template <class T>
 inline void multiply_panel(Index rows, Index columns, Index depth, const T* a, Index a_row, Index a_step, const T* b,
                            Index b_step, T* c, Index c_row, bool accumulate, const T* next_b = nullptr) {
+  // Shorter sums than these are of operands so small that they are near, and the requests would show.
+  const bool ahead = depth >= 32;
+  if (!ahead) next_b = nullptr;
   // The last block_rows + few are halved: a few rows alone would wait for their own sums.
   for (Index i = 0, some; i < rows; i += some) {
     const Index left = rows - i;
     some = left >= 2 * block_rows ? block_rows : left > block_rows ? (left + 1) / 2 : left;
     const T* const block = a + i * a_row;
-    const T* const next_a = a_step == 1 && left > some ? block + some * a_row : nullptr;
+    const T* const next_a = ahead && a_step == 1 && left > some ? block + some * a_row : nullptr;
     if (columns > simd::width<T>)
       multiply_rows<block_packets>(some, depth, block, a_row, a_step, b, b_step, c + i * c_row, c_row, accumulate,
                                    next_a, next_b);
