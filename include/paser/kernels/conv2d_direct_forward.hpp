@@ -136,10 +136,8 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
 template <class T, int V>
 void compute_slice(const BlockTask<T>& task, Index slice) {
   for (const TileRun& run : task.tiles.runs) {
-    if (run.count == 6) {
+    if (run.count > 4) {
       compute_tile<T, 6, V>(task, run, slice);
-    } else if (run.count == 5) {
-      compute_tile<T, 5, V>(task, run, slice);
     } else {
       compute_tile<T, 4, V>(task, run, slice);
     }

@@ -152,61 +152,49 @@ class WeightGradientTask {
 
   void add_tile(const Chunk& chunk, const Range& in, const Range& tile, const Pixels<T>& x, const Pixels<T>& dy,
                 bool first, T* to) {
-    const auto add = [&]<int P>(std::integral_constant<int, P>) {
-      if (plan_.sliding) {
-        if constexpr (P <= 3) add_sliding<P>(chunk, in, tile.first, x, dy, first, to);
-      } else if (plan_.width == simd::width<T>) {
-        add_taps<P, 1>(chunk, in, tile.first, x, dy, first, to);
-      } else {
-        if constexpr (P <= 6) add_taps<P, 2>(chunk, in, tile.first, x, dy, first, to);
-      }
-    };
-    switch (tile.size()) {
-      case 1:
-        return add(std::integral_constant<int, 1>{});
-      case 2:
-        return add(std::integral_constant<int, 2>{});
-      case 3:
-        return add(std::integral_constant<int, 3>{});
-      case 4:
-        return add(std::integral_constant<int, 4>{});
-      case 5:
-        return add(std::integral_constant<int, 5>{});
-      case 6:
-        return add(std::integral_constant<int, 6>{});
-      case 7:
-        return add(std::integral_constant<int, 7>{});
-      default:
-        return add(std::integral_constant<int, 8>{});
+    const Index size = tile.size();
+    if (plan_.sliding) {
+      if (size == 3) return add_sliding<3>(chunk, in, tile.first, x, dy, first, to);
+      if (size == 2) return add_sliding<2>(chunk, in, tile.first, x, dy, first, to);
+      return add_sliding<1>(chunk, in, tile.first, x, dy, first, to);
     }
+    if (plan_.width == simd::width<T>) {
+      if (size > 4) return add_taps<8, 1>(chunk, in, tile, x, dy, first, to);
+      if (size > 2) return add_taps<4, 1>(chunk, in, tile, x, dy, first, to);
+      return add_taps<2, 1>(chunk, in, tile, x, dy, first, to);
+    }
+    if (size > 4) return add_taps<6, 2>(chunk, in, tile, x, dy, first, to);
+    if (size > 2) return add_taps<4, 2>(chunk, in, tile, x, dy, first, to);
+    return add_taps<2, 2>(chunk, in, tile, x, dy, first, to);
   }
 
+  /// At most P channels under every tap.
   template <int P, int V>
-  void add_taps(const Chunk& chunk, const Range& in, Index channel, const Pixels<T>& x, const Pixels<T>& dy, bool first,
-                T* to) {
+  void add_taps(const Chunk& chunk, const Range& in, const Range& tile, const Pixels<T>& x, const Pixels<T>& dy,
+                bool first, T* to) {
     const Axis &rows = plan_.rows, &columns = plan_.columns;
     for (Index r = 0; r < s_.r; ++r) {
       const Range valid_rows = rows.valid_outputs(chunk.rows, r);
       for (Index s = 0; s < s_.s; ++s) {
         const Range valid = columns.valid_outputs({0, columns.outputs}, s);
-        T* const sums = to + (r * s_.s + s) * tap_ + channel * row_;
-        Tile<T, P, V> tile;
+        T* const sums = to + (r * s_.s + s) * tap_ + tile.first * row_;
+        Tile<T, P, V> products;
         if (first) {
-          tile.clear();
+          products.clear();
         } else {
-          tile.load(sums, row_);
+          products.load(sums, row_, tile.size());
         }
         for (Index n = 0; n < chunk.images.size(); ++n)
           for (Index i = valid_rows.first; i < valid_rows.end; ++i) {
             const T* from =
                 x.data + n * x.image + (rows.input(i, r) - in.first) * x.row + columns.input(valid.first, s) * x.pixel;
             std::array<const T*, P> pointers;
-            for (std::size_t p = 0; p < P; ++p) pointers[p] = from + p;
-            tile.add_products(pointers, columns.stride * x.pixel,
-                              dy.data + n * dy.image + (i - chunk.rows.first) * dy.row + valid.first * dy.pixel,
-                              valid.size());
+            for (Index p = 0; p < P; ++p) pointers[static_cast<std::size_t>(p)] = from + std::min(p, tile.size() - 1);
+            products.add_products(pointers, columns.stride * x.pixel,
+                                  dy.data + n * dy.image + (i - chunk.rows.first) * dy.row + valid.first * dy.pixel,
+                                  valid.size());
           }
-        tile.store(sums, row_);
+        products.store(sums, row_, tile.size());
       }
     }
   }

@@ -18,9 +18,9 @@ class Tile {
   static constexpr Index columns = V * simd::width<T>;
 
   /// Every row starts as the `columns` values at `from`.
-  [[gnu::always_inline]] void fill(const T* from) { read(from, 0); }
-  /// The rows start as values that lie `row` apart.
-  [[gnu::always_inline]] void load(const T* from, Index row = columns) { read(from, row); }
+  [[gnu::always_inline]] void fill(const T* from) { read(from, 0, P); }
+  /// The rows start as values that lie `row` apart; those past the first `rows` repeat the last of these.
+  [[gnu::always_inline]] void load(const T* from, Index row = columns, Index rows = P) { read(from, row, rows); }
   [[gnu::always_inline]] void clear() {
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
@@ -43,12 +43,14 @@ class Tile {
       for (Index p = 0; p < rows; ++p) std::copy_n(values + p * columns, channels, to[static_cast<std::size_t>(p)]);
     }
   }
-  /// Writes the rows `row` apart.
-  [[gnu::always_inline]] void store(T* to, Index row = columns) const {
+  /// Writes the first `rows` rows, `row` apart.
+  [[gnu::always_inline]] void store(T* to, Index row = columns, Index rows = P) const {
 #pragma GCC unroll 16
-    for (int p = 0; p < P; ++p)
+    for (int p = 0; p < P; ++p) {
+      if (p >= rows) return;
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) simd::store(to + p * row + v * simd::width<T>, sums_[p][v]);
+    }
   }
 
   [[gnu::always_inline]] void add_products(const std::array<const T*, P>& x, Index step, const T* panel, Index count) {
@@ -67,11 +69,12 @@ class Tile {
   }
 
  private:
-  [[gnu::always_inline]] void read(const T* from, Index row) {
+  [[gnu::always_inline]] void read(const T* from, Index row, Index rows) {
 #pragma GCC unroll 16
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sums_[p][v] = simd::load(from + p * row + v * simd::width<T>);
+      for (int v = 0; v < V; ++v)
+        sums_[p][v] = simd::load(from + std::min<Index>(p, rows - 1) * row + v * simd::width<T>);
   }
 
   simd::Packet<T> sums_[P][V];
