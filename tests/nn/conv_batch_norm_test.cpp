@@ -48,6 +48,36 @@ TEST_CASE("a batch norm folded into its convolution gives the same values, with 
     }
 }
 
+TEST_CASE("a max-pool after the ReLU is fused where the convolution has few taps, and gives the same values") {
+  const auto check_pool = [](auto zero, Index in, Index out, Index kernel, const Pool2dSpec& pool, double tolerance) {
+    using T = decltype(zero);
+    CAPTURE(in, out, kernel, pool.kernel[0]);
+    const nn::Conv2d<T> conv(nn::Conv2dOptions::same(in, out, kernel), Key{1});
+    nn::BatchNorm<T> norm(out);
+    norm.running_mean.value = normal<T>(Key{4}, Shape{out}, 0, 0.2);
+    const auto x = normal<T>(Key{6}, Shape{2, 37, 22, in});
+    EvalContext<T> ctx;
+    const auto y = nn::conv_batch_norm(ctx, conv, norm, x, {.relu = true, .pool = pool});
+    CHECK(max_abs_difference(y, max_pool2d(relu(norm(ctx, conv(ctx, x))), pool)) < tolerance);
+  };
+  constexpr Pool2dSpec overlapping{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, halves{};
+  constexpr Pool2dSpec uneven{.kernel = {4, 1}, .stride = {3, 2}, .padding = {2, 0}};
+  for (const Pool2dSpec& pool : {overlapping, halves, uneven}) {
+    check_pool(0.0F, 2, 64, 3, pool, 1e-5);
+    check_pool(0.0F, 1, 5, 5, pool, 1e-5);
+    check_pool(0.0F, 16, 20, 3, pool, 2e-5);  // too many taps
+    check_pool(0.0, 3, 21, 3, pool, 1e-12);
+  }
+  // NaN spreads as it does through the separate layers.
+  const nn::Conv2d<float> conv(nn::Conv2dOptions::same(1, 8), Key{1});
+  auto x = Tensor<float, 4>::full({1, 12, 12, 1}, 1);
+  x.mutable_data()[5 * 12 + 5] = NAN;
+  EvalContext<float> ctx;
+  const auto y = nn::conv_batch_norm(ctx, conv, nn::BatchNorm<float>(8), x, {.relu = true, .pool = overlapping});
+  const auto expected = max_pool2d(relu(conv(ctx, x)), overlapping);
+  for (Index i = 0; i < y.numel(); ++i) CHECK(std::isnan(y.data()[i]) == std::isnan(expected.data()[i]));
+}
+
 TEST_CASE("with batch statistics and on a tape the norm stays a layer of its own") {
   const Layer layer(true, nn::BatchNorm<double>(5));
   const auto x = normal<double>(Key{6}, Shape{2, 7, 6, 3});

@@ -28,6 +28,15 @@ class Tile {
       for (int v = 0; v < V; ++v) sums_[p][v] = simd::zero<T>();
   }
 
+  /// max(0, .) of every sum; NaN stays.
+  [[gnu::always_inline]] void relu() {
+    const auto zero = simd::zero<T>();
+#pragma GCC unroll 16
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sums_[p][v] = simd::select(simd::less(sums_[p][v], zero), zero, sums_[p][v]);
+  }
+
   /// Writes the first `channels` columns of row p to to[p], for the first `rows` rows.
   [[gnu::always_inline]] void store_rows(const std::array<T*, P>& to, Index rows, Index channels) const {
     if (channels == columns) {

@@ -20,6 +20,7 @@
 #include "paser/kernels/conv2d_pixel_rows.hpp"
 #include "paser/kernels/conv2d_plan.hpp"
 #include "paser/kernels/conv2d_problem.hpp"
+#include "paser/kernels/conv2d_relu_max_pool.hpp"
 #include "paser/kernels/conv2d_tile.hpp"
 #include "paser/kernels/conv2d_weight_gradient_tile.hpp"
 #include "paser/kernels/conv_shape.hpp"

@@ -3,7 +3,6 @@
 #include "paser/nn/conv_batch_norm.hpp"
 #include "paser/nn/linear.hpp"
 #include "paser/ops/adaptive_avg_pool2d.hpp"
-#include "paser/ops/max_pool2d.hpp"
 #include "paser/ops/reshape.hpp"
 
 namespace paser::models {
@@ -86,8 +85,9 @@ struct PolicyNet {
   typename Context::template Value<2> operator()(Context& ctx, const Image<Context>& belief) const {
     const Shape<4>& shape = value_of(belief).shape();
     check(shape.c() == inputs, "PolicyNet", "expected (N,H,W,2) maps of labels and entropy, got ", shape);
-    const Image<Context> x = conv_batch_norm(ctx, conv1, norm1, belief, {.relu = true});
-    const Image<Context> small = block(ctx, max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}));
+    constexpr Pool2dSpec pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
+    const Image<Context> x = conv_batch_norm(ctx, conv1, norm1, belief, {.relu = true, .pool = pool});
+    const Image<Context> small = block(ctx, x);
     const Image<Context> mean = adaptive_avg_pool2d(small, {1, 1});
     return head(ctx, reshape(mean, Shape<2>{shape.n(), features}));
   }

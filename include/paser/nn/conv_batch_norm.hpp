@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 
+#include "paser/kernels/conv2d_relu_max_pool.hpp"
 #include "paser/nn/conv2d.hpp"
 #include "paser/nn/norm.hpp"
 #include "paser/ops/arithmetic.hpp"
+#include "paser/ops/max_pool2d.hpp"
 #include "paser/ops/relu.hpp"
 
 namespace paser::nn {
@@ -12,18 +15,20 @@ namespace paser::nn {
 /// What follows a convolution and its batch norm. Value: Tensor<T, 4> or Var<T, 4>.
 template <class Value>
 struct AfterNorm {
-  const Value* addend = nullptr;  ///< added, with the shape of the result; null for none
-  bool relu = false;              ///< then max(0, .)
+  const Value* addend = nullptr;     ///< added, with the shape of the result; null for none
+  bool relu = false;                 ///< then max(0, .)
+  std::optional<Pool2dSpec> pool{};  ///< then a max-pool
 };
 
-/// norm(conv(x)), + addend and ReLU as asked. (N, H, W, C) -> (N, H', W', K).
+/// norm(conv(x)), + addend, ReLU and max-pool as asked. (N, H, W, C) -> (N, H', W', K).
 template <class Context>
 Image<Context> conv_batch_norm(Context& ctx, const Conv2d<typename Context::Scalar>& conv,
                                const BatchNorm<typename Context::Scalar>& norm, const Image<Context>& x,
                                const std::type_identity_t<AfterNorm<Image<Context>>>& after = {}) {
   Image<Context> y = norm(ctx, conv(ctx, x));
   if (after.addend) y = add(y, *after.addend);
-  return after.relu ? relu(y) : y;
+  if (after.relu) y = relu(y);
+  return after.pool ? max_pool2d(y, *after.pool) : y;
 }
 
 namespace detail {
@@ -68,19 +73,27 @@ Tensor<T, 4> conv_batch_norm(EvalContext<T>& ctx, const Conv2d<T>& conv, const B
   if (ctx.mode.batch_statistics || (norm.spec.relu && after.addend)) {
     Tensor<T, 4> y = norm(ctx, conv(ctx, x));
     if (after.addend) y = add(y, *after.addend);
-    return after.relu ? relu(y) : y;
+    if (after.relu) y = relu(y);
+    return after.pool ? max_pool2d(y, *after.pool) : y;
   }
   const detail::FoldedConv<T> folded = detail::fold(conv, norm);
   const auto s = paser::detail::conv2d_shape(x.shape(), folded.weight.shape(), conv.spec);
+  const bool with_relu = after.relu || norm.spec.relu;
+  if (with_relu && after.pool && !after.addend && kernels::fuses_with_pool(s)) {
+    const auto pool = kernels::pool_shape("max_pool2d", Shape<4>{s.n, s.out_h(), s.out_w(), s.k}, *after.pool);
+    Tensor<T, 4> y({s.n, pool.out_h, pool.out_w, s.k});
+    kernels::conv2d_relu_max_pool(s, pool, x.data(), folded.weight.data(), folded.bias.data(), y.mutable_data());
+    return y;
+  }
   Tensor<T, 4> y({s.n, s.out_h(), s.out_w(), s.k});
   if (after.addend) check_same_shape("conv_batch_norm", y, *after.addend);
   kernels::conv2d_forward(s, kernels::ConvInput<T>(x.data(), s.c), folded.weight.data(),
                           kernels::ConvEpilogue<T>{.bias = folded.bias.data(),
                                                    .addend = after.addend ? after.addend->data() : nullptr,
                                                    .addend_images = s.n,
-                                                   .relu = after.relu || norm.spec.relu},
+                                                   .relu = with_relu},
                           y.mutable_data());
-  return y;
+  return after.pool ? max_pool2d(y, *after.pool) : y;
 }
 
 }  // namespace paser::nn
