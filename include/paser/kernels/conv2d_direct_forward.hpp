@@ -112,6 +112,8 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
   } else {
     tile.load(partial + run.first * Sums::columns);
   }
+  // What the tile writes at its end comes while it is computed.
+  for (Index i = 0; i < P; ++i) simd::prefetch(y + pixels[std::min(i, run.count - 1)].target);
   // Neighbouring columns are neighbours in memory: without dilation one loop runs over columns and channels.
   const bool joined = p.columns.tap_step == 1 && layout.pixel == b.slice;
   const Index length = joined ? run.column_taps.size() * b.slice : b.slice;
