@@ -40,7 +40,7 @@ class ConvRows {
       }
   }
 
-  Index window_size() const { return s_.out_w() * taps_; }
+  Index window_size() const { return s_.out_w() * taps_ + simd::width<T>; }
 
   /// y (out_w, k) = relu(row `row` of the convolution of x (h, w, c)); `windows` is scratch for window_size() numbers.
   void compute(const T* x, Index row, T* windows, T* y) const {
@@ -70,16 +70,36 @@ class ConvRows {
  private:
   /// The values under the window of every output of a row, zeros where it leaves the image.
   void collect(const T* x, Index row, T* to) const {
-    const auto& [stride, padding, dilation, groups, algorithm] = s_.spec;
-    for (Index column = 0; column < s_.out_w(); ++column)
-      for (Index r = 0; r < s_.r; ++r) {
-        const Index h = row * stride[0] - padding[0] + r * dilation[0];
-        for (Index q = 0; q < s_.s; ++q, to += s_.c) {
-          const Index w = column * stride[1] - padding[1] + q * dilation[1];
-          const bool inside = h >= 0 && h < s_.h && w >= 0 && w < s_.w;
-          for (Index c = 0; c < s_.c; ++c) to[c] = inside ? x[(h * s_.w + w) * s_.c + c] : T(0);
-        }
+    const Index run = s_.s * s_.c, image = s_.h * s_.w * s_.c, step = s_.spec.stride[1];
+    for (Index column = 0; column < s_.out_w(); ++column) {
+      const Index left = column * step - s_.spec.padding[1];
+      const bool whole = s_.spec.dilation[1] == 1 && left >= 0 && left + s_.s <= s_.w;
+      for (Index r = 0; r < s_.r; ++r, to += run) {
+        const Index h = row * s_.spec.stride[0] - s_.spec.padding[0] + r * s_.spec.dilation[0];
+        const Index at = (h * s_.w + left) * s_.c;
+        if (h < 0 || h >= s_.h)
+          std::fill_n(to, run, T(0));
+        else if (whole && at + run + simd::width<T> <= image)
+          copy_run(x + at, run, to);
+        else
+          collect_taps(x + h * s_.w * s_.c, left, to);
       }
+    }
+  }
+
+  /// Whole packets, the last of which is partly overwritten by what follows.
+  static void copy_run(const T* x, Index count, T* to) {
+    for (Index i = 0; i < count; i += simd::width<T>) simd::store(to + i, simd::load(x + i));
+  }
+
+  void collect_taps(const T* x, Index left, T* to) const {
+    for (Index q = 0; q < s_.s; ++q, to += s_.c) {
+      const Index w = left + q * s_.spec.dilation[1];
+      if (w >= 0 && w < s_.w)
+        std::copy_n(x + w * s_.c, s_.c, to);
+      else
+        std::fill_n(to, s_.c, T(0));
+    }
   }
 
   const ConvShape& s_;
