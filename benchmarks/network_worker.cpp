@@ -50,7 +50,9 @@ models::Segmenter<float> segmenter(const std::string& name, const io::State& wei
 
 Workload inference(const models::Segmenter<float>& loaded, const Tensor<float, 4>& image) {
   auto model = std::make_shared<models::Segmenter<float>>(loaded);
-  return {[=] { evaluate(*model, image); }, [=] { return values(evaluate(*model, image)); }};
+  auto filters = std::make_shared<FilterCache<float>>();
+  return {[=] { evaluate(*model, image, filters.get()); },
+          [=] { return values(evaluate(*model, image, filters.get())); }};
 }
 
 /// The check uses the masks of the file, so that all programs drop the same elements; a timed run draws its own.
