@@ -40,7 +40,7 @@ class PreparedFilter {
   /// transform.
   static bool worth_preparing(const ConvShape& shape) {
     const auto plan = detail::plan_convolution(shape, ConvDirection::forward);
-    return plan.algorithm != ConvAlgorithm::direct && plan.weight_share > 0.03;
+    return plan.algorithm != ConvAlgorithm::direct && plan.weight_share > 0.05;
   }
 
  private:
