@@ -5,12 +5,12 @@
 
 #include <benchmark/benchmark.h>
 
-#include <chrono>
 #include <set>
 #include <string>
 #include <tuple>
 #include <vector>
 
+#include "counters.hpp"
 #include "paser/core/random.hpp"
 #include "paser/kernels/conv2d.hpp"
 
@@ -18,37 +18,6 @@ namespace {
 
 using namespace paser;
 using kernels::ConvShape;
-
-/// GFLOP/s of multiply-adds on registers, with all threads; the best of several tries.
-double measure_peak() {
-  constexpr Index steps = 4'000'000, chains = 12;
-  double best = 0;
-  for (int attempt = 0; attempt < 7; ++attempt) {
-    std::vector<float> sink(static_cast<std::size_t>(threads()));
-    const auto start = std::chrono::steady_clock::now();
-    parallel_each(threads(), [&](Index i) {
-      simd::Packet<float> sums[chains];
-      for (auto& sum : sums) sum = simd::broadcast(static_cast<float>(i));
-      const auto factor = simd::broadcast(0.99f), term = simd::broadcast(0.1f);
-      for (Index step = 0; step < steps; ++step)
-#pragma GCC unroll 12
-        for (auto& sum : sums) sum = simd::fma(factor, sum, term);
-      float total = 0;
-      for (const auto& sum : sums) total += simd::sum<float>(sum);
-      sink[static_cast<std::size_t>(i)] = total;
-    });
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    benchmark::DoNotOptimize(sink.data());
-    const double flops = 2.0 * steps * chains * simd::width<float> * threads();
-    best = std::max(best, flops / seconds.count() * 1e-9);
-  }
-  return best;
-}
-
-double peak() {
-  static const double value = measure_peak();
-  return value;
-}
 
 struct Kernels {
   const char* name;
@@ -85,9 +54,8 @@ void run(benchmark::State& state, const ConvShape& shape, const Kernels& kernel,
     }
     benchmark::ClobberMemory();
   }
-  const double flops = 2e-9 * static_cast<double>(shape.macs()) * static_cast<double>(state.iterations());
-  state.counters["GFLOP/s"] = benchmark::Counter(flops, benchmark::Counter::kIsRate);
-  state.counters["peak"] = benchmark::Counter(flops / peak(), benchmark::Counter::kIsRate);
+  bench::report_work(state, 2 * static_cast<double>(shape.macs()),
+                     4 * static_cast<double>(shape.x_size() + shape.y_size() + shape.weight_size()));
 }
 
 /// The convolutions of a bilinear UNet of one input channel and three classes, without repeats.
@@ -136,9 +104,5 @@ int main(int argc, char** argv) {
   register_layers("medium", unet_layers(16, 4, 16, 56, 64));
   register_layers("large", unet_layers(64, 4, 16, 56, 64));
   register_layers("large_patch", unet_layers(64, 4, 1, 56, 64));
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::AddCustomContext("threads", std::to_string(threads()));
-  benchmark::AddCustomContext("multiply-add peak, GFLOP/s", std::to_string(peak()));
-  benchmark::RunSpecifiedBenchmarks();
+  return bench::run(argc, argv);
 }

@@ -1,5 +1,6 @@
 #include <benchmark/benchmark.h>
 
+#include "counters.hpp"
 #include "paser/core/random.hpp"
 #include "paser/kernels/conv2d.hpp"
 
@@ -33,8 +34,8 @@ void conv3x3(benchmark::State& state) {
       kernels::conv2d_backward_weight(s, x.data(), dy.data(), out);
     benchmark::ClobberMemory();
   }
-  state.counters["FLOPS"] =
-      benchmark::Counter(2 * static_cast<double>(s.macs()), benchmark::Counter::kIsIterationInvariantRate);
+  bench::report_work(state, 2 * static_cast<double>(s.macs()),
+                     4 * static_cast<double>(s.x_size() + s.y_size() + s.weight_size()));
   state.counters["chosen"] = chosen ? 1 : 0;
 }
 
@@ -61,4 +62,6 @@ BENCHMARK(conv3x3<ConvDirection::backward_weight, ConvAlgorithm::winograd_4x4>)-
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  return bench::run(argc, argv);
+}
