@@ -56,7 +56,13 @@ void gemm(benchmark::State& state) {
   time(state, 2.0 * static_cast<double>(rows * out * in), bytes_of(rows * in + in * out + rows * out),
        [&] { linear(x, weight); });
 }
-BENCHMARK(gemm)->ArgNames({"rows", "out", "in"})->Args({1792, 256, 1024})->Args({57344, 64, 64})->Args({256, 256, 256});
+BENCHMARK(gemm)
+    ->ArgNames({"rows", "out", "in"})
+    ->Args({1792, 256, 1024})
+    ->Args({57344, 64, 64})
+    ->Args({256, 256, 256})
+    ->UseRealTime()
+    ->Unit(benchmark::kMicrosecond);
 
 void instance_norm_relu(benchmark::State& state) {
   const auto x = map(state);
@@ -106,15 +112,15 @@ void depthwise(benchmark::State& state) {
 void maps(benchmark::internal::Benchmark* b) {
   b->ArgNames({"n", "h", "w", "c"})->Args({1, 224, 256, 8})->Args({16, 56, 64, 64})->Args({128, 32, 32, 16});
 }
-BENCHMARK(instance_norm_relu)->Apply(maps);
-BENCHMARK(instance_norm_relu_gradient)->Apply(maps);
-BENCHMARK(max_pool)->Apply(maps);
-BENCHMARK(max_pool_gradient)->Apply(maps);
-BENCHMARK(upsample)->Apply(maps);
-BENCHMARK(upsample_gradient)->Apply(maps);
-BENCHMARK(dropout_half)->Apply(maps);
-BENCHMARK(dropout_fifth)->Apply(maps);
-BENCHMARK(depthwise)->Apply(maps);
+BENCHMARK(instance_norm_relu)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(instance_norm_relu_gradient)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(max_pool)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(max_pool_gradient)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(upsample)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(upsample_gradient)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(dropout_half)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(dropout_fifth)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(depthwise)->Apply(maps)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 void softmax_classes(benchmark::State& state) {
   const auto x = map(state);
@@ -137,9 +143,9 @@ void cross_entropy_gradient(benchmark::State& state) {
 void logits(benchmark::internal::Benchmark* b) {
   b->ArgNames({"n", "h", "w", "classes"})->Args({5, 224, 256, 3});
 }
-BENCHMARK(softmax_classes)->Apply(logits);
-BENCHMARK(entropy_map)->Apply(logits);
-BENCHMARK(cross_entropy_gradient)->Apply(logits);
+BENCHMARK(softmax_classes)->Apply(logits)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(entropy_map)->Apply(logits)->UseRealTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(cross_entropy_gradient)->Apply(logits)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 /// Reads gradient, weight and both moments, writes the last three: 28 bytes a parameter.
 void adam(benchmark::State& state) {
@@ -150,7 +156,7 @@ void adam(benchmark::State& state) {
   const kernels::AdamStep<float> step{};
   time(state, 0, 28.0 * static_cast<double>(n), [&] { kernels::adam(n, step, gradient.data(), to_value, to_m, to_v); });
 }
-BENCHMARK(adam)->ArgName("parameters")->Arg(16'571)->Arg(17'275'459);
+BENCHMARK(adam)->ArgName("parameters")->Arg(16'571)->Arg(17'275'459)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 
