@@ -83,11 +83,18 @@ const T* complete_row(const T* x, Index count, const T* filler, Index lanes, T* 
 namespace detail {
 
 /// Mean, and sum of squared deviations from it, per channel over `pixels` pixels that lie one after the other, on this
-/// thread. Sums run over x - (the first pixel), so they neither cancel nor overflow when the mean is large.
+/// thread. Sums run over x - (the median of three pixels), so they neither cancel nor overflow when the mean is large,
+/// nor when one pixel lies far off.
 template <class T>
 void piece_moments(const LaneRow& row, Index pixels, Index channels, const T* x, double* mean, double* m2) {
   LaneTables<T> tables(row, channels, 2);
-  const T* const shift = tables.fill(0, x);
+  Scratch<T> medians(static_cast<std::size_t>(channels));
+  T* const median = medians.data();
+  for (Index k = 0; k < channels; ++k) {
+    const T first = x[k], middle = x[pixels / 2 * channels + k], last = x[(pixels - 1) * channels + k];
+    median[k] = std::max(std::min(first, middle), std::min(std::max(first, middle), last));
+  }
+  const T* const shift = tables.fill(0, median);
   std::vector<double> sums(static_cast<std::size_t>(2 * row.lanes), 0.0);
   double *const a = sums.data(), *const b = a + row.lanes;
   const auto add = [shift](const T* data) {
@@ -110,7 +117,7 @@ void piece_moments(const LaneRow& row, Index pixels, Index channels, const T* x,
       sum += a[lane];
       squares += b[lane];
     }
-    mean[k] = static_cast<double>(x[k]) + sum * inverse;
+    mean[k] = static_cast<double>(median[k]) + sum * inverse;
     m2[k] = squares - sum * sum * inverse;
   }
 }
