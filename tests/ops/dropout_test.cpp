@@ -80,3 +80,15 @@ TEST_CASE("dropout says what is wrong with its input") {
   CHECK_THROWS_AS(dropout_with_mask(x, Tensor<float, 4>::zeros({2, 3, 8, 1}), 0.5), ShapeError);
   CHECK_THROWS_AS(dropout_with_mask(x, x, -0.1), ValueError);
 }
+
+TEST_CASE("several keys an image use the images again, each with a mask of its own") {
+  const auto x = uniform<float>(Key{3}, Shape{2, 5, 7, 3}, 1, 2);
+  const std::vector<Key> keys{Key{1}, Key{2}, Key{3}, Key{4}, Key{5}, Key{6}};
+  for (const double p : {0.0, 0.3, 0.5, 1.0}) {
+    const auto y = dropout(x, p, keys);
+    CHECK(same_bits(y, dropout(repeat_rows(x, 3), p, keys)));
+    CHECK(y.shape() == Shape{6, 5, 7, 3});
+  }
+  CHECK_THROWS_AS(dropout(x, 0.5, std::vector<Key>(3)), ShapeError);
+  CHECK_THROWS_AS(dropout(Var<float, 4>(x), 0.5, keys), ShapeError);
+}

@@ -86,7 +86,8 @@ inline ConvPlan plan_convolution(const ConvShape& s, ConvDirection direction) {
   ConvAlgorithm algorithm = s.spec.algorithm;
   if (algorithm == ConvAlgorithm::automatic) {
     // Below these numbers of channels most of each packet would be empty.
-    const bool fits = winograd::applies(s) && s.c >= 8 && s.k >= 8 && s.c * s.k >= 128;
+    const bool fits = winograd::applies(s) && s.c >= 8 && s.k >= (direction == ConvDirection::forward ? 16 : 8) &&
+                      s.c * s.k >= (direction == ConvDirection::backward_weight ? 256 : 128);
     algorithm = !fits || (direct <= small && direct <= large) ? ConvAlgorithm::direct
                 : small < large                               ? ConvAlgorithm::winograd_2x2
                                                               : ConvAlgorithm::winograd_4x4;

@@ -28,6 +28,7 @@ class ConvRows {
   ConvRows(const ConvShape& s, const T* weight, const T* bias)
       : s_(s),
         taps_(s.r * s.s * s.c),
+        stride_(taps_ + simd::width<T>),
         blocks_((s.k + block - 1) / block),
         panels_(static_cast<std::size_t>(blocks_ * (taps_ + 1) * block)) {
     // A panel holds the weights of one block of channels, tap by tap, and then its bias.
@@ -40,7 +41,7 @@ class ConvRows {
       }
   }
 
-  Index window_size() const { return s_.out_w() * taps_ + simd::width<T>; }
+  Index window_size() const { return s_.out_w() * stride_; }
 
   /// y (out_w, k) = relu(row `row` of the convolution of x (h, w, c)); `windows` is scratch for window_size() numbers.
   void compute(const T* x, Index row, T* windows, T* y) const {
@@ -55,7 +56,7 @@ class ConvRows {
         std::array<T*, pixels> to;
         for (Index i = 0; i < pixels; ++i) {
           const Index pixel = first + std::min(i, count - 1);
-          from[static_cast<std::size_t>(i)] = windows + pixel * taps_;
+          from[static_cast<std::size_t>(i)] = windows + pixel * stride_;
           to[static_cast<std::size_t>(i)] = y + pixel * s_.k + b * block;
         }
         Sums sums;
@@ -68,34 +69,43 @@ class ConvRows {
   }
 
  private:
-  /// The values under the window of every output of a row, zeros where it leaves the image.
+  /// The values under the window of every output of a row, zeros where it leaves the image. Tap row by tap row, in
+  /// whole packets: what they write too much belongs to the next tap row or to the gap between two windows.
   void collect(const T* x, Index row, T* to) const {
-    const Index run = s_.s * s_.c, image = s_.h * s_.w * s_.c, step = s_.spec.stride[1];
-    for (Index column = 0; column < s_.out_w(); ++column) {
-      const Index left = column * step - s_.spec.padding[1];
-      const bool whole = s_.spec.dilation[1] == 1 && left >= 0 && left + s_.s <= s_.w;
-      for (Index r = 0; r < s_.r; ++r, to += run) {
-        const Index h = row * s_.spec.stride[0] - s_.spec.padding[0] + r * s_.spec.dilation[0];
-        const Index at = (h * s_.w + left) * s_.c;
-        if (h < 0 || h >= s_.h)
-          std::fill_n(to, run, T(0));
-        else if (whole && at + run + simd::width<T> <= image)
-          copy_run(x + at, run, to);
-        else
-          collect_taps(x + h * s_.w * s_.c, left, to);
+    const Index run = s_.s * s_.c, step = s_.spec.stride[1], columns = s_.out_w(), image = s_.h * s_.w * s_.c;
+    // Columns first .. last - 1 have their whole window inside of the image.
+    const Index first = s_.spec.dilation[1] > 1 ? columns : std::min(columns, (s_.spec.padding[1] + step - 1) / step);
+    const Index last = std::clamp((s_.w - s_.s + s_.spec.padding[1]) / step + 1, first, columns);
+    for (Index r = 0; r < s_.r; ++r, to += run) {
+      const Index h = row * s_.spec.stride[0] - s_.spec.padding[0] + r * s_.spec.dilation[0];
+      const bool inside = h >= 0 && h < s_.h;
+      const T* const from = x + (inside ? h : 0) * s_.w * s_.c;
+      for (Index column = 0; column < columns; ++column) {
+        if (column == first && inside) {
+          const Index stride = step * s_.c, count = whole_runs(image - (from - x), first, last);
+          const T* at = from + (first * step - s_.spec.padding[1]) * s_.c;
+          for (; column < first + count; ++column, at += stride)
+            for (Index i = 0; i < run; i += simd::width<T>) simd::store(to + column * stride_ + i, simd::load(at + i));
+          if (column >= columns) break;
+        }
+        collect_taps(inside ? from : nullptr, column * step - s_.spec.padding[1], to + column * stride_);
       }
     }
   }
 
-  /// Whole packets, the last of which is partly overwritten by what follows.
-  static void copy_run(const T* x, Index count, T* to) {
-    for (Index i = 0; i < count; i += simd::width<T>) simd::store(to + i, simd::load(x + i));
+  /// How many of the columns first .. last - 1 can be read in whole packets when `left` values of the image remain from
+  /// their row on.
+  Index whole_runs(Index left, Index first, Index last) const {
+    const Index run = s_.s * s_.c, read = (run + simd::width<T> - 1) / simd::width<T> * simd::width<T>;
+    const Index most = (left - read) / s_.c + s_.spec.padding[1];  // the leftmost column of the last window that fits
+    return left < read ? 0 : std::clamp(most / s_.spec.stride[1] + 1 - first, Index{0}, last - first);
   }
 
+  /// One tap row of one window; x is null where the row lies outside.
   void collect_taps(const T* x, Index left, T* to) const {
     for (Index q = 0; q < s_.s; ++q, to += s_.c) {
       const Index w = left + q * s_.spec.dilation[1];
-      if (w >= 0 && w < s_.w)
+      if (x != nullptr && w >= 0 && w < s_.w)
         std::copy_n(x + w * s_.c, s_.c, to);
       else
         std::fill_n(to, s_.c, T(0));
@@ -103,7 +113,7 @@ class ConvRows {
   }
 
   const ConvShape& s_;
-  Index taps_, blocks_;
+  Index taps_, stride_, blocks_;
   Scratch<T> panels_;
 };
 

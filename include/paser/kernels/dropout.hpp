@@ -30,9 +30,9 @@ inline constexpr BitTable<T> bit_table{};
 /// y = x / (1 - p) where the element is kept, else 0, for 0 < p < 1. Element i of image n is kept when
 /// keys[n].uniform(i) >= p, and for p = 1/2, where a single random bit is enough, when bit i mod 32 of
 /// keys[n].word(i / 32) is set: its fate depends on nothing but the key and its place in the image.
-/// x, y: keys.size() images of `size` elements.
+/// y: keys.size() images of `size` elements; x: `images` images, which are used again and again.
 template <class T>
-void dropout(std::span<const Key> keys, Index size, double p, const T* x, T* y) {
+void dropout(std::span<const Key> keys, Index images, Index size, double p, const T* x, T* y) {
   const bool half = p == 0.5;
   // uniform(i) is (word >> 8) * 2^-24, so the comparison with p is one of integers, which T holds exactly.
   const auto threshold = simd::broadcast(static_cast<T>(half ? 1 : std::ceil(p * 0x1p24)));
@@ -55,7 +55,7 @@ void dropout(std::span<const Key> keys, Index size, double p, const T* x, T* y) 
     for (Index r = begin; r < end; ++r) {
       const Index image = r / runs, first = r % runs * run, count = std::min(run, size - first);
       draw(keys[static_cast<std::size_t>(image)], first, count, draws);
-      const T* const from = x + image * size + first;
+      const T* const from = x + image % images * size + first;
       T* const to = y + image * size + first;
       // A choice of packets, since a branch on random numbers would be mispredicted every other time.
       const auto keep = [&](const auto& drawn, const auto& value) {

@@ -34,7 +34,9 @@ struct Dropout {
   template <class T>
   FeatureMap<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const FeatureMap<Tensor<T, 4>>& x) const {
     if (!ctx.mode.dropout) return x;
-    return (*this)(ctx, repeat_rows(materialize(x), ctx.passes(x.shape().n())));
+    const Index n = x.shape().n(), passes = ctx.passes(n);
+    if (ctx.masks) return (*this)(ctx, repeat_rows(materialize(x), passes));
+    return dropout(materialize(x), p, ctx.dropout_keys(ctx.next_dropout(), n * passes));
   }
   template <class Context>
   FeatureMap<Image<Context>> operator()(Context& ctx, const FeatureMap<Image<Context>>& x) const {

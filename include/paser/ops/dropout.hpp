@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/rows.hpp"
 #include "paser/kernels/dropout.hpp"
 #include "paser/kernels/elementwise.hpp"
 
@@ -12,8 +13,9 @@ namespace detail {
 
 inline void check_dropout(double p, const Shape<4>& x, const std::vector<Key>& keys) {
   check<ValueError>(p >= 0 && p <= 1, "dropout", "the probability must lie in 0 .. 1, got ", p);
-  check(static_cast<Index>(keys.size()) == x.n(), "dropout", keys.size(), " keys for input ", x,
-        ", expected one an image");
+  const auto count = static_cast<Index>(keys.size());
+  check(x.n() == 0 ? count == 0 : count >= x.n() && count % x.n() == 0, "dropout", count, " keys for input ", x,
+        ", expected one an image, or as many for each");
 }
 
 /// x / (1 - p) where the mask is not zero, else 0.
@@ -32,21 +34,27 @@ Tensor<T, 4> apply_mask(const Tensor<T, 4>& x, const Tensor<T, 4>& mask, double 
 
 /// Dropout (Srivastava et al. 2014) of single elements: each is zero with probability p and divided by 1 - p otherwise.
 /// x: (N, H, W, C) -> (N, H, W, C). Element i of image n is kept when keys[n].uniform(i) >= p, for p = 1/2 when
-/// bit i mod 32 of keys[n].word(i / 32) is set. p = 0 is the identity, p = 1 gives zeros. Throws ValueError unless 0 <=
-/// p <= 1, ShapeError unless there is a key for each image.
+/// bit i mod 32 of keys[n].word(i / 32) is set. p = 0 is the identity, p = 1 gives zeros.
+/// With several times as many keys as images the images are used again and again: (N, H, W, C) -> (keys, H, W, C).
+/// Throws ValueError unless 0 <= p <= 1, ShapeError unless there is a key for each image.
 template <class T>
 Tensor<T, 4> dropout(const Tensor<T, 4>& x, double p, const std::vector<Key>& keys) {
   detail::check_dropout(p, x.shape(), keys);
-  if (p == 0) return x;
-  if (p == 1) return Tensor<T, 4>::zeros(x.shape());
-  Tensor<T, 4> y(x.shape());
-  if (!keys.empty()) kernels::dropout<T>(keys, x.numel() / x.shape().n(), p, x.data(), y.mutable_data());
+  const Index n = x.shape().n();
+  if (p == 0) return n == 0 ? x : repeat_rows(x, static_cast<Index>(keys.size()) / n);
+  Shape<4> shape = x.shape();
+  shape[0] = static_cast<Index>(keys.size());
+  if (p == 1) return Tensor<T, 4>::zeros(shape);
+  Tensor<T, 4> y(shape);
+  if (n > 0) kernels::dropout<T>(keys, n, x.numel() / n, p, x.data(), y.mutable_data());
   return y;
 }
 
-/// The same value, recorded. Keeps only the keys: backward draws the mask again.
+/// The same value, recorded; one key an image. Keeps only the keys: backward draws the mask again.
 template <class T>
 Var<T, 4> dropout(const Var<T, 4>& x, double p, const std::vector<Key>& keys) {
+  check(static_cast<Index>(keys.size()) == x.shape().n(), "dropout", keys.size(), " keys for input ", x.shape(),
+        ", expected one an image");
   return record(dropout(x.value(), p, keys), {x}, [p, keys](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
     if (grad.wants(0)) grad.add(0, dropout(dy, p, keys));
   });
