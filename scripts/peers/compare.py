@@ -164,18 +164,25 @@ class Comparison:
                 print(self.disagreements[-1], flush=True)
 
     def measure(self, workload, live):
-        """Every round gives each program one turn; who begins changes from round to round."""
+        """Every round gives each program one turn, while the others stand still; who begins changes from round to
+        round."""
         times = {worker.peer: [] for worker in live}
         runs = {}
         for worker in live:  # the first run of all warms up
             worker.milliseconds(workload.name)
             once = worker.milliseconds(workload.name)
             runs[worker.peer] = max(1, min(MOST_RUNS, int(TURN_MS / max(once, 1e-3))))
+        for worker in live:
+            worker.halt()
         for round_number in range(self.options.rounds):
             shift = round_number % len(live)
             for worker in live[shift:] + live[:shift]:
                 time.sleep(1e-3 * self.options.pause)
+                worker.wake()
                 times[worker.peer] += [worker.milliseconds(workload.name) for _ in range(runs[worker.peer])]
+                worker.halt()
+        for worker in live:
+            worker.wake()
         return times
 
 

@@ -1,4 +1,5 @@
 """A program that answers one request a line."""
+import signal
 import subprocess
 
 
@@ -27,7 +28,15 @@ class Worker:
     def milliseconds(self, name):
         return float(self.ask("run", name))
 
+    def halt(self):
+        """Stops the program, threads that spin while they wait for work included, until wake()."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def close(self):
+        self.wake()
         self.process.stdin.close()
         try:
             self.process.wait(timeout=60)
