@@ -31,23 +31,24 @@ constexpr Index unet_parameters(Index in, Index classes, Index width, Index dept
   return count;
 }
 
-/// U-Net (Ronneberger et al. 2015) as PaSeR uses it: a 1x1 convolution to Width / 2 channels, double convolutions with
-/// instance norm, Depth times 2x2 max pooling, dropout between the levels and after the first decoder block.
-/// image: (N, H, W, In) -> logits: (N, H, W, Classes) for any H, W >= smallest_size().
-///
-/// UNet<1, 3, 8, 2>, UNet<1, 3, 16, 4> and UNet<1, 3, 64, 4> are the paper's small, medium and large network.
-/// Skips carry the values before dropout.
-template <Index In, Index Classes, Index Width, Index Depth, class T = float>
-class UNet {
-  static_assert(In >= 1, "UNet: In counts image channels and must be at least 1");
-  static_assert(Classes >= 2, "UNet: Classes must be at least 2");
-  static_assert(Width >= 2 && Width % 2 == 0,
-                "UNet: the stem has Width / 2 channels, so Width must be even and positive");
-  static_assert(Depth >= 1 && Depth <= 10, "UNet: Depth counts poolings and must lie in 1 .. 10");
+/// What a UNet is made of, as numbers from a file or a command line.
+struct UNetSpec {
+  Index in = 1;                                  ///< channels of the image
+  Index classes = 2;                             ///< channels of the logits
+  Index width = 8;                               ///< channels of the uppermost level; even
+  Index depth = 2;                               ///< poolings, 1 .. 10
+  Upsampling upsampling = Upsampling::bilinear;  ///< of the decoder
+  double dropout = 0.5;                          ///< probability that a channel's value is dropped, in [0,1]
+};
 
+/// U-Net (Ronneberger et al. 2015) as PaSeR uses it: a 1x1 convolution to width / 2 channels, double convolutions with
+/// instance norm, `depth` times 2x2 max pooling, dropout between the levels and after the first decoder block.
+/// image: (N, H, W, in) -> logits: (N, H, W, classes) for any H, W >= smallest_size().
+/// Skips carry the values before dropout. UNet<...> is the same network with its sizes checked by the compiler.
+template <class T = float>
+class RuntimeUNet {
  public:
   using Scalar = T;
-  static constexpr Index in = In, classes = Classes, width = Width, depth = Depth;
 
   nn::Conv2d<T> stem;
   DoubleConv<T> entry;
@@ -57,20 +58,21 @@ class UNet {
   nn::Conv2d<T> head;
   nn::Dropout drop;
 
-  /// Random weights in the convention of PyTorch's defaults, drawn from `key`. Throws ValueError unless 0 <= dropout
-  /// <= 1.
-  explicit UNet(Key key, double dropout = 0.5, Upsampling upsampling = Upsampling::bilinear)
-      : stem({.in = In, .out = Width / 2, .kernel = 1}, key.fold(1)),
-        entry(Width / 2, Width, Width, key.fold(2)),
-        head({.in = Width, .out = Classes, .kernel = 1}, key.fold(3)),
-        drop{dropout} {
-    const bool bilinear = upsampling == Upsampling::bilinear;
-    for (Index i = 0; i < Depth; ++i) {
-      const Index here = Width << i, below = bilinear && i + 1 == Depth ? here : 2 * here;
+  /// Random weights in the convention of PyTorch's defaults, drawn from `key`. Throws ValueError on numbers that make
+  /// no network.
+  RuntimeUNet(const UNetSpec& spec, Key key)
+      : stem({.in = checked(spec).in, .out = spec.width / 2, .kernel = 1}, key.fold(1)),
+        entry(spec.width / 2, spec.width, spec.width, key.fold(2)),
+        head({.in = spec.width, .out = spec.classes, .kernel = 1}, key.fold(3)),
+        drop{spec.dropout},
+        spec_(spec) {
+    const bool bilinear = spec.upsampling == Upsampling::bilinear;
+    for (Index i = 0; i < spec.depth; ++i) {
+      const Index here = spec.width << i, below = bilinear && i + 1 == spec.depth ? here : 2 * here;
       down.emplace_back(here, below, below, key.fold(4).fold(static_cast<std::uint64_t>(i)));
     }
-    for (Index i = Depth; i-- > 0;) {
-      const Index here = Width << i;
+    for (Index i = spec.depth; i-- > 0;) {
+      const Index here = spec.width << i;
       if (!bilinear)
         enlarge.emplace_back(
             nn::ConvTranspose2dOptions{.in = 2 * here, .out = here, .kernel = 2, .spec = {.stride = {2, 2}}},
@@ -80,14 +82,12 @@ class UNet {
     }
   }
 
+  const UNetSpec& spec() const { return spec_; }
+
   /// Height and width must both be at least this, so that the deepest level still has a pixel.
-  static constexpr Index smallest_size() { return Index{1} << Depth; }
+  Index smallest_size() const { return Index{1} << spec_.depth; }
 
-  static constexpr Index parameters(Upsampling upsampling = Upsampling::bilinear) {
-    return unet_parameters(In, Classes, Width, Depth, upsampling);
-  }
-
-  Upsampling upsampling() const { return enlarge.empty() ? Upsampling::bilinear : Upsampling::transposed; }
+  Upsampling upsampling() const { return spec_.upsampling; }
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -103,9 +103,9 @@ class UNet {
   template <class Context>
   std::vector<FeatureMap<Image<Context>>> prefix(Context& ctx, const Image<Context>& image) const {
     const Shape<4>& shape = value_of(image).shape();
-    check(shape.c() == In, "UNet", "expected (N,H,W,", In, ") images, got ", shape);
+    check(shape.c() == spec_.in, "UNet", "expected (N,H,W,", spec_.in, ") images, got ", shape);
     check(shape.h() >= smallest_size() && shape.w() >= smallest_size(), "UNet", "an image of ", shape.h(), "x",
-          shape.w(), " vanishes in ", Depth, " poolings; the smallest legal size is ", smallest_size(), "x",
+          shape.w(), " vanishes in ", spec_.depth, " poolings; the smallest legal size is ", smallest_size(), "x",
           smallest_size());
     std::vector<FeatureMap<Image<Context>>> levels{entry(ctx, stem(ctx, image))};
     levels.push_back(down[0](ctx, max_pool2d(levels[0], halves)));
@@ -139,6 +139,41 @@ class UNet {
 
  private:
   static constexpr Pool2dSpec halves{.kernel = {2, 2}, .stride = {2, 2}};
+
+  static const UNetSpec& checked(const UNetSpec& spec) {
+    check<ValueError>(spec.in >= 1 && spec.classes >= 2 && spec.width >= 2 && spec.width % 2 == 0 && spec.depth >= 1 &&
+                          spec.depth <= 10,
+                      "UNet", "no network has ", spec.in, " image channels, ", spec.classes, " classes, width ",
+                      spec.width, " and depth ", spec.depth,
+                      "; expected at least 1 channel, 2 classes, an even width of 2 or more, and a depth of 1 .. 10");
+    return spec;
+  }
+
+  UNetSpec spec_;
+};
+
+/// A RuntimeUNet whose sizes the compiler checks: UNet<1, 3, 8, 2>, UNet<1, 3, 16, 4> and UNet<1, 3, 64, 4> are the
+/// paper's small, medium and large network.
+template <Index In, Index Classes, Index Width, Index Depth, class T = float>
+class UNet : public RuntimeUNet<T> {
+  static_assert(In >= 1, "UNet: In counts image channels and must be at least 1");
+  static_assert(Classes >= 2, "UNet: Classes must be at least 2");
+  static_assert(Width >= 2 && Width % 2 == 0,
+                "UNet: the stem has Width / 2 channels, so Width must be even and positive");
+  static_assert(Depth >= 1 && Depth <= 10, "UNet: Depth counts poolings and must lie in 1 .. 10");
+
+ public:
+  static constexpr Index in = In, classes = Classes, width = Width, depth = Depth;
+
+  /// See RuntimeUNet. Throws ValueError unless 0 <= dropout <= 1.
+  explicit UNet(Key key, double dropout = 0.5, Upsampling upsampling = Upsampling::bilinear)
+      : RuntimeUNet<T>({In, Classes, Width, Depth, upsampling, dropout}, key) {}
+
+  static constexpr Index smallest_size() { return Index{1} << Depth; }
+
+  static constexpr Index parameters(Upsampling upsampling = Upsampling::bilinear) {
+    return unet_parameters(In, Classes, Width, Depth, upsampling);
+  }
 };
 
 static_assert(unet_parameters(1, 3, 8, 2) == 16'571 && unet_parameters(1, 3, 16, 4) == 1'080'595 &&
