@@ -2,6 +2,6 @@
 set(paser_layers core kernels autograd ops nn io optim models uncertainty rl metrics data pipeline report)
 
 # Files that alone may name a library, and the pattern that gives the library away.
-set(paser_eigen_files paser/core/simd.hpp paser/kernels/gemm.hpp)
+set(paser_eigen_files paser/core/simd.hpp paser/kernels/gemm.hpp paser/kernels/special/incomplete_beta.hpp)
 set(paser_openmp_files paser/core/parallel.hpp)
 set(paser_most_lines 350)
