@@ -3,11 +3,14 @@
 /// \file
 /// Every header of pipeline/.
 
+#include "paser/pipeline/calibrate_lambda.hpp"
 #include "paser/pipeline/cascade.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/pipeline/fine_tune.hpp"
+#include "paser/pipeline/observation.hpp"
 #include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/pretrain.hpp"
 #include "paser/pipeline/reward.hpp"
 #include "paser/pipeline/routers.hpp"

@@ -1,0 +1,236 @@
+#pragma once
+
+#include <optional>
+
+#include "paser/io/checkpoint.hpp"
+#include "paser/io/page.hpp"
+#include "paser/metrics/model_operations.hpp"
+#include "paser/pipeline/routers.hpp"
+
+/// A trained PaSeR in one file that says itself what is in it.
+namespace paser::pipeline {
+
+/// Everything that a program needs to know of a trained Paser, beside its weights, to segment images with it.
+template <class Json>
+struct BasicPaserDescription {
+  Index channels = 1;                      ///< of the images: 1 (gray) or 3 (RGB), or what the networks take
+  std::vector<std::string> class_names;    ///< the name of class k
+  std::vector<models::UNetSpec> networks;  ///< f1, f2, ..., cheapest first
+  data::PatchGrid grid;
+  Index height = 0, width = 0;  ///< pixels of the images that f1 and the policy were trained on
+  int samples = 5;              ///< passes of MC dropout
+  Baseline baseline = Baseline::mean;
+  std::optional<io::ValueRange> value_range;  ///< the stored values that become 0 and 1; none: see io::to_unit
+  Json info = Json::object();                 ///< whatever else belongs to the run
+
+  Index classes() const { return static_cast<Index>(class_names.size()); }
+  Index actions() const { return grid.patches() * static_cast<Index>(networks.size()); }
+};
+
+/// The description. A template so that only programs that use it pay for compiling JSON.
+using PaserDescription = BasicPaserDescription<nlohmann::json>;
+
+/// A Paser and what is known of it.
+template <class T, class Json = nlohmann::json>
+struct LoadedPaser {
+  Paser<T> paser;
+  BasicPaserDescription<Json> description;
+};
+
+namespace detail {
+
+/// What an upsampling is called in the file.
+inline const char* upsampling_name(models::Upsampling upsampling) {
+  return upsampling == models::Upsampling::bilinear ? "bilinear" : "transposed";
+}
+
+/// Throws E unless the networks, the grid and the size of the images fit each other.
+template <class E, class Json>
+void check_description(const BasicPaserDescription<Json>& d, const std::string& origin) {
+  const char* where = origin.c_str();
+  constexpr Index limit = io::image_pixel_limit;
+  check<E>(!d.networks.empty(), where, "the description names no network");
+  check<E>(d.classes() >= 2, where, "the description names ", d.classes(), " classes, expected at least 2");
+  check<E>(d.channels >= 1, where, "the images have ", d.channels, " channels, expected at least 1");
+  check<E>(d.samples >= 1, where, "MC dropout makes ", d.samples, " samples, expected at least 1");
+  check<E>(d.height >= 1 && d.width >= 1 && d.height <= limit && d.width <= limit && d.height * d.width <= limit, where,
+           "the images are ", d.height, " x ", d.width, " pixels, expected the size of the images trained on");
+  check<E>(d.grid.rows >= 1 && d.grid.columns >= 1 && d.height % d.grid.rows == 0 && d.width % d.grid.columns == 0,
+           where, "images of ", d.height, " x ", d.width, " pixels do not divide into ", d.grid.rows, " x ",
+           d.grid.columns, " patches");
+  check<E>(!d.value_range || d.value_range->low < d.value_range->high, where, "the value range does not rise");
+  for (std::size_t k = 0; k < d.networks.size(); ++k) {
+    const models::UNetSpec& n = d.networks[k];
+    check<E>(n.in == d.channels && n.classes == d.classes(), where, "network f", k + 1, " takes ", n.in,
+             " channels and knows ", n.classes, " classes, expected ", d.channels, " channels and ", d.classes(),
+             " classes");
+    check<E>(n.width >= 2 && n.width <= 65536 && n.width % 2 == 0 && n.depth >= 1 && n.depth <= 10, where, "network f",
+             k + 1, " has width ", n.width, " and depth ", n.depth, ", expected an even width and a depth of 1 .. 10");
+    check<E>(n.dropout >= 0 && n.dropout <= 1, where, "network f", k + 1, " has dropout ", n.dropout,
+             ", expected a probability");
+    const Index h = k == 0 ? d.height : d.height / d.grid.rows, w = k == 0 ? d.width : d.width / d.grid.columns;
+    check<E>(h >> n.depth >= 1 && w >> n.depth >= 1, where, "network f", k + 1, " pools ", n.depth, " times, and ",
+             k == 0 ? "an image" : "a patch", " of ", h, " x ", w, " pixels vanishes in that");
+  }
+}
+
+template <class Json>
+Json network_json(const models::UNetSpec& n) {
+  return {{"in", n.in},       {"classes", n.classes}, {"width", n.width},
+          {"depth", n.depth}, {"dropout", n.dropout}, {"upsampling", upsampling_name(n.upsampling)}};
+}
+
+template <class Json>
+models::UNetSpec network_of(const Json& j, const std::string& origin) {
+  models::UNetSpec n;
+  j.at("in").get_to(n.in);
+  j.at("classes").get_to(n.classes);
+  j.at("width").get_to(n.width);
+  j.at("depth").get_to(n.depth);
+  j.at("dropout").get_to(n.dropout);
+  const auto upsampling = j.at("upsampling").template get<std::string>();
+  const bool bilinear = upsampling == upsampling_name(models::Upsampling::bilinear);
+  check<FormatError>(bilinear || upsampling == upsampling_name(models::Upsampling::transposed), origin.c_str(),
+                     "the upsampling is '", upsampling, "', expected 'bilinear' or 'transposed'");
+  n.upsampling = bilinear ? models::Upsampling::bilinear : models::Upsampling::transposed;
+  return n;
+}
+
+inline constexpr const char* paser_format = "paser/1";
+
+}  // namespace detail
+
+/// The description as the file has it.
+template <class Json>
+void to_json(Json& j, const BasicPaserDescription<Json>& d) {
+  j = {{"format", detail::paser_format},
+       {"channels", d.channels},
+       {"classes", d.class_names},
+       {"networks", Json::array()},
+       {"grid", {{"rows", d.grid.rows}, {"columns", d.grid.columns}}},
+       {"image", {{"height", d.height}, {"width", d.width}}},
+       {"samples", d.samples},
+       {"baseline", d.baseline == Baseline::mean ? "mean" : "first_sample"},
+       {"info", d.info}};
+  for (const auto& network : d.networks) j["networks"].push_back(detail::network_json<Json>(network));
+  if (d.value_range) j["value_range"] = {d.value_range->low, d.value_range->high};
+}
+
+/// Reads what to_json wrote. Throws FormatError that starts with `origin` and names the field that is missing or wrong.
+template <class Json>
+BasicPaserDescription<Json> parse_description(const Json& j, const std::string& origin) {
+  check<FormatError>(j.is_object() && j.contains("format") && j["format"] == detail::paser_format, origin.c_str(),
+                     "holds no description of a trained PaSeR, '", detail::paser_format,
+                     "'; expected a file that save_paser wrote");
+  BasicPaserDescription<Json> d;
+  try {
+    j.at("channels").get_to(d.channels);
+    j.at("classes").get_to(d.class_names);
+    for (const Json& network : j.at("networks")) d.networks.push_back(detail::network_of(network, origin));
+    j.at("grid").at("rows").get_to(d.grid.rows);
+    j.at("grid").at("columns").get_to(d.grid.columns);
+    j.at("image").at("height").get_to(d.height);
+    j.at("image").at("width").get_to(d.width);
+    j.at("samples").get_to(d.samples);
+    const auto baseline = j.at("baseline").template get<std::string>();
+    check<FormatError>(baseline == "mean" || baseline == "first_sample", origin.c_str(), "the baseline is '", baseline,
+                       "', expected 'mean' or 'first_sample'");
+    d.baseline = baseline == "mean" ? Baseline::mean : Baseline::first_sample;
+    if (j.contains("value_range"))
+      d.value_range = io::ValueRange{j.at("value_range").at(0).template get<double>(),
+                                     j.at("value_range").at(1).template get<double>()};
+    d.info = j.value("info", Json::object());
+  } catch (const typename Json::exception& error) {
+    throw FormatError(origin + ": the description of the PaSeR in it cannot be read: " + error.what());
+  }
+  detail::check_description<FormatError>(d, origin);
+  return d;
+}
+
+/// A Paser of fresh weights as the description says. Network k draws from key.fold(k + 1), the policy from the fold
+/// after the last network's. Throws ValueError when the description does not fit itself.
+template <class T = float, class Json>
+Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
+  detail::check_description<ValueError>(d, "make_paser");
+  std::vector<models::Segmenter<T>> networks;
+  for (const models::UNetSpec& spec : d.networks)
+    networks.emplace_back(models::RuntimeUNet<T>(spec, key.fold(networks.size() + 1)));
+  models::PolicyNet<T> policy(d.actions(), key.fold(networks.size() + 1));
+  return {.models = std::move(networks),
+          .policy = std::move(policy),
+          .grid = d.grid,
+          .samples = d.samples,
+          .baseline = d.baseline};
+}
+
+/// Writes all networks, the policy and the description into one file, whole or not at all: a checkpoint (see
+/// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Grid, samples and baseline are
+/// the Paser's own; those of `description` are not looked at. Throws ValueError when the description does not fit the
+/// Paser, IoError when the file cannot be written.
+template <class T, class Json = nlohmann::json>
+void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescription<Json> description) {
+  description.grid = paser.grid;
+  description.samples = paser.samples;
+  description.baseline = paser.baseline;
+  detail::check_description<ValueError>(description, "save_paser");
+  check<ValueError>(description.networks.size() == paser.models.size(), "save_paser", "the description names ",
+                    description.networks.size(), " networks, the Paser has ", paser.models.size());
+  io::BasicCheckpoint<Json> checkpoint;
+  for (std::size_t k = 0; k < paser.models.size(); ++k) {
+    const models::UNetSpec& n = description.networks[k];
+    const Index expected = models::unet_parameters(n.in, n.classes, n.width, n.depth, n.upsampling);
+    const Index found = nn::count_parameters(paser.models[k]);
+    check<ValueError>(found == expected, "save_paser", "network f", k + 1, " has ", found,
+                      " parameters, the UNet that the description names has ", expected);
+    checkpoint.put(message("f", k + 1), paser.models[k]);
+  }
+  const Index expected = models::policy_parameters(description.actions());
+  check<ValueError>(nn::count_parameters(paser.policy) == expected, "save_paser", "the policy has ",
+                    nn::count_parameters(paser.policy), " parameters, one for ", description.actions(),
+                    " actions (patches x networks) has ", expected);
+  checkpoint.put("policy", paser.policy);
+  checkpoint.info = description;
+  checkpoint.save(file);
+}
+
+/// Reads what save_paser wrote. Throws IoError when the file cannot be read, FormatError with what is missing or does
+/// not fit.
+template <class T = float, class Json = nlohmann::json>
+LoadedPaser<T, Json> load_paser(const io::Path& file) {
+  const auto checkpoint = io::BasicCheckpoint<Json>::load(file);
+  auto description = parse_description(checkpoint.info, checkpoint.origin);
+  // Before anything is allocated by what the description says: the file has as many numbers.
+  const auto require = [&](const std::string& name, Index parameters) {
+    Index stored = 0;
+    for (const auto& [path, tensor] : checkpoint.state(name)) stored += tensor.numel();
+    check<FormatError>(stored >= parameters, checkpoint.origin.c_str(), "'", name, "' has ", stored,
+                       " numbers, the network of the description has ", parameters);
+  };
+  for (std::size_t k = 0; k < description.networks.size(); ++k) {
+    const models::UNetSpec& n = description.networks[k];
+    require(message("f", k + 1), models::unet_parameters(n.in, n.classes, n.width, n.depth, n.upsampling));
+  }
+  require("policy", models::policy_parameters(description.actions()));
+  Paser<T> paser = make_paser<T>(description, Key{});
+  for (std::size_t k = 0; k < paser.models.size(); ++k) checkpoint.get(message("f", k + 1), paser.models[k]);
+  checkpoint.get("policy", paser.policy);
+  return {std::move(paser), std::move(description)};
+}
+
+/// Multiply-accumulates of the parts of a run on one image, or window, of the description's size.
+template <class Json>
+OperationCounts operation_counts(const BasicPaserDescription<Json>& d) {
+  const auto macs = [](const models::UNetSpec& n, Index h, Index w) {
+    return static_cast<double>(
+        metrics::unet_operations(n.in, n.classes, n.width, n.depth, {1, h, w}, n.upsampling).total());
+  };
+  OperationCounts counts;
+  counts.small = macs(d.networks.at(0), d.height, d.width);
+  counts.patch.push_back(0);
+  for (std::size_t k = 1; k < d.networks.size(); ++k)
+    counts.patch.push_back(macs(d.networks[k], d.grid.height_of(d.height), d.grid.width_of(d.width)));
+  counts.policy = static_cast<double>(metrics::policy_operations(d.actions(), {1, d.height, d.width}).total());
+  return counts;
+}
+
+}  // namespace paser::pipeline

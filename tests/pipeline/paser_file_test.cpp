@@ -1,0 +1,131 @@
+#include "paser/pipeline/paser_file.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "support/same_bits.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace paser;
+using namespace paser::pipeline;
+using Catch::Matchers::Contains;
+
+namespace {
+
+PaserDescription small() {
+  PaserDescription d;
+  d.channels = 3;
+  d.class_names = {"pore", "carbon", "particle"};
+  d.networks = {{.in = 3, .classes = 3, .width = 4, .depth = 1},
+                {.in = 3, .classes = 3, .width = 6, .depth = 2, .upsampling = models::Upsampling::transposed},
+                {.in = 3, .classes = 3, .width = 8, .depth = 2, .dropout = 0.25}};
+  d.grid = {2, 3};
+  d.height = 16;
+  d.width = 24;
+  d.samples = 2;
+  d.baseline = Baseline::first_sample;
+  d.value_range = io::ValueRange{0, 4095};
+  d.info["preset"] = "demo";
+  return d;
+}
+
+/// Writes the file again with its description changed.
+template <class Change>
+void rewrite(const io::Path& file, const Change& change) {
+  auto checkpoint = io::Checkpoint::load(file);
+  change(checkpoint);
+  checkpoint.save(file);
+}
+
+}  // namespace
+
+TEST_CASE("a saved Paser comes back with its description and its answers") {
+  const TemporaryFolder folder;
+  const auto paser = make_paser(small(), Key{3});
+  save_paser(folder / "p.safetensors", paser, small());
+  const auto [loaded, d] = load_paser(folder / "p.safetensors");
+  CHECK(d.channels == 3);
+  CHECK(d.class_names == small().class_names);
+  CHECK(d.grid == data::PatchGrid{2, 3});
+  CHECK(d.height == 16);
+  CHECK(d.width == 24);
+  CHECK(d.value_range->high == 4095);
+  CHECK(d.info["preset"] == "demo");
+  CHECK(d.networks[1].upsampling == models::Upsampling::transposed);
+  CHECK(d.networks[2].dropout == 0.25);
+  CHECK(loaded.samples == 2);
+  CHECK(loaded.baseline == Baseline::first_sample);
+  Tensor<float, 4> images({2, 16, 24, 3});
+  float* x = images.mutable_data();
+  for (Index i = 0; i < images.numel(); ++i) x[i] = static_cast<float>(Key{4}.uniform(static_cast<std::uint64_t>(i)));
+  const auto before = paser.segment(images, {7, 9}, Key{5}), after = loaded.segment(images, {7, 9}, Key{5});
+  CHECK(same_bits(before.labels, after.labels));
+  CHECK(same_bits(before.actions, after.actions));
+  CHECK(same_bits(before.input, after.input));
+  for (std::size_t k = 0; k < 3; ++k)
+    CHECK(same_bits(evaluate(paser.models[k], images), evaluate(loaded.models[k], images)));
+}
+
+TEST_CASE("the grid, the samples and the baseline written are the Paser's own") {
+  const TemporaryFolder folder;
+  auto paser = make_paser(small(), Key{3});
+  paser.samples = 9;
+  paser.baseline = Baseline::mean;
+  auto d = small();
+  d.grid = {1, 1};
+  save_paser(folder / "p.safetensors", paser, d);
+  const auto loaded = load_paser<double>(folder / "p.safetensors");
+  CHECK(loaded.description.grid == data::PatchGrid{2, 3});
+  CHECK(loaded.paser.samples == 9);
+  CHECK(loaded.paser.baseline == Baseline::mean);
+}
+
+TEST_CASE("a description that does not fit its Paser is refused before anything is written") {
+  const TemporaryFolder folder;
+  const auto paser = make_paser(small(), Key{3});
+  auto d = small();
+  d.networks.pop_back();
+  CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("names 2 networks, the Paser has 3"));
+  d = small();
+  d.networks[1].width = 8;
+  CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("network f2 has") && Contains("parameters"));
+  d = small();
+  d.class_names.pop_back();
+  CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("knows 3 classes, expected 3 channels and 2 classes"));
+  d = small();
+  d.height = 15;
+  CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("do not divide into 2 x 3 patches"));
+  d = small();
+  d.networks[2].depth = 4;
+  CHECK_THROWS_WITH(make_paser(d, Key{}), Contains("network f3 pools 4 times") && Contains("a patch of 8 x 8"));
+  CHECK_FALSE(std::filesystem::exists(folder / "p"));
+}
+
+TEST_CASE("a file whose parts do not fit is refused with a sentence") {
+  const TemporaryFolder folder;
+  const auto file = folder / "p.safetensors";
+  save_paser(file, make_paser(small(), Key{3}), small());
+  const auto refused = [&](const auto& change, const std::string& sentence) {
+    save_paser(file, make_paser(small(), Key{3}), small());
+    rewrite(file, change);
+    CHECK_THROWS_AS(load_paser(file), FormatError);
+    CHECK_THROWS_WITH(load_paser(file), Contains(file.string()) && Contains(sentence));
+  };
+  refused([](auto& c) { c.info = nlohmann::json::object(); }, "holds no description");
+  refused([](auto& c) { c.info.erase("classes"); }, "'classes' not found");
+  refused([](auto& c) { c.info["grid"] = 4; }, "cannot be read");
+  refused([](auto& c) { c.info["baseline"] = "median"; }, "'median'");
+  refused([](auto& c) { c.info["networks"][0]["upsampling"] = "nearest"; }, "'nearest'");
+  refused([](auto& c) { c.info["networks"][0]["classes"] = 4; }, "network f1");
+  refused([](auto& c) { c.info["networks"][2]["width"] = 60000; }, "'f3' has");
+  refused([](auto& c) { c.info["grid"] = {{"rows", 4}, {"columns", 6}}; }, "'policy' has");
+  refused([](auto& c) { c.tensors.erase("f2/stem.weight"); }, "'f2' has");
+  CHECK_THROWS_AS(load_paser(folder / "none.safetensors"), IoError);
+}
+
+TEST_CASE("the operations of a description are those of its networks") {
+  const auto counts = operation_counts(small());
+  CHECK(counts.small == static_cast<double>(metrics::unet_operations(3, 3, 4, 1, {1, 16, 24}).total()));
+  CHECK(counts.patch.size() == 3);
+  CHECK(counts.patch[2] == static_cast<double>(metrics::unet_operations(3, 3, 8, 2, {1, 8, 8}).total()));
+  CHECK(counts.policy == static_cast<double>(metrics::policy_operations(18, {1, 16, 24}).total()));
+}
