@@ -3,6 +3,9 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "paser/data/patches.hpp"
+#include "paser/io/file.hpp"
+
 using namespace paser;
 using namespace paser::report;
 
@@ -66,4 +69,51 @@ TEST_CASE("Enlarging repeats pixels; pictures stand beside each other") {
   CHECK(pixel(row, 0, 2) == Rgb{255, 255, 255});
   CHECK(pixel(row, 0, 4) == label_palette[1]);
   CHECK_THROWS_AS(beside(std::vector<Picture>{small, large}), ShapeError);
+}
+
+TEST_CASE("Labels lie over a picture with the given opacity") {
+  const auto labels = Labels::from({1, 1, 3}, std::vector<std::int32_t>{0, 1, -1});
+  const Picture gray = image_picture(Tensor<float, 4>::full({1, 1, 3, 1}, 1.0f));
+  const Picture p = overlay_labels(gray, labels, 0, 0.5, label_palette, 0);
+  CHECK(pixel(p, 0, 0) == Rgb{255, 255, 255});  // the class that is to stay clear
+  CHECK(pixel(p, 0, 1) == Rgb{243, 207, 128});
+  CHECK(pixel(p, 0, 2) == Rgb{255, 255, 255});  // no class
+  CHECK(pixel(overlay_labels(gray, labels, 0, 1), 0, 0) == label_palette[0]);
+  CHECK_THROWS_AS(overlay_labels(gray, labels, 0, 1.5), ValueError);
+  CHECK_THROWS_AS(overlay_labels(enlarge(gray, 2), labels), ShapeError);
+}
+
+TEST_CASE("Routes are tinted by model, each patch within its border") {
+  const data::PatchGrid grid{1, 2};
+  const auto actions = Tensor<std::int32_t, 2>::from({2, 2}, std::vector<std::int32_t>{0, 0, 1, 2});
+  const Picture gray = image_picture(Tensor<float, 4>::zeros({1, 4, 8, 1}));
+  const Picture p = route_picture(gray, actions, grid, 1, 0.5);
+  for (Index y = 0; y < 4; ++y)
+    for (Index x = 0; x < 8; ++x) {
+      const Rgb c = model_palette[x < 4 ? 1 : 2];
+      const bool inner = y % 3 != 0 && x % 4 % 3 != 0;
+      const auto half = [](int v) { return static_cast<std::uint8_t>((v + 1) / 2); };
+      CHECK(pixel(p, y, x) == (inner ? Rgb{half(c.r), half(c.g), half(c.b)} : c));
+    }
+  CHECK_THROWS_AS(route_picture(gray, actions, data::PatchGrid{3, 1}), ShapeError);
+  CHECK_THROWS_AS(route_picture(gray, actions, data::PatchGrid{2, 2}), ShapeError);
+  CHECK_THROWS_AS(route_picture(gray, Tensor<std::int32_t, 2>::full({1, 2}, -1), grid), ValueError);
+}
+
+TEST_CASE("Route pictures have the colours that the page gives to the models") {
+  const std::string css =
+      io::read_file(std::filesystem::path(PASER_TEST_DATA) / ".." / "include/paser/report/assets/report.css");
+  for (std::size_t m = 0; m < model_palette.size(); ++m) {
+    char line[32];
+    std::snprintf(line, sizeof line, "--c%zu: #%02x%02x%02x;", m, static_cast<unsigned>(model_palette[m].r),
+                  static_cast<unsigned>(model_palette[m].g), static_cast<unsigned>(model_palette[m].b));
+    CHECK_THAT(css, Catch::Matchers::Contains(line));
+  }
+}
+
+TEST_CASE("A palette repeats for classes beyond its end") {
+  const auto colours = stored_palette(9);
+  REQUIRE(colours.size() == 9);
+  CHECK(colours[1] == std::array<std::uint8_t, 3>{230, 159, 0});
+  CHECK(colours[8] == colours[0]);
 }

@@ -35,6 +35,30 @@ TEST_CASE("results survive a file") {
   CHECK_FALSE(read.stages[1].memory.of_stage);
 }
 
+TEST_CASE("A run without the parts of a segmentation has none of their fields") {
+  const nlohmann::json j = sample_results();
+  for (const char* part : {"classes", "class_tables", "images", "lambda_curve", "box_plots", "tables"})
+    CHECK_FALSE(j.contains(part));
+}
+
+TEST_CASE("The parts of a segmentation survive a file, what is unknown as null") {
+  TemporaryFolder folder;
+  write_results(folder / "results.json", segmentation_results());
+  const auto stored = nlohmann::json::parse(io::read_file(folder / "results.json"));
+  CHECK(stored.at("class_tables").at("f1").at("confusion") == nlohmann::json({{12, 0}, {0, 0}}));
+  CHECK(stored["class_tables"]["f1"].at("iou")[1].is_null());
+  CHECK(stored.at("images")[0].at("methods").at("PaSeR (λ = 0)").at("ms").is_null());
+  CHECK(stored.at("box_plots")[0].at("groups")[0].at("outliers") == nlohmann::json({2.0}));
+  const Results read = read_results(folder / "results.json");
+  CHECK(nlohmann::json(read).dump() == nlohmann::json(segmentation_results()).dump());
+  CHECK(read.class_tables.at("PaSeR (λ = 0)").scores.recall[0] == 0.75);
+  CHECK(std::isnan(read.class_tables.at("f1").scores.recall[1]));
+  CHECK(std::isnan(read.lambda_curve[1].cost));
+  CHECK(read.box_plots[0].groups[0].box == segmentation_results().box_plots[0].groups[0].box);
+  CHECK(read.box_plots[0].test->p == 0.23);
+  CHECK(read.tables[0].rows[1][1] == "1.0");
+}
+
 TEST_CASE("A file that is not one of results is refused with its name and the field") {
   TemporaryFolder folder;
   io::write_file(folder / "a.json", "{\"preset\":\"demo\"}");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "paser/report/results.hpp"
 
 /// A small finished run with every optional part filled.
@@ -27,5 +29,28 @@ inline paser::report::Results sample_results() {
               {"policy", 9, {std::size_t{3} << 30, std::size_t{5} << 20, false}}};
   r.settings = {{"batch", 128}};
   r.environment = {{"library", "paser 0.1.0"}, {"cpu", "a machine"}, {"threads", 2}, {"date", "2026-01-31T12:00:00Z"}};
+  return r;
+}
+
+/// The same run with the parts of a segmentation experiment; its second class occurs nowhere.
+inline paser::report::Results segmentation_results() {
+  using namespace paser;
+  using namespace paser::report;
+  Results r = sample_results();
+  r.classes = {"pore", "binder"};
+  r.class_tables["f1"] = class_table(metrics::Confusion<2>::from({2, 2}, std::vector<Index>{12, 0, 0, 0}));
+  r.class_tables["PaSeR (λ = 0)"] = class_table(metrics::Confusion<2>::from({2, 2}, std::vector<Index>{9, 3, 0, 0}));
+  ImageScore score;
+  score.iou = 0.75;
+  score.gmac = 2.5;
+  score.share = {0.5, 0.5};
+  r.images = {{"a,\"b\".png", {{"f1", ImageScore{0.1, 0.25, 3, {1, 0}}}, {"PaSeR (λ = 0)", score}}}, {"c.png", {}}};
+  r.lambda_curve = {{"parameters", 0.5, 0.25, 3, 0.8, {0.5, 0.5}}, {"parameters", 1, 0, 0.5, 0.7, {1, 0}}};
+  r.lambda_curve[1].cost = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<double> five{0.5, 0.6, 0.7, 2.0}, twenty{0.5, 0.55, 0.6, 0.65};
+  r.box_plots = {
+      {"Entropy", "nats", {{"T = 5", metrics::box_stats(five)}, {"T = 20", metrics::box_stats(twenty)}}, {}, ""}};
+  r.box_plots[0].test = SignificanceTest{"paired t-test", 1.5, 3, 0.23};
+  r.tables = {{"Salt and pepper", "1 % of the pixels", {"method", "loss %"}, {{"f1", "3.1"}, {"f2", "1.0"}}}};
   return r;
 }

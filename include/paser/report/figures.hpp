@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "paser/core/tensor.hpp"
 
@@ -75,7 +77,32 @@ inline void check_image(const char* where, Index n, Index count) {
   check(n >= 0 && n < count, where, "image ", n, " of a batch of ", count);
 }
 
+inline void check_opacity(const char* where, double opacity) {
+  check<ValueError>(opacity >= 0 && opacity <= 1, where, "expected an opacity in [0,1], got ", opacity);
+}
+
+/// A share `opacity` of the pixel becomes `colour`.
+inline void tint(std::uint8_t* pixel, Rgb colour, double opacity) {
+  const auto blend = [opacity](std::uint8_t below, std::uint8_t above) {
+    return static_cast<std::uint8_t>(std::lround((1 - opacity) * below + opacity * above));
+  };
+  pixel[0] = blend(pixel[0], colour.r);
+  pixel[1] = blend(pixel[1], colour.g);
+  pixel[2] = blend(pixel[2], colour.b);
+}
+
 }  // namespace detail
+
+/// The colours of models 0, 1, ... in route pictures and on the page (the same palette, other order): sky blue, orange,
+/// green, purple, blue, vermilion, yellow, gray. Model m in model_palette[m % 8].
+inline constexpr std::array<Rgb, 8> model_palette{{{86, 180, 233},
+                                                   {230, 159, 0},
+                                                   {0, 158, 115},
+                                                   {204, 121, 167},
+                                                   {0, 114, 178},
+                                                   {213, 94, 0},
+                                                   {185, 169, 0},
+                                                   {107, 114, 128}}};
 
 /// Image n of a batch of label maps (N, H, W); class k in palette[k % size], a negative label in mid gray.
 inline Picture label_picture(const Labels& labels, Index n = 0, std::span<const Rgb> palette = label_palette) {
@@ -136,6 +163,64 @@ inline Picture overlay_contours(Picture picture, const Labels& labels, Index n =
       }
     }
   return picture;
+}
+
+/// The picture with the label map (image n) laid over it: a share `opacity` in [0,1] of each pixel is its class's
+/// colour. Negative labels, and `clear` where it is given, leave the picture as it is. Throws ShapeError when the sizes
+/// differ, ValueError on an opacity outside [0,1].
+inline Picture overlay_labels(Picture picture, const Labels& labels, Index n = 0, double opacity = 0.45,
+                              std::span<const Rgb> palette = label_palette, std::optional<std::int32_t> clear = {}) {
+  const auto& shape = labels.shape();
+  detail::check_image("overlay_labels", n, shape[0]);
+  const Index pixels = shape[1] * shape[2];
+  check(picture.shape() == Shape{Index{1}, shape[1], shape[2], Index{3}}, "overlay_labels", "picture ", picture.shape(),
+        " and labels ", shape, " differ in size");
+  detail::check_opacity("overlay_labels", opacity);
+  const std::int32_t* in = labels.data() + n * pixels;
+  std::uint8_t* out = picture.mutable_data();
+  for (Index p = 0; p < pixels; ++p)
+    if (in[p] >= 0 && in[p] != clear)
+      detail::tint(out + 3 * p, palette[static_cast<std::size_t>(in[p]) % palette.size()], opacity);
+  return picture;
+}
+
+/// Which model answered where: the picture under the colours of the models (model_palette), patch by patch, with solid
+/// borders of one pixel, so that patches stay apart when neighbours went to one model. actions: (N, P), P = grid.rows *
+/// grid.columns, image n of them; grid is a data::PatchGrid. Throws ShapeError when the picture does not divide into
+/// the grid or the actions do not fit it, ValueError on an opacity outside [0,1] or a negative action.
+template <class Grid>
+Picture route_picture(Picture picture, const Tensor<std::int32_t, 2>& actions, const Grid& grid, Index n = 0,
+                      double opacity = 0.35, std::span<const Rgb> palette = model_palette) {
+  const Index h = picture.shape().h(), w = picture.shape().w(), rows = grid.rows, columns = grid.columns;
+  detail::check_image("route_picture", n, actions.shape()[0]);
+  check(rows >= 1 && columns >= 1 && h % rows == 0 && w % columns == 0, "route_picture", "picture ", picture.shape(),
+        " does not divide into ", rows, " x ", columns, " patches");
+  check(actions.shape()[1] == rows * columns, "route_picture", "expected actions for ", rows * columns,
+        " patches, got ", actions.shape());
+  detail::check_opacity("route_picture", opacity);
+  const std::int32_t* chosen = actions.data() + n * rows * columns;
+  const Index ph = h / rows, pw = w / columns;
+  std::uint8_t* out = picture.mutable_data();
+  for (Index y = 0; y < h; ++y)
+    for (Index x = 0; x < w; ++x) {
+      const std::int32_t action = chosen[y / ph * columns + x / pw];
+      check<ValueError>(action >= 0, "route_picture", "action ", action, " is no model");
+      const bool border = y % ph == 0 || y % ph == ph - 1 || x % pw == 0 || x % pw == pw - 1;
+      detail::tint(out + 3 * (y * w + x), palette[static_cast<std::size_t>(action) % palette.size()],
+                   border ? 1.0 : opacity);
+    }
+  return picture;
+}
+
+/// The colours of classes 0 .. classes - 1, as an indexed image stores them (io::Page::palette).
+template <class Colours = std::vector<std::array<std::uint8_t, 3>>>
+Colours stored_palette(Index classes, std::span<const Rgb> palette = label_palette) {
+  Colours colours;
+  for (Index k = 0; k < classes; ++k) {
+    const Rgb c = palette[static_cast<std::size_t>(k) % palette.size()];
+    colours.push_back({c.r, c.g, c.b});
+  }
+  return colours;
 }
 
 /// Where a prediction is wrong: right pixels in the colours of the palette, wrong ones in `wrong`. Image n of both.

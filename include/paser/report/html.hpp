@@ -26,12 +26,13 @@ struct NamedPicture {
 
 /// One test image on its way through the method.
 struct Sample {
-  std::string kind{};                    ///< what was done to the image; samples of one kind stand together
-  std::string route{};                   ///< the model that answered
+  std::string kind{};                    ///< what was done to it, or why it is shown: "worst by IoU". A heading a kind
+  std::string route{};                   ///< the model that answered; empty where patches went to several
   std::optional<bool> right{};           ///< whether that model was meant for this kind
   std::optional<double> iou{};           ///< of the final mask
-  std::vector<NamedPicture> pictures{};  ///< input, truth, f1's labels, f1's entropy, final mask
-  std::string note{};
+  std::vector<NamedPicture> pictures{};  ///< of one size: input, truth, each model's labels, entropy, routes, ...
+  std::string note{};                    ///< the file, what to look at
+  std::vector<double> share{};           ///< of its patches answered by each model, where there are several
 };
 
 /// What the page shows beside the results.
@@ -39,6 +40,8 @@ struct PageData {
   std::vector<nlohmann::json> log;  ///< records of log.jsonl, see Log; thinned when the page is written
   std::vector<Sample> samples;
   double entropy_max = std::log(2.0);  ///< the value of the brightest colour in the entropy pictures, nats
+  std::vector<Rgb> palette{label_palette.begin(),
+                           label_palette.end()};  ///< the colours of Results::classes in the pictures
 };
 
 namespace detail {
@@ -126,6 +129,7 @@ Json sample_json(const Sample& sample) {
   Json j{{"kind", sample.kind}, {"route", sample.route}, {"note", sample.note}, {"pictures", Json::array()}};
   if (sample.right) j["right"] = *sample.right;
   if (sample.iou) j["iou"] = *sample.iou;
+  if (!sample.share.empty()) j["share"] = sample.share;
   for (const auto& [title, picture] : sample.pictures)
     j["pictures"].push_back({{"title", title},
                              {"width", picture.shape().w()},
@@ -153,13 +157,11 @@ std::string fill_template(std::string_view text, const Value& value) {
 /// own paser/report/assets. Throws IoError naming the file that is missing there.
 template <class Json = nlohmann::json>
 std::string html(const Results& results, const PageData& data, const std::filesystem::path& assets) {
-  Json run{{"results", results},
-           {"log", thin(data.log)},
-           {"samples", Json::array()},
-           {"heat", Json::array()},
-           {"entropy_max", data.entropy_max}};
+  Json run{{"results", results},    {"log", thin(data.log)},    {"samples", Json::array()},
+           {"heat", Json::array()}, {"palette", Json::array()}, {"entropy_max", data.entropy_max}};
   for (const Sample& sample : data.samples) run["samples"].push_back(detail::sample_json<Json>(sample));
   for (int i = 0; i <= 8; ++i) run["heat"].push_back(detail::hex_colour(heat(i / 8.0)));
+  for (const Rgb colour : data.palette) run["palette"].push_back(detail::hex_colour(colour));
   const auto asset = [&](const std::string& name) {
     const auto path = assets / name;
     check<IoError>(std::filesystem::is_regular_file(path), "report", "the page's asset ", path.string(),

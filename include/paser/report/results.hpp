@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "paser/report/memory.hpp"
+#include "paser/report/result_parts.hpp"
 
 /// What a finished run found: the structs behind results.json and report.html. Functions on JSON are templates, so that
 /// only programs that call them pay for compiling nlohmann::json.
@@ -66,6 +67,12 @@ struct Results {
   std::map<std::string, double> cascade_thresholds;    ///< entropy in nats above which the cascade goes on, by model
   std::vector<Claim> claims;
   std::vector<StageCost> stages;
+  std::vector<std::string> classes;                ///< names of the classes, in the order of every ClassTable
+  std::map<std::string, ClassTable> class_tables;  ///< by Row::model
+  std::vector<ImageRow> images;
+  std::vector<LambdaPoint> lambda_curve;
+  std::vector<BoxPlot> box_plots;
+  std::vector<ComparisonTable> tables;
   nlohmann::json settings = nlohmann::json::object();     ///< every resolved setting, as in config.json
   nlohmann::json environment = nlohmann::json::object();  ///< of report::environment()
 };
@@ -102,7 +109,8 @@ void to_json(Json& j, const StageCost& s) {
   j = {{"stage", s.stage}, {"seconds", s.seconds}, {"memory", s.memory}};
 }
 
-/// The content of results.json. Numbers that are not finite are written as null.
+/// The content of results.json. Numbers that are not finite are written as null, parts that a run does not have not at
+/// all.
 template <class Json>
 void to_json(Json& j, const Results& r) {
   j = {{"title", r.title},
@@ -122,21 +130,13 @@ void to_json(Json& j, const Results& r) {
        {"stages", r.stages},
        {"settings", r.settings},
        {"environment", r.environment}};
+  if (!r.classes.empty()) j["classes"] = r.classes;
+  if (!r.class_tables.empty()) j["class_tables"] = r.class_tables;
+  if (!r.images.empty()) j["images"] = r.images;
+  if (!r.lambda_curve.empty()) j["lambda_curve"] = r.lambda_curve;
+  if (!r.box_plots.empty()) j["box_plots"] = r.box_plots;
+  if (!r.tables.empty()) j["tables"] = r.tables;
 }
-
-namespace detail {
-
-template <class Json, class T>
-void read_optional(const Json& j, const char* key, std::optional<T>& value) {
-  if (const auto found = j.find(key); found != j.end() && !found->is_null()) value = found->template get<T>();
-}
-template <class Json>
-double number_or_nan(const Json& j, const char* key) {
-  const auto& value = j.at(key);
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.template get<double>();
-}
-
-}  // namespace detail
 
 template <class Json>
 void from_json(const Json& j, MemoryPeak& m) {
@@ -193,6 +193,12 @@ void from_json(const Json& j, Results& r) {
   j.at("cascade_thresholds").get_to(r.cascade_thresholds);
   j.at("claims").get_to(r.claims);
   j.at("stages").get_to(r.stages);
+  detail::read_part(j, "classes", r.classes);
+  detail::read_part(j, "class_tables", r.class_tables);
+  detail::read_part(j, "images", r.images);
+  detail::read_part(j, "lambda_curve", r.lambda_curve);
+  detail::read_part(j, "box_plots", r.box_plots);
+  detail::read_part(j, "tables", r.tables);
   r.settings = j.value("settings", Json::object());
   r.environment = j.value("environment", Json::object());
 }

@@ -1,0 +1,225 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "paser/metrics/class_scores.hpp"
+#include "paser/metrics/statistics.hpp"
+
+/// The parts of Results that not every run has: classes, single images, sweeps over lambda, box plots, further tables.
+namespace paser::report {
+
+/// What one method did to each class over all test images.
+struct ClassTable {
+  metrics::ClassScores scores{};
+  std::vector<std::vector<std::int64_t>> confusion{};  ///< pixels, [true class][predicted class]
+};
+
+/// From counts (target, prediction), (K, K).
+inline ClassTable class_table(const metrics::Confusion<2>& counts) {
+  ClassTable table{metrics::class_scores(counts), {}};
+  const Index classes = counts.shape()[0];
+  for (Index k = 0; k < classes; ++k)
+    table.confusion.emplace_back(counts.data() + k * classes, counts.data() + (k + 1) * classes);
+  return table;
+}
+
+/// What one method did to one image.
+struct ImageScore {
+  double iou = std::numeric_limits<double>::quiet_NaN();
+  double gmac = std::numeric_limits<double>::quiet_NaN();  ///< 1e9 multiply-accumulates
+  double ms = std::numeric_limits<double>::quiet_NaN();    ///< measured
+  std::vector<double> share{};                             ///< of its patches answered by each model, sum 1
+};
+
+/// A test image and its scores, by Row::model.
+struct ImageRow {
+  std::string name{};
+  std::map<std::string, ImageScore> methods{};
+};
+
+/// A policy that was trained at one lambda, the weight of the cost in the reward.
+struct LambdaPoint {
+  std::string label{};  ///< what the curve varies beside lambda: the cost rule, a form of the reward. One line a label
+  double lambda = 0;
+  double cost = std::numeric_limits<double>::quiet_NaN();  ///< mean cost of a patch on the test images, by the rule
+  double gmac = std::numeric_limits<double>::quiet_NaN();  ///< 1e9 multiply-accumulates an image
+  double iou = std::numeric_limits<double>::quiet_NaN();   ///< mean over the test images
+  std::vector<double> share{};                             ///< of the patches answered by each model
+};
+
+struct BoxGroup {
+  std::string name{};
+  metrics::BoxStats box{};
+};
+
+/// The outcome of a test whether two groups differ; see metrics::TTest.
+struct SignificanceTest {
+  std::string name{};  ///< "paired t-test, 5 against 20 samples"
+  double t = std::numeric_limits<double>::quiet_NaN();
+  double df = std::numeric_limits<double>::quiet_NaN();
+  double p = std::numeric_limits<double>::quiet_NaN();  ///< two-sided
+};
+
+/// Groups of values side by side.
+struct BoxPlot {
+  std::string title{};
+  std::string unit{};
+  std::vector<BoxGroup> groups{};
+  std::optional<SignificanceTest> test{};
+  std::string note{};
+};
+
+/// Any table, in text: the first column names the row.
+struct ComparisonTable {
+  std::string title{};
+  std::string note{};
+  std::vector<std::string> header{};
+  std::vector<std::vector<std::string>> rows{};
+};
+
+namespace detail {
+
+template <class Json, class T>
+void read_optional(const Json& j, const char* key, std::optional<T>& value) {
+  if (const auto found = j.find(key); found != j.end() && !found->is_null()) value = found->template get<T>();
+}
+/// Reads a member that may be missing.
+template <class Json, class T>
+void read_part(const Json& j, const char* key, T& value) {
+  if (const auto found = j.find(key); found != j.end()) found->get_to(value);
+}
+/// JSON has no NaN: it is written as null.
+template <class Json>
+double number_of(const Json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.template get<double>();
+}
+template <class Json>
+double number_or_nan(const Json& j, const char* key) {
+  return number_of(j.at(key));
+}
+template <class Json>
+std::vector<double> numbers_or_nan(const Json& j, const char* key) {
+  std::vector<double> numbers;
+  for (const auto& value : j.at(key)) numbers.push_back(number_of(value));
+  return numbers;
+}
+
+}  // namespace detail
+
+template <class Json>
+void to_json(Json& j, const ClassTable& t) {
+  const metrics::ClassScores& s = t.scores;
+  j = {{"iou", s.iou},
+       {"dice", s.dice},
+       {"precision", s.precision},
+       {"recall", s.recall},
+       {"truth_share", s.truth_share},
+       {"predicted_share", s.predicted_share},
+       {"confusion", t.confusion}};
+}
+template <class Json>
+void from_json(const Json& j, ClassTable& t) {
+  t.scores = {detail::numbers_or_nan(j, "iou"),         detail::numbers_or_nan(j, "dice"),
+              detail::numbers_or_nan(j, "precision"),   detail::numbers_or_nan(j, "recall"),
+              detail::numbers_or_nan(j, "truth_share"), detail::numbers_or_nan(j, "predicted_share")};
+  j.at("confusion").get_to(t.confusion);
+}
+
+template <class Json>
+void to_json(Json& j, const ImageScore& s) {
+  j = {{"iou", s.iou}, {"gmac", s.gmac}, {"ms", s.ms}, {"share", s.share}};
+}
+template <class Json>
+void from_json(const Json& j, ImageScore& s) {
+  s = {detail::number_or_nan(j, "iou"), detail::number_or_nan(j, "gmac"), detail::number_or_nan(j, "ms"), {}};
+  j.at("share").get_to(s.share);
+}
+
+template <class Json>
+void to_json(Json& j, const ImageRow& r) {
+  j = {{"name", r.name}, {"methods", r.methods}};
+}
+template <class Json>
+void from_json(const Json& j, ImageRow& r) {
+  j.at("name").get_to(r.name);
+  j.at("methods").get_to(r.methods);
+}
+
+template <class Json>
+void to_json(Json& j, const LambdaPoint& p) {
+  j = {{"label", p.label}, {"lambda", p.lambda}, {"cost", p.cost},
+       {"gmac", p.gmac},   {"iou", p.iou},       {"share", p.share}};
+}
+template <class Json>
+void from_json(const Json& j, LambdaPoint& p) {
+  j.at("label").get_to(p.label);
+  j.at("lambda").get_to(p.lambda);
+  p.cost = detail::number_or_nan(j, "cost");
+  p.gmac = detail::number_or_nan(j, "gmac");
+  p.iou = detail::number_or_nan(j, "iou");
+  j.at("share").get_to(p.share);
+}
+
+template <class Json>
+void to_json(Json& j, const BoxGroup& g) {
+  const metrics::BoxStats& b = g.box;
+  j = {{"name", g.name}, {"low", b.low},   {"q1", b.q1},     {"median", b.median},
+       {"q3", b.q3},     {"high", b.high}, {"mean", b.mean}, {"outliers", b.outliers}};
+}
+template <class Json>
+void from_json(const Json& j, BoxGroup& g) {
+  j.at("name").get_to(g.name);
+  j.at("low").get_to(g.box.low);
+  j.at("q1").get_to(g.box.q1);
+  j.at("median").get_to(g.box.median);
+  j.at("q3").get_to(g.box.q3);
+  j.at("high").get_to(g.box.high);
+  j.at("mean").get_to(g.box.mean);
+  j.at("outliers").get_to(g.box.outliers);
+}
+
+template <class Json>
+void to_json(Json& j, const SignificanceTest& t) {
+  j = {{"name", t.name}, {"t", t.t}, {"df", t.df}, {"p", t.p}};
+}
+template <class Json>
+void from_json(const Json& j, SignificanceTest& t) {
+  j.at("name").get_to(t.name);
+  t.t = detail::number_or_nan(j, "t");
+  t.df = detail::number_or_nan(j, "df");
+  t.p = detail::number_or_nan(j, "p");
+}
+
+template <class Json>
+void to_json(Json& j, const BoxPlot& b) {
+  j = {{"title", b.title}, {"unit", b.unit}, {"groups", b.groups}, {"note", b.note}};
+  if (b.test) j["test"] = *b.test;
+}
+template <class Json>
+void from_json(const Json& j, BoxPlot& b) {
+  j.at("title").get_to(b.title);
+  b.unit = j.value("unit", "");
+  j.at("groups").get_to(b.groups);
+  b.note = j.value("note", "");
+  detail::read_optional(j, "test", b.test);
+}
+
+template <class Json>
+void to_json(Json& j, const ComparisonTable& t) {
+  j = {{"title", t.title}, {"note", t.note}, {"header", t.header}, {"rows", t.rows}};
+}
+template <class Json>
+void from_json(const Json& j, ComparisonTable& t) {
+  j.at("title").get_to(t.title);
+  t.note = j.value("note", "");
+  j.at("header").get_to(t.header);
+  j.at("rows").get_to(t.rows);
+}
+
+}  // namespace paser::report
