@@ -17,4 +17,5 @@
 #include "paser/pipeline/routing_table.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/pipeline/supervised.hpp"
+#include "paser/pipeline/tiled.hpp"
 #include "paser/pipeline/train_policy.hpp"
