@@ -1,47 +1,9 @@
 "use strict";
-/* Draws the page from the JSON in #run: {results, log, samples, heat, palette, entropy_max}. Text from the data only
-   ever enters the page as text nodes. */
+/* The sections that every run has. */
 (() => {
-  const run = JSON.parse(document.getElementById("run").textContent);
-  const { results, log, samples } = run;
-  const models = results.models;
-
-  // ---- small helpers -------------------------------------------------------------------------------------------
-  const $ = (id) => document.getElementById(id);
-  const el = (tag, attributes = {}, ...children) => {
-    const node = document.createElement(tag);
-    for (const [key, value] of Object.entries(attributes)) {
-      if (key === "class") node.className = value;
-      else if (key === "style") node.style.cssText = value;
-      else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-      else node.setAttribute(key, value);
-    }
-    node.append(...children.filter((child) => child !== null && child !== undefined));
-    return node;
-  };
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const known = (v) => typeof v === "number" && Number.isFinite(v);
-  const fixed = (v, digits) => (known(v) ? v.toFixed(digits).replace("-", "−") : "–");
-  const significant = (v, digits = 3) => {
-    if (!known(v)) return "–";
-    const magnitude = v === 0 ? 0 : Math.floor(Math.log10(Math.abs(v)));
-    return fixed(v, Math.min(8, Math.max(0, digits - 1 - magnitude)));
-  };
-  const percent = (v, digits = 1) => (known(v) ? fixed(100 * v, digits) + " %" : "–");
-  const bytes = (b) => (b >= 2 ** 30 ? fixed(b / 2 ** 30, 2) + " GiB" : fixed(b / 2 ** 20, b < 1e7 ? 1 : 0) + " MiB");
-  const whole = (n) => String(n).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
-  const time = (s) => {
-    if (!known(s)) return "–";
-    if (s < 60) return fixed(s, s < 10 ? 1 : 0) + " s";
-    const total = Math.round(s), two = (n) => String(n).padStart(2, "0");
-    return total < 3600 ? `${Math.floor(total / 60)} min ${two(total % 60)} s` : `${Math.floor(total / 3600)} h ${two(Math.floor(total / 60) % 60)} min`;
-  };
-  const modelColour = (m) => `var(--c${m % 8})`;
-  const modelKey = () => el("span", { class: "key" }, ...models.map((name, m) => el("span", {}, el("i", { style: `background:${modelColour(m)}` }), name)));
-  const hide = (id) => { $(id).hidden = true; };
-  const kinds = { single: ["one network", "●"], baseline: ["other routing", "■"], bound: ["upper bound, not a method", "◇"], paser: ["PaSeR", "▲"] };
-  const kindOf = (row) => (kinds[row.kind] ? row.kind : "baseline");
-  const kindColour = (kind) => `var(--${kind})`;
+  const { $, el, css, known, fixed, significant, percent, bytes, whole, time, modelColour, modelKey, hide, kinds, kindOf, kindColour, classKey,
+    resolve, redraw, font, axis, dashes, curve, readable, sortableHead, shareBar, run, results, models } = page;
+  const { log, samples } = run;
 
   // ---- header --------------------------------------------------------------------------------------------------
   const environment = results.environment || {};
@@ -104,9 +66,7 @@
     const body = el("tbody");
     const cell = (c, r) => {
       if (c.share) {
-        const bar = el("div", { class: "bar", role: "img", "aria-label": models.map((m, i) => `${m} ${percent(r.share[i])}`).join(", ") },
-          ...r.share.map((s, m) => el("i", { style: `width:${100 * s}%;background:${modelColour(m)}` })));
-        return el("td", {}, bar, el("div", { class: "sharetext" }, r.share.map((s) => fixed(100 * s, s > 0 && s < 0.0995 ? 1 : 0)).join(" / ") + " %"));
+        return el("td", {}, ...shareBar(r.share));
       }
       const td = el("td", {}, el("span", c.best && c.value(r) === c.winner && r.kind !== "bound" ? { class: "best" } : {}, c.text(r)));
       if (c.name === "IoU" && known(r.iou_std)) td.append(el("span", { class: "spread", title: "standard deviation over the images" }, ` ± ${fixed(r.iou_std, 3)}`));
@@ -118,22 +78,7 @@
       if (r.noteNumber) name.append(el("sup", {}, ` ${r.noteNumber}`));
       return el("tr", { class: kind }, name, ...columns.slice(1).map((c) => cell(c, r)));
     }));
-    const head = el("tr");
-    columns.forEach((c, i) => {
-      const th = el("th", { scope: "col" }, el("button", { type: "button", title: "Sort by this column" }, c.name), c.unit ? el("span", { class: "unit" }, c.unit) : null);
-      th.firstChild.addEventListener("click", () => {
-        const up = th.getAttribute("aria-sort") === "descending" || (i === 0 && th.getAttribute("aria-sort") !== "ascending");
-        head.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
-        th.setAttribute("aria-sort", up ? "ascending" : "descending");
-        const missing = (v) => v === null || v === undefined;
-        fill([...rows].sort((a, b) => {
-          const x = c.value(a), y = c.value(b);
-          if (missing(x) || missing(y)) return missing(x) - missing(y);
-          return (up ? 1 : -1) * (typeof x === "string" ? x.localeCompare(y) : x - y);
-        }));
-      });
-      head.append(th);
-    });
+    const head = sortableHead(columns, rows, fill);
     fill(rows);
     $("results-table").append(el("caption", { class: "hidden" }, "Comparison of all methods on the test images"), el("thead", {}, head), body);
     $("results-text").append("★ best of a column, upper bounds left out. Share of patches: ", modelKey(), ".");
@@ -144,11 +89,6 @@
   }
 
   // ---- charts --------------------------------------------------------------------------------------------------
-  const resolve = (colour) => (colour.startsWith("var(") ? css(colour.slice(4, -1)) : colour);
-  const redraw = [];  // called when colours or widths change
-  const font = (size, weight = "") => `${weight} ${size}px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`.trim();
-  const axis = (extra = {}) => ({ stroke: () => css("--soft"), font: font(12), grid: { stroke: () => css("--grid"), width: 1 }, ticks: { stroke: () => css("--grid"), width: 1, size: 4 }, gap: 4, ...extra });
-
   // IoU against GMAC, logarithmic x, labels placed where they hit neither points nor each other.
   const points = rows.filter((r) => known(r.iou) && known(r.gmac) && r.gmac > 0).sort((a, b) => a.gmac - b.gmac);
   if (points.length < 2) hide("cost-chart");
@@ -166,7 +106,8 @@
     // Methods that no other one beats in both; the bound is not a method.
     const frontier = points.filter((p) => p.kind !== "bound" && !points.some((q) => q !== p && q.kind !== "bound" && q.iou >= p.iou && q.gmac <= p.gmac && (q.iou > p.iou || q.gmac < p.gmac)));
     const ticks = [];
-    for (let e = -6; e < 6; ++e) for (const m of [1, 2, 5]) ticks.push(m * 10 ** e);
+    const decades = Math.log10(xs[xs.length - 1] / xs[0]);
+    for (let e = -9; e <= 9; ++e) for (const m of decades > 4 ? [1] : [1, 2, 5]) ticks.push(m * 10 ** e);
     let chart = null;
     const paint = (u) => {
       const ctx = u.ctx, dpr = devicePixelRatio || 1, size = 6 * dpr;
@@ -248,7 +189,7 @@
   const matrices = Object.entries(results.assignment || {});
   if (!matrices.length) hide("routes");
   const square = results.kinds.length === models.length;
-  $("routes-text").textContent = `Rows: what was done to the image. Columns: the network that answered. Shares of a row${square ? "; framed: the network trained for that row" : ""}.`;
+  $("routes-text").textContent = `Rows: kinds of patches. Columns: the network that answered. Shares of a row${square ? "; framed: the network trained for that row" : ""}.`;
   const order = rows.map((r) => r.model);
   matrices.sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0]));
   for (const [name, matrix] of matrices) {
@@ -270,20 +211,23 @@
   if (!samples.length) hide("samples");
   else {
     const ramp = el("span", { class: "ramp", style: `background:linear-gradient(to right,${run.heat.join(",")})` });
-    $("samples-text").append("What the first network saw and doubted, where the policy sent the image, and the final mask. Entropy in nats, 0 ", ramp, ` ${fixed(run.entropy_max, 2)}. Route: `, modelKey(), ".");
+    $("samples-text").append("What the first network saw and doubted, which network the policy sent it to, and the final mask. Entropy in nats, 0 ", ramp, ` ${fixed(run.entropy_max, 2)}. Route: `, modelKey(), ".", ...(results.classes ? [" Classes: ", classKey(), "."] : []));
+    // Many or detailed pictures take a card of the page's width.
+    const large = (sample) => sample.pictures.length > 5 || sample.pictures.some((p) => p.width > 96);
     const groups = new Map();
     for (const sample of samples) groups.set(sample.kind, [...(groups.get(sample.kind) || []), sample]);
     for (const [kind, list] of groups) {
       const cards = list.map((sample) => {
         const m = models.indexOf(sample.route);
         const verdict = el("div", { class: "verdict" },
-          el("span", { class: "badge" }, el("i", { style: `background:${m >= 0 ? modelColour(m) : "var(--soft)"}` }), `→ ${sample.route}`),
+          sample.route ? el("span", { class: "badge" }, el("i", { style: `background:${m >= 0 ? modelColour(m) : "var(--soft)"}` }), `→ ${sample.route}`) : null,
+          sample.share ? el("div", {}, ...shareBar(sample.share)) : null,
           typeof sample.right === "boolean" ? el("span", { class: sample.right ? "ok" : "no" }, sample.right ? "✔ meant for it" : "✘ meant for another") : null,
           known(sample.iou) ? el("span", {}, `IoU ${fixed(sample.iou, 3)}`) : null, sample.note ? el("span", {}, sample.note) : null);
-        return el("div", { class: "card sample" },
+        return el("div", { class: "card sample" + (large(sample) ? " large" : "") },
           el("div", { class: "strip" }, ...sample.pictures.map((p) => el("figure", {}, el("img", { src: p.png, alt: `${p.title}, ${kind}`, width: p.width, height: p.height }), el("figcaption", {}, p.title)))), verdict);
       });
-      $("samples-grid").append(el("div", { class: "samplegroup" }, el("h3", {}, kind), el("div", { class: "samplerows" + (list.length % 3 === 0 && list.length % 2 ? " three" : "") }, ...cards)));
+      $("samples-grid").append(el("div", { class: "samplegroup" }, el("h3", {}, kind), el("div", { class: "samplerows" + (list.some(large) ? " one" : list.length % 3 === 0 && list.length % 2 ? " three" : "") }, ...cards)));
     }
   }
 
@@ -312,7 +256,6 @@
     }));
   };
   const withAverages = (series, field) => series.flatMap((s) => (field.noisy && s.single && s.points.size >= 60 ? [{ ...s, faint: true }, { ...s, points: smooth(s.points) }] : [s]));
-  const readable = (key) => key.replaceAll("_", " ").replace(/\biou\b/, "IoU");
   const families = new Map();
   for (const record of log) {
     if (typeof record.warning === "string") $("warnings").append(el("p", { class: "warning" }, `${record.stage ? record.stage + ": " : ""}${record.warning}`));
@@ -322,27 +265,6 @@
     const stages = families.get(family);
     stages.set(record.stage, [...(stages.get(record.stage) || []), record]);
   }
-  const dashes = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
-  const curve = (host, series, xLabel) => {
-    const xs = [...new Set(series.flatMap((s) => [...s.points.keys()]))].sort((a, b) => a - b);
-    const data = [xs, ...series.map((s) => xs.map((x) => (s.points.has(x) ? s.points.get(x) : null)))];
-    // The value under the cursor, or the last one before it; without a cursor the last one of all.
-    const latest = (number, at) => {
-      const values = data[number + 1];
-      for (let i = known(at) ? at : values.length - 1; i >= 0; --i) if (known(values[i])) return values[i];
-      return null;
-    };
-    let chart = null;
-    redraw.push(() => {
-      if (chart) chart.destroy();
-      chart = new uPlot({
-        width: host.clientWidth, height: 210, padding: [8, 10, 0, 0], cursor: { y: false, points: { size: 6 } }, legend: { markers: { width: 0, fill: (u, i) => resolve(series[i - 1].colour) } },
-        scales: { x: { time: false } },
-        axes: [axis({ label: xLabel, labelFont: font(11), labelGap: 0, labelSize: 18, size: 26, space: 60, font: font(11) }), axis({ size: 48, font: font(11), space: 34, values: (u, splits) => splits.map((v) => (Math.abs(v) < 1e-12 ? "0" : (+v.toPrecision(4)).toString().replace("-", "−"))) })],
-        series: [{ label: xLabel, value: (u, v) => whole(known(v) ? v : xs[xs.length - 1]) }, ...series.map((s, number) => ({ label: s.name, class: s.faint ? "faint" : "full", stroke: () => resolve(s.colour) + (s.faint ? "55" : ""), width: s.faint ? 1 : 1.8, dash: s.dash, spanGaps: true, points: { show: s.points.size < 2 }, value: (u, v, index, at) => significant(latest(number, at)) }))],
-      }, data, host);
-    });
-  };
   for (const [family, stages] of families) {
     const charts = el("div", { class: "charts" });
     const names = [...stages.keys()];
