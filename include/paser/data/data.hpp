@@ -19,5 +19,6 @@
 #include "paser/data/noisy_mnist.hpp"
 #include "paser/data/pairs.hpp"
 #include "paser/data/patches.hpp"
+#include "paser/data/salt_and_pepper.hpp"
 #include "paser/data/split.hpp"
 #include "paser/data/stored_sample.hpp"

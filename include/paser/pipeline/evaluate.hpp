@@ -16,6 +16,9 @@ struct MethodEvaluation {
   std::vector<double> share;    ///< of the patches answered by each model
   /// How many patches of each kind (row) went to each model (column).
   std::vector<std::vector<double>> assignment;
+  std::vector<double> image_iou;                 ///< of every image, in the order of the source
+  std::vector<std::vector<double>> image_share;  ///< of every image's patches answered by each model
+  metrics::Confusion<2> confusion;               ///< (truth, prediction) over all pixels that count
 
   double iou_per_gmac() const { return iou / gmac; }
 
@@ -36,15 +39,18 @@ struct EvaluationOptions {
   Index kinds = 1;  ///< kinds of images, such as the noises; a source's batches name the kind of every image
   metrics::ClassMean class_mean = metrics::ClassMean::present;
   Index batch = 128;
+  std::optional<std::int32_t> ignored{};  ///< label of the pixels that do not count
 };
 
-/// Runs a method over a data set. Source: size() and range(begin, end) with images, labels, ids and kinds.
+/// Runs a method over a data set. Source: size() and range(begin, end) with images, labels, ids and, where
+/// there are several, kinds.
 template <class T, class Source>
 MethodEvaluation evaluate_router(const Router<T>& router, const Source& source, const EvaluationOptions& options) {
   MethodEvaluation result;
   result.share.assign(static_cast<std::size_t>(options.models), 0.0);
   result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);
-  std::vector<double> ious;
+  result.confusion = metrics::Confusion<2>::zeros({options.classes, options.classes});
+  std::vector<double>& ious = result.image_iou;
   double macs = 0, seconds = 0, patches = 0;
   for_each_run(source.size(), options.batch, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
@@ -52,13 +58,19 @@ MethodEvaluation evaluate_router(const Router<T>& router, const Source& source, 
     const Routed routed = router(batch.images, batch.ids);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     macs += routed.macs;
-    const auto iou = metrics::mean_iou<double>(metrics::image_confusion(routed.labels, batch.labels, options.classes),
-                                               options.class_mean);
+    const auto counts = metrics::image_confusion(routed.labels, batch.labels, options.classes, options.ignored);
+    const auto all = metrics::merge(counts);
+    std::transform(all.data(), all.data() + all.numel(), result.confusion.data(), result.confusion.mutable_data(),
+                   std::plus<>{});
+    const auto iou = metrics::mean_iou<double>(counts, options.class_mean);
     ious.insert(ious.end(), iou.data(), iou.data() + iou.numel());
     const Index per_image = routed.actions.shape()[1];
     for (Index i = 0; i < routed.actions.numel(); ++i) {
       const auto model = static_cast<std::size_t>(routed.actions.data()[i]);
-      const auto kind = static_cast<std::size_t>(batch.kinds[static_cast<std::size_t>(i / per_image)]);
+      const auto image = static_cast<std::size_t>(i / per_image);
+      const auto kind = batch.kinds.empty() ? std::size_t{0} : static_cast<std::size_t>(batch.kinds[image]);
+      if (i % per_image == 0) result.image_share.emplace_back(result.share.size(), 0.0);
+      result.image_share.back().at(model) += 1 / static_cast<double>(per_image);
       result.share.at(model) += 1;
       result.assignment.at(kind).at(model) += 1;
       patches += 1;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "paser/metrics/total_variation.hpp"
 #include "paser/pipeline/pretrain.hpp"
 #include "paser/pipeline/train_policy.hpp"
@@ -25,6 +27,9 @@ struct FineTuneOptions {
   /// With any, the stage ends when the last is reached.
   std::vector<double> tvd_thresholds;
   Index tvd_every = 1;  ///< steps between two measurements on the validation data
+  /// Steps between two measurements of the reward on validation data, with the last lambda and greedy routes; the state
+  /// with the largest, that of the start included, is the one that is kept. 0: the last state is kept.
+  Index validate_every = 0;
 };
 
 /// The models and the policy when the distance from the starting policy first reached a threshold.
@@ -60,8 +65,26 @@ std::vector<SupervisedResult<T>> update_experts(Paser<T>& paser, std::vector<opt
   return results;
 }
 
+/// Mean reward over the patches of a data set when every patch goes to its most probable model. `input` and `coarse`
+/// are what the policy sees of the whole set and f1's labels.
+template <class T, class Source>
+double greedy_reward(const Paser<T>& paser, const Source& source, const Tensor<T, 4>& input, const Labels& coarse,
+                     const RewardOptions& options) {
+  double sum = 0;
+  for_each_run(source.size(), 16, [&](Index begin, Index end) {
+    const auto batch = source.range(begin, end);
+    const Labels small = slice_rows(coarse, begin, end);
+    const Actions actions = paser.routes(slice_rows(input, begin, end)).argmax();
+    const Labels composed = paser.refine(batch.images, small, actions);
+    sum += mean(routing_reward<T>(composed, small, batch.labels, actions, paser.grid, options).reward) *
+           static_cast<double>(end - begin);
+  });
+  return sum / static_cast<double>(std::max<Index>(source.size(), 1));
+}
+
 /// Stage 3. `snapshots` receives one entry for each threshold that was reached, and with no threshold reached or asked
-/// for the final state. `stage.steps` is set here. Returns false when interrupted. Source: see pretrain.
+/// for the final state, or the best one under validate_every. `stage.steps` is set here. Returns false when
+/// interrupted. Source: see pretrain.
 template <class T, class Source>
 bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, const FineTuneOptions<T>& options,
                Stage stage, Key key, std::vector<Snapshot<T>>& snapshots) {
@@ -78,15 +101,29 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
 
   // f1 is frozen: what the policy sees of the validation data never changes.
   Tensor<T, 4> validation_input;
+  Labels validation_coarse;
   for_each_run(validation.size(), validation.size(), [&](Index begin, Index end) {
     const auto batch = validation.range(begin, end);
     const auto belief = paser.belief(batch.images, batch.ids, key.fold(2));
     validation_input = policy_input(belief);
+    validation_coarse = paser.baseline_labels(belief);
   });
   Tensor<T, 3> reference = paser.routes(validation_input).probabilities();
   const Index per_epoch = std::max<Index>(1, train.size() / options.batch);
   bool done = false;
   snapshots.clear();
+  std::optional<Snapshot<T>> best;
+  double best_reward = 0;
+  const auto consider = [&](Index step, double tvd, double lambda) {
+    RewardOptions last = options.reward;
+    last.lambda = options.lambda_to;
+    const double reward = greedy_reward(paser, validation, validation_input, validation_coarse, last);
+    if (!best || reward > best_reward) {
+      best_reward = reward;
+      best = Snapshot<T>{1.0, tvd, lambda, step, paser.models, paser.policy};
+    }
+    return reward;
+  };
 
   const auto name = [](std::size_t i, const char* what) { return message("snapshot", i, "_", what); };
   const bool finished = run_stage(
@@ -100,6 +137,12 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
         }
         c.tensors["reference"] = io::RawTensor::of(reference);
         c.info["done"] = done;
+        if (best) {
+          c.info["best"] = {
+              {"reward", best_reward}, {"tvd", best->tvd}, {"lambda", best->lambda}, {"step", best->step}};
+          c.put("best_policy", best->policy);
+          for (std::size_t k = 1; k < best->models.size(); ++k) c.put(message("best_model", k + 1), best->models[k]);
+        }
         c.info["snapshots"] = nlohmann::json::array();
         for (std::size_t i = 0; i < snapshots.size(); ++i) {
           const auto& s = snapshots[i];
@@ -119,6 +162,13 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
         }
         reference = c.tensors.at("reference").template as<T, 3>();
         done = c.info.at("done").get<bool>();
+        if (c.info.contains("best")) {
+          const auto& j = c.info.at("best");
+          best = Snapshot<T>{1.0, j.at("tvd"), j.at("lambda"), j.at("step"), paser.models, paser.policy};
+          best_reward = j.at("reward").template get<double>();
+          c.get("best_policy", best->policy);
+          for (std::size_t k = 1; k < best->models.size(); ++k) c.get(message("best_model", k + 1), best->models[k]);
+        }
         for (std::size_t i = 0; i < c.info.at("snapshots").size(); ++i) {
           const auto& j = c.info.at("snapshots")[i];
           Snapshot<T> s{j.at("threshold"), j.at("tvd"), j.at("lambda"), j.at("step"), paser.models, paser.policy};
@@ -130,6 +180,7 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
       },
       [&](Index step) -> std::string {
         if (done) return "threshold reached";
+        if (options.validate_every > 0 && step == 0) consider(0, 0, options.lambda_from);
         const Index epoch = step / per_epoch, place = step % per_epoch;
         const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
         const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
@@ -164,7 +215,8 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
                               {"cost", mean(rewards.cost)}, {"lambda", reward_options.lambda},
                               {"exploit", alpha},           {"share", usage(actions, paser.actions())}};
         std::string note = message("lambda ", reward_options.lambda);
-        if ((step + 1) % options.tvd_every == 0 || step + 1 == options.steps) {
+        if ((step + 1) % options.tvd_every == 0 || step + 1 == options.steps ||
+            (options.validate_every > 0 && (step + 1) % options.validate_every == 0)) {
           const auto now = paser.routes(validation_input).probabilities();
           const double tvd = metrics::mean_total_variation(reference, now);
           record["tvd"] = tvd;
@@ -173,8 +225,14 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
             snapshots.push_back({options.tvd_thresholds[snapshots.size()], tvd, reward_options.lambda, step + 1,
                                  paser.models, paser.policy});
           done = !options.tvd_thresholds.empty() && snapshots.size() == options.tvd_thresholds.size();
-          if (step + 1 == options.steps && !done)
-            snapshots.push_back({1.0, tvd, reward_options.lambda, step + 1, paser.models, paser.policy});
+          const bool last = step + 1 == options.steps && !done;
+          if (options.validate_every > 0 && ((step + 1) % options.validate_every == 0 || last)) {
+            record["validation_reward"] = consider(step + 1, tvd, reward_options.lambda);
+            note += message(", validation ", record["validation_reward"].template get<double>());
+          }
+          if (last)
+            snapshots.push_back(
+                best ? *best : Snapshot<T>{1.0, tvd, reward_options.lambda, step + 1, paser.models, paser.policy});
         }
         stage.log(step + 1, record);
         return note;

@@ -20,6 +20,9 @@ struct PretrainOptions {
   data::PatchGrid grid{1, 1};
   /// The teacher's view when distilling.
   data::PatchGrid teacher_grid{1, 1};
+  /// Runs the teacher once on every training image and keeps its logits in memory. The images are then used as they
+  /// are, without a variation for each epoch.
+  bool keep_teacher_logits = false;
   SupervisedOptions<T> supervised{};
   metrics::ClassMean class_mean = metrics::ClassMean::present;
   /// Validation after every so many epochs; the best network on validation is the one that is kept.
@@ -50,19 +53,20 @@ double validation_iou(const models::Segmenter<T>& model, const Source& source, c
 }
 
 /// One Adam step on one batch, on the patches of the options' grid. The loss is that of the reassembled images.
+/// Distillation needs the teacher, or its logits on the batch (N, H, W, K).
 template <class T>
 SupervisedResult<T> supervised_step(models::Segmenter<T>& model, optim::Adam<T>& adam, const Tensor<T, 4>& images,
                                     const Labels& labels, const Ids& ids, Key key, const PretrainOptions<T>& options,
-                                    const models::Segmenter<T>* teacher = nullptr) {
+                                    const models::Segmenter<T>* teacher = nullptr, Tensor<T, 4> target = {}) {
   const Index patches = options.grid.patches();
   Ids patch_ids;
   for (const std::uint64_t id : ids)
     for (Index p = 0; p < patches; ++p)
       patch_ids.push_back(id * static_cast<std::uint64_t>(patches) + static_cast<std::uint64_t>(p));
-  Tensor<T, 4> target;
   if (options.supervised.distillation) {
-    check<ValueError>(teacher != nullptr, "supervised_step", "distillation needs a teacher");
-    target = predict_logits_on_grid(*teacher, images, options.teacher_grid, options.supervised.micro_batch);
+    check<ValueError>(teacher != nullptr || !target.empty(), "supervised_step", "distillation needs a teacher");
+    if (target.empty())
+      target = predict_logits_on_grid(*teacher, images, options.teacher_grid, options.supervised.micro_batch);
     if (patches > 1) target = data::extract_patches(target, options.grid);
   }
   auto result = patches > 1 ? supervised_gradients(model, data::extract_patches(images, options.grid),
@@ -72,6 +76,44 @@ SupervisedResult<T> supervised_step(models::Segmenter<T>& model, optim::Adam<T>&
   adam.step(model, result.gradients);
   return result;
 }
+
+namespace detail {
+
+/// Keeps a teacher's logits on the images of a set.
+template <class T, class Source>
+class KeptLogits {
+ public:
+  KeptLogits(const models::Segmenter<T>& teacher, const Source& source, const PretrainOptions<T>& options)
+      : teacher_(teacher), source_(source), options_(options), logits_(static_cast<std::size_t>(source.size())) {}
+
+  /// Logits of these images, (N, H, W, K).
+  Tensor<T, 4> rows(std::span<const Index> numbers) {
+    Tensor<T, 4> all;
+    T* out = nullptr;
+    for (const Index i : numbers) {
+      Tensor<T, 4>& one = logits_[static_cast<std::size_t>(i)];
+      if (one.empty())
+        one = predict_logits_on_grid(teacher_, source_.rows(std::span<const Index>(&i, 1)).images,
+                                     options_.teacher_grid, options_.supervised.micro_batch);
+      if (out == nullptr) {
+        Shape<4> shape = one.shape();
+        shape[0] = static_cast<Index>(numbers.size());
+        all = Tensor<T, 4>(shape);
+        out = all.mutable_data();
+      }
+      out = std::copy_n(one.data(), one.numel(), out);
+    }
+    return all;
+  }
+
+ private:
+  const models::Segmenter<T>& teacher_;
+  const Source& source_;
+  const PretrainOptions<T>& options_;
+  std::vector<Tensor<T, 4>> logits_;
+};
+
+}  // namespace detail
 
 /// Stage 1: trains `model` and leaves it at its best validation IoU. `stage.steps` is set here. Returns false when
 /// interrupted. Source: size(), range(begin, end) and rows(span of Index), which give a batch with images (N, H, W, C),
@@ -85,6 +127,11 @@ bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& va
   stage.steps = options.epochs * per_epoch;
   optim::Adam<T> adam({.learning_rate = options.learning_rate});
   adam.bind(model);
+  std::optional<detail::KeptLogits<T, Source>> kept;
+  if (options.keep_teacher_logits && options.supervised.distillation) {
+    check<ValueError>(teacher != nullptr, stage.name.c_str(), "distillation needs a teacher");
+    kept.emplace(*teacher, train, options);
+  }
   models::Segmenter<T> best = model;
   double best_iou = -1, epoch_loss = 0;
   const bool finished = run_stage(
@@ -109,9 +156,10 @@ bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& va
         const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
         const auto numbers = std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
                                                                    static_cast<std::size_t>(end - begin));
-        const auto batch = data::epoch_rows(train, numbers, epoch);
+        const auto batch = kept ? train.rows(numbers) : data::epoch_rows(train, numbers, epoch);
         const auto result = supervised_step(model, adam, batch.images, batch.labels, batch.ids,
-                                            key.fold(1).fold(static_cast<std::uint64_t>(step)), options, teacher);
+                                            key.fold(1).fold(static_cast<std::uint64_t>(step)), options, teacher,
+                                            kept ? kept->rows(numbers) : Tensor<T, 4>());
         check<ValueError>(std::isfinite(result.loss), stage.name.c_str(), "the loss of step ", step, " is ",
                           result.loss, "; a smaller learning rate than ", options.learning_rate, " may help");
         epoch_loss = (place == 0 ? 0 : epoch_loss) + result.loss * static_cast<double>(end - begin);

@@ -55,9 +55,11 @@ Answer confident_answer(const models::Segmenter<T>& model, const Tensor<T, 4>& i
   return {argmax_channels(logits), mean_per_patch(uncertainty::entropy(softmax(logits)), {1, 1})};
 }
 
-/// Runs every model on every patch of a data set. Source: size() and range(begin, end).
+/// Runs every model on every patch of a data set. Source: size() and range(begin, end). Pixels whose truth is `ignored`
+/// are not counted.
 template <class T, class Source>
-RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index classes, Key key) {
+RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index classes, Key key,
+                              std::optional<std::int32_t> ignored = {}) {
   const std::size_t models = paser.models.size();
   RoutingTable table{source.size(), paser.grid.patches(), classes, std::vector<std::vector<double>>(models), {}};
   for (std::size_t k = 0; k < models; ++k)
@@ -78,7 +80,7 @@ RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index
         entropy = std::move(answer.entropy);
       }
       table.entropy[k].insert(table.entropy[k].end(), entropy.begin(), entropy.end());
-      const auto counts = metrics::patch_confusion(labels, batch.labels, classes, paser.grid);
+      const auto counts = metrics::patch_confusion(labels, batch.labels, classes, paser.grid, ignored);
       std::copy_n(counts.data(), counts.numel(),
                   table.confusion[k].mutable_data() + begin * table.patches * classes * classes);
     }
@@ -86,50 +88,72 @@ RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index
   return table;
 }
 
-/// The model that is best for one patch, the cheapest of equals.
-inline Index best_model(const RoutingTable& table, Index image, Index patch, metrics::ClassMean class_mean) {
-  Index model = 0;
-  double best = -1;
-  const Index cells = table.classes * table.classes;
-  for (Index k = 0; k < table.models(); ++k) {
-    const Index* counts = table.confusion[static_cast<std::size_t>(k)].data() + (image * table.patches + patch) * cells;
-    const auto matrix = metrics::Confusion<2>::from({table.classes, table.classes},
-                                                    std::span<const Index>(counts, static_cast<std::size_t>(cells)));
-    if (const double iou = metrics::mean_iou(matrix, class_mean); iou > best) {
-      best = iou;
-      model = k;
-    }
-  }
-  return model;
+/// IoU of one model's answer on every patch, image after image.
+inline std::vector<double> patch_ious(const RoutingTable& table, Index model, metrics::ClassMean class_mean) {
+  const auto iou = metrics::mean_iou<double>(table.confusion[static_cast<std::size_t>(model)], class_mean);
+  return {iou.data(), iou.data() + iou.numel()};
 }
 
-/// Every patch to the model that is best for it: an upper bound that no routing without the truth can reach. Its
-/// operations are those of PaSeR with these choices. kinds: of every image.
-inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const OperationCounts& counts, int samples,
-                                        const std::vector<Index>& kinds, const EvaluationOptions& options) {
+/// The model that is best for every patch, the cheapest of equals; image after image.
+inline std::vector<Index> best_choices(const RoutingTable& table, metrics::ClassMean class_mean) {
+  std::vector<double> best = patch_ious(table, 0, class_mean);
+  std::vector<Index> choices(best.size(), 0);
+  for (Index k = 1; k < table.models(); ++k) {
+    const std::vector<double> iou = patch_ious(table, k, class_mean);
+    for (std::size_t i = 0; i < best.size(); ++i)
+      if (iou[i] > best[i]) {
+        best[i] = iou[i];
+        choices[i] = k;
+      }
+  }
+  return choices;
+}
+
+/// PaSeR with given choices (a model for every patch, image after image), read off the table. kinds: of every image;
+/// empty: all of kind 0.
+inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::vector<Index>& choices,
+                                         const OperationCounts& counts, int samples, const std::vector<Index>& kinds,
+                                         const EvaluationOptions& options) {
+  check<ValueError>(static_cast<Index>(choices.size()) == table.images * table.patches, "evaluate_choices",
+                    choices.size(), " choices for ", table.images, " images of ", table.patches, " patches");
   MethodEvaluation result;
   result.ms_per_image = std::numeric_limits<double>::quiet_NaN();
   result.share.assign(static_cast<std::size_t>(options.models), 0.0);
   result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);
-  const double n = static_cast<double>(table.images);
+  result.confusion = metrics::Confusion<2>::zeros({table.classes, table.classes});
+  const double n = static_cast<double>(table.images), patches = static_cast<double>(table.patches);
   double squares = 0;
   for (Index image = 0; image < table.images; ++image) {
-    std::vector<Index> choice;
+    const auto choice = std::span<const Index>(choices).subspan(static_cast<std::size_t>(image * table.patches),
+                                                                static_cast<std::size_t>(table.patches));
+    const auto kind =
+        kinds.empty() ? std::size_t{0} : static_cast<std::size_t>(kinds.at(static_cast<std::size_t>(image)));
     double macs = samples * counts.small + counts.policy;
-    for (Index p = 0; p < table.patches; ++p) {
-      choice.push_back(best_model(table, image, p, options.class_mean));
-      const auto model = static_cast<std::size_t>(choice.back());
+    result.image_share.emplace_back(result.share.size(), 0.0);
+    for (const Index chosen : choice) {
+      const auto model = static_cast<std::size_t>(chosen);
       if (model > 0) macs += counts.patch[model];
-      result.share[model] += 1 / (n * static_cast<double>(table.patches));
-      result.assignment.at(static_cast<std::size_t>(kinds.at(static_cast<std::size_t>(image)))).at(model) += 1;
+      result.share.at(model) += 1 / (n * patches);
+      result.image_share.back()[model] += 1 / patches;
+      result.assignment.at(kind).at(model) += 1;
     }
-    const double iou = metrics::mean_iou(table.composed(image, choice), options.class_mean);
+    const auto sum = table.composed(image, choice);
+    Index* const all = result.confusion.mutable_data();
+    for (Index i = 0; i < sum.numel(); ++i) all[i] += sum.data()[i];
+    const double iou = metrics::mean_iou(sum, options.class_mean);
+    result.image_iou.push_back(iou);
     result.iou += iou / n;
     squares += iou * iou / n;
     result.gmac += macs * 1e-9 / n;
   }
   result.iou_std = std::sqrt(std::max(0.0, squares - result.iou * result.iou));
   return result;
+}
+
+/// Every patch to the model that is best for it: an upper bound that no routing without the truth can reach.
+inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const OperationCounts& counts, int samples,
+                                        const std::vector<Index>& kinds, const EvaluationOptions& options) {
+  return evaluate_choices(table, best_choices(table, options.class_mean), counts, samples, kinds, options);
 }
 
 }  // namespace paser::pipeline

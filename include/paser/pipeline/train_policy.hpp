@@ -1,24 +1,13 @@
 #pragma once
 
-#include "paser/metrics/iou.hpp"
 #include "paser/optim/adam.hpp"
 #include "paser/optim/schedule.hpp"
-#include "paser/pipeline/cost.hpp"
-#include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/observation.hpp"
 #include "paser/pipeline/reward.hpp"
-#include "paser/pipeline/stage.hpp"
 #include "paser/rl/exploration.hpp"
 #include "paser/rl/policy_gradient.hpp"
 
 namespace paser::pipeline {
-
-/// What the policy is paid for.
-struct RewardOptions {
-  double lambda = 0.5;
-  Costs costs;  ///< one a model; cost_shares of the parameters is Eq. 3
-  metrics::ClassMean class_mean = metrics::ClassMean::present;
-  Index classes = 2;
-};
 
 /// Settings of stage 2, the training of the policy with all segmentation networks frozen.
 template <class T>
@@ -31,6 +20,9 @@ struct PolicyOptions {
   rl::ExplorationScope explore = rl::ExplorationScope::batch;
   rl::AdvantageSpec advantage{};
   rl::PolicyGradientSpec gradient{};
+  /// Sets of dropout noise that are drawn once for every image, kept in memory (8 bytes a pixel and set) and used in
+  /// turn, epoch by epoch. 0: every step draws anew, as the paper does; slower by the passes of f1.
+  int belief_draws = 0;
 };
 
 /// Reward of every patch of a batch, and what it came from. All (N, P).
@@ -44,8 +36,8 @@ template <class T>
 Rewards<T> routing_reward(const Labels& composed, const Labels& baseline, const Labels& truth, const Actions& actions,
                           const data::PatchGrid& grid, const RewardOptions& options) {
   Rewards<T> r;
-  r.iou_chosen = metrics::patch_iou<T>(composed, truth, options.classes, grid, options.class_mean);
-  r.iou_small = metrics::patch_iou<T>(baseline, truth, options.classes, grid, options.class_mean);
+  r.iou_chosen = metrics::patch_iou<T>(composed, truth, options.classes, grid, options.class_mean, options.ignored);
+  r.iou_small = metrics::patch_iou<T>(baseline, truth, options.classes, grid, options.class_mean, options.ignored);
   r.cost = cost_of<T>(actions, options.costs);
   r.reward = reward(r.iou_chosen, r.iou_small, r.cost, options.lambda);
   return r;
@@ -62,45 +54,20 @@ ValueAndGradients<T> policy_gradients(const models::PolicyNet<T>& policy, const 
   });
 }
 
-/// IoU of every model on every patch: entry (image, patch, model - 1) for the models behind f1. While they are frozen
-/// the reward of any action can be read off instead of running a network again.
-template <class T, class Source>
-Tensor<T, 3> tabulate_expert_iou(const Paser<T>& paser, const Source& source, const RewardOptions& options,
-                                 const Monitor& monitor = {}) {
-  const Index patches = paser.grid.patches(), experts = paser.actions() - 1;
-  Tensor<T, 3> table({source.size(), patches, experts});
-  T* out = table.mutable_data();
-  for_each_run(source.size(), 64, [&](Index begin, Index end) {
-    const auto batch = source.range(begin, end);
-    const Tensor<T, 4> parts = data::extract_patches(batch.images, paser.grid);
-    const Labels truth = data::extract_patches(batch.labels, paser.grid);
-    for (Index k = 0; k < experts; ++k) {
-      const Labels labels = predict(paser.models[static_cast<std::size_t>(k + 1)], parts, paser.micro_batch);
-      const auto iou =
-          metrics::mean_iou<T>(metrics::image_confusion(labels, truth, options.classes), options.class_mean);
-      for (Index i = 0; i < iou.numel(); ++i) out[(begin * patches + i) * experts + k] = iou.data()[i];
-    }
-    if (monitor.progress) monitor.progress(end, source.size(), "");
-  });
-  return table;
-}
-
-/// Rewards of given actions from a table of tabulate_expert_iou whose rows are `rows`.
+/// Rewards of given actions from a table of tabulate_expert_iou whose rows are `rows`. iou_small, actions: (N, P).
 template <class T>
-Rewards<T> tabulated_reward(const Tensor<T, 3>& table, std::span<const Index> rows, const Labels& baseline,
-                            const Labels& truth, const Actions& actions, const data::PatchGrid& grid,
-                            const RewardOptions& options) {
+Rewards<T> tabulated_reward(const Tensor<T, 3>& table, std::span<const Index> rows, const Tensor<T, 2>& iou_small,
+                            const Actions& actions, const RewardOptions& options) {
   Rewards<T> r;
-  r.iou_small = metrics::patch_iou<T>(baseline, truth, options.classes, grid, options.class_mean);
-  r.iou_chosen = r.iou_small;
+  r.iou_small = r.iou_chosen = iou_small;
   T* chosen = r.iou_chosen.mutable_data();
-  const Index patches = grid.patches(), experts = table.shape()[2];
+  const Index patches = table.shape()[1], experts = table.shape()[2];
+  check(experts + 1 == static_cast<Index>(options.costs.size()), "tabulated_reward", "a table of ", experts,
+        " experts and ", options.costs.size(), " costs");
   for (Index i = 0; i < actions.numel(); ++i) {
     const std::int32_t a = actions.data()[i];
     if (a > 0) chosen[i] = table(rows[static_cast<std::size_t>(i / patches)], i % patches, a - 1);
   }
-  check(experts + 1 == static_cast<Index>(options.costs.size()), "tabulated_reward", "a table of ", experts,
-        " experts and ", options.costs.size(), " costs");
   r.cost = cost_of<T>(actions, options.costs);
   r.reward = reward(r.iou_chosen, r.iou_small, r.cost, options.lambda);
   return r;
@@ -116,32 +83,33 @@ double mean(const Tensor<T, 2>& x) {
 /// The policy's greedy choices on a data set.
 template <class T>
 struct PolicyEvaluation {
-  double reward = 0, entropy = 0, cost = 0;
+  double reward = 0, cost = 0;
+  double gain = 0;     ///< mean over patches of IoU(chosen) - IoU(f1)
+  double entropy = 0;  ///< of the routes, nats
   std::vector<double> share;
   Tensor<T, 3> probabilities;  ///< (N, P, M)
 };
 
-/// Routes a whole data set by the most probable action; rewards from the table. The noise of an image hangs on `key`
-/// alone.
+/// Routes a whole data set by the most probable action, on the first draw of its beliefs.
 template <class T, class Source>
-PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const Source& source, const Tensor<T, 3>& table,
-                                    const RewardOptions& options, Key key) {
+PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const Source& source, FrozenSet<T>& frozen,
+                                    const RewardOptions& options) {
+  const Tensor<T, 3>& table = frozen.experts(paser, source, options);
   PolicyEvaluation<T> result;
   result.share.assign(static_cast<std::size_t>(paser.actions()), 0.0);
   result.probabilities = Tensor<T, 3>({source.size(), paser.grid.patches(), paser.actions()});
   T* probabilities = result.probabilities.mutable_data();
-  for_each_run(source.size(), 256, [&](Index begin, Index end) {
-    const auto batch = source.range(begin, end);
-    const auto belief = paser.belief(batch.images, batch.ids, key);
-    const Labels coarse = paser.baseline_labels(belief);
-    const auto routes = paser.routes(policy_input(belief));
+  for_each_run(source.size(), 64, [&](Index begin, Index end) {
+    std::vector<Index> rows(static_cast<std::size_t>(end - begin));
+    std::iota(rows.begin(), rows.end(), begin);
+    const Observation<T> seen = frozen.rows(paser, source, rows, options, 0, Key{});
+    const auto routes = paser.routes(seen.input);
     const Actions actions = routes.argmax();
-    std::vector<Index> rows;
-    for (Index i = begin; i < end; ++i) rows.push_back(i);
-    const auto r = tabulated_reward(table, rows, coarse, batch.labels, actions, paser.grid, options);
+    const auto r = tabulated_reward(table, rows, seen.iou_small, actions, options);
     const double weight = static_cast<double>(end - begin) / static_cast<double>(source.size());
     result.reward += weight * mean(r.reward);
     result.cost += weight * mean(r.cost);
+    result.gain += weight * (mean(r.iou_chosen) - mean(r.iou_small));
     result.entropy += weight * mean(routes.entropy());
     const auto share = usage(actions, paser.actions());
     for (std::size_t k = 0; k < share.size(); ++k) result.share[k] += weight * share[k];
@@ -150,14 +118,24 @@ PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const Source& source,
   return result;
 }
 
+/// What trainings of several policies on the same data and networks can share.
+template <class T>
+struct PolicyGround {
+  FrozenSet<T> train, validation;
+
+  PolicyGround(int belief_draws, Key key) : train(belief_draws, key.fold(3)), validation(1, key.fold(2)) {}
+};
+
 /// Stage 2: policy gradient on frozen networks; leaves the policy at its best validation reward. `stage.steps` is set
-/// here. Returns false when interrupted. Source: see pretrain.
+/// here. Returns false when interrupted. Source: see pretrain. `ground` keeps what further trainings on the same data
+/// and networks can use; it then says how often beliefs are drawn.
 template <class T, class Source>
 bool train_policy(Paser<T>& paser, const Source& train, const Source& validation, const PolicyOptions<T>& options,
-                  Stage stage, Key key) {
+                  Stage stage, Key key, PolicyGround<T>* ground = nullptr) {
   const Index per_epoch = (train.size() + options.batch - 1) / options.batch;
   stage.steps = options.epochs * per_epoch;
-  Tensor<T, 3> table, validation_table;  // made at the first step: a stage that is done needs neither
+  PolicyGround<T> own(options.belief_draws, key);
+  PolicyGround<T>& frozen = ground != nullptr ? *ground : own;
   optim::Adam<T> adam({.learning_rate = options.learning_rate});
   adam.bind(paser.policy);
   models::PolicyNet<T> best = paser.policy;
@@ -180,29 +158,23 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
         collapsed = c.info.at("collapsed").get<Index>();
       },
       [&](Index step) {
-        if (table.empty()) {
-          table = tabulate_expert_iou(paser, train, options.reward);
-          validation_table = tabulate_expert_iou(paser, validation, options.reward);
-        }
+        const Tensor<T, 3>& table = frozen.train.experts(paser, train, options.reward);
         const Index epoch = step / per_epoch, place = step % per_epoch;
         const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
         const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
         const auto rows = std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
                                                                 static_cast<std::size_t>(end - begin));
-        const auto batch = train.rows(rows);
         const Key draw = key.fold(1).fold(static_cast<std::uint64_t>(step));
-        const auto belief = paser.belief(batch.images, batch.ids, draw.fold(0));
-        const Labels coarse = paser.baseline_labels(belief);
-        const Tensor<T, 4> input = policy_input(belief);
+        const Observation<T> seen = frozen.train.rows(paser, train, rows, options.reward, epoch, draw.fold(0));
         const double alpha = optim::linear_schedule(options.exploit_from, options.exploit_to, options.epochs)(epoch);
         Rewards<T> rewards;
         double entropy = 0;
         Actions actions;
         const auto result = value_and_gradients<T>(run::training, Key{}, [&](auto& ctx) {
-          const auto logits = paser.policy(ctx, ctx.constant(input));
+          const auto logits = paser.policy(ctx, ctx.constant(seen.input));
           const rl::Categorical<T> routes(logits.value(), paser.grid.patches());
           actions = rl::explore(routes, alpha, draw.fold(1), options.explore).actions;
-          rewards = tabulated_reward(table, rows, coarse, batch.labels, actions, paser.grid, options.reward);
+          rewards = tabulated_reward(table, rows, seen.iou_small, actions, options.reward);
           entropy = mean(routes.entropy());
           return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options.advantage),
                                           options.gradient);
@@ -213,13 +185,14 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
                               {"exploit", alpha},           {"share", usage(actions, paser.actions())}};
         std::string note = message("reward ", mean(rewards.reward));
         if (place + 1 == per_epoch) {
-          const auto v = evaluate_policy(paser, validation, validation_table, options.reward, key.fold(2));
+          const auto v = evaluate_policy(paser, validation, frozen.validation, options.reward);
           if (v.reward > best_reward) {
             best_reward = v.reward;
             best = paser.policy;
           }
           record["epoch"] = epoch + 1;
           record["validation_reward"] = v.reward;
+          record["validation_cost"] = v.cost;
           note += message(", validation ", v.reward);
           const double low = 0.05 * std::log(static_cast<double>(paser.actions()));
           const double dominant = *std::max_element(v.share.begin(), v.share.end());
