@@ -1,0 +1,60 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include "paser/core/error.hpp"
+
+/// What the programs share: how they start and how they end.
+namespace program {
+
+/// Exit statuses, the same in every program.
+enum Exit {
+  done = 0,
+  failed = 1,        ///< something that was asked for could not be done; a message says what
+  wrong_usage = 2,   ///< the options make no sense together, or what they name is not there
+  interrupted = 130  ///< stopped by Ctrl-C; what was done is saved
+};
+
+/// Ctrl-C: what was done is saved, the same command goes on.
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("interrupted; the run is saved, and the same command goes on with it") {}
+};
+
+/// The command as typed, the program's folder left out.
+inline std::string command_line(int argc, char** argv) {
+  std::string command = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain = !word.empty() && word.find_first_of(" \t'\"\\$*?<>|&;()`") == std::string::npos;
+    command += " " + (plain ? word : "'" + word + "'");
+  }
+  return command;
+}
+
+/// Reads the options and runs body(command), which returns an exit status. Every exception becomes a message and a
+/// status.
+template <class Body>
+int run(CLI::App& app, int argc, char** argv, const Body& body) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? done : wrong_usage;
+  }
+  try {
+    return body(command_line(argc, argv));
+  } catch (const Interrupted& stop) {
+    std::cerr << "\n" << stop.what() << "\n";
+    return interrupted;
+  } catch (const paser::ValueError& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return wrong_usage;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return failed;
+  }
+}
+
+}  // namespace program

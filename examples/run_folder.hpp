@@ -1,0 +1,129 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "paser/io/atomic_file.hpp"
+#include "paser/pipeline/stage.hpp"
+#include "paser/report/environment.hpp"
+#include "paser/report/interrupt.hpp"
+#include "paser/report/log.hpp"
+#include "paser/report/memory.hpp"
+#include "paser/report/progress.hpp"
+#include "paser/report/results.hpp"
+#include "paser/report/table.hpp"
+#include "program.hpp"
+
+/// The folder of a training run, and how its stages are run.
+namespace program {
+
+/// A run folder: config.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and report.html.
+class RunFolder {
+ public:
+  /// Opens a folder, or makes it. `settings` is a JSON object; with `fresh` a run that is in the folder is deleted
+  /// first. Throws ValueError when it holds a run with other settings, IoError when there is no room for
+  /// `bytes_needed`.
+  RunFolder(std::filesystem::path path, const nlohmann::json& settings, bool fresh, std::size_t bytes_needed)
+      : path_(std::move(path)) {
+    if (fresh) empty();
+    std::error_code failed;
+    std::filesystem::create_directories(path_ / "checkpoints", failed);
+    paser::check<paser::IoError>(!failed, "RunFolder", "cannot make ", (path_ / "checkpoints").string(), ": ",
+                                 failed.message());
+    const auto space = std::filesystem::space(path_);
+    paser::check<paser::IoError>(space.available >= bytes_needed, "RunFolder", "the checkpoints of a run need ",
+                                 paser::report::bytes_text(bytes_needed), " in ", path_.string(), ", there are ",
+                                 paser::report::bytes_text(space.available));
+    const auto file = path_ / "config.json";
+    if (std::filesystem::exists(file))
+      require_same(settings, file);
+    else
+      paser::io::write_file(
+          file, nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}.dump(2) + "\n");
+    if (const auto stages = path_ / "stages.json"; std::filesystem::exists(stages))
+      costs_ = nlohmann::json::parse(std::ifstream(stages)).get<std::vector<paser::report::StageCost>>();
+    log_.emplace(path_ / "log.jsonl");
+  }
+
+  std::filesystem::path checkpoint(const std::string& name) const {
+    return path_ / "checkpoints" / (name + ".safetensors");
+  }
+  const std::filesystem::path& path() const { return path_; }
+  const std::vector<paser::report::StageCost>& stage_costs() const { return costs_; }
+
+  /// Runs one stage with progress, log and measurements. body(stage) returns false when it was interrupted; then
+  /// Interrupted is thrown. A stage that was done in an earlier run costs nothing and says nothing.
+  template <class Body>
+  void run(const std::string& name, const std::string& file, const Body& body) {
+    paser::pipeline::Stage stage{.name = name, .file = checkpoint(file)};
+    std::optional<paser::report::Progress> progress;
+    std::string last_note;
+    const paser::report::MemoryMeter memory;
+    const auto start = std::chrono::steady_clock::now();
+    stage.monitor.log = [this](const nlohmann::json& record) { log_->write(record); };
+    stage.monitor.interrupted = [] { return paser::report::interrupted(); };
+    stage.monitor.progress = [&](paser::Index done, paser::Index total, const std::string& note) {
+      if (!progress) progress.emplace(name, total, paser::report::ProgressOptions{}, done - 1);
+      progress->update(done, note);
+      last_note = note;
+    };
+    const bool finished = body(stage);
+    if (!progress && finished) return;
+    add_cost(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak());
+    if (!finished) throw Interrupted();
+    progress->finish(last_note + ", peak memory " + paser::report::bytes_text(memory.peak().process));
+  }
+
+  /// Adds what a stage, or a part of it before an interruption, needed.
+  void add_cost(const std::string& stage, double seconds, const paser::report::MemoryPeak& peak) {
+    auto found = std::find_if(costs_.begin(), costs_.end(), [&](const auto& c) { return c.stage == stage; });
+    if (found == costs_.end()) found = costs_.insert(found, {stage, 0, {}});
+    found->seconds += seconds;
+    found->memory = {std::max(found->memory.process, peak.process), std::max(found->memory.tensors, peak.tensors),
+                     peak.of_stage};
+    paser::io::write_file(path_ / "stages.json", nlohmann::json(costs_).dump(1) + "\n");
+  }
+
+ private:
+  /// Never empties a folder that is not a run.
+  void empty() const {
+    if (!std::filesystem::exists(path_ / "config.json")) return;
+    for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "results.json", "report.html"})
+      std::filesystem::remove_all(path_ / part);
+  }
+
+  static void require_same(const nlohmann::json& settings, const std::filesystem::path& file) {
+    const auto old = nlohmann::json::parse(std::ifstream(file), nullptr, false);
+    paser::check<paser::FormatError>(old.is_object() && old.contains("settings"), file.string().c_str(),
+                                     "is not the configuration of a run");
+    for (const auto& [name, value] : settings.items())
+      paser::check<paser::ValueError>(old["settings"].value(name, nlohmann::json()) == value, file.string().c_str(),
+                                      "this folder holds a run with ", name, " = ",
+                                      old["settings"].value(name, nlohmann::json()).dump(), ", asked for is ",
+                                      value.dump(), "; choose another --out, or --fresh to start over");
+  }
+
+  std::filesystem::path path_;
+  std::optional<paser::report::Log> log_;
+  std::vector<paser::report::StageCost> costs_;
+};
+
+/// The settings of the run in a folder, as config.json has them. Throws IoError and FormatError.
+template <class Config>
+Config run_settings(const std::filesystem::path& run) {
+  const std::filesystem::path file = run / "config.json";
+  std::ifstream in(file);
+  paser::check<paser::IoError>(in.good(), "run", "cannot read ", file.string(), "; expected the folder of a run");
+  const auto document = nlohmann::json::parse(in, nullptr, false);
+  paser::check<paser::FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
+                                   "is not the configuration of a run");
+  try {
+    return document["settings"].template get<Config>();
+  } catch (const nlohmann::json::exception& error) {
+    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+  }
+}
+
+}  // namespace program

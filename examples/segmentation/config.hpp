@@ -1,0 +1,277 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "paser/core/error.hpp"
+#include "paser/core/shape.hpp"
+#include "paser/core/text.hpp"
+
+/// The settings of a PaSeR training on a folder of images and masks, and the presets that name them.
+namespace segmentation {
+
+using paser::Index;
+
+/// Every setting of a run. The presets below fill it; config.json holds it. Networks are f1, f2, f3 in every list.
+struct Config {
+  std::string preset = "standard";
+  std::uint64_t seed = 1;
+
+  // Data.
+  std::string data;                 ///< folder with train_images, train_label, validation_..., test_...
+  std::string masks = "index";      ///< what their values mean: index, index:5, battery, rules such as 0:0,255:1,*:2
+  std::string class_file;           ///< names and colours of the classes, in place of `masks`
+  Index channels = 0;               ///< of the images: 1, 3, or 0: as in the files
+  std::string fit = "whole";        ///< whole: images are used as they are; crop, tiles: of `size`
+  std::array<Index, 2> size{0, 0};  ///< height and width of crops and tiles
+  std::string split = "thirds";     ///< thirds: a third of the training images a stage; all: all images in every stage
+  Index train_images = 0, validation_images = 0, test_images = 0;  ///< at most so many; 0: all
+  bool flips = true, half_turns = true;                            ///< augmentation of the training images
+  double gray_gain = 0, gray_offset = 0;  ///< its contrast and brightness, see data::Augmentation
+  std::string class_weights = "auto";     ///< auto: 1 - share; none; or one number a class
+  std::string absent_class = "left out";  ///< in an IoU: "left out", or "zero" as torchmetrics before 1.0
+
+  // Networks.
+  std::array<Index, 3> widths{8, 16, 64}, depths{2, 4, 4};
+  double dropout = 0.5;
+  int samples = 5;                    ///< passes of MC dropout
+  std::array<Index, 2> grid{4, 4};    ///< patches of an image: rows, columns
+  std::string small_answer = "mean";  ///< f1's answer: "mean" of the samples, or "first sample" as the released code
+  std::string initial;                ///< a PaSeR file to start from; empty: random weights
+
+  // Stage 1.
+  std::array<Index, 3> pretrain_epochs{200, 200, 200};
+  std::array<Index, 3> pretrain_batch{32, 32, 32};
+  std::array<double, 3> pretrain_rate{1e-4, 1e-4, 1e-4};
+  std::string distillation = "mse";  ///< of f3 into f1: none, mse (on logits), kl
+  double distillation_weight = 0.01, temperature = 1;
+  std::string teacher_view = "patches";  ///< what f3 sees when it teaches: "patches", or the "image"
+  bool keep_teacher_logits = true;       ///< see pipeline::PretrainOptions; f1 then gets no augmentation
+  Index validate_every = 1;              ///< epochs
+
+  // Rewards of stages 2 and 3.
+  double lambda = 0.5;
+  std::string cost = "parameters";       ///< parameters (Eq. 3), macs, time, bytes
+  bool small_free = false;               ///< f1 costs nothing, as in the released code
+  std::string cost_scale = "shares";     ///< shares: they sum to 1 (Eq. 3); gain: f3 costs what it gains on average
+  std::string reward_baseline = "none";  ///< none (the paper), batch_mean
+  double entropy_bonus = 0;
+  std::string explore = "batch";  ///< one coin of Eq. 4 for a "batch" or for each "patch"
+
+  // Stage 2.
+  Index policy_epochs = 200, policy_batch = 32;
+  double policy_rate = 1e-4;
+  double exploit_from = 0.7, exploit_to = 0.95;
+  int belief_draws = 0;  ///< see pipeline::PolicyOptions
+
+  // Stage 3.
+  Index fine_tune_epochs = 200, fine_tune_batch = 32;
+  double fine_tune_rate = 1e-4, fine_tune_policy_rate = 1e-4;
+  double fine_tune_exploit_from = 0.95, fine_tune_exploit_to = 1.0;
+
+  // Questions beyond the main run. Every entry of a list is one more policy (stage 2 alone); an empty list skips them.
+  bool tuned_reward = true;  ///< a second PaSeR: costs scaled to the gain, batch mean, entropy bonus
+  double tuned_lambda = 0.5, tuned_entropy_bonus = 0.0005;
+  std::vector<double> lambdas;              ///< R5, with the main reward and with the tuned one
+  std::vector<std::string> costs;           ///< with the tuned reward
+  double budget_gmac = 0, budget_ms = 0;    ///< an image may spend this on average: lambda is calibrated; 0: not asked
+  int budget_trials = 3;                    ///< policies trained for a budget
+  Index question_epochs = 0;                ///< of these policies; 0: policy_epochs
+  double noise = 0;                         ///< R3: share of salt and pepper pixels; 0: not asked
+  std::array<Index, 2> noise_epochs{0, 0};  ///< of f2 and f3 on clean and noisy images, from their clean weights
+  std::vector<int> sample_counts;           ///< numbers of MC samples to compare
+
+  Index micro_batch = 16;  ///< images or patches that run at once
+
+  /// Calls f(name, member) for every setting.
+  template <class Self, class F>
+  static void visit(Self& c, F&& f) {
+    f("preset", c.preset);
+    f("seed", c.seed);
+    f("data", c.data);
+    f("masks", c.masks);
+    f("class_file", c.class_file);
+    f("channels", c.channels);
+    f("fit", c.fit);
+    f("size", c.size);
+    f("split", c.split);
+    f("train_images", c.train_images);
+    f("validation_images", c.validation_images);
+    f("test_images", c.test_images);
+    f("flips", c.flips);
+    f("half_turns", c.half_turns);
+    f("gray_gain", c.gray_gain);
+    f("gray_offset", c.gray_offset);
+    f("class_weights", c.class_weights);
+    f("absent_class", c.absent_class);
+    f("widths", c.widths);
+    f("depths", c.depths);
+    f("dropout", c.dropout);
+    f("samples", c.samples);
+    f("grid", c.grid);
+    f("small_answer", c.small_answer);
+    f("initial", c.initial);
+    f("pretrain_epochs", c.pretrain_epochs);
+    f("pretrain_batch", c.pretrain_batch);
+    f("pretrain_rate", c.pretrain_rate);
+    f("distillation", c.distillation);
+    f("distillation_weight", c.distillation_weight);
+    f("temperature", c.temperature);
+    f("teacher_view", c.teacher_view);
+    f("keep_teacher_logits", c.keep_teacher_logits);
+    f("validate_every", c.validate_every);
+    f("lambda", c.lambda);
+    f("cost", c.cost);
+    f("small_free", c.small_free);
+    f("cost_scale", c.cost_scale);
+    f("reward_baseline", c.reward_baseline);
+    f("entropy_bonus", c.entropy_bonus);
+    f("explore", c.explore);
+    f("policy_epochs", c.policy_epochs);
+    f("policy_batch", c.policy_batch);
+    f("policy_rate", c.policy_rate);
+    f("exploit_from", c.exploit_from);
+    f("exploit_to", c.exploit_to);
+    f("belief_draws", c.belief_draws);
+    f("fine_tune_epochs", c.fine_tune_epochs);
+    f("fine_tune_batch", c.fine_tune_batch);
+    f("fine_tune_rate", c.fine_tune_rate);
+    f("fine_tune_policy_rate", c.fine_tune_policy_rate);
+    f("fine_tune_exploit_from", c.fine_tune_exploit_from);
+    f("fine_tune_exploit_to", c.fine_tune_exploit_to);
+    f("tuned_reward", c.tuned_reward);
+    f("tuned_lambda", c.tuned_lambda);
+    f("tuned_entropy_bonus", c.tuned_entropy_bonus);
+    f("lambdas", c.lambdas);
+    f("costs", c.costs);
+    f("budget_gmac", c.budget_gmac);
+    f("budget_ms", c.budget_ms);
+    f("budget_trials", c.budget_trials);
+    f("question_epochs", c.question_epochs);
+    f("noise", c.noise);
+    f("noise_epochs", c.noise_epochs);
+    f("sample_counts", c.sample_counts);
+    f("micro_batch", c.micro_batch);
+  }
+};
+
+template <class Json>
+void to_json(Json& j, const Config& c) {
+  j = Json::object();
+  Config::visit(c, [&](const char* name, const auto& value) { j[name] = value; });
+}
+
+/// Settings that are absent keep their defaults. Throws ValueError on one that there is not, and on a value of another
+/// kind.
+template <class Json>
+void from_json(const Json& j, Config& c) {
+  std::vector<std::string> known;
+  Config::visit(c, [&](const char* name, auto& value) {
+    known.emplace_back(name);
+    const auto found = j.find(name);
+    if (found == j.end()) return;
+    try {
+      found->get_to(value);
+    } catch (const nlohmann::json::exception&) {
+      const Json expected = value;
+      throw paser::ValueError(paser::message("setting ", name, ": ", found->dump(), " is not of the kind of ",
+                                             expected.dump(), ", its default"));
+    }
+  });
+  for (const auto& [name, value] : j.items())
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      throw paser::ValueError(paser::unknown_name("setting", name, known));
+}
+
+/// Applies "name=value" from a command line; the value is JSON, or a word without quotes.
+inline void apply(const std::string& setting, Config& config) {
+  const auto equals = setting.find('=');
+  paser::check<paser::ValueError>(equals != std::string::npos && equals > 0, "--set", "'", setting,
+                                  "', expected name=value");
+  const std::string text = setting.substr(equals + 1);
+  nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
+  if (value.is_discarded()) value = text;
+  nlohmann::json document = nlohmann::json::object();
+  document[setting.substr(0, equals)] = value;
+  from_json(document, config);
+}
+
+/// The paper's settings: 200 epochs a stage, batches of 32, Adam 1e-4. Weeks on two cores.
+inline Config paper() {
+  Config c;
+  c.preset = "paper";
+  c.flips = c.half_turns = false;
+  c.keep_teacher_logits = true;
+  c.lambdas = {0, 0.1, 0.25, 0.5, 0.75, 1};
+  c.costs = {"macs", "time", "bytes"};
+  c.budget_gmac = 6;
+  c.budget_ms = 60;
+  c.noise = 0.01;
+  c.noise_epochs = {200, 200};
+  c.sample_counts = {5, 20};
+  return c;
+}
+
+/// Within 90 minutes on two cores. What is cut against `paper`: images (420 for training, 140 a stage), epochs, and
+/// with them the batch and the learning rates; noise-aware networks start from the clean ones; the policies of the
+/// questions see two draws of dropout noise instead of a new one at every step.
+inline Config standard() {
+  Config c = paper();
+  c.preset = "standard";
+  c.flips = c.half_turns = true;
+  c.train_images = 420;
+  c.pretrain_epochs = {80, 24, 5};
+  c.pretrain_batch = {2, 2, 2};
+  c.pretrain_rate = {2e-3, 1e-3, 3e-4};
+  c.validate_every = 2;
+  c.policy_epochs = 16;
+  c.policy_batch = 8;
+  c.policy_rate = 1e-3;
+  c.belief_draws = 2;
+  c.fine_tune_epochs = 2;
+  c.fine_tune_batch = 4;
+  c.fine_tune_rate = 5e-5;
+  c.lambdas = {0, 0.25, 0.5, 0.75};
+  c.budget_trials = 2;
+  c.question_epochs = 10;
+  c.noise_epochs = {4, 1};
+  return c;
+}
+
+/// Within 15 minutes on two cores: enough to see every part work, not to judge the method.
+inline Config demo() {
+  Config c = standard();
+  c.preset = "demo";
+  c.train_images = 120;
+  c.validation_images = 10;
+  c.test_images = 20;
+  c.pretrain_epochs = {60, 20, 4};
+  c.policy_epochs = 10;
+  c.fine_tune_epochs = 1;
+  c.lambdas = {0, 0.5};
+  c.costs = {"macs"};
+  c.budget_ms = 0;
+  c.question_epochs = 6;
+  c.noise_epochs = {2, 1};
+  return c;
+}
+
+inline std::vector<Config> presets() {
+  return {demo(), standard(), paper()};
+}
+
+/// Throws ValueError naming the presets that there are.
+inline Config preset_named(const std::string& name) {
+  std::vector<std::string> names;
+  for (const Config& c : presets()) {
+    if (c.preset == name) return c;
+    names.push_back(c.preset);
+  }
+  throw paser::ValueError(paser::unknown_name("preset", name, names));
+}
+
+}  // namespace segmentation

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <filesystem>
+
+#include "paser/data/class_file.hpp"
+#include "paser/data/class_weights.hpp"
+#include "paser/data/folder.hpp"
+#include "paser/data/split.hpp"
+#include "paser/metrics/iou.hpp"
+#include "segmentation/config.hpp"
+
+/// A folder of images and masks as the parts of a run.
+namespace segmentation {
+
+using paser::Key;
+using Folder = paser::data::SegmentationFolder;
+
+/// What the settings call the ways of fitting images to one size.
+inline const std::vector<std::pair<std::string, paser::data::Fit>> fit_names{
+    {"whole", paser::data::Fit::whole}, {"crop", paser::data::Fit::crop}, {"tiles", paser::data::Fit::tiles}};
+
+/// What the settings say about reading files.
+inline paser::data::SegmentationOptions reading(const Config& c, bool varied) {
+  using namespace paser::data;
+  SegmentationOptions options;
+  options.files.map = c.class_file.empty() ? MaskMap::parse(c.masks) : read_class_file(c.class_file);
+  options.files.channels = c.channels;
+  const auto fit = std::find_if(fit_names.begin(), fit_names.end(), [&](const auto& f) { return f.first == c.fit; });
+  if (fit == fit_names.end()) throw paser::ValueError(paser::unknown_name("fit", c.fit, {"whole", "crop", "tiles"}));
+  options.fit = fit->second;
+  if (options.fit != Fit::whole) {
+    options.height = c.size[0];
+    options.width = c.size[1];
+  }
+  options.key = Key{c.seed}.fold(10);
+  if (varied)
+    options.augmentation = {.flip_columns = c.flips,
+                            .flip_rows = c.flips,
+                            .turns = c.half_turns,
+                            .gain = c.gray_gain,
+                            .offset = c.gray_offset};
+  return options;
+}
+
+/// The data of a run. Test images are read when they are asked for, at the end.
+class Data {
+ public:
+  /// Reads and checks all training and validation files. Throws as data::SegmentationFolder, and ValueError when the
+  /// images do not divide into the patches.
+  explicit Data(const Config& c) : config_(c) {
+    paser::check<paser::ValueError>(!c.data.empty(), "--data", "expected a folder with train_images and train_label");
+    for (const auto& part : paser::data::paser_layout(c.data)) parts_[part.part] = part;
+    const Folder all(part("train").images, part("train").masks, reading(c, true));
+    const Folder plain(part("train").images, part("train").masks, reading(c, false));
+    weights_ = paser::data::class_weights(c.class_weights, all.report().class_pixels);
+    const auto order = paser::permutation(Key{c.seed}.fold(11), all.size());
+    auto remaining = order.begin();
+    const auto take = [&](Index count) {
+      std::vector<Index> rows(remaining, remaining + count);
+      remaining += count;
+      return rows;
+    };
+    if (!parts_.contains("validation")) {  // a tenth of the training images, which no stage trains on
+      validation_ = plain.only(take(std::max<Index>(1, all.size() / 10)));
+    } else {
+      const Folder validation(part("validation").images, part("validation").masks, same_classes(plain));
+      validation_ = validation.only(first(validation.size(), c.validation_images));
+    }
+    const Index left = std::distance(remaining, order.end());
+    const Index used = c.train_images > 0 ? std::min(left, c.train_images) : left;
+    const bool thirds = c.split == "thirds";
+    paser::check<paser::ValueError>(thirds || c.split == "all", "split", "'", c.split, "', expected thirds or all");
+    const auto sizes = paser::data::split_sizes(used, std::array{0.34, 0.33, 0.33});
+    paser::check<paser::ValueError>(used >= (thirds ? 3 : 1), "data", "there are ", used,
+                                    " images to train on, expected at least one for each stage");
+    for (std::size_t stage = 0; stage < 3; ++stage) {
+      if (stage == 0 || thirds) rows_[stage] = take(thirds ? sizes[stage] : used);
+      const auto& rows = rows_[thirds ? stage : 0];
+      varied_.push_back(all.only(rows));
+      plain_.push_back(plain.only(rows));
+    }
+    require_one_size(all);
+    require_one_size(*validation_);
+  }
+
+  Index classes() const { return validation_->classes(); }
+  Index channels() const { return varied_[0].channels(); }
+  const std::vector<std::string>& class_names() const { return varied_[0].report().class_names; }
+  /// Weights of the loss, one a class, or none; and what was remarkable about them.
+  const paser::data::ClassWeights& weights() const { return weights_; }
+  Index height() const { return varied_[0].extent(0).first; }
+  Index width() const { return varied_[0].extent(0).second; }
+
+  /// The images of stage 1, 2 or 3, varied epoch by epoch, or as they are.
+  const Folder& varied(std::size_t stage) const { return varied_[stage - 1]; }
+  const Folder& plain(std::size_t stage) const { return plain_[stage - 1]; }
+  const Folder& validation() const { return *validation_; }
+
+  /// The test images; those of validation when the folder has none.
+  Folder test() const {
+    if (!parts_.contains("test")) return *validation_;
+    const Folder test(part("test").images, part("test").masks, same_classes(plain_[0]));
+    require_one_size(test);
+    return test.only(first(test.size(), config_.test_images));
+  }
+  bool has_test() const { return parts_.contains("test"); }
+
+ private:
+  const paser::data::PartFolders& part(const std::string& name) const {
+    const auto found = parts_.find(name);
+    paser::check<paser::ValueError>(found != parts_.end(), config_.data.c_str(), "has no folder ", name, "_images");
+    return found->second;
+  }
+
+  /// Reading as the training images were read, although another part may lack a class or a colour.
+  paser::data::SegmentationOptions same_classes(const Folder& train) const {
+    auto options = reading(config_, false);
+    options.files.map = options.files.map.with_classes(train.classes());
+    options.files.channels = train.channels();
+    return options;
+  }
+
+  static std::vector<Index> first(Index size, Index most) {
+    std::vector<Index> rows(static_cast<std::size_t>(most > 0 ? std::min(size, most) : size));
+    std::iota(rows.begin(), rows.end(), Index{0});
+    return rows;
+  }
+
+  void require_one_size(const Folder& folder) const {
+    const auto [rows, columns] = config_.grid;
+    for (Index i = 0; i < folder.size(); ++i) {
+      const auto [height, width] = folder.extent(i);
+      const auto expected = folder.extent(0);
+      paser::check<paser::ValueError>(
+          folder.extent(i) == expected, folder.info(i).image.string().c_str(), "has ", height, " x ", width,
+          " pixels, others have ", expected.first, " x ", expected.second,
+          "; for images of several sizes use --set fit=crop or fit=tiles with size=[height,width]");
+      paser::check<paser::ValueError>(height % rows == 0 && width % columns == 0, "grid", "images of ", height, " x ",
+                                      width, " pixels do not divide into ", rows, " x ", columns,
+                                      " patches; choose another grid, or fit=crop with a size that does");
+    }
+  }
+
+  Config config_;
+  std::map<std::string, paser::data::PartFolders> parts_;
+  paser::data::ClassWeights weights_;
+  std::array<std::vector<Index>, 3> rows_;
+  std::vector<Folder> varied_, plain_;
+  std::optional<Folder> validation_;
+};
+
+}  // namespace segmentation

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <chrono>
+
+#include "paser/metrics/model_operations.hpp"
+#include "paser/pipeline/cost.hpp"
+#include "paser/pipeline/paser_file.hpp"
+#include "paser/pipeline/routers.hpp"
+#include "segmentation/data.hpp"
+
+/// The networks of a run, and what they cost.
+namespace segmentation {
+
+namespace pipeline = paser::pipeline;
+using Paser = pipeline::Paser<float>;
+
+inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
+  pipeline::PaserDescription d;
+  d.channels = data.channels();
+  d.class_names = data.class_names();
+  for (std::size_t k = 0; k < 3; ++k)
+    d.networks.push_back({.in = data.channels(),
+                          .classes = data.classes(),
+                          .width = c.widths[k],
+                          .depth = c.depths[k],
+                          .dropout = c.dropout});
+  d.grid = {c.grid[0], c.grid[1]};
+  d.height = data.height();
+  d.width = data.width();
+  d.samples = c.samples;
+  paser::check<paser::ValueError>(c.small_answer == "mean" || c.small_answer == "first sample", "small_answer", "'",
+                                  c.small_answer, "', expected 'mean' or 'first sample'");
+  d.baseline = c.small_answer == "mean" ? pipeline::Baseline::mean : pipeline::Baseline::first_sample;
+  d.info["settings"] = c;
+  return d;
+}
+
+/// f1, f2, f3 and the policy with random weights, or those of the file `initial`.
+inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
+  const Key key = Key{c.seed}.fold(1);
+  Paser paser{.models = {},
+              .policy = paser::models::PolicyNet<float>(d.actions(), key.fold(4)),
+              .grid = d.grid,
+              .samples = c.samples,
+              .baseline = d.baseline,
+              .micro_batch = c.micro_batch};
+  for (std::size_t k = 0; k < 3; ++k)
+    paser.models.push_back(paser::models::RuntimeUNet<float>(d.networks[k], key.fold(k + 1)));
+  if (c.initial.empty()) return paser;
+  const auto start = pipeline::load_paser<float>(c.initial);
+  for (std::size_t k = 0; k < 3; ++k)
+    paser::check<paser::ValueError>(
+        start.paser.models.size() == 3 && start.description.networks[k].width == d.networks[k].width &&
+            start.description.networks[k].depth == d.networks[k].depth && start.description.channels == d.channels &&
+            start.description.classes() == d.classes(),
+        c.initial.c_str(), "its networks are others than this run's; expected the same widths, depths, channels and ",
+        "number of classes");
+  for (std::size_t k = 0; k < 3; ++k) paser.models[k] = start.paser.models[k];
+  return paser;
+}
+
+/// Multiply-accumulates by fvcore's rules.
+inline pipeline::OperationCounts operation_counts(const pipeline::PaserDescription& d) {
+  const auto count = [&](std::size_t k, Index h, Index w) {
+    const auto& n = d.networks[k];
+    return static_cast<double>(
+        paser::metrics::unet_operations(n.in, n.classes, n.width, n.depth, {1, h, w}, n.upsampling).total());
+  };
+  pipeline::OperationCounts counts;
+  counts.small = count(0, d.height, d.width);
+  counts.patch = {0};
+  for (std::size_t k = 1; k < d.networks.size(); ++k)
+    counts.patch.push_back(count(k, d.height / d.grid.rows, d.width / d.grid.columns));
+  counts.policy = static_cast<double>(paser::metrics::policy_operations(d.actions(), {1, d.height, d.width}).total());
+  return counts;
+}
+
+/// Milliseconds on this machine, the median of a few runs.
+struct Times {
+  double state = 0;           ///< all samples of f1 and the policy, an image
+  std::vector<double> patch;  ///< one patch of model k; of f1 its share of a pass over the image
+};
+template <class Json>
+void to_json(Json& j, const Times& t) {
+  j = {{"state_ms", t.state}, {"patch_ms", t.patch}};
+}
+template <class Json>
+void from_json(const Json& j, Times& t) {
+  j.at("state_ms").get_to(t.state);
+  j.at("patch_ms").get_to(t.patch);
+}
+
+inline Times measure_times(const Paser& paser, const paser::Tensor<float, 4>& image) {
+  const auto median_ms = [](const auto& work) {
+    std::vector<double> ms;
+    for (int i = 0; i < 6; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      work();
+      ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    }
+    std::sort(ms.begin() + 1, ms.end());  // the first warms up
+    return ms[3];
+  };
+  const double patches = static_cast<double>(paser.grid.patches());
+  const auto parts = paser::data::extract_patches(image, paser.grid);
+  Times times;
+  times.state = median_ms([&] {
+    const auto belief = paser.belief(image, {0}, Key{1});
+    return paser.routes(pipeline::policy_input(belief)).argmax();
+  });
+  times.patch.push_back(median_ms([&] { return pipeline::predict(paser.models[0], image); }) / patches);
+  for (std::size_t k = 1; k < paser.models.size(); ++k)
+    times.patch.push_back(median_ms([&] { return pipeline::predict(paser.models[k], parts, paser.micro_batch); }) /
+                          patches);
+  return times;
+}
+
+/// What each model costs under a rule: parameters (Eq. 3), macs and time of one patch, or bytes: the patch's image and
+/// label map, a byte a value, sent once to f2's machine and once more to f3's, while f1 runs where the image is.
+/// Shares of their sum.
+inline pipeline::Costs costs_of(const std::string& rule, const Paser& paser, const pipeline::OperationCounts& counts,
+                                const Times& times) {
+  std::vector<double> expenses;
+  for (std::size_t k = 0; k < paser.models.size(); ++k) {
+    if (rule == "parameters")
+      expenses.push_back(static_cast<double>(paser::nn::count_parameters(paser.models[k])));
+    else if (rule == "macs")
+      expenses.push_back(k == 0 ? counts.small / static_cast<double>(paser.grid.patches()) : counts.patch[k]);
+    else if (rule == "time")
+      expenses.push_back(times.patch.at(k));
+    else if (rule == "bytes")
+      expenses.push_back(static_cast<double>(k));
+    else
+      throw paser::ValueError(paser::unknown_name("cost", rule, {"parameters", "macs", "time", "bytes"}));
+  }
+  return pipeline::cost_shares(expenses);
+}
+
+}  // namespace segmentation

@@ -1,0 +1,70 @@
+/// PaSeR on a folder of images and masks: trains f3, f2, f1, the policy, and all together, compares the result with the
+/// baselines of the paper, and writes a run folder with checkpoints, results.json, tables and report.html.
+///
+///   train_segmentation --data DIR --masks battery --preset standard --out RUN
+///
+/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
+/// goes on.
+
+#include "segmentation/experiment.hpp"
+
+namespace {
+
+struct Arguments {
+  std::string preset = "standard", out, stage = "all";
+  std::vector<std::string> settings;
+  std::string data, masks, class_file, initial;
+  std::optional<std::uint64_t> seed;
+  int threads = 0;
+  bool fresh = false, list = false;
+};
+
+segmentation::Config configuration(const Arguments& a) {
+  segmentation::Config config = segmentation::preset_named(a.preset);
+  if (a.seed) config.seed = *a.seed;
+  if (!a.data.empty()) config.data = a.data;
+  if (!a.masks.empty()) config.masks = a.masks;
+  if (!a.class_file.empty()) config.class_file = a.class_file;
+  if (!a.initial.empty()) config.initial = a.initial;
+  for (const std::string& setting : a.settings) segmentation::apply(setting, config);
+  return config;
+}
+
+int run(const Arguments& a, const std::string&) {
+  if (a.list) {
+    for (const segmentation::Config& c : segmentation::presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
+    return program::done;
+  }
+  const segmentation::Config config = configuration(a);
+  const std::filesystem::path out = a.out.empty() ? "runs/segmentation_" + config.preset : a.out;
+  if (a.threads > 0) paser::set_threads(a.threads);
+  const paser::report::InterruptGuard guard;
+  segmentation::Experiment experiment(config, out, a.fresh);
+  for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
+  experiment.train(a.stage);
+  return program::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments a;
+  CLI::App app("PaSeR on a folder of images and masks.");
+  app.add_option("--data", a.data, "folder with train_images, train_label, validation_..., test_...");
+  app.add_option("--masks", a.masks,
+                 "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
+  app.add_option("--class-file", a.class_file, "names and colours (or values) of the classes, in place of --masks");
+  app.add_option("--preset", a.preset, "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks)")
+      ->capture_default_str();
+  app.add_option("--set", a.settings,
+                 "a setting as name=value, such as policy_epochs=10 or widths=[8,16,32]; repeatable");
+  app.add_option("--out", a.out, "run folder; a folder with an unfinished run goes on with it");
+  app.add_option("--initial", a.initial, "a PaSeR file (checkpoints/paser.safetensors of a run) to start from");
+  app.add_option("--stage", a.stage, "stop after this stage: f3, f2, f1, policy, fine-tune, questions, or all")
+      ->capture_default_str();
+  app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");
+  app.add_option("--threads", a.threads, "at most so many; default: all cores");
+  app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
+  app.add_flag("--list-presets", a.list, "print every setting of every preset");
+  return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
+}
