@@ -39,8 +39,24 @@ TEST_CASE("The page carries every row, record, sample and claim") {
   CHECK(run.at("heat").size() == 9);
 }
 
+TEST_CASE("The page carries the parts of a segmentation, and a place for each") {
+  PageData data = sample_page();
+  data.samples[0].share = {0.25, 0.75};
+  data.palette = {{0, 0, 0}, {255, 128, 1}};
+  const std::string page = html(segmentation_results(), data, assets);
+  const auto run = carried(page);
+  CHECK(run.at("results") == nlohmann::json::parse(nlohmann::json(segmentation_results()).dump()));
+  CHECK(run.at("palette") == nlohmann::json({"#000000", "#ff8001"}));
+  CHECK(run.at("samples")[0].at("share") == nlohmann::json({0.25, 0.75}));
+  CHECK_FALSE(carried(html(sample_results(), sample_page(), assets)).at("samples")[0].contains("share"));
+  for (const char* id : {"lambda", "classes", "boxes", "tables", "images"}) {
+    CHECK_THAT(page, Contains("<section id=\"" + std::string(id) + "\""));
+    CHECK_THAT(page, Contains("hide(\"" + std::string(id) + "\")"));  // where a run has nothing to show there
+  }
+}
+
 TEST_CASE("The page loads nothing") {
-  const std::string page = html(sample_results(), sample_page(), assets);
+  const std::string page = html(segmentation_results(), sample_page(), assets);
   CHECK(page.find("{{") == std::string::npos);
   CHECK_FALSE(std::regex_search(page, std::regex(R"re((src|href)\s*=\s*["']?\s*(https?:)?//)re", std::regex::icase)));
   for (const char* loader :
@@ -53,6 +69,9 @@ TEST_CASE("Text from the data cannot leave its place") {
   const std::string evil = "</script><script>alert(1)</script><!-- {{run}} & \" ' \xE2\x80\xA8 \xFF";
   results.title = evil;
   results.rows[0].model = evil;
+  results.classes = {evil};
+  results.images = {{evil, {}}};
+  results.tables = {{evil, evil, {evil}, {{evil}}}};
   PageData data = sample_page();
   data.samples[0].kind = evil;
   data.log[0]["warning"] = evil;

@@ -211,7 +211,7 @@
   if (!samples.length) hide("samples");
   else {
     const ramp = el("span", { class: "ramp", style: `background:linear-gradient(to right,${run.heat.join(",")})` });
-    $("samples-text").append("What the first network saw and doubted, which network the policy sent it to, and the final mask. Entropy in nats, 0 ", ramp, ` ${fixed(run.entropy_max, 2)}. Route: `, modelKey(), ".", ...(results.classes ? [" Classes: ", classKey(), "."] : []));
+    $("samples-text").append("What the first network saw and doubted, which network the policy sent it to, and the final mask. Entropy in nats, 0 ", ramp, ` ${fixed(run.entropy_max, 2)}. Route: `, modelKey(), ...(results.classes ? [". Classes: ", classKey()] : ["."]));
     // Many or detailed pictures take a card of the page's width.
     const large = (sample) => sample.pictures.length > 5 || sample.pictures.some((p) => p.width > 96);
     const groups = new Map();

@@ -86,18 +86,20 @@
   };
   const numbersOf = (g) => `${g.name}: median ${short(g.median)}, quartiles ${short(g.q1)} and ${short(g.q3)}, whiskers ${short(g.low)} and ${short(g.high)}, mean ${short(g.mean)}, ${g.outliers.length} outlier${g.outliers.length === 1 ? "" : "s"}`;
   const boxPlot = (host, plot) => {
-    const width = Math.max(260, host.clientWidth), row = 46, bottom = plot.groups.length * row, left = Math.min(0.34 * width, 16 + 7 * Math.max(...plot.groups.map((g) => g.name.length)));
+    const width = Math.max(260, host.clientWidth), longest = 16 + 7 * Math.max(...plot.groups.map((g) => g.name.length));
+    // Names too long to stand at the left stand above their boxes.
+    const above = longest > 0.34 * width, row = above ? 60 : 46, bottom = plot.groups.length * row, left = above ? 8 : longest;
     const values = plot.groups.flatMap((g) => [g.low, g.high, g.q1, g.q3, ...g.outliers]);
     const least = Math.min(...values), most = Math.max(...values), margin = 0.04 * (most - least) || 0.5;
     const x = (v) => left + ((v - least + margin) / (most - least + 2 * margin)) * (width - left - 14);
     const line = (x1, y1, x2, y2, kind) => svg("line", { x1, y1, x2, y2, class: kind });
     const picture = svg("svg", { class: "boxplot", viewBox: `0 0 ${width} ${bottom + 38}`, role: "img", "aria-label": `${plot.title}. ${plot.groups.map(numbersOf).join(". ")}` });
-    for (const v of roundSteps(least - margin, most + margin, Math.max(2, Math.floor((width - left) / 75))))
+    for (const v of roundSteps(least - margin, most + margin, Math.max(3, Math.floor((width - left) / 75))))
       picture.append(line(x(v), 0, x(v), bottom, "grid"), svg("text", { x: x(v), y: bottom + 15, "text-anchor": "middle", class: "soft" }, short(v)));
     picture.append(svg("text", { x: (left + width - 14) / 2, y: bottom + 32, "text-anchor": "middle", class: "soft" }, plot.unit));
     plot.groups.forEach((g, i) => {
-      const y = i * row + row / 2, colour = modelColour(i), half = 12;
-      picture.append(svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, g.name),
+      const y = i * row + row / 2 + (above ? 9 : 0), colour = modelColour(i), half = 12;
+      picture.append(above ? svg("text", { x: left, y: y - 18 }, g.name) : svg("text", { x: left - 10, y: y + 4, "text-anchor": "end" }, g.name),
         line(x(g.low), y, x(g.q1), y, "line"), line(x(g.q3), y, x(g.high), y, "line"), line(x(g.low), y - 6, x(g.low), y + 6, "line"), line(x(g.high), y - 6, x(g.high), y + 6, "line"),
         svg("rect", { x: x(g.q1), y: y - half, width: Math.max(1, x(g.q3) - x(g.q1)), height: 2 * half, rx: 2, class: "line", style: `fill:${colour};fill-opacity:.55` }),
         line(x(g.median), y - half, x(g.median), y + half, "median"), ...g.outliers.map((v) => svg("circle", { cx: x(v), cy: y, r: 3, class: "outlier" })),
@@ -111,7 +113,7 @@
     const host = el("div"), test = plot.test;
     const chance = test && (known(test.p) ? (test.p < 0.001 ? "p < 0.001" : `p = ${significant(test.p)}`) : "p not defined");
     $("boxes-charts").append(el("figure", { class: "card" }, el("h3", {}, plot.title), host,
-      test ? el("figcaption", {}, `${test.name}: t = ${significant(test.t)}, ${significant(test.df)} degrees of freedom, ${chance} (two-sided)${known(test.p) ? (test.p < 0.05 ? "; the means differ at the 5 % level." : "; no difference at the 5 % level.") : "."}`) : null,
+      test ? el("figcaption", {}, `${test.name}: t = ${significant(test.t)}, ${known(test.df) ? +test.df.toFixed(1) : "–"} degrees of freedom, ${chance} (two-sided)${known(test.p) ? (test.p < 0.05 ? "; the means differ at the 5 % level." : "; no difference at the 5 % level.") : "."}`) : null,
       plot.note ? el("figcaption", {}, plot.note) : null));
     redraw.push(() => boxPlot(host, plot));
   }
