@@ -134,8 +134,12 @@
   const tested = byResultsOrder([...new Set(images.flatMap((image) => Object.keys(image.methods)))]);
   if (!tested.length) hide("images");
   else {
-    const score = (image, method, key) => { const s = image.methods[method]; return s && known(s[key]) ? s[key] : null; };
-    const quantities = [["iou", "IoU", (v) => fixed(v, 4), 1], ["gmac", "GMAC", significant, -1], ["ms", "Time in ms", significant, -1]].filter(([key]) => images.some((image) => tested.some((method) => score(image, method, key) !== null)));
+    const score = (image, method, key) => {
+      const s = image.methods[method];
+      const v = s && (key === "beyond" ? (s.share.length ? 1 - s.share[0] : null) : s[key]);
+      return known(v) ? v : null;
+    };
+    const quantities = [["iou", "IoU", (v) => fixed(v, 4), 1], ["gmac", "GMAC", significant, -1], ["ms", "Time in ms", significant, -1], ["beyond", `Patches sent beyond ${page.models[0]}`, percent, 0]].filter(([key]) => images.some((image) => tested.some((method) => score(image, method, key) !== null)));
     const shown = [...images];
     $("images-text").textContent = `${images.length} test image${images.length === 1 ? "" : "s"}. Bold: the best of a row. Press a column's name to sort by it.`;
     const draw = (chosen) => {
@@ -144,7 +148,7 @@
       const body = el("tbody");
       const fill = (list) => body.replaceChildren(...list.map((image) => {
         const values = tested.map((method) => score(image, method, key)), seen = values.filter(known);
-        const top = seen.length > 1 ? sign * Math.max(...seen.map((v) => sign * v)) : null;
+        const top = sign && seen.length > 1 ? sign * Math.max(...seen.map((v) => sign * v)) : null;
         return el("tr", {}, el("th", { scope: "row" }, image.name), ...values.map((v) => el("td", v !== null && v === top ? { class: "top-value" } : {}, text(v))));
       }));
       fill(shown);
