@@ -3,7 +3,6 @@
 #include <deque>
 
 #include "noisy_mnist/experiment.hpp"
-#include "paser/metrics/model_operations.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
 
@@ -18,7 +17,7 @@ class Comparison {
       : experiment_(experiment),
         paser_(experiment.untuned()),
         key_(Key{experiment.config().seed}.fold(5)),
-        counts_(operation_counts()) {
+        counts_(pipeline::operation_counts(description(experiment.config()))) {
     options_ = {.classes = classes, .models = 3, .kinds = 3};
   }
 
@@ -111,16 +110,6 @@ class Comparison {
 
  private:
   static constexpr std::array<const char*, 3> kind_names{"Gaussian, radius 1", "Gaussian, radius 2", "box"};
-
-  static pipeline::OperationCounts operation_counts() {
-    const paser::Shape<3> image{1, 32, 32};
-    const auto unet = [&](auto width, auto depth) {
-      return static_cast<double>(paser::metrics::unet_operations(1, classes, width, depth, image).total());
-    };
-    return {unet(Small::width, Small::depth),
-            {0, unet(Medium::width, Medium::depth), unet(Large::width, Large::depth)},
-            static_cast<double>(paser::metrics::policy_operations(3, image).total())};
-  }
 
   Method& add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
     report::Row row;

@@ -237,8 +237,9 @@ class Experiment {
   }
 
   void keep(Variant variant) {
-    save_paser(folder_.checkpoint(variant.file), variant.paser,
-               {{"name", variant.name}, {"tvd", variant.tvd}, {"lambda", variant.lambda}});
+    auto described = description(config_);
+    described.info = {{"name", variant.name}, {"tvd", variant.tvd}, {"lambda", variant.lambda}};
+    pipeline::save_paser(folder_.checkpoint(variant.file), variant.paser, described);
     variants_.push_back(std::move(variant));
   }
 
