@@ -6,6 +6,7 @@
 #include "paser/pipeline/fine_tune.hpp"
 #include "paser/pipeline/pretrain.hpp"
 #include "pipeline/toy.hpp"
+#include "support/in_pieces.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace paser;
@@ -14,27 +15,6 @@ using namespace paser::pipeline;
 namespace {
 
 using Net = models::UNet<2, 2, 4, 1>;
-
-io::State weights(const models::Segmenter<float>& model) {
-  return io::state_of(model);
-}
-
-bool same(const io::State& a, const io::State& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
-    return x.first == y.first && std::ranges::equal(x.second.bytes.values(), y.second.bytes.values());
-  });
-}
-
-/// Trains with an interruption after every `every` steps and resumes from the file until it is done.
-template <class Train>
-void in_pieces(Index every, const io::Path& file, Train&& train) {
-  for (bool finished = false; !finished;) {
-    Index steps = 0;
-    Stage stage{.name = "toy", .file = file};
-    stage.monitor.interrupted = [&] { return ++steps >= every; };
-    finished = train(stage);
-  }
-}
 
 }  // namespace
 
@@ -52,8 +32,8 @@ TEST_CASE("pretraining that was interrupted and resumed gives the same bits") {
     pieces = Net(Key{1});  // a new process knows nothing but the file
     return pretrain(pieces, set, set, options, stage, Key{5});
   });
-  CHECK(same(weights(whole), weights(pieces)));
-  CHECK_FALSE(same(weights(whole), weights(Net(Key{1}))));
+  CHECK(same_state(whole, pieces));
+  CHECK_FALSE(same_state(whole, models::Segmenter<float>(Net(Key{1}))));
 }
 
 TEST_CASE("policy training and fine-tuning that were interrupted and resumed give the same bits") {
@@ -94,12 +74,12 @@ TEST_CASE("policy training and fine-tuning that were interrupted and resumed giv
     pieces = trained;
     return fine_tune(pieces, set, set, tune, stage, Key{6}, resumed_snapshots);
   });
-  CHECK(same(io::state_of(whole.policy), io::state_of(pieces.policy)));
-  for (const std::size_t k : {1u, 2u}) CHECK(same(weights(whole.models[k]), weights(pieces.models[k])));
+  CHECK(same_state(whole.policy, pieces.policy));
+  for (const std::size_t k : {1u, 2u}) CHECK(same_state(whole.models[k], pieces.models[k]));
   REQUIRE(snapshots.size() == resumed_snapshots.size());
   REQUIRE(snapshots.size() >= 1);
   CHECK(snapshots[0].tvd == resumed_snapshots[0].tvd);
-  CHECK(same(io::state_of(snapshots[0].policy), io::state_of(resumed_snapshots[0].policy)));
+  CHECK(same_state(snapshots[0].policy, resumed_snapshots[0].policy));
 }
 
 TEST_CASE("a checkpoint of another stage or length is refused by name") {
