@@ -1,129 +1,299 @@
-/// Segments image files with the networks of a run folder that train_noisy_mnist made. An image of any size is cut into
-/// tiles of 32x32 pixels, the size the networks know; the policy sends each tile to one of them. For every image four
-/// PNG files are written: NAME_mask (gray value = class), NAME_overlay (outlines over the image), NAME_entropy and
-/// NAME_route.
+/// Segments anyone's images with a trained PaSeR: a file that pipeline::save_paser wrote, or the folder of a run.
+///
+/// Inputs are files (PNG, JPEG, BMP, PNM, TIFF), folders of them, and TIFF stacks, page by page; gray or colour becomes
+/// what the networks take. An image of any size is cut into overlapping windows of the size trained on (see
+/// pipeline/tiled.hpp). For NAME, or page 1 of a stack NAME, these files are written, each whole or not at all:
+///
+///   NAME_mask.png, NAME_0001_mask.png   class of each pixel, as palette PNG
+///   NAME_overlay.png                    the image under the colours of the classes; class 0 is left clear
+///   NAME_probability.png                of the class, 0 .. 255 for 0 .. 1
+///   NAME_entropy.png                    what f1 is unsure of: dark 0, bright ln(classes), as palette PNG of 256 steps
+///   NAME_routes.png                     the model that answered, 0 for f1, as palette PNG
+///
+/// Memory: the decoded page, a byte a pixel of each picture asked for (three of the overlay), and one row of windows.
+/// Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model; 130
+/// interrupted, what was done before is whole.
 
-#include <CLI/CLI.hpp>
-#include <fstream>
-#include <iostream>
+#include <nlohmann/json.hpp>
 
-#include "noisy_mnist/networks.hpp"
-#include "paser/data/patches.hpp"
-#include "paser/io/image.hpp"
-#include "paser/report/figures.hpp"
+#include "paser/core/text.hpp"
+#include "paser/pipeline/paser_file.hpp"
+#include "paser/report/interrupt.hpp"
+#include "paser/report/progress.hpp"
+#include "paser/report/table.hpp"
+#include "program.hpp"
+#include "segment_image/pictures.hpp"
 
 namespace {
 
 using namespace paser;
-namespace fs = std::filesystem;
+using namespace segment_image;
 
-constexpr Index tile = 32;
+struct Arguments {
+  fs::path model, out = "segmented";
+  std::vector<fs::path> inputs;
+  std::string variant, only = "paser";
+  std::vector<std::string> write = Pictures::kinds;
+  std::vector<double> range;
+  double overlap = 0.25;
+  Index batch = 0;
+  int samples = 0, threads = 0;
+  std::uint64_t seed = 1;
+  bool json = false, quiet = false;
+};
 
-Index rounded_up(Index size) {
-  return (size + tile - 1) / tile * tile;
-}
+/// Ctrl-C.
+struct Stopped {};
 
-/// The run's settings, as config.json has them.
-noisy_mnist::Config settings(const fs::path& run) {
-  const fs::path file = run / "config.json";
-  std::ifstream in(file);
-  check<IoError>(in.good(), "segment_image", "cannot read ", file.string(), "; expected the folder of a finished run");
-  const auto document = nlohmann::json::parse(in, nullptr, false);
-  check<FormatError>(document.is_object() && document.contains("settings"), "segment_image", file.string(),
-                     " is not the configuration of a run");
-  return document["settings"].get<noisy_mnist::Config>();
-}
-
-/// A gray image in [0,1], (1, H, W, 1) with both sides filled up with black to whole tiles.
-Tensor<float, 4> padded(const io::Raster& gray) {
-  const Index h = rounded_up(gray.height()), w = rounded_up(gray.width());
-  auto image = Tensor<float, 4>::zeros({1, h, w, 1});
-  float* out = image.mutable_data();
-  for (Index y = 0; y < gray.height(); ++y)
-    for (Index x = 0; x < gray.width(); ++x)
-      out[y * w + x] = static_cast<float>(gray.pixels(y, x, 0)) / static_cast<float>(gray.maximum);
-  return image;
-}
-
-/// The upper left corner of a map of image 0, (1, H, W, ...) -> (1, h, w, ...).
-template <class T, int Rank>
-Tensor<T, Rank> cropped(const Tensor<T, Rank>& map, Index h, Index w) {
-  Shape<Rank> shape = map.shape();
-  const Index channels = map.numel() / (shape[1] * shape[2]), width = shape[2];
-  shape[1] = h;
-  shape[2] = w;
-  Tensor<T, Rank> result(shape);
-  T* out = result.mutable_data();
-  for (Index y = 0; y < h; ++y) out = std::copy_n(map.data() + y * width * channels, w * channels, out);
-  return result;
-}
-
-/// Segments one file and writes its four pictures. Returns the share of tiles that went to each model.
-std::vector<Index> segment(const pipeline::Paser<float>& paser, const fs::path& file, const fs::path& out, Key key) {
-  const io::Raster gray = io::to_gray(io::read_image(file));
-  const Tensor<float, 4> image = padded(gray);
-  const data::PatchGrid grid{image.shape().h() / tile, image.shape().w() / tile};
-  const Tensor<float, 4> tiles = data::extract_patches(image, grid);
-  pipeline::Ids ids(static_cast<std::size_t>(grid.patches()));
-  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = i;
-
-  const auto belief = paser.belief(tiles, ids, key);
-  const auto result = paser.segment(tiles, ids, key);
-  const Labels labels = cropped(data::assemble_patches(result.labels, grid), gray.height(), gray.width());
-  const auto entropy = cropped(data::assemble_patches(belief.entropy, grid), gray.height(), gray.width());
-  Labels route({grid.patches(), tile, tile});
-  std::int32_t* out_route = route.mutable_data();
-  std::vector<Index> count(paser.models.size(), 0);
-  for (Index i = 0; i < grid.patches(); ++i) {
-    const std::int32_t model = result.actions.data()[i];
-    std::fill_n(out_route + i * tile * tile, tile * tile, model + 1);  // class 0 would be drawn in black
-    ++count[static_cast<std::size_t>(model)];
+/// The file of the model: MODEL itself, or the checkpoint of the run that it is the folder of.
+fs::path model_file(const Arguments& a) {
+  if (!fs::is_directory(a.model)) {
+    check<ValueError>(a.variant.empty(), "segment_image", "--variant names a checkpoint of a run folder, and ",
+                      a.model.string(), " is none");
+    return a.model;
   }
-  const auto name = [&](const char* what) { return out / (file.stem().string() + "_" + what + ".png"); };
-  io::write_png(name("mask"), labels);
-  const auto picture = report::image_picture(cropped(image, gray.height(), gray.width()));
-  io::write_png(name("overlay"), report::overlay_contours(picture, labels));
-  const Shape<4> map{1, gray.height(), gray.width(), 1};
-  io::write_png(name("entropy"), report::heat_picture(entropy.reshape(map), 0, std::log(2.0)));
-  io::write_png(name("route"),
-                report::label_picture(cropped(data::assemble_patches(route, grid), gray.height(), gray.width())));
-  return count;
+  const std::string variant = a.variant.empty() ? "paser" : a.variant;
+  const fs::path folder = a.model / "checkpoints", file = folder / (variant + ".safetensors");
+  if (fs::exists(file)) return file;
+  std::vector<std::string> known;
+  if (fs::is_directory(folder))
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (const auto stem = entry.path().stem().string(); stem.starts_with("paser")) known.push_back(stem);
+  std::ranges::sort(known);
+  check<ValueError>(!known.empty(), "segment_image", a.model.string(), " holds no trained PaSeR: there is no ",
+                    file.string());
+  throw ValueError("segment_image: " + unknown_name("variant", variant, known) + " (choose one by --variant)");
+}
+
+/// Number of the model that answers alone; none for PaSeR.
+std::optional<Index> chosen_model(const std::string& name, Index models) {
+  if (name == "paser") return {};
+  std::vector<std::string> known{"paser"};
+  for (Index k = 0; k < models; ++k) {
+    known.push_back(message("f", k + 1));
+    if (name == known.back()) return k;
+  }
+  throw ValueError("segment_image: " + unknown_name("method", name, known));
+}
+
+/// Segments images one by one and keeps the account of it.
+class Session {
+ public:
+  Session(const Arguments& arguments, pipeline::LoadedPaser<float> model)
+      : a_(arguments),
+        d_(std::move(model.description)),
+        paser_(std::move(model.paser)),
+        counts_(pipeline::operation_counts(d_)),
+        wanted_(a_.write.begin(), a_.write.end()) {
+    check<ValueError>(d_.channels == 1 || d_.channels == 3, "segment_image", "the model takes images of ", d_.channels,
+                      " channels; image files have 1 or 3");
+    check<ValueError>(d_.classes() <= 256 && paser_.actions() <= 256, "segment_image", "the model has ", d_.classes(),
+                      " classes and ", paser_.actions(), " networks, more than a palette has colours");
+    paser_.filters = &filters_;
+    if (a_.samples > 0) paser_.samples = a_.samples;
+    if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
+    check<ValueError>(!d_.value_range || d_.value_range->low < d_.value_range->high, "segment_image",
+                      "--range must rise");
+    tiling_.height = d_.height;
+    tiling_.width = d_.width;
+    tiling_.overlap = a_.overlap;
+    tiling_.batch = a_.batch;
+    tiling_.only = chosen_model(a_.only, paser_.actions());
+  }
+
+  /// Every page of every file; what fails is told and counted. `tell` is called with the place in the work.
+  template <class Tell>
+  void run(const std::vector<fs::path>& files, const Tell& tell) {
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const fs::path& file = files[i];
+      attempt(file.string(), file, 0, [&] {
+        io::ImageFile image(file);
+        const Index pages = image.pages();
+        for (Index page = 0; page < pages; ++page) {
+          const std::string name = pages == 1 ? file.stem().string() : file.stem().string() + numbered(page + 1);
+          const std::string origin = pages == 1 ? file.string() : message(file.string(), ", page ", page + 1);
+          tiling_.progress = [&](Index done, Index windows) {
+            if (report::interrupted()) throw Stopped();
+            tell(static_cast<Index>(i), message(name, ": window ", done, "/", windows));
+          };
+          attempt(origin, file, pages > 1 ? page + 1 : 0, [&] {
+            images_.push_back(segment(Rows(image.page(page), d_.channels, d_.value_range, origin), file, name));
+            if (pages > 1) images_.back()["page"] = page + 1;
+            if (!a_.json) say(origin, images_.back());
+          });
+        }
+      });
+    }
+  }
+
+  Index failures() const { return failures_; }
+
+  /// What --json prints.
+  nlohmann::json document(const fs::path& model, bool interrupted) const {
+    nlohmann::json document{
+        {"model", model.string()},   {"method", a_.only},
+        {"classes", d_.class_names}, {"samples", paser_.samples},
+        {"seed", a_.seed},           {"window", {{"height", d_.height}, {"width", d_.width}, {"overlap", a_.overlap}}},
+        {"images", images_},         {"failed", failures_},
+        {"interrupted", interrupted}};
+    return document;
+  }
+
+ private:
+  static std::string numbered(Index page) {
+    const std::string digits = std::to_string(page);
+    return "_" + std::string(digits.size() < 4 ? 4 - digits.size() : 0, '0') + digits;
+  }
+
+  template <class Body>
+  void attempt(const std::string& origin, const fs::path& file, Index page, const Body& body) {
+    try {
+      if (report::interrupted()) throw Stopped();
+      body();
+    } catch (const std::exception& error) {
+      ++failures_;
+      const std::string text = error.what();
+      std::cerr << "error: " << (text.find(file.string()) == std::string::npos ? origin + ": " : "") << text << "\n";
+      nlohmann::json failed{{"image", file.string()}, {"error", text}};
+      if (page > 0) failed["page"] = page;
+      images_.push_back(failed);
+    }
+  }
+
+  nlohmann::json segment(const Rows& rows, const fs::path& file, const std::string& name) {
+    check<ValueError>(names_.insert(name).second, "segment_image",
+                      "another image has written the pictures of the name ", name, " already");
+    Pictures pictures(wanted_, rows.height(), rows.width(), d_.classes(), paser_.actions());
+    double reading = 0;
+    const double start = report::monotonic_seconds();
+    const auto summary = pipeline::segment_tiled(paser_, rows.height(), rows.width(), Key{a_.seed}, tiling_, rows,
+                                                 [&](const pipeline::TiledBand<float>& band) {
+                                                   const double before = report::monotonic_seconds();
+                                                   pictures.add(band, rows);
+                                                   reading += report::monotonic_seconds() - before;
+                                                 });
+    const double seconds = report::monotonic_seconds() - start - reading;
+    nlohmann::json image{{"image", file.string()},
+                         {"name", name},
+                         {"height", rows.height()},
+                         {"width", rows.width()},
+                         {"windows", summary.windows},
+                         {"gmac", macs(summary) * 1e-9},
+                         {"ms", 1e3 * seconds},
+                         {"mean_entropy", pictures.mean_entropy()},
+                         {"files", pictures.write(a_.out, name)}};
+    const Index patches = std::accumulate(summary.patches.begin(), summary.patches.end(), Index{0});
+    for (std::size_t k = 0; k < d_.class_names.size(); ++k) image["class_shares"].push_back(pictures.share_of_class(k));
+    for (const Index count : summary.patches)
+      image["model_shares"].push_back(static_cast<double>(count) / static_cast<double>(patches));
+    return image;
+  }
+
+  /// Multiply-accumulates of an image.
+  double macs(const pipeline::TiledSummary& summary) const {
+    const auto windows = static_cast<double>(summary.windows);
+    double sum = !tiling_.only        ? windows * (paser_.samples * counts_.small + counts_.policy)
+                 : *tiling_.only == 0 ? windows * counts_.small
+                                      : 0;
+    for (std::size_t k = 1; k < summary.patches.size(); ++k)
+      sum += static_cast<double>(summary.patches[k]) * counts_.patch[k];
+    return sum;
+  }
+
+  /// One line for people.
+  void say(const std::string& origin, const nlohmann::json& image) const {
+    std::cout << origin << ": " << image["height"] << " x " << image["width"] << ";";
+    for (std::size_t k = 0; k < d_.class_names.size(); ++k)
+      std::cout << (k > 0 ? ", " : " ") << d_.class_names[k] << " "
+                << report::fixed(100 * image["class_shares"][k].get<double>(), 1) << " %";
+    std::cout << "; patches";
+    for (std::size_t k = 0; k < image["model_shares"].size(); ++k)
+      std::cout << (k > 0 ? ", f" : " f") << k + 1 << " "
+                << report::fixed(100 * image["model_shares"][k].get<double>(), 0) << " %";
+    std::cout << "; " << report::fixed(image["gmac"].get<double>(), 3) << " GMAC, "
+              << report::fixed(image["ms"].get<double>(), 0) << " ms" << std::endl;
+  }
+
+  const Arguments& a_;
+  pipeline::PaserDescription d_;
+  pipeline::Paser<float> paser_;
+  pipeline::OperationCounts counts_;
+  std::set<std::string> wanted_;
+  FilterCache<float> filters_;
+  pipeline::TiledOptions tiling_;
+  std::set<std::string> names_;
+  nlohmann::json images_ = nlohmann::json::array();
+  Index failures_ = 0;
+};
+
+int segment_all(const Arguments& a) {
+  if (a.threads > 0) set_threads(a.threads);
+  const fs::path model = model_file(a);
+  std::optional<Session> session;
+  try {
+    session.emplace(a, pipeline::load_paser(model));
+    fs::create_directories(a.out);
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return program::wrong_usage;
+  }
+  const std::vector<fs::path> files = listed(a.inputs, a.out);
+  const report::InterruptGuard guard;
+  std::optional<report::Progress> progress;
+  if (!a.quiet) progress.emplace("segment", static_cast<Index>(files.size()));
+  bool stopped = false;
+  try {
+    session->run(files, [&](Index done, const std::string& note) {
+      if (progress) progress->update(done, note);
+    });
+    if (progress) {
+      progress->update(static_cast<Index>(files.size()));
+      progress->finish();
+    }
+  } catch (const Stopped&) {
+    stopped = true;
+    progress.reset();
+    std::cerr << "interrupted; the images before are done\n";
+  }
+  if (a.json)
+    std::cout << session->document(model, stopped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
+              << std::endl;
+  if (session->failures() > 0) std::cerr << session->failures() << " images failed\n";
+  return stopped ? program::interrupted : session->failures() > 0 ? program::failed : program::done;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  fs::path run, out = "segmented";
-  std::string variant = "paser_tvd0";
-  std::vector<fs::path> files;
-  std::uint64_t seed = 1;
-  CLI::App app("Segments image files with a run folder of train_noisy_mnist.");
-  app.add_option("run", run, "the run folder")->required();
-  app.add_option("images", files, "image files: PNG, JPEG, BMP, PNM")->required();
-  app.add_option("--out", out, "folder for the pictures")->capture_default_str();
-  app.add_option("--variant", variant, "the checkpoint: paser_tvd0, paser_tvd5 or paser_tvd10")->capture_default_str();
-  app.add_option("--seed", seed, "of the dropout noise")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  int failures = 0;
-  try {
-    auto paser = noisy_mnist::fresh_paser(settings(run));
-    noisy_mnist::load_paser(run / "checkpoints" / (variant + ".safetensors"), paser);
-    fs::create_directories(out);
-    for (const fs::path& file : files) {
-      try {
-        const auto count = segment(paser, file, out, Key{seed});
-        std::cout << file.string() << ": tiles";
-        for (std::size_t k = 0; k < count.size(); ++k) std::cout << (k > 0 ? ", f" : " f") << k + 1 << " " << count[k];
-        std::cout << "\n";
-      } catch (const std::exception& error) {
-        std::cerr << "error: " << error.what() << "\n";
-        ++failures;
-      }
-    }
-  } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
-    return 1;
-  }
-  if (failures > 0) std::cerr << failures << " of " << files.size() << " images failed\n";
-  return failures > 0 ? 1 : 0;
+  Arguments a;
+  CLI::App app(
+      "Segments images of any size with a trained PaSeR.\n"
+      "Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model;\n"
+      "130 interrupted, what was done before is whole.");
+  app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
+      ->required();
+  app.add_option("inputs", a.inputs, "images (PNG, JPEG, BMP, PNM, TIFF, also stacks) and folders of images")
+      ->required();
+  app.add_option("--out", a.out, "folder for the pictures")->capture_default_str();
+  app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tvd0");
+  app.add_option("--write", a.write, "the pictures to write, such as mask,overlay; all by default")
+      ->delimiter(',')
+      ->check(CLI::IsMember(Pictures::kinds));
+  app.add_option("--only", a.only, "paser, or f1, f2, ...: that network alone, in one pass without noise")
+      ->capture_default_str();
+  app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
+  app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
+      ->delimiter(',')
+      ->expected(2);
+  app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  app.add_option("--batch", a.batch, "windows at once, bounds the memory; 0: as many as have 65,536 pixels together")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
+  app.add_option("--seed", a.seed, "of the dropout noise")->capture_default_str();
+  app.add_flag("--json", a.json, "print one JSON document in place of a line an image");
+  app.add_flag("--quiet", a.quiet, "show no progress");
+  return program::run(app, argc, argv, [&](const std::string&) { return segment_all(a); });
 }

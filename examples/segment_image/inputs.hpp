@@ -1,0 +1,72 @@
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+#include "paser/data/pairs.hpp"
+#include "paser/data/stored_sample.hpp"
+#include "paser/io/image_file.hpp"
+
+/// What segment_image reads.
+namespace segment_image {
+
+using paser::Index;
+namespace fs = std::filesystem;
+
+/// The files that the arguments name: a file as it is, of a folder all pictures (by their endings) in the order of
+/// their names. Throws ValueError for a folder that is also the output's, since the pictures written would become
+/// inputs, and IoError for a folder that cannot be read.
+inline std::vector<fs::path> listed(const std::vector<fs::path>& arguments, const fs::path& out) {
+  std::vector<fs::path> files;
+  for (const fs::path& argument : arguments) {
+    std::error_code error;
+    if (!fs::is_directory(argument, error)) {
+      files.push_back(argument);
+      continue;
+    }
+    paser::check<paser::ValueError>(!fs::equivalent(argument, out, error), "segment_image", argument.string(),
+                                    " is the folder of the images and of --out; choose another for the output");
+    std::vector<fs::path> pictures;
+    fs::directory_iterator entries(argument, error);
+    paser::check<paser::IoError>(!error, "segment_image", argument.string(), " cannot be read: ", error.message());
+    for (const auto& entry : entries)
+      if (paser::data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.'))
+        pictures.push_back(entry.path());
+    paser::check<paser::ValueError>(!pictures.empty(), "segment_image", argument.string(), " has no pictures");
+    std::ranges::sort(pictures);
+    files.insert(files.end(), pictures.begin(), pictures.end());
+  }
+  return files;
+}
+
+/// One page of a file, of which rows are made into numbers when they are needed.
+class Rows {
+ public:
+  Rows(paser::io::Page page, Index channels, std::optional<paser::io::ValueRange> range, std::string origin)
+      : page_(std::move(page)), channels_(channels), range_(range), origin_(std::move(origin)) {}
+
+  Index height() const { return page_.height(); }
+  Index width() const { return page_.width(); }
+
+  /// Rows begin .. end - 1 in [0,1], (1, rows, W, channels). Throws as data::image_of.
+  paser::Tensor<float, 4> operator()(Index begin, Index end) const {
+    paser::io::Page part;
+    part.palette = page_.palette;
+    part.bits = page_.bits;
+    if (page_.real()) {
+      part.reals = paser::slice_rows(page_.reals, begin, end);
+    } else {
+      part.raster = {paser::slice_rows(page_.raster.pixels, begin, end), page_.raster.maximum};
+    }
+    return paser::data::image_of(part, channels_, range_, origin_);
+  }
+
+ private:
+  paser::io::Page page_;
+  Index channels_;
+  std::optional<paser::io::ValueRange> range_;
+  std::string origin_;
+};
+
+}  // namespace segment_image
