@@ -86,7 +86,8 @@ TEST_CASE("every pixel of an image of any size is answered by the window with th
   TiledOptions options = window;
   options.batch = 1;
   const auto tiled = segment_tiled(paser, image, noise, options);
-  const auto rows = pipeline::detail::window_spans(height, h, 0.25), columns = pipeline::detail::window_spans(width, w, 0.25);
+  const auto rows = pipeline::detail::window_spans(height, h, 0.25),
+             columns = pipeline::detail::window_spans(width, w, 0.25);
   std::set<Index> models;
   std::uint64_t id = 0;
   for (const auto& row : rows)
