@@ -6,7 +6,9 @@
 /// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
 /// goes on.
 
-#include "segmentation/experiment.hpp"
+#include "paser/report/results_csv.hpp"
+#include "paser/report/results_file.hpp"
+#include "segmentation/questions.hpp"
 
 namespace {
 
@@ -16,7 +18,7 @@ struct Arguments {
   std::string data, masks, class_file, initial;
   std::optional<std::uint64_t> seed;
   int threads = 0;
-  bool fresh = false, list = false;
+  bool fresh = false, list = false, json = false;
 };
 
 segmentation::Config configuration(const Arguments& a) {
@@ -30,7 +32,49 @@ segmentation::Config configuration(const Arguments& a) {
   return config;
 }
 
-int run(const Arguments& a, const std::string&) {
+/// Evaluates a finished run, and writes and prints what it found.
+void compare(segmentation::Experiment& experiment, const std::string& command, bool json) {
+  namespace report = paser::report;
+  program::RunFolder& folder = experiment.folder();
+  const report::MemoryMeter memory;
+  const auto start = std::chrono::steady_clock::now();
+  report::Results results;
+  results.command = command;
+  segmentation::Comparison comparison(experiment);
+  comparison.compare(results);
+  segmentation::Questions(experiment, comparison, results).answer();
+  const auto samples = comparison.samples(experiment.tuned().back());
+  results.stages = folder.stage_costs();
+  results.stages.push_back(
+      {"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak()});
+  report::write_results(folder.path() / "results.json", results);
+  report::write_csv(folder.path(), results);
+  report::write_html(
+      folder.path() / "report.html", results,
+      {report::read_log(folder.path() / "log.jsonl"), samples, std::log(static_cast<double>(results.classes.size()))},
+      PASER_ASSETS_DIR);
+  if (json) {
+    std::cout << nlohmann::json(results).dump(2) << "\n";
+    return;
+  }
+  std::cout << report::results_table(results) << "\n";
+  for (const report::ComparisonTable& table : results.tables) {
+    std::cout << table.title << "\n";
+    report::TextTable text(table.header);
+    for (const auto& row : table.rows) text.add(row);
+    std::cout << text << "\n";
+  }
+  std::cout << report::stages_table(results) << "\n";
+  for (const report::Claim& claim : results.claims)
+    std::cout << (claim.reproduced ? "[reproduced]     " : "[not reproduced] ") << claim.text << ": "
+              << (claim.measured ? report::fixed(*claim.measured, 4) : "-")
+              << (claim.paper ? " (paper " + report::fixed(*claim.paper, 4) + ")" : "") << "\n";
+  std::cout << "\n"
+            << (folder.path() / "results.json").string() << "\n"
+            << (folder.path() / "report.html").string() << "\n";
+}
+
+int run(const Arguments& a, const std::string& command) {
   if (a.list) {
     for (const segmentation::Config& c : segmentation::presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
     return program::done;
@@ -42,6 +86,7 @@ int run(const Arguments& a, const std::string&) {
   segmentation::Experiment experiment(config, out, a.fresh);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
   experiment.train(a.stage);
+  if (a.stage == "all") compare(experiment, command, a.json);
   return program::done;
 }
 
@@ -65,6 +110,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");
   app.add_option("--threads", a.threads, "at most so many; default: all cores");
   app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
+  app.add_flag("--json", a.json, "print results.json instead of tables");
   app.add_flag("--list-presets", a.list, "print every setting of every preset");
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }

@@ -47,6 +47,7 @@ struct Config {
   std::array<Index, 3> pretrain_epochs{200, 200, 200};
   std::array<Index, 3> pretrain_batch{32, 32, 32};
   std::array<double, 3> pretrain_rate{1e-4, 1e-4, 1e-4};
+  double pretrain_final_rate = 1;    ///< the share of a rate that is left at the last step; linear
   std::string distillation = "mse";  ///< of f3 into f1: none, mse (on logits), kl
   double distillation_weight = 0.01, temperature = 1;
   std::string teacher_view = "patches";  ///< what f3 sees when it teaches: "patches", or the "image"
@@ -83,6 +84,7 @@ struct Config {
   Index question_epochs = 0;                ///< of these policies; 0: policy_epochs
   double noise = 0;                         ///< R3: share of salt and pepper pixels; 0: not asked
   std::array<Index, 2> noise_epochs{0, 0};  ///< of f2 and f3 on clean and noisy images, from their clean weights
+  Index noise_images = 0;                   ///< at most so many of the training images for that; 0: all of stage 1
   std::vector<int> sample_counts;           ///< numbers of MC samples to compare
 
   Index micro_batch = 16;  ///< images or patches that run at once
@@ -118,6 +120,7 @@ struct Config {
     f("pretrain_epochs", c.pretrain_epochs);
     f("pretrain_batch", c.pretrain_batch);
     f("pretrain_rate", c.pretrain_rate);
+    f("pretrain_final_rate", c.pretrain_final_rate);
     f("distillation", c.distillation);
     f("distillation_weight", c.distillation_weight);
     f("temperature", c.temperature);
@@ -154,6 +157,7 @@ struct Config {
     f("question_epochs", c.question_epochs);
     f("noise", c.noise);
     f("noise_epochs", c.noise_epochs);
+    f("noise_images", c.noise_images);
     f("sample_counts", c.sample_counts);
     f("micro_batch", c.micro_batch);
   }
@@ -216,19 +220,20 @@ inline Config paper() {
   return c;
 }
 
-/// Within 90 minutes on two cores. What is cut against `paper`: images (420 for training, 140 a stage), epochs, and
-/// with them the batch and the learning rates; noise-aware networks start from the clean ones; the policies of the
-/// questions see two draws of dropout noise instead of a new one at every step.
+/// Within 90 minutes on two cores. What is cut against `paper`: images (600 for training, 200 a stage), epochs, and
+/// with them the batch and the learning rates, which fall to a tenth; noise-aware networks start from the clean ones;
+/// the policies see two draws of dropout noise instead of a new one at every step.
 inline Config standard() {
   Config c = paper();
   c.preset = "standard";
   c.flips = c.half_turns = true;
-  c.train_images = 420;
-  c.pretrain_epochs = {80, 24, 5};
-  c.pretrain_batch = {2, 2, 2};
-  c.pretrain_rate = {2e-3, 1e-3, 3e-4};
+  c.train_images = 600;
+  c.pretrain_epochs = {40, 20, 4};
+  c.pretrain_batch = {2, 2, 1};
+  c.pretrain_rate = {2e-3, 1e-3, 4e-4};
+  c.pretrain_final_rate = 0.1;
   c.validate_every = 2;
-  c.policy_epochs = 16;
+  c.policy_epochs = 12;
   c.policy_batch = 8;
   c.policy_rate = 1e-3;
   c.belief_draws = 2;
@@ -237,8 +242,9 @@ inline Config standard() {
   c.fine_tune_rate = 5e-5;
   c.lambdas = {0, 0.25, 0.5, 0.75};
   c.budget_trials = 2;
-  c.question_epochs = 10;
+  c.question_epochs = 6;
   c.noise_epochs = {4, 1};
+  c.noise_images = 100;
   return c;
 }
 
@@ -246,17 +252,19 @@ inline Config standard() {
 inline Config demo() {
   Config c = standard();
   c.preset = "demo";
-  c.train_images = 120;
+  c.train_images = 180;
   c.validation_images = 10;
-  c.test_images = 20;
-  c.pretrain_epochs = {60, 20, 4};
-  c.policy_epochs = 10;
+  c.test_images = 16;
+  c.pretrain_epochs = {40, 16, 4};
+  c.policy_epochs = 8;
   c.fine_tune_epochs = 1;
   c.lambdas = {0, 0.5};
   c.costs = {"macs"};
   c.budget_ms = 0;
-  c.question_epochs = 6;
+  c.budget_trials = 1;
+  c.question_epochs = 4;
   c.noise_epochs = {2, 1};
+  c.noise_images = 30;
   return c;
 }
 

@@ -44,7 +44,7 @@ class Experiment {
       : config_(config),
         data_(config),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
-        counts_(operation_counts(description_)),
+        counts_(pipeline::operation_counts(description_)),
         folder_(out, config, fresh, bytes_needed),
         networks_(fresh_paser(config, description_)),
         ground_(config.belief_draws, key(3)) {}
@@ -134,6 +134,7 @@ class Experiment {
     options.epochs = config_.pretrain_epochs[k];
     options.batch = config_.pretrain_batch[k];
     options.learning_rate = config_.pretrain_rate[k];
+    options.final_rate = config_.pretrain_final_rate;
     options.validate_every = config_.validate_every;
     options.class_mean = class_mean();
     options.supervised = supervised();
@@ -341,8 +342,13 @@ class Experiment {
     if (config_.noise <= 0) return;
     using paser::data::NoisyImages;
     using paser::data::SaltAndPepper;
-    noise_aware_ = tuned_.front().paser;
-    const SaltAndPepper<Folder> train(data_.varied(1), config_.noise, key(6).fold(0), NoisyImages::beside_originals);
+    noise_aware_ = networks_;
+    std::vector<Index> rows(static_cast<std::size_t>(data_.varied(1).size()));
+    std::iota(rows.begin(), rows.end(), Index{0});
+    if (config_.noise_images > 0 && config_.noise_images < data_.varied(1).size())
+      rows.resize(static_cast<std::size_t>(config_.noise_images));
+    const Folder images = data_.varied(1).only(rows);
+    const SaltAndPepper<Folder> train(images, config_.noise, key(6).fold(0), NoisyImages::beside_originals);
     const SaltAndPepper<Folder> validation(data_.validation(), config_.noise, key(6).fold(1));
     for (std::size_t k = 1; k < 3; ++k) {
       auto options = pretrain_options(k);

@@ -2,7 +2,6 @@
 
 #include <chrono>
 
-#include "paser/metrics/model_operations.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/routers.hpp"
@@ -37,15 +36,8 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
 
 /// f1, f2, f3 and the policy with random weights, or those of the file `initial`.
 inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
-  const Key key = Key{c.seed}.fold(1);
-  Paser paser{.models = {},
-              .policy = paser::models::PolicyNet<float>(d.actions(), key.fold(4)),
-              .grid = d.grid,
-              .samples = c.samples,
-              .baseline = d.baseline,
-              .micro_batch = c.micro_batch};
-  for (std::size_t k = 0; k < 3; ++k)
-    paser.models.push_back(paser::models::RuntimeUNet<float>(d.networks[k], key.fold(k + 1)));
+  Paser paser = pipeline::make_paser<float>(d, Key{c.seed}.fold(1));
+  paser.micro_batch = c.micro_batch;
   if (c.initial.empty()) return paser;
   const auto start = pipeline::load_paser<float>(c.initial);
   for (std::size_t k = 0; k < 3; ++k)
@@ -57,22 +49,6 @@ inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
         "number of classes");
   for (std::size_t k = 0; k < 3; ++k) paser.models[k] = start.paser.models[k];
   return paser;
-}
-
-/// Multiply-accumulates by fvcore's rules.
-inline pipeline::OperationCounts operation_counts(const pipeline::PaserDescription& d) {
-  const auto count = [&](std::size_t k, Index h, Index w) {
-    const auto& n = d.networks[k];
-    return static_cast<double>(
-        paser::metrics::unet_operations(n.in, n.classes, n.width, n.depth, {1, h, w}, n.upsampling).total());
-  };
-  pipeline::OperationCounts counts;
-  counts.small = count(0, d.height, d.width);
-  counts.patch = {0};
-  for (std::size_t k = 1; k < d.networks.size(); ++k)
-    counts.patch.push_back(count(k, d.height / d.grid.rows, d.width / d.grid.columns));
-  counts.policy = static_cast<double>(paser::metrics::policy_operations(d.actions(), {1, d.height, d.width}).total());
-  return counts;
 }
 
 /// Milliseconds on this machine, the median of a few runs.

@@ -5,6 +5,7 @@
 
 #include "paser/data/batch.hpp"
 #include "paser/metrics/iou.hpp"
+#include "paser/optim/schedule.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/pipeline/supervised.hpp"
 
@@ -16,6 +17,7 @@ struct PretrainOptions {
   Index epochs = 200;
   Index batch = 128;
   double learning_rate = 1e-4;
+  double final_rate = 1;  ///< the share of the learning rate that is left at the last step; linear. 1: it stays
   /// The network is trained on the patches of this grid; 1x1 is the whole image.
   data::PatchGrid grid{1, 1};
   /// The teacher's view when distilling.
@@ -156,6 +158,8 @@ bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& va
         const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
         const auto numbers = std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
                                                                    static_cast<std::size_t>(end - begin));
+        adam.set_learning_rate(options.learning_rate *
+                               optim::linear_schedule(1.0, options.final_rate, stage.steps)(step));
         const auto batch = kept ? train.rows(numbers) : data::epoch_rows(train, numbers, epoch);
         const auto result = supervised_step(model, adam, batch.images, batch.labels, batch.ids,
                                             key.fold(1).fold(static_cast<std::uint64_t>(step)), options, teacher,

@@ -1,0 +1,199 @@
+#pragma once
+
+#include <deque>
+
+#include "paser/metrics/significance/t_test.hpp"
+#include "paser/pipeline/cascade.hpp"
+#include "paser/report/figures.hpp"
+#include "paser/report/html.hpp"
+#include "segmentation/experiment.hpp"
+
+/// What a trained run is worth: every method of the paper's Table 1 on the same test images.
+namespace segmentation {
+
+namespace report = paser::report;
+
+/// A method of the comparison and what it did.
+struct Method {
+  report::Row row;
+  pipeline::MethodEvaluation evaluation;
+};
+
+/// The share of the values below, at and above which a tenth, a half and nine tenths of them lie, as text.
+inline std::string percentiles(const std::vector<double>& values) {
+  std::string text;
+  for (const double q : {0.1, 0.5, 0.9})
+    text += (text.empty() ? "" : " / ") + report::fixed(paser::metrics::quantile(values, q), 3);
+  return text;
+}
+
+class Comparison {
+ public:
+  /// Reads the test images, which nothing has seen before.
+  explicit Comparison(Experiment& experiment)
+      : experiment_(experiment), test_(experiment.data().test()), key_(experiment.key(7)) {
+    options_ = {.classes = experiment.data().classes(),
+                .models = 3,
+                .kinds = 1,
+                .class_mean = experiment.class_mean(),
+                .batch = 8,
+                .ignored = paser::data::ignored_label};
+  }
+
+  const Folder& test() const { return test_; }
+  const pipeline::EvaluationOptions& options() const { return options_; }
+  Key key() const { return key_; }
+  const std::deque<Method>& methods() const { return methods_; }
+  const Method& method(const std::string& name) const {
+    for (const Method& m : methods_)
+      if (m.row.model == name) return m;
+    throw paser::ValueError("no method named " + name);
+  }
+  /// Every answer of the networks of stage 1 on the test images.
+  const pipeline::RoutingTable& table() const { return table_; }
+
+  /// Runs every method, and fills the rows and all that belongs to them.
+  void compare(report::Results& r) {
+    const Paser& networks = experiment_.networks();
+    const auto& counts = experiment_.counts();
+    table_ = pipeline::tabulate_routing(networks, test_, options_.classes, key_.fold(0), options_.ignored);
+    for (std::int32_t k = 0; k < 3; ++k)
+      add(paser::message("f", k + 1), "single", pipeline::single_model(networks, k, counts), "one pass");
+    add("random policy", "baseline", pipeline::random_router(networks, counts, key_.fold(1)),
+        "one pass of the drawn model");
+    add_cascades(r);
+    add("oracle routing", "bound", pipeline::evaluate_oracle(table_, counts, networks.samples, {}, options_),
+        "routes by the truth, networks of stage 1");
+    for (const Variant& v : experiment_.tuned())
+      add(v.name, "paser", pipeline::paser_router(v.paser, counts, key_.fold(0)),
+          paser::message("cost by ", v.reward.cost, v.reward.scale == "gain" ? " scaled to the mean gain of f3" : "",
+                         ", lambda ", v.reward.lambda, ", fine-tuned"));
+    describe(r);
+  }
+
+  /// Test images on their way through a PaSeR: those on which it does best and worst.
+  std::vector<report::Sample> samples(const Variant& v, Index each = 3) const {
+    const auto& iou = method(v.name).evaluation.image_iou;
+    std::vector<Index> order(iou.size());
+    std::iota(order.begin(), order.end(), Index{0});
+    std::sort(order.begin(), order.end(),
+              [&](Index a, Index b) { return iou[static_cast<std::size_t>(a)] > iou[static_cast<std::size_t>(b)]; });
+    const Index n = std::min<Index>(each, static_cast<Index>(order.size()) / 2);
+    std::vector<report::Sample> shown;
+    for (Index i = 0; i < n; ++i) shown.push_back(sample(v, order[static_cast<std::size_t>(i)], "best by IoU"));
+    for (Index i = 0; i < n; ++i)
+      shown.push_back(sample(v, order[order.size() - 1 - static_cast<std::size_t>(i)], "worst by IoU"));
+    return shown;
+  }
+
+ private:
+  void add(const std::string& name, const std::string& kind, const pipeline::Router<float>& router,
+           const std::string& note) {
+    add(name, kind, pipeline::evaluate_router(router, test_, options_), note);
+  }
+  void add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
+    report::Row row;
+    row.model = name;
+    row.kind = kind;
+    row.iou = e.iou;
+    row.iou_std = e.iou_std;
+    row.gmac = e.gmac;
+    row.ms_per_image = e.ms_per_image;
+    row.share = e.share;
+    row.note = note;
+    methods_.push_back({std::move(row), std::move(e)});
+  }
+
+  void add_cascades(report::Results& r) {
+    const Paser& networks = experiment_.networks();
+    const auto& counts = experiment_.counts();
+    const auto& validation = experiment_.data().validation();
+    const auto table =
+        pipeline::tabulate_routing(networks, validation, options_.classes, key_.fold(2), options_.ignored);
+    const auto points = pipeline::search_thresholds(table, counts, networks.samples, options_.class_mean);
+    const auto cascade = [&](const std::string& name, const pipeline::CascadePoint& point, const std::string& note) {
+      add(name, "baseline", pipeline::cascade_router(networks, point.thresholds, counts, key_.fold(0)),
+          paser::message(note, "; entropy thresholds ", report::significant(point.thresholds[0]), " and ",
+                         report::significant(point.thresholds[1]), " nats"));
+      for (std::size_t k = 0; k < point.thresholds.size(); ++k)
+        r.cascade_thresholds[paser::message(name, ", f", k + 1)] = point.thresholds[k];
+    };
+    cascade("IDK cascade", pipeline::most_parsimonious(points), "best IoU per GMAC on validation (Eq. 5)");
+    for (const Variant& v : experiment_.tuned()) {
+      const double target =
+          pipeline::evaluate_router(pipeline::paser_router(v.paser, counts, key_.fold(2)), validation, options_).iou;
+      cascade("IDK cascade, IoU of " + v.name, pipeline::iou_match(points, target),
+              paser::message("cheapest with that PaSeR's validation IoU of ", report::fixed(target, 4),
+                             ", else the one with the largest"));
+    }
+  }
+
+  void describe(report::Results& r) const {
+    const Config& c = experiment_.config();
+    r.title = "PaSeR on " + std::filesystem::path(c.data).filename().string();
+    r.preset = c.preset;
+    r.seed = c.seed;
+    r.data =
+        paser::message(c.data, ": ", experiment_.data().varied(1).size(), " + ", experiment_.data().varied(2).size(),
+                       " + ", experiment_.data().varied(3).size(), " training images for the three stages, ",
+                       experiment_.data().validation().size(), " for validation, ", test_.size(),
+                       experiment_.data().has_test() ? " for the test" : " of validation in place of a test");
+    r.iou_convention =
+        paser::message("macro IoU of ", options_.classes, " classes, mean over images; a class absent ",
+                       "from prediction and truth is ", c.absent_class == "zero" ? "counted as 0" : "left out");
+    r.mac_convention =
+        "multiply-accumulates by fvcore's rules (the paper's Flops), every pass of every network counted: PaSeR and "
+        "the cascades run f1 T times for its entropy, the oracle too; single models and the random policy run one pass";
+    r.models = {"f1", "f2", "f3"};
+    r.kinds = {"all images"};
+    const Paser& networks = experiment_.networks();
+    for (std::size_t k = 0; k < 3; ++k) r.parameters[r.models[k]] = paser::nn::count_parameters(networks.models[k]);
+    r.parameters["policy"] = paser::nn::count_parameters(networks.policy);
+    r.classes = experiment_.data().class_names();
+    r.settings = c;
+    r.environment = report::environment();
+    for (Index i = 0; i < test_.size(); ++i) r.images.push_back({test_.info(i).name, {}});
+    for (const auto& [row, e] : methods_) {
+      r.rows.push_back(row);
+      r.class_tables[row.model] = report::class_table(e.confusion);
+      if (row.kind != "single") r.assignment[row.model] = e.assignment;
+      for (std::size_t i = 0; i < r.images.size(); ++i)
+        r.images[i].methods[row.model] = {.iou = e.image_iou[i], .share = e.image_share[i]};
+    }
+  }
+
+  report::Sample sample(const Variant& v, Index i, const std::string& kind) const {
+    const auto batch = test_.rows(std::span<const Index>(&i, 1));
+    const auto belief = v.paser.belief(batch.images, batch.ids, key_.fold(0));
+    const auto result = v.paser.segment(batch.images, batch.ids, key_.fold(0));
+    const auto input = report::image_picture(batch.images);
+    const auto mask = [&](const paser::Labels& labels) { return report::label_picture(labels); };
+    const auto whole = [&](std::size_t k) {
+      return mask(paser::argmax_channels(
+          pipeline::predict_logits_on_grid(v.paser.models[k], batch.images, v.paser.grid, v.paser.micro_batch)));
+    };
+    const auto& shape = belief.entropy.shape();
+    const auto entropy = belief.entropy.reshape(paser::Shape<4>{shape[0], shape[1], shape[2], 1});
+    return {.kind = kind,
+            .iou = method(v.name).evaluation.image_iou[static_cast<std::size_t>(i)],
+            .pictures = {{"input", input},
+                         {"truth", mask(batch.labels)},
+                         {"f1", mask(belief.labels)},
+                         {"f2", whole(1)},
+                         {"f3", whole(2)},
+                         {"entropy of f1", report::heat_picture(entropy, 0, std::log(double(options_.classes)))},
+                         {"routes", report::route_picture(input, result.actions, v.paser.grid)},
+                         {"PaSeR", mask(result.labels)}},
+            .note = test_.info(i).name,
+            .share = pipeline::usage(result.actions, v.paser.actions())};
+  }
+
+  Experiment& experiment_;
+  Folder test_;
+  Key key_;
+  pipeline::EvaluationOptions options_;
+  pipeline::RoutingTable table_;
+  std::deque<Method> methods_;
+};
+
+}  // namespace segmentation

@@ -1,0 +1,306 @@
+#pragma once
+
+#include "segmentation/comparison.hpp"
+
+/// The paper's research questions, and its claims, on a trained run.
+namespace segmentation {
+
+class Questions {
+ public:
+  Questions(Experiment& experiment, Comparison& comparison, report::Results& results)
+      : experiment_(experiment), comparison_(comparison), results_(results) {}
+
+  void answer() {
+    gains();
+    costs_and_lambdas();
+    budgets();
+    samples();
+    noise();
+    throughput();
+    claims();
+  }
+
+ private:
+  using Cells = std::vector<std::string>;
+  static std::string percent(double share, int digits = 1) { return report::fixed(100 * share, digits) + " %"; }
+  static std::string shares(const std::vector<double>& share) {
+    std::string text;
+    for (const double s : share) text += (text.empty() ? "" : " / ") + report::fixed(100 * s, 1);
+    return text + " %";
+  }
+
+  /// What the larger networks gain over f1, patch by patch, against what they must gain to pay.
+  void gains() {
+    const auto& table = comparison_.table();
+    const auto mean = comparison_.options().class_mean;
+    const auto small = pipeline::patch_ious(table, 0, mean);
+    report::ComparisonTable t{
+        .title = "Gain of the larger networks over f1 on test patches",
+        .note =
+            "IoU of a network less that of f1's answer. It pays to send a patch to a network when the gain is above "
+            "lambda (cost - cost of f1) / (1 - lambda).",
+        .header = {"network", "mean gain", "percentiles 10 / 50 / 90", "pays from (paper's reward)", "patches",
+                   "pays from (tuned)", "patches"}};
+    for (std::size_t k = 1; k < 3; ++k) {
+      std::vector<double> gain = pipeline::patch_ious(table, static_cast<Index>(k), mean);
+      for (std::size_t i = 0; i < gain.size(); ++i) gain[i] -= small[i];
+      Cells cells{paser::message("f", k + 1), report::fixed(paser::metrics::mean(gain), 4), percentiles(gain)};
+      for (std::size_t v = 0; v < 2; ++v) {
+        if (v >= experiment_.tuned().size()) {
+          cells.insert(cells.end(), {"-", "-"});
+          continue;
+        }
+        const auto options = experiment_.reward_options(experiment_.tuned()[v].reward);
+        const double from =
+            options.lambda < 1 ? options.lambda * (options.costs[k] - options.costs[0]) / (1 - options.lambda) : 1;
+        const auto above = std::count_if(gain.begin(), gain.end(), [&](double g) { return g > from; });
+        cells.push_back(report::fixed(from, 4));
+        cells.push_back(percent(static_cast<double>(above) / static_cast<double>(gain.size())));
+      }
+      t.rows.push_back(std::move(cells));
+    }
+    results_.tables.push_back(std::move(t));
+  }
+
+  /// What the policies of the questions do on the test images, with the networks of stage 1.
+  void costs_and_lambdas() {
+    if (experiment_.questions().empty()) return;
+    report::ComparisonTable t{
+        .title = "Rules of cost and lambda",
+        .note =
+            "Policies of stage 2 on the networks of stage 1, read off the answers of all networks. Milliseconds "
+            "are those measured for a patch times the patches.",
+        .header = {"policy", "costs of f1 / f2 / f3", "lambda", "mean cost", "shares of f1 / f2 / f3", "IoU", "GMAC",
+                   "IoU/GMAC", "ms"}};
+    pipeline::FrozenSet<float> seen(1, comparison_.key());
+    for (const Variant& v : experiment_.questions()) {
+      const auto options = experiment_.reward_options(v.reward);
+      const auto e = routed(v, seen, options);
+      double cost = 0;
+      for (std::size_t k = 0; k < e.share.size(); ++k) cost += e.share[k] * options.costs[k];
+      std::string costs;
+      for (const double c : options.costs) costs += (costs.empty() ? "" : " / ") + report::significant(c);
+      t.rows.push_back({v.name, costs, report::significant(v.reward.lambda), report::significant(cost), shares(e.share),
+                        report::fixed(e.iou, 4), report::significant(e.gmac), report::significant(e.iou_per_gmac()),
+                        report::significant(experiment_.expense(e.share).second)});
+      if (v.name.find("lambda") != std::string::npos && v.name.find("budget") == std::string::npos)
+        results_.lambda_curve.push_back({.label = v.reward.scale == "gain" ? "tuned reward" : "the paper's reward",
+                                         .lambda = v.reward.lambda,
+                                         .cost = cost,
+                                         .gmac = e.gmac,
+                                         .iou = e.iou,
+                                         .share = e.share});
+    }
+    results_.tables.push_back(std::move(t));
+  }
+
+  pipeline::MethodEvaluation routed(const Variant& v, pipeline::FrozenSet<float>& seen,
+                                    const pipeline::RewardOptions& options) const {
+    std::vector<Index> choices;
+    paser::for_each_run(comparison_.test().size(), 16, [&](Index begin, Index end) {
+      std::vector<Index> rows(static_cast<std::size_t>(end - begin));
+      std::iota(rows.begin(), rows.end(), begin);
+      const auto observed = seen.rows(v.paser, comparison_.test(), rows, options, 0, Key{});
+      for (const std::int32_t a : v.paser.routes(observed.input).argmax().values()) choices.push_back(a);
+    });
+    return pipeline::evaluate_choices(comparison_.table(), choices, experiment_.counts(),
+                                      experiment_.networks().samples, {}, comparison_.options());
+  }
+
+  void budgets() {
+    if (experiment_.budgets().empty()) return;
+    report::ComparisonTable t{
+        .title = "Lambda calibrated to a budget",
+        .note = "Mean expense of an image; lambda is found on validation images.",
+        .header = {"budget", "lambda", "spent on validation", "kept", "spent on the test", "IoU"}};
+    pipeline::FrozenSet<float> seen(1, comparison_.key());
+    for (const Budget& b : experiment_.budgets())
+      for (const Variant& v : experiment_.questions()) {
+        if (v.reward.lambda != b.search.lambda || v.reward.scale != "gain" ||
+            v.reward.cost != (b.unit == "ms" ? "time" : "macs"))
+          continue;
+        const auto e = routed(v, seen, experiment_.reward_options(v.reward));
+        const auto [gmac, ms] = experiment_.expense(e.share);
+        t.rows.push_back({paser::message(b.asked, " ", b.unit), report::significant(b.search.lambda),
+                          report::significant(b.search.expense), b.search.kept ? "yes" : "no",
+                          report::significant(b.unit == "ms" ? ms : gmac), report::fixed(e.iou, 4)});
+        break;
+      }
+    results_.tables.push_back(std::move(t));
+  }
+
+  /// R5: as many samples as the paper takes, or more.
+  void samples() {
+    const auto& numbers = experiment_.config().sample_counts;
+    if (numbers.size() < 2) return;
+    const Variant& v = experiment_.tuned().back();
+    std::vector<std::vector<double>> iou, entropy;
+    std::vector<paser::Tensor<float, 3>> routes;
+    for (const int n : numbers) {
+      Paser p = v.paser;
+      p.samples = n;
+      auto& entropies = entropy.emplace_back();
+      const auto e = pipeline::evaluate_router(pipeline::paser_router(p, experiment_.counts(), comparison_.key()),
+                                               comparison_.test(), comparison_.options());
+      iou.push_back(e.image_iou);
+      auto& all = routes.emplace_back(
+          paser::Shape<3>{comparison_.test().size(), p.grid.patches(), static_cast<Index>(p.models.size())});
+      float* out = all.mutable_data();
+      for (Index i = 0; i < comparison_.test().size(); ++i) {
+        const auto batch = comparison_.test().rows(std::span<const Index>(&i, 1));
+        const auto belief = p.belief(batch.images, batch.ids, comparison_.key());
+        const auto means = pipeline::mean_per_patch(belief.entropy, {1, 1});
+        entropies.push_back(means[0]);
+        const auto r = p.routes(pipeline::policy_input(belief)).probabilities();
+        out = std::copy_n(r.data(), r.numel(), out);
+      }
+    }
+    const double distance = paser::metrics::mean_total_variation(routes.front(), routes.back());
+    sample_tvd_ = distance;
+    const auto plot = [&](const std::string& title, const std::string& unit,
+                          const std::vector<std::vector<double>>& values) {
+      report::BoxPlot p{.title = title, .unit = unit};
+      for (std::size_t i = 0; i < numbers.size(); ++i)
+        p.groups.push_back({paser::message(numbers[i], " samples"), paser::metrics::box_stats(values[i])});
+      const auto welch = paser::metrics::welch_t_test(values.front(), values.back());
+      p.test = {paser::message("Welch's t-test, ", numbers.front(), " against ", numbers.back(), " samples"), welch.t,
+                welch.df, welch.p};
+      p.note = paser::message(v.name, ", test images; mean distance (TVD) of the routes' distributions ",
+                              percent(distance, 2));
+      if (values.front() != values.back()) {
+        const auto paired = paser::metrics::paired_t_test(values.front(), values.back());
+        p.note += paser::message("; paired by image: t = ", report::fixed(paired.t, 2),
+                                 ", p = ", report::significant(paired.p));
+      }
+      results_.box_plots.push_back(std::move(p));
+      return welch.p;
+    };
+    sample_p_ = plot("IoU by the number of samples", "IoU of an image", iou);
+    plot("Entropy of f1 by the number of samples", "nats, mean of an image", entropy);
+  }
+
+  /// R3: salt and pepper, with and without networks that know it.
+  void noise() {
+    const Config& c = experiment_.config();
+    if (c.noise <= 0) return;
+    const paser::data::SaltAndPepper<Folder> noisy(comparison_.test(), c.noise, experiment_.key(8));
+    report::ComparisonTable t{
+        .title = paser::message("Salt and pepper on ", percent(c.noise), " of the pixels"),
+        .note =
+            "Loss: of the clean IoU with the same policy and networks that saw clean images only. Noise-aware f2 "
+            "and f3 were trained on further clean and noisy images; f1 and the policies never saw noise.",
+        .header = {"method", "clean IoU", "noisy IoU", "loss", "noisy IoU, noise-aware f2, f3", "loss",
+                   "shares of f1 / f2 / f3 on noisy images"}};
+    const auto& counts = experiment_.counts();
+    const auto evaluate = [&](const pipeline::Router<float>& router) {
+      return pipeline::evaluate_router(router, noisy, comparison_.options());
+    };
+    const auto line = [&](const std::string& name, const auto& router_of, const Paser& unaware, const Paser& aware) {
+      const double clean = comparison_.method(name).row.iou;
+      const auto without = evaluate(router_of(unaware)), with = evaluate(router_of(aware));
+      const double loss = 1 - with.iou / clean;
+      t.rows.push_back({name, report::fixed(clean, 4), report::fixed(without.iou, 4),
+                        percent(1 - without.iou / clean, 2), report::fixed(with.iou, 4), percent(loss, 2),
+                        shares(with.share)});
+      return loss;
+    };
+    const auto aware_with = [&](const Paser& p) {
+      Paser aware = p;
+      for (std::size_t k = 1; k < 3; ++k) aware.models[k] = experiment_.noise_aware()->models[k];
+      return aware;
+    };
+    const Paser& networks = experiment_.networks();
+    const Paser aware = aware_with(networks);
+    for (std::int32_t k = 0; k < 3; ++k)
+      line(
+          paser::message("f", k + 1), [&](const Paser& p) { return pipeline::single_model(p, k, counts); }, networks,
+          aware);
+    noise_random_ = line(
+        "random policy", [&](const Paser& p) { return pipeline::random_router(p, counts, comparison_.key().fold(1)); },
+        networks, aware);
+    for (const Variant& v : experiment_.tuned())
+      noise_paser_.push_back(line(
+          v.name, [&](const Paser& p) { return pipeline::paser_router(p, counts, comparison_.key().fold(0)); }, v.paser,
+          aware_with(v.paser)));
+    results_.tables.push_back(std::move(t));
+  }
+
+  void throughput() {
+    const Config& c = experiment_.config();
+    const double n1 = static_cast<double>(experiment_.data().varied(1).size()),
+                 n2 = static_cast<double>(experiment_.data().varied(2).size()),
+                 n3 = static_cast<double>(experiment_.data().varied(3).size());
+    report::ComparisonTable t{.title = "Images a second in training",
+                              .note = "Validation, checkpoints and everything else of a stage included.",
+                              .header = {"stage", "images", "seconds", "images/s"}};
+    for (const report::StageCost& s : experiment_.folder().stage_costs()) {
+      double images = 0;
+      for (std::size_t k = 0; k < 3; ++k)
+        if (s.stage == paser::message("pretrain f", k + 1)) images = n1 * static_cast<double>(c.pretrain_epochs[k]);
+      for (std::size_t k = 1; k < 3; ++k)
+        if (s.stage == paser::message("noise-aware f", k + 1))
+          images = 2 * std::min(n1, c.noise_images > 0 ? static_cast<double>(c.noise_images) : n1) *
+                   static_cast<double>(c.noise_epochs[k - 1]);
+      if (s.stage == "policy" || s.stage == "policy, tuned reward") images = n2 * static_cast<double>(c.policy_epochs);
+      if (s.stage.starts_with("fine-tune"))
+        images = std::max(1.0, std::floor(n3 / static_cast<double>(c.fine_tune_batch))) *
+                 static_cast<double>(c.fine_tune_batch * c.fine_tune_epochs);
+      if (images > 0 && s.seconds > 0)
+        t.rows.push_back(
+            {s.stage, report::fixed(images, 0), report::fixed(s.seconds, 0), report::significant(images / s.seconds)});
+    }
+    results_.tables.push_back(std::move(t));
+  }
+
+  /// The paper's statements, each with the number of this run.
+  void claims() {
+    auto& list = results_.claims;
+    const Variant& main = experiment_.tuned().front();
+    const report::Row& mine = comparison_.method(main.name).row;
+    const report::Row* lean = nullptr;
+    for (const Method& m : comparison_.methods())
+      if ((m.row.kind == "single" || m.row.kind == "baseline") &&
+          (lean == nullptr || m.row.iou_per_gmac() > lean->iou_per_gmac()))
+        lean = &m.row;
+    double ratio = mine.iou_per_gmac() / lean->iou_per_gmac();
+    list.push_back(
+        {"PaSeR has at least 2.74 times the IoU/GMAC of the best baseline", 2.74, ratio, ratio >= 2.74,
+         paser::message("against ", lean->model, ", which makes one pass; ", experiment_.networks().samples,
+                        " passes of f1 and the policy are a floor of ",
+                        report::significant(experiment_.expense({1, 0, 0}).first), " GMAC for every PaSeR")});
+    const report::Row& idk = comparison_.method("IDK cascade").row;
+    ratio = mine.iou_per_gmac() / idk.iou_per_gmac();
+    list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the IDK cascade", 2.74, ratio, ratio >= 2.74,
+                    "the cascade with the best IoU/GMAC on validation"});
+    for (const Variant& v : experiment_.tuned()) {
+      const report::Row &p = comparison_.method(v.name).row,
+                        &m = comparison_.method("IDK cascade, IoU of " + v.name).row;
+      ratio = m.gmac / p.gmac;
+      list.push_back({"The IDK cascade with the IoU of " + v.name + " needs ten times its MACs", 10.0, ratio,
+                      ratio >= 10,
+                      paser::message("GMAC ", report::significant(m.gmac), " and ", report::significant(p.gmac),
+                                     ", test IoU ", report::fixed(m.iou, 4), " and ", report::fixed(p.iou, 4))});
+    }
+    for (std::size_t i = 0; i < noise_paser_.size(); ++i)
+      list.push_back({experiment_.tuned()[i].name + " loses less by noise than the random policy", 0.0140,
+                      noise_paser_[i], noise_paser_[i] < noise_random_,
+                      paser::message("share of the clean IoU, with noise-aware f2 and f3; the random policy loses ",
+                                     percent(noise_random_, 2), " here and 18.94 % in the paper")});
+    if (sample_p_)
+      list.push_back({"5 samples of f1 serve as well as 20",
+                      {},
+                      *sample_p_,
+                      *sample_p_ > 0.05,
+                      paser::message("p of Welch's t-test on the images' IoU; reproduced above 0.05; mean TVD of the ",
+                                     "routes ", percent(sample_tvd_, 2))});
+  }
+
+  Experiment& experiment_;
+  Comparison& comparison_;
+  report::Results& results_;
+  std::optional<double> sample_p_;
+  double sample_tvd_ = 0, noise_random_ = 0;
+  std::vector<double> noise_paser_;
+};
+
+}  // namespace segmentation
