@@ -81,3 +81,35 @@ TEST_CASE("a segmenter is the network inside it, and a copy has weights of its o
   CHECK(max_abs_difference(evaluate(any, image), evaluate(copy, image)) > 0);
   CHECK(max_abs_difference(evaluate(copy, image), evaluate(model, image)) == 0);
 }
+
+TEST_CASE("a UNet whose sizes are numbers of a file is the one whose sizes the compiler knows, bit by bit") {
+  const auto image = uniform<float>(Key{2}, Shape<4>{2, 19, 22, 3});
+  const auto compare = [&](const auto& fixed, const models::UNetSpec& spec) {
+    const models::RuntimeUNet<float> free(spec, Key{5});
+    std::vector<std::string> names, expected;
+    nn::walk_parameters(free, [&](const std::string& name, const auto&) { names.push_back(name); });
+    nn::walk_parameters(fixed, [&](const std::string& name, const auto&) { expected.push_back(name); });
+    CHECK(names == expected);
+    CHECK(free.smallest_size() == fixed.smallest_size());
+    CHECK(nn::count_parameters(free) ==
+          models::unet_parameters(spec.in, spec.classes, spec.width, spec.depth, spec.upsampling));
+    CHECK(max_abs_difference(evaluate(free, image), evaluate(fixed, image)) == 0);
+    EvalContext<float> one(run::training, Key{9}), two(run::training, Key{9});  // dropout included
+    CHECK(max_abs_difference(free(one, image), fixed(two, image)) == 0);
+  };
+  compare(models::UNet<3, 4, 6, 2>(Key{5}, 0.3), {.in = 3, .classes = 4, .width = 6, .depth = 2, .dropout = 0.3});
+  compare(models::UNet<3, 2, 4, 3>(Key{5}, 0.5, Upsampling::transposed),
+          {.in = 3, .classes = 2, .width = 4, .depth = 3, .upsampling = Upsampling::transposed});
+}
+
+TEST_CASE("numbers that make no network are refused") {
+  const auto made = [](const models::UNetSpec& spec) { return models::RuntimeUNet<float>(spec, Key{1}).spec().width; };
+  CHECK(made({}) == 8);
+  CHECK_THROWS_WITH(made({.in = 0}), Catch::Contains("no network has 0 image channels") &&
+                                         Catch::Contains("expected at least 1 channel"));
+  for (const models::UNetSpec& spec :
+       {models::UNetSpec{.classes = 1}, models::UNetSpec{.width = 0}, models::UNetSpec{.width = 7},
+        models::UNetSpec{.depth = 0}, models::UNetSpec{.depth = 11}, models::UNetSpec{.dropout = 1.5},
+        models::UNetSpec{.dropout = -0.1}})
+    CHECK_THROWS_AS(made(spec), ValueError);
+}
