@@ -1,0 +1,186 @@
+#include <catch2/catch.hpp>
+
+#include "paser/pipeline/cost.hpp"
+#include "paser/pipeline/routing_table.hpp"
+#include "pipeline/toy.hpp"
+
+using namespace paser;
+using namespace paser::pipeline;
+
+namespace {
+
+const OperationCounts counts{1e9, {0, 10e9, 100e9}, 2e9};
+constexpr Index images = 9, patches = 4;
+
+EvaluationOptions options() {
+  return {.classes = 2, .models = 3, .kinds = 3, .batch = 4};
+}
+
+Paser<float> paser_on_four_patches() {
+  auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
+  paser.grid = {2, 2};
+  return paser;
+}
+
+std::vector<Index> drawn_choices(Key key) {
+  std::vector<Index> choices;
+  for (Index i = 0; i < images * patches; ++i) choices.push_back(key.below(static_cast<std::uint64_t>(i), 3));
+  return choices;
+}
+
+std::vector<Index> kinds() {
+  std::vector<Index> result;
+  for (Index i = 0; i < images; ++i) result.push_back(i % 3);
+  return result;
+}
+
+/// The labels when each patch is answered as chosen, composed by the networks themselves.
+Labels composed(const Paser<float>& paser, const toy::Batch& batch, const std::vector<Index>& choices) {
+  Actions actions({images, patches});
+  std::copy(choices.begin(), choices.end(), actions.mutable_data());
+  return paser.refine(batch.images, predict(paser.models[0], batch.images), actions);
+}
+
+/// Mean IoU of the two classes in a window, pixel by pixel; a class that is nowhere is left out.
+double plain_iou(const Labels& answer, const Labels& truth, Index image, Index top, Index left, Index h, Index w) {
+  double sum = 0;
+  int present = 0;
+  for (const int c : {0, 1}) {
+    int both = 0, either = 0;
+    for (Index y = top; y < top + h; ++y)
+      for (Index x = left; x < left + w; ++x) {
+        const bool a = answer(image, y, x) == c, b = truth(image, y, x) == c;
+        both += a && b;
+        either += a || b;
+      }
+    if (either == 0) continue;
+    ++present;
+    sum += static_cast<double>(both) / either;
+  }
+  return sum / present;
+}
+
+}  // namespace
+
+TEST_CASE("evaluate_choices: what is read off the table is what the networks say") {
+  const auto paser = paser_on_four_patches();
+  const toy::Set set(images);
+  const auto batch = set.range(0, images);
+  const auto table = tabulate_routing(paser, set, 2, Key{4});
+  for (const std::uint64_t seed : {1u, 2u}) {
+    const auto choices = drawn_choices(Key{seed});
+    const Labels labels = composed(paser, batch, choices);
+    const auto got = evaluate_choices(table, choices, counts, paser.samples, kinds(), options());
+    REQUIRE(got.image_iou.size() == images);
+    double mean = 0, squares = 0, macs = 0;
+    std::vector<double> share(3, 0.0);
+    for (Index i = 0; i < images; ++i) {
+      const double iou = plain_iou(labels, batch.labels, i, 0, 0, 8, 8);
+      CHECK(got.image_iou[static_cast<std::size_t>(i)] == Approx(iou));
+      mean += iou / images;
+      squares += iou * iou / images;
+      std::vector<double> of_image(3, 0.0);
+      macs += 2 * 1 + 2;  // two samples of f1, and the policy
+      for (Index p = 0; p < patches; ++p) {
+        const auto model = static_cast<std::size_t>(choices[static_cast<std::size_t>(i * patches + p)]);
+        of_image[model] += 0.25;
+        share[model] += 1.0 / (images * patches);
+        macs += model == 0 ? 0 : model == 1 ? 10 : 100;
+      }
+      CHECK(got.image_share[static_cast<std::size_t>(i)] == of_image);
+    }
+    CHECK(got.iou == Approx(mean));
+    CHECK(got.iou_std == Approx(std::sqrt(squares - mean * mean)));
+    CHECK(got.gmac == Approx(macs / images));
+    for (std::size_t k = 0; k < 3; ++k) CHECK(got.share[k] == Approx(share[k]));
+    const auto confusion = metrics::confusion(labels, batch.labels, 2);
+    for (Index i = 0; i < 4; ++i) CHECK(got.confusion.data()[i] == confusion.data()[i]);
+    double patches_of_kinds = 0;
+    for (std::size_t kind = 0; kind < 3; ++kind)
+      for (const double n : got.assignment[kind]) patches_of_kinds += n;
+    CHECK(patches_of_kinds == images * patches);
+  }
+  CHECK_THROWS_WITH(evaluate_choices(table, {0, 1}, counts, 2, kinds(), options()),
+                    Catch::Contains("2 choices for 9 images of 4 patches"));
+}
+
+TEST_CASE("best_choices: the best model of every patch, the cheapest of equals") {
+  const auto paser = paser_on_four_patches();
+  const toy::Set set(images);
+  const auto batch = set.range(0, images);
+  const auto table = tabulate_routing(paser, set, 2, Key{4});
+  const auto best = best_choices(table, metrics::ClassMean::present);
+  REQUIRE(best.size() == images * patches);
+  std::vector<Labels> answers;
+  for (const Index k : {0, 1, 2})
+    answers.push_back(composed(paser, batch, std::vector<Index>(static_cast<std::size_t>(images * patches), k)));
+  for (Index i = 0; i < images; ++i)
+    for (Index p = 0; p < patches; ++p) {
+      Index expected = 0;
+      std::vector<double> iou;
+      for (const Labels& answer : answers)
+        iou.push_back(plain_iou(answer, batch.labels, i, p / 2 * 4, p % 2 * 4, 4, 4));
+      for (const Index k : {1, 2})
+        if (iou[static_cast<std::size_t>(k)] > iou[static_cast<std::size_t>(expected)] + 1e-12) expected = k;
+      CHECK(best[static_cast<std::size_t>(i * patches + p)] == expected);
+    }
+  // No other choice does better.
+  const double bound = evaluate_oracle(table, counts, 2, kinds(), options()).iou;
+  for (std::uint64_t seed = 0; seed < 20; ++seed)
+    CHECK(evaluate_choices(table, drawn_choices(Key{seed}), counts, 2, kinds(), options()).iou <= bound + 1e-12);
+}
+
+TEST_CASE("evaluate_router: every image's IoU and shares, and the counts of all pixels") {
+  const auto paser = paser_on_four_patches();
+  const toy::Set set(images);
+  const auto batch = set.range(0, images);
+  const auto choices = drawn_choices(Key{6});
+  Index next = 0;  // the router sees the images in their order, four at a time
+  const Router<float> given = [&](const Tensor<float, 4>& some, const Ids& ids) {
+    const Index n = some.shape().n();
+    CHECK(static_cast<Index>(ids.size()) == n);
+    Actions actions({n, patches});
+    std::copy_n(choices.begin() + next * patches, n * patches, actions.mutable_data());
+    next += n;
+    return Routed{paser.refine(some, predict(paser.models[0], some), actions), actions, 3e9 * static_cast<double>(n)};
+  };
+  const auto got = evaluate_router(given, set, options());
+  CHECK(next == images);
+  const auto read = evaluate_choices(tabulate_routing(paser, set, 2, Key{4}), choices, counts, 2, kinds(), options());
+  const Labels labels = composed(paser, batch, choices);
+  REQUIRE(got.image_iou.size() == images);
+  REQUIRE(got.image_share.size() == images);
+  for (std::size_t i = 0; i < images; ++i) {
+    CHECK(got.image_iou[i] == Approx(plain_iou(labels, batch.labels, static_cast<Index>(i), 0, 0, 8, 8)));
+    CHECK(got.image_share[i] == read.image_share[i]);
+  }
+  CHECK(got.iou == Approx(read.iou));
+  CHECK(got.iou_std == Approx(read.iou_std));
+  CHECK(got.gmac == Approx(3));
+  CHECK(got.assignment == read.assignment);
+  Index pixels = 0;
+  for (Index i = 0; i < 4; ++i) {
+    CHECK(got.confusion.data()[i] == read.confusion.data()[i]);
+    pixels += got.confusion.data()[i];
+  }
+  CHECK(pixels == images * 64);
+
+  auto ignoring = options();
+  ignoring.ignored = 1;
+  next = 0;
+  const auto part = evaluate_router(given, set, ignoring);
+  CHECK(part.confusion(0, 0) + part.confusion(0, 1) == pixels - got.confusion(1, 0) - got.confusion(1, 1));
+  CHECK(part.confusion(1, 0) + part.confusion(1, 1) == 0);
+}
+
+TEST_CASE("scaled_to_gain: the dearest model costs what it gains, the others in proportion") {
+  const Costs costs = scaled_to_gain(cost_shares({1, 3, 6}), 0.03);
+  CHECK(costs[2] == Approx(0.03));
+  CHECK(costs[1] == Approx(0.015));
+  CHECK(costs[0] == Approx(0.005));
+  CHECK(scaled_to_gain({0, 5}, 1) == Costs{0, 1});
+  CHECK_THROWS_WITH(scaled_to_gain({0, 1}, 0), Catch::Contains("the gain must lie in (0,1], got 0"));
+  CHECK_THROWS_AS(scaled_to_gain({0, 1}, 1.5), ValueError);
+  CHECK_THROWS_WITH(scaled_to_gain({0, 0}, 0.5), Catch::Contains("no model costs anything"));
+  CHECK_THROWS_AS(scaled_to_gain({}, 0.5), ValueError);
+}
