@@ -178,13 +178,20 @@ void from_json(const Json& j, Config& c) {
     known.emplace_back(name);
     const auto found = j.find(name);
     if (found == j.end()) return;
+    const Json expected = value;
+    bool fits = true;
     try {
       found->get_to(value);
+      // What the library bends until it fits (1.5 to 1, true to 1, -1 to 2^64 - 1, a long list to a short one) is
+      // another value afterwards.
+      const Json taken = value;
+      fits = taken == *found && !(taken.is_number_unsigned() && !found->is_number_unsigned() && *found < 0);
     } catch (const nlohmann::json::exception&) {
-      const Json expected = value;
+      fits = false;
+    }
+    if (!fits)
       throw paser::ValueError(paser::message("setting ", name, ": ", found->dump(), " is not of the kind of ",
                                              expected.dump(), ", its default"));
-    }
   });
   for (const auto& [name, value] : j.items())
     if (std::find(known.begin(), known.end(), name) == known.end())
@@ -228,12 +235,12 @@ inline Config standard() {
   c.preset = "standard";
   c.flips = c.half_turns = true;
   c.train_images = 600;
-  c.pretrain_epochs = {40, 20, 4};
+  c.pretrain_epochs = {30, 15, 4};
   c.pretrain_batch = {2, 2, 1};
   c.pretrain_rate = {2e-3, 1e-3, 4e-4};
   c.pretrain_final_rate = 0.1;
   c.validate_every = 2;
-  c.policy_epochs = 12;
+  c.policy_epochs = 10;
   c.policy_batch = 8;
   c.policy_rate = 1e-3;
   c.belief_draws = 2;
@@ -242,9 +249,9 @@ inline Config standard() {
   c.fine_tune_rate = 5e-5;
   c.lambdas = {0, 0.25, 0.5, 0.75};
   c.budget_trials = 2;
-  c.question_epochs = 6;
+  c.question_epochs = 5;
   c.noise_epochs = {4, 1};
-  c.noise_images = 100;
+  c.noise_images = 80;
   return c;
 }
 
