@@ -21,37 +21,37 @@ struct ElectrodeParameters {
   Range flattening{0.78f, 1};       ///< height of a particle over its width, by calendering
   Range warp{0.04f, 0.09f};         ///< smooth distortion, in mean radii
   float roughness = 1;              ///< of outlines: 0 gives ellipses
-  Range agglomerates{0, 0.45f};     ///< how far solid recedes in binder agglomerates, in mean radii
-  Range film{1.1f, 2.4f};           ///< width of the binder films at contacts
-  Range film_level{0.3f, 1.4f};     ///< films lie where a random field is above this: higher means fewer
+  Range agglomerates{0.3f, 0.9f};   ///< how far solid recedes in binder agglomerates, in mean radii
+  Range film{3, 5};                 ///< width of the binder films at contacts
+  Range film_level{0.8f, 1.8f};     ///< films lie where a random field is above this: higher means fewer
   Range cracked{0.06f, 0.28f};      ///< share of the larger particles with cracks
   Range crack_length{0.3f, 0.85f};  ///< in radii
-  Range crack_width{0.6f, 1.3f};    ///< half the width at the root
+  Range crack_width{1.0f, 2.2f};    ///< half the width at the root
   float voids = 0.07f;              ///< share of the larger particles with a hollow core
-  Range pore_specks{0, 0.003f};     ///< share of the image
-  Range carbon_specks{0.3f, 1.3f};  ///< carbon specks in solid lie where a random field is above this
+  Range pore_specks{0, 0};          ///< share of the image
+  Range carbon_specks{3, 4};        ///< carbon specks in solid lie where a random field is above this
   float pore_share = 0.0412f;       ///< mean of the images' targets before clipping
   float carbon_share = 0.110f;      ///< likewise
 
   // Contrast.
   Range pore_gray{0.08f, 0.22f};
-  Range carbon_step{0.11f, 0.27f};     ///< gray of carbon above that of pores
-  Range carbon_texture{0.04f, 0.11f};  ///< deviation
+  Range carbon_step{0.03f, 0.20f};     ///< gray of carbon above that of pores
+  Range carbon_texture{0.08f, 0.16f};  ///< deviation
   Range nickel_grain{0.02f, 0.06f};    ///< deviation, of about a pixel
   Range nickel_texture{0.02f, 0.08f};  ///< deviation, of a quarter of a radius
-  Range grazed{0.02f, 0.14f};          ///< share of particles that the slice only grazes: gray, with the label nickel
-  Range grazed_gray{0.50f, 0.88f};
+  Range grazed{0.10f, 0.30f};          ///< share of particles that the slice only grazes: gray, with the label nickel
+  Range grazed_gray{0.25f, 0.70f};
 
   // Optics and detector.
-  Range thickness{0.8f, 2.2f};       ///< displacement between the planes that a slice averages
-  Range blur{0.7f, 1.6f};            ///< width of the point spread in focus
-  Range defocus{1.25f, 1.9f};        ///< times that, out of focus
+  Range thickness{0.3f, 0.9f};       ///< displacement between the planes that a slice averages
+  Range blur{0.5f, 1.0f};            ///< width of the point spread in focus
+  Range defocus{1.1f, 1.6f};         ///< times that, out of focus
   Range fringes{0, 0.9f};            ///< of phase contrast: weight of the Laplacian
   Range cupping{0, 0.12f};           ///< brightening from the centre over half the width
-  Range drift{0.02f, 0.08f};         ///< deviation of the background
+  Range drift{0.04f, 0.10f};         ///< deviation of the background
   Range rings{0.003f, 0.022f};       ///< amplitude
   Range streaks{0, 0.02f};           ///< amplitude of up to four straight lines
-  Range noise{0.012f, 0.045f};       ///< deviation, evenly in the logarithm
+  Range noise{0.006f, 0.025f};       ///< deviation, evenly in the logarithm
   Range noise_band{0.10f, 0.22f};    ///< cut-off of the noise in cycles a pixel
   Range window_low{0, 0.20f};        ///< the gray window reaches so far below the darkest pixels, in its own width
   Range window_high{0, 0.15f};       ///< and above the brightest
