@@ -3,6 +3,7 @@
 /// \file
 /// Every header of report/.
 
+#include "paser/report/csv.hpp"
 #include "paser/report/environment.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"

@@ -1,64 +1,26 @@
 #pragma once
 
-#include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <string>
-#include <string_view>
 
 #include "paser/io/atomic_file.hpp"
+#include "paser/report/csv.hpp"
 #include "paser/report/results.hpp"
 
-/// Results as comma-separated values (RFC 4180: CRLF line ends, a header, quotes where they are needed), UTF-8. Numbers
-/// are the shortest text that reads back to the same value, with a decimal point; an unknown one is an empty field.
-/// These are templates so that only programs that call them compile them.
+/// Results as comma-separated values, see CsvRecord. These are templates so that only programs that call them compile
+/// them.
 namespace paser::report {
-
-namespace detail {
-
-/// One record: fields are added from left to right.
-class CsvRecord {
- public:
-  void add(std::string_view field) {
-    if (!first_) text_ += ',';
-    first_ = false;
-    if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
-      text_ += field;
-      return;
-    }
-    text_ += '"';
-    for (const char c : field) text_.append(c == '"' ? 2 : 1, c);
-    text_ += '"';
-  }
-  void add(double value) {
-    char text[32];
-    const char* end = std::isfinite(value) ? std::to_chars(text, text + sizeof text, value).ptr : text;
-    add(std::string_view(text, static_cast<std::size_t>(end - text)));
-  }
-  /// One field a model; empty where the shares do not reach.
-  void add_shares(const std::vector<double>& share, std::size_t models) {
-    for (std::size_t m = 0; m < models; ++m)
-      add(m < share.size() ? share[m] : std::numeric_limits<double>::quiet_NaN());
-  }
-  std::string line() const { return text_ + "\r\n"; }
-
- private:
-  std::string text_;
-  bool first_ = true;
-};
-
-}  // namespace detail
 
 /// One record a method: model, kind, iou, iou_std, gmac, iou_per_gmac, ms_per_image, the share of each model, note.
 template <class Text = std::string>
 Text methods_csv(const Results& results) {
-  detail::CsvRecord header;
+  CsvRecord header;
   for (const char* name : {"model", "kind", "iou", "iou_std", "gmac", "iou_per_gmac", "ms_per_image"}) header.add(name);
   for (const std::string& model : results.models) header.add("share " + model);
   header.add("note");
   Text csv = header.line();
   for (const Row& row : results.rows) {
-    detail::CsvRecord record;
+    CsvRecord record;
     record.add(row.model);
     record.add(row.kind);
     for (const double v : {row.iou, row.iou_std.value_or(std::numeric_limits<double>::quiet_NaN()), row.gmac,
@@ -74,13 +36,13 @@ Text methods_csv(const Results& results) {
 /// One record an image and method: image, method, iou, gmac, ms, the share of each model.
 template <class Text = std::string>
 Text images_csv(const Results& results) {
-  detail::CsvRecord header;
+  CsvRecord header;
   for (const char* name : {"image", "method", "iou", "gmac", "ms"}) header.add(name);
   for (const std::string& model : results.models) header.add("share " + model);
   Text csv = header.line();
   for (const ImageRow& image : results.images)
     for (const auto& [method, score] : image.methods) {
-      detail::CsvRecord record;
+      CsvRecord record;
       record.add(image.name);
       record.add(method);
       for (const double v : {score.iou, score.gmac, score.ms}) record.add(v);
