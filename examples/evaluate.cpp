@@ -1,0 +1,181 @@
+/// Measures a trained PaSeR, or one of its networks alone, on a folder of images and masks.
+///
+///   evaluate RUN --data DIR                             the test images of a data set in the authors' layout
+///   evaluate MODEL.safetensors --images A --masks-folder B --masks 0:0,255:1
+///
+/// What is not said (the meaning of the masks' values, channels, how images are fitted to one size) is as in the
+/// training, where the model's file tells. Images of the trained size are segmented as in training, others window by
+/// window (see pipeline/tiled.hpp).
+///
+/// Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 130 interrupted, without a result.
+
+#include <CLI/CLI.hpp>
+
+#include "evaluate/tell.hpp"
+#include "paser/io/indexed_png.hpp"
+#include "paser/report/figures.hpp"
+#include "paser/report/interrupt.hpp"
+#include "paser/report/progress.hpp"
+#include "program.hpp"
+#include "trained_model.hpp"
+
+namespace {
+
+using namespace evaluation;
+namespace fs = std::filesystem;
+
+struct Arguments {
+  fs::path model, data, images, masks_folder, csv, out;
+  std::string variant, part = "test", only = "paser", masks, class_file, fit;
+  std::vector<Index> size;
+  double noise = 0, overlap = 0.25;
+  std::optional<std::uint64_t> seed;
+  int samples = 0, threads = 0;
+  bool json = false, quiet = false;
+};
+
+/// The settings of the training, as far as the model's file has them, with what the command line says.
+segmentation::Config settings(const Arguments& a, const pipeline::PaserDescription& d) {
+  segmentation::Config c;
+  if (d.info.contains("settings")) c = d.info["settings"].get<segmentation::Config>();
+  if (!a.data.empty()) c.data = a.data.string();
+  if (!a.masks.empty()) c.masks = a.masks;
+  if (!a.masks.empty() || !a.class_file.empty()) c.class_file = a.class_file;
+  if (!a.fit.empty()) c.fit = a.fit;
+  if (a.seed) c.seed = *a.seed;
+  if (!a.size.empty())
+    c.size = {a.size.at(0), a.size.at(1)};
+  else if (c.size == std::array<Index, 2>{0, 0})
+    c.size = {d.height, d.width};
+  return c;
+}
+
+paser::metrics::ClassMean class_mean(const segmentation::Config& c) {
+  using paser::metrics::ClassMean;
+  return c.absent_class == "zero" ? ClassMean::all : ClassMean::present;
+}
+
+/// The folders that hold the images and their masks.
+paser::data::PartFolders folders(const Arguments& a, const segmentation::Config& c) {
+  using paser::ValueError;
+  paser::check<ValueError>(a.images.empty() == a.masks_folder.empty(), "evaluate",
+                           "--images and --masks-folder belong together");
+  if (!a.images.empty()) return {"", a.images, a.masks_folder};
+  paser::check<ValueError>(!c.data.empty(), "evaluate", "expected --data, or --images and --masks-folder");
+  for (const auto& part : paser::data::paser_layout(c.data))
+    if (part.part == a.part) return part;
+  throw ValueError(paser::message("evaluate: ", c.data, " has no folder ", a.part, "_images"));
+}
+
+Folder opened(const Arguments& a, const segmentation::Config& c, const pipeline::PaserDescription& d) {
+  auto options = segmentation::reading(c, false);
+  options.files.map = options.files.map.with_classes(d.classes());
+  options.files.channels = d.channels;
+  options.files.range = d.value_range;
+  const auto part = folders(a, c);
+  return Folder(part.images, part.masks, options);
+}
+
+/// A label map (1, H, W) as a palette picture.
+void write_mask(const fs::path& file, const Labels& labels, Index classes) {
+  paser::Tensor<std::uint8_t, 3> numbers({labels.shape()[1], labels.shape()[2], 1});
+  std::transform(labels.data(), labels.data() + labels.numel(), numbers.mutable_data(),
+                 [](std::int32_t label) { return static_cast<std::uint8_t>(label); });
+  paser::io::write_indexed_png(file, numbers, report::stored_palette(classes));
+}
+
+int run(const Arguments& a, const std::string& command) {
+  if (a.threads > 0) paser::set_threads(a.threads);
+  const fs::path file = program::model_file(a.model, a.variant);
+  auto loaded = pipeline::load_paser(file);
+  const pipeline::PaserDescription& description = loaded.description;
+  pipeline::Paser<float>& paser = loaded.paser;
+  const segmentation::Config config = settings(a, description);
+  if (a.samples > 0) paser.samples = a.samples;
+  paser::FilterCache<float> filters;
+  paser.filters = &filters;
+  Method method;
+  method.only = program::chosen_network(a.only, paser.actions());
+  method.overlap = a.overlap;
+  method.noise = a.noise;
+  method.class_mean = class_mean(config);
+  // The stream from which train_segmentation draws when it compares, so that both tell the same.
+  method.key = Key{config.seed}.fold(7);
+  const Folder folder = opened(a, config, description);
+  if (!a.out.empty()) fs::create_directories(a.out / "masks");
+
+  const report::InterruptGuard guard;
+  std::optional<report::Progress> progress;
+  if (!a.quiet) progress.emplace("evaluate", folder.size());
+  const auto scores = score(
+      description, paser, folder, method,
+      [&](Index done) {
+        if (report::interrupted()) throw program::Interrupted("interrupted; there is no result");
+        if (progress) progress->update(done);
+      },
+      [&](Index i, const Labels& labels) {
+        if (!a.out.empty())
+          write_mask(
+              a.out / "masks" / (folder.info(i).name + (config.fit == "tiles" ? paser::message("_", i) : "") + ".png"),
+              labels, description.classes());
+      });
+  if (progress) progress->finish();
+
+  nlohmann::json document = evaluation::document(scores, description.class_names);
+  document["model"] = file.string();
+  document["method"] = a.only;
+  document["command"] = command;
+  document["samples"] = paser.samples;
+  document["noise"] = a.noise;
+  document["seed"] = config.seed;
+  const std::string text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  if (!a.csv.empty()) paser::io::write_file(a.csv, csv(scores, description.class_names));
+  if (!a.out.empty()) {
+    paser::io::write_file(a.out / "evaluation.json", text);
+    paser::io::write_file(a.out / "images.csv", csv(scores, description.class_names));
+  }
+  if (a.json)
+    std::cout << text;
+  else
+    print(std::cout, scores, description.class_names);
+  return program::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments a;
+  CLI::App app(
+      "Measures a trained PaSeR on a folder of images and masks.\n"
+      "Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 130 interrupted.");
+  app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
+      ->required();
+  app.add_option("--data", a.data, "folder with test_images, test_label, ...; by default that of the training");
+  app.add_option("--part", a.part, "of --data")
+      ->check(CLI::IsMember({"test", "validation", "train"}))
+      ->capture_default_str();
+  app.add_option("--images", a.images, "a folder of images, in place of --data");
+  app.add_option("--masks-folder", a.masks_folder, "the folder of their masks, paired by file name");
+  auto* masks = app.add_option("--masks", a.masks,
+                               "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
+  app.add_option("--class-file", a.class_file, "names and colours (or values) of the classes, in place of --masks")
+      ->excludes(masks);
+  app.add_option("--fit", a.fit, "whole: images of any size as they are; crop, tiles: of --size");
+  app.add_option("--size", a.size, "height and width of crops and tiles; the trained size by default")->expected(2);
+  app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tuned");
+  app.add_option("--only", a.only, "paser, or f1, f2, ...: that network alone, in one pass without dropout")
+      ->capture_default_str();
+  app.add_option("--noise", a.noise, "share of pixels that become salt or pepper, such as 0.01")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
+  app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
+      ->check(CLI::Range(0.0, 0.9))
+      ->capture_default_str();
+  app.add_option("--seed", a.seed, "of dropout and noise; the training's by default");
+  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
+  app.add_option("--out", a.out, "folder for evaluation.json, images.csv and the masks that were found");
+  app.add_option("--csv", a.csv, "file for a table of all images");
+  app.add_flag("--json", a.json, "print one JSON document");
+  app.add_flag("--quiet", a.quiet, "show no progress");
+  return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
+}

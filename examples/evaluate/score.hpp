@@ -1,0 +1,135 @@
+#pragma once
+
+#include "paser/data/salt_and_pepper.hpp"
+#include "paser/metrics/class_scores.hpp"
+#include "paser/pipeline/evaluate.hpp"
+#include "paser/pipeline/paser_file.hpp"
+#include "paser/pipeline/tiled.hpp"
+#include "segmentation/data.hpp"
+
+/// What the program `evaluate` measures.
+namespace evaluation {
+
+using paser::Index;
+using paser::Key;
+using paser::Labels;
+namespace pipeline = paser::pipeline;
+using Folder = paser::data::SegmentationFolder;
+
+/// An image and what its segmentation scored.
+struct ImageScore {
+  std::string name;
+  pipeline::MethodEvaluation evaluation;  ///< of this image alone
+};
+
+/// How a data set is answered.
+struct Method {
+  std::optional<Index> only{};  ///< one network alone; none: PaSeR
+  double overlap = 0.25;        ///< of windows, on images that are larger than the model's
+  double noise = 0;             ///< share of salt and pepper pixels
+  paser::metrics::ClassMean class_mean = paser::metrics::ClassMean::present;
+  Key key{};  ///< of dropout and of the noise
+};
+
+/// Answers images by a trained PaSeR: those of its size as in its training, others window by window.
+class Answerer {
+ public:
+  Answerer(const pipeline::PaserDescription& d, const pipeline::Paser<float>& paser, const Method& method)
+      : d_(d), paser_(paser), method_(method), counts_(pipeline::operation_counts(d)) {
+    whole_ = method.only ? pipeline::single_model(paser, static_cast<std::int32_t>(*method.only), counts_)
+                         : pipeline::paser_router(paser, counts_, method.key.fold(0));
+  }
+
+  pipeline::Routed operator()(const paser::Tensor<float, 4>& image, const pipeline::Ids& ids) const {
+    if (image.shape().h() == d_.height && image.shape().w() == d_.width) return whole_(image, ids);
+    pipeline::TiledOptions options;
+    options.height = d_.height;
+    options.width = d_.width;
+    options.overlap = method_.overlap;
+    options.only = method_.only;
+    auto tiled = pipeline::segment_tiled(paser_, image, method_.key.fold(0).fold(ids.at(0)), options);
+    const auto& patches = tiled.summary.patches;
+    pipeline::Actions actions({1, std::accumulate(patches.begin(), patches.end(), Index{0})});
+    std::int32_t* out = actions.mutable_data();
+    for (std::size_t k = 0; k < patches.size(); ++k) out = std::fill_n(out, patches[k], static_cast<std::int32_t>(k));
+    double macs = 0;
+    for (std::size_t k = 1; k < patches.size(); ++k) macs += static_cast<double>(patches[k]) * counts_.patch[k];
+    const double state = paser_.samples * counts_.small + counts_.policy;
+    const double window = !method_.only ? state : *method_.only == 0 ? counts_.small : 0;
+    macs += static_cast<double>(tiled.summary.windows) * window;
+    return {std::move(tiled.maps.labels), std::move(actions), macs};
+  }
+
+ private:
+  const pipeline::PaserDescription& d_;
+  const pipeline::Paser<float>& paser_;
+  Method method_;
+  pipeline::OperationCounts counts_;
+  pipeline::Router<float> whole_;
+};
+
+/// One image of a set, as a set.
+template <class Source>
+struct OneImage {
+  const Source& source;
+  Index number;
+  Index size() const { return 1; }
+  auto range(Index, Index) const { return source.range(number, number + 1); }
+};
+
+/// Scores every image by itself. tell(done) is called after each, and answered(i, labels) with its answer (1, H, W).
+template <class Tell, class Answered>
+std::vector<ImageScore> score(const pipeline::PaserDescription& d, const pipeline::Paser<float>& paser,
+                              const Folder& folder, const Method& method, const Tell& tell, const Answered& answered) {
+  const Answerer answer(d, paser, method);
+  const paser::data::SaltAndPepper<Folder> noisy(folder, method.noise, method.key.fold(1));
+  const pipeline::EvaluationOptions options{.classes = d.classes(),
+                                            .models = paser.actions(),
+                                            .class_mean = method.class_mean,
+                                            .batch = 1,
+                                            .ignored = paser::data::ignored_label};
+  std::vector<ImageScore> scores;
+  for (Index i = 0; i < folder.size(); ++i) {
+    Labels labels;
+    const pipeline::Router<float> router = [&](const paser::Tensor<float, 4>& image, const pipeline::Ids& ids) {
+      pipeline::Routed routed = answer(image, ids);
+      labels = routed.labels;
+      return routed;
+    };
+    scores.push_back({folder.info(i).name,
+                      method.noise > 0 ? pipeline::evaluate_router(router, OneImage<decltype(noisy)>{noisy, i}, options)
+                                       : pipeline::evaluate_router(router, OneImage<Folder>{folder, i}, options)});
+    answered(i, labels);
+    tell(i + 1);
+  }
+  return scores;
+}
+
+/// The scores of a whole set: means over images, sums over pixels and patches.
+inline pipeline::MethodEvaluation total(const std::vector<ImageScore>& scores) {
+  pipeline::MethodEvaluation sum = scores.at(0).evaluation;
+  sum.iou = sum.gmac = sum.ms_per_image = 0;
+  sum.image_iou.clear();
+  sum.image_share.clear();
+  sum.confusion = paser::metrics::Confusion<2>::zeros(sum.confusion.shape());
+  std::fill(sum.assignment[0].begin(), sum.assignment[0].end(), 0.0);
+  const double n = static_cast<double>(scores.size());
+  Index* const counts = sum.confusion.mutable_data();
+  for (const auto& [name, e] : scores) {
+    sum.image_iou.push_back(e.iou);
+    sum.image_share.push_back(e.share);
+    sum.iou += e.iou / n;
+    sum.gmac += e.gmac / n;
+    sum.ms_per_image += e.ms_per_image / n;
+    for (Index i = 0; i < e.confusion.numel(); ++i) counts[i] += e.confusion.data()[i];
+    for (std::size_t k = 0; k < e.share.size(); ++k) sum.assignment[0][k] += e.assignment[0][k];
+  }
+  double squares = 0;
+  for (const double iou : sum.image_iou) squares += (iou - sum.iou) * (iou - sum.iou);
+  sum.iou_std = std::sqrt(squares / n);
+  const double patches = std::accumulate(sum.assignment[0].begin(), sum.assignment[0].end(), 0.0);
+  for (std::size_t k = 0; k < sum.share.size(); ++k) sum.share[k] = sum.assignment[0][k] / patches;
+  return sum;
+}
+
+}  // namespace evaluation

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "evaluate/score.hpp"
+#include "paser/report/csv.hpp"
+#include "paser/report/table.hpp"
+
+/// How the program `evaluate` says what it measured.
+namespace evaluation {
+
+namespace report = paser::report;
+
+/// Everything, as one document. Scores that there are not are null.
+inline nlohmann::json document(const std::vector<ImageScore>& scores, const std::vector<std::string>& class_names) {
+  const auto all = total(scores);
+  const auto classes = paser::metrics::class_scores(all.confusion);
+  const auto size = static_cast<Index>(class_names.size());
+  nlohmann::json j{{"images", scores.size()},  {"iou", all.iou},
+                   {"iou_std", all.iou_std},   {"pixel_accuracy", paser::metrics::pixel_accuracy(all.confusion)},
+                   {"gmac", all.gmac},         {"ms_per_image", all.ms_per_image},
+                   {"model_shares", all.share}};
+  for (std::size_t k = 0; k < class_names.size(); ++k)
+    j["classes"].push_back({{"name", class_names[k]},
+                            {"iou", classes.iou[k]},
+                            {"dice", classes.dice[k]},
+                            {"precision", classes.precision[k]},
+                            {"recall", classes.recall[k]},
+                            {"truth_share", classes.truth_share[k]},
+                            {"predicted_share", classes.predicted_share[k]}});
+  for (Index k = 0; k < size; ++k)
+    j["confusion"].push_back(
+        std::vector<Index>(all.confusion.data() + k * size, all.confusion.data() + (k + 1) * size));
+  for (const auto& [name, e] : scores)
+    j["per_image"].push_back({{"name", name},
+                              {"iou", e.iou},
+                              {"gmac", e.gmac},
+                              {"ms", e.ms_per_image},
+                              {"model_shares", e.share},
+                              {"class_iou", paser::metrics::class_scores(e.confusion).iou}});
+  return j;
+}
+
+/// One record an image: name, IoU, 1e9 multiply-accumulates, share of each network, IoU of each class (empty for one
+/// that is neither in the truth nor in the answer).
+inline std::string csv(const std::vector<ImageScore>& scores, const std::vector<std::string>& class_names) {
+  report::CsvRecord header;
+  for (const char* name : {"image", "iou", "gmac"}) header.add(name);
+  for (std::size_t k = 0; k < scores.at(0).evaluation.share.size(); ++k) header.add(paser::message("share f", k + 1));
+  for (const std::string& name : class_names) header.add("iou " + name);
+  std::string text = header.line();
+  for (const auto& [name, e] : scores) {
+    report::CsvRecord record;
+    record.add(name);
+    record.add(e.iou);
+    record.add(e.gmac);
+    for (const double share : e.share) record.add(share);
+    for (const double iou : paser::metrics::class_scores(e.confusion).iou) record.add(iou);
+    text += record.line();
+  }
+  return text;
+}
+
+/// The summary for people.
+inline void print(std::ostream& out, const std::vector<ImageScore>& scores,
+                  const std::vector<std::string>& class_names) {
+  const auto all = total(scores);
+  const auto classes = paser::metrics::class_scores(all.confusion);
+  const auto percent = [](double share) { return report::fixed(100 * share, 2); };
+  out << scores.size() << " images: mean IoU " << report::fixed(all.iou, 4) << " +- " << report::fixed(all.iou_std, 4)
+      << " (standard deviation over images), pixel accuracy "
+      << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4) << "\npatches";
+  for (std::size_t k = 0; k < all.share.size(); ++k)
+    out << (k > 0 ? ", f" : " f") << k + 1 << " " << percent(all.share[k]) << " %";
+  out << "; " << report::significant(all.gmac, 4) << " GMAC and " << report::fixed(all.ms_per_image, 1)
+      << " ms an image\n\n";
+  report::TextTable table(
+      {"class, all pixels", "IoU", "Dice", "precision", "recall", "share true, %", "share found, %"});
+  for (std::size_t k = 0; k < class_names.size(); ++k)
+    table.add({class_names[k], report::fixed(classes.iou[k], 4), report::fixed(classes.dice[k], 4),
+               report::fixed(classes.precision[k], 4), report::fixed(classes.recall[k], 4),
+               percent(classes.truth_share[k]), percent(classes.predicted_share[k])});
+  out << table << "\n";
+  std::vector<std::string> header{"pixels: true, found as"};
+  header.insert(header.end(), class_names.begin(), class_names.end());
+  report::TextTable confusion(header);
+  for (std::size_t k = 0; k < class_names.size(); ++k) {
+    std::vector<std::string> row{class_names[k]};
+    for (std::size_t j = 0; j < class_names.size(); ++j)
+      row.push_back(std::to_string(all.confusion(static_cast<Index>(k), static_cast<Index>(j))));
+    confusion.add(row);
+  }
+  out << confusion;
+}
+
+}  // namespace evaluation
