@@ -20,16 +20,25 @@ enum Exit {
 
 /// Ctrl-C: what was done is saved, the same command goes on.
 struct Interrupted : std::runtime_error {
-  Interrupted() : std::runtime_error("interrupted; the run is saved, and the same command goes on with it") {}
+  explicit Interrupted(
+      const std::string& message = "interrupted; the run is saved, and the same command goes on with it")
+      : std::runtime_error(message) {}
 };
 
-/// The command as typed, the program's folder left out.
-inline std::string command_line(int argc, char** argv) {
+/// The command as one types it into a shell, the program's folder left out: words with characters that a shell takes
+/// for something else stand in single quotes.
+inline std::string command_line(int argc, const char* const* argv) {
   std::string command = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "";
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
-    const bool plain = !word.empty() && word.find_first_of(" \t'\"\\$*?<>|&;()`") == std::string::npos;
-    command += " " + (plain ? word : "'" + word + "'");
+    command += ' ';
+    if (!word.empty() && word.find_first_of(" \t\n'\"\\$*?[]{}<>|&;()`#!~^") == std::string::npos) {
+      command += word;
+      continue;
+    }
+    command += '\'';
+    for (const char c : word) command += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    command += '\'';
   }
   return command;
 }

@@ -6,6 +6,8 @@
 /// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
 /// goes on.
 
+#include <CLI/CLI.hpp>
+
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
 #include "segmentation/questions.hpp"

@@ -1,0 +1,151 @@
+#include "program.hpp"
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "run_folder.hpp"
+#include "support/temporary_folder.hpp"
+#include "trained_model.hpp"
+
+using Catch::Matchers::Contains;
+
+namespace {
+
+std::string line(std::vector<const char*> words) {
+  return program::command_line(static_cast<int>(words.size()), words.data());
+}
+
+/// What a shell makes of a command line: its words, one a line.
+std::string words_of(const std::string& command) {
+  const std::string script = "set -- " + command.substr(command.find(' ') + 1) + "; printf '%s\\n' \"$@\"";
+  FILE* const pipe = ::popen(script.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string text;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) text += static_cast<char>(c);
+  ::pclose(pipe);
+  return text;
+}
+
+/// Exit status and standard error of program::run on these words.
+template <class Body>
+std::pair<int, std::string> ended(std::vector<std::string> words, const Body& body) {
+  CLI::App app("test");
+  int number = 0;
+  app.add_option("--number", number);
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  std::ostringstream err, out;
+  auto* const before_err = std::cerr.rdbuf(err.rdbuf());
+  auto* const before_out = std::cout.rdbuf(out.rdbuf());
+  const int status = program::run(app, static_cast<int>(pointers.size()), pointers.data(), body);
+  std::cerr.rdbuf(before_err);
+  std::cout.rdbuf(before_out);
+  return {status, err.str()};
+}
+
+}  // namespace
+
+TEST_CASE("a command line is told as one types it, its words quoted where a shell needs it") {
+  CHECK(line({"/usr/bin/train", "--data", "a/b-c_d.e", "--seed=3"}) == "train --data a/b-c_d.e --seed=3");
+  CHECK(line({"train", "two words", ""}) == "train 'two words' ''");
+  CHECK(line({"train", "widths=[2,4]", "*:2"}) == "train 'widths=[2,4]' '*:2'");
+  CHECK(line({}).empty());
+  const std::vector<const char*> words{"train", "it's", "a\"b",  "$HOME", "a\\b", "#x",
+                                       "~",     "a;b",  "{a,b}", "`x`",   "!",    "a\tb"};
+  CHECK(words_of(line(words)) == "it's\na\"b\n$HOME\na\\b\n#x\n~\na;b\n{a,b}\n`x`\n!\na\tb\n");
+}
+
+TEST_CASE("every end of a program has its exit status and a message") {
+  CHECK(ended({"p"}, [](const std::string&) { return 0; }) == std::pair<int, std::string>{0, ""});
+  CHECK(ended({"p"}, [](const std::string&) { return 1; }).first == 1);
+  CHECK(ended({"p", "--help"}, [](const std::string&) { return 1; }).first == 0);
+  CHECK(ended({"p", "--numbr", "3"}, [](const std::string&) { return 0; }).first == 2);
+  CHECK(ended({"p", "--number", "x"}, [](const std::string&) { return 0; }).first == 2);
+  CHECK(ended({"p", "--number", "3"}, [](const std::string& command) {
+          return command == "p --number 3" ? 0 : 1;
+        }).first == 0);
+  const auto throwing = [](const auto& error) { return ended({"p"}, [&](const std::string&) -> int { throw error; }); };
+  CHECK(throwing(paser::ValueError("no such thing")) == std::pair<int, std::string>{2, "error: no such thing\n"});
+  CHECK(throwing(paser::FormatError("torn")) == std::pair<int, std::string>{1, "error: torn\n"});
+  CHECK(throwing(std::bad_alloc()).first == 1);
+  const auto [status, text] = throwing(program::Interrupted());
+  CHECK(status == 130);
+  CHECK_THAT(text, Contains("the same command goes on with it"));
+  CHECK_THAT(throwing(program::Interrupted("stopped half-way")).second, Contains("stopped half-way"));
+}
+
+TEST_CASE("a run folder belongs to one set of settings, and another folder is never emptied") {
+  const TemporaryFolder folder;
+  const auto run = folder / "run";
+  const nlohmann::json settings{{"seed", 1}, {"epochs", 3}};
+  const auto open = [&](const nlohmann::json& s, bool fresh = false) { program::RunFolder(run, s, fresh, 1); };
+  open(settings);
+  open(settings);
+  CHECK_THROWS_WITH(open({{"seed", 1}, {"epochs", 4}}),
+                    Contains("holds a run with epochs = 3, asked for is 4; choose another --out, or --fresh"));
+  {
+    program::RunFolder opened(run, settings, false, 1);
+    opened.add_cost("f1", 2, {});
+    opened.add_cost("f1", 3, {});
+    std::ofstream(opened.checkpoint("f1")) << "weights";
+    std::ofstream(run / "notes.txt") << "mine";
+  }
+  CHECK(program::RunFolder(run, settings, false, 1).stage_costs().at(0).seconds == 5);
+  CHECK(program::run_settings<nlohmann::json>(run) == settings);
+  open({{"seed", 1}, {"epochs", 4}}, true);
+  CHECK_FALSE(std::filesystem::exists(run / "checkpoints" / "f1.safetensors"));
+  CHECK(std::filesystem::exists(run / "notes.txt"));
+  CHECK_THROWS_AS(program::RunFolder(run, settings, true, std::size_t{1} << 60), paser::IoError);
+
+  const auto other = folder / "other";
+  std::filesystem::create_directories(other / "checkpoints");
+  std::ofstream(other / "checkpoints" / "mine.txt") << "mine";
+  program::RunFolder(other, settings, true, 1);
+  CHECK(std::filesystem::exists(other / "checkpoints" / "mine.txt"));
+  CHECK_THROWS_AS(program::run_settings<nlohmann::json>(folder / "nowhere"), paser::IoError);
+}
+
+TEST_CASE("a stage of a run folder is measured, and an interruption is an exception") {
+  const TemporaryFolder folder;
+  program::RunFolder run(folder / "run", nlohmann::json::object(), false, 1);
+  std::ostringstream progress;
+  auto* const before = std::cerr.rdbuf(progress.rdbuf());
+  bool stop = true;
+  const auto body = [&](const paser::pipeline::Stage& stage) {
+    CHECK(stage.name == "f1");
+    CHECK(stage.file == run.checkpoint("first"));
+    stage.log(1, {{"loss", 2}});
+    stage.monitor.progress(1, 2, "half");
+    return !stop;
+  };
+  CHECK_THROWS_AS(run.run("f1", "first", body), program::Interrupted);
+  CHECK(run.stage_costs().size() == 1);
+  stop = false;
+  run.run("f1", "first", body);
+  run.run("f2", "second", [](const paser::pipeline::Stage&) { return true; });  // done before: no cost
+  std::cerr.rdbuf(before);
+  REQUIRE(run.stage_costs().size() == 1);
+  CHECK(run.stage_costs()[0].stage == "f1");
+  const auto log = paser::report::read_log(folder / "run" / "log.jsonl");
+  REQUIRE(log.size() == 2);
+  CHECK(log[0]["stage"] == "f1");
+  CHECK(log[0]["loss"] == 2);
+}
+
+TEST_CASE("a trained model is a file, or a checkpoint of a run; a network has a name") {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "checkpoints");
+  CHECK_THROWS_WITH(program::model_file(folder.path(), ""), Contains("holds no trained PaSeR"));
+  for (const char* name : {"paser", "paser_tuned", "f1"})
+    std::ofstream(folder / "checkpoints" / (std::string(name) + ".safetensors")) << "x";
+  CHECK(program::model_file(folder.path(), "") == folder / "checkpoints" / "paser.safetensors");
+  CHECK(program::model_file(folder.path(), "paser_tuned").stem() == "paser_tuned");
+  CHECK_THROWS_WITH(program::model_file(folder.path(), "paser_tune"), Contains("did you mean 'paser_tuned'?"));
+  CHECK(program::model_file("some.safetensors", "") == "some.safetensors");
+  CHECK_THROWS_AS(program::model_file("some.safetensors", "paser"), paser::ValueError);
+
+  CHECK_FALSE(program::chosen_network("paser", 3).has_value());
+  CHECK(program::chosen_network("f3", 3) == 2);
+  CHECK_THROWS_AS(program::chosen_network("f4", 3), paser::ValueError);
+}
