@@ -14,6 +14,7 @@
 #include "paser/data/folder_check.hpp"
 #include "paser/data/folder_report_text.hpp"
 #include "paser/report/progress.hpp"
+#include "program.hpp"
 
 namespace {
 
@@ -99,15 +100,12 @@ int main(int argc, char** argv) {
   app.add_flag("--lossy-masks", s.lossy_masks, "take masks from JPEG files");
   app.add_flag("--json", s.json, "print JSON");
   app.add_flag("--quiet", s.quiet, "show no progress");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  try {
-    return run(s) ? 0 : 1;
-  } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
-    return 2;
-  }
+  return program::run(app, argc, argv, [&](const std::string&) -> int {
+    try {
+      return run(s) ? program::done : program::failed;
+    } catch (const std::exception& error) {  // no file was looked at
+      std::cerr << "error: " << error.what() << "\n";
+      return program::wrong_usage;
+    }
+  });
 }

@@ -14,6 +14,7 @@
 /// Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model; 130
 /// interrupted, what was done before is whole.
 
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "paser/core/text.hpp"
@@ -23,6 +24,7 @@
 #include "paser/report/table.hpp"
 #include "program.hpp"
 #include "segment_image/pictures.hpp"
+#include "trained_model.hpp"
 
 namespace {
 
@@ -44,37 +46,6 @@ struct Arguments {
 
 /// Ctrl-C.
 struct Stopped {};
-
-/// The file of the model: MODEL itself, or the checkpoint of the run that it is the folder of.
-fs::path model_file(const Arguments& a) {
-  if (!fs::is_directory(a.model)) {
-    check<ValueError>(a.variant.empty(), "segment_image", "--variant names a checkpoint of a run folder, and ",
-                      a.model.string(), " is none");
-    return a.model;
-  }
-  const std::string variant = a.variant.empty() ? "paser" : a.variant;
-  const fs::path folder = a.model / "checkpoints", file = folder / (variant + ".safetensors");
-  if (fs::exists(file)) return file;
-  std::vector<std::string> known;
-  if (fs::is_directory(folder))
-    for (const auto& entry : fs::directory_iterator(folder))
-      if (const auto stem = entry.path().stem().string(); stem.starts_with("paser")) known.push_back(stem);
-  std::ranges::sort(known);
-  check<ValueError>(!known.empty(), "segment_image", a.model.string(), " holds no trained PaSeR: there is no ",
-                    file.string());
-  throw ValueError("segment_image: " + unknown_name("variant", variant, known) + " (choose one by --variant)");
-}
-
-/// Number of the model that answers alone; none for PaSeR.
-std::optional<Index> chosen_model(const std::string& name, Index models) {
-  if (name == "paser") return {};
-  std::vector<std::string> known{"paser"};
-  for (Index k = 0; k < models; ++k) {
-    known.push_back(message("f", k + 1));
-    if (name == known.back()) return k;
-  }
-  throw ValueError("segment_image: " + unknown_name("method", name, known));
-}
 
 /// Segments images one by one and keeps the account of it.
 class Session {
@@ -98,7 +69,7 @@ class Session {
     tiling_.width = d_.width;
     tiling_.overlap = a_.overlap;
     tiling_.batch = a_.batch;
-    tiling_.only = chosen_model(a_.only, paser_.actions());
+    tiling_.only = program::chosen_network(a_.only, paser_.actions());
   }
 
   /// Every page of every file; what fails is told and counted. `tell` is called with the place in the work.
@@ -228,7 +199,7 @@ class Session {
 
 int segment_all(const Arguments& a) {
   if (a.threads > 0) set_threads(a.threads);
-  const fs::path model = model_file(a);
+  const fs::path model = program::model_file(a.model, a.variant);
   std::optional<Session> session;
   try {
     session.emplace(a, pipeline::load_paser(model));
