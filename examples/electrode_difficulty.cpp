@@ -129,6 +129,7 @@ int run(const Arguments& a) {
     options.epochs = a.epochs[k];
     options.batch = a.batch;
     options.learning_rate = a.rates[k];
+    options.final_rate = 0.1;
     if (k > 0) options.grid = grid;
     options.supervised.class_weights = train.weights();
     options.supervised.micro_batch = k > 0 ? 16 : 1;
