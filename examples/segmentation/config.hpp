@@ -235,7 +235,7 @@ inline Config standard() {
   c.preset = "standard";
   c.flips = c.half_turns = true;
   c.train_images = 600;
-  c.pretrain_epochs = {30, 15, 4};
+  c.pretrain_epochs = {26, 26, 7};
   c.pretrain_batch = {2, 2, 1};
   c.pretrain_rate = {2e-3, 1e-3, 4e-4};
   c.pretrain_final_rate = 0.1;
@@ -244,7 +244,7 @@ inline Config standard() {
   c.policy_batch = 8;
   c.policy_rate = 1e-3;
   c.belief_draws = 2;
-  c.fine_tune_epochs = 2;
+  c.fine_tune_epochs = 1;
   c.fine_tune_batch = 4;
   c.fine_tune_rate = 5e-5;
   c.lambdas = {0, 0.25, 0.5, 0.75};
@@ -262,7 +262,7 @@ inline Config demo() {
   c.train_images = 180;
   c.validation_images = 10;
   c.test_images = 16;
-  c.pretrain_epochs = {40, 16, 4};
+  c.pretrain_epochs = {40, 16, 5};
   c.policy_epochs = 8;
   c.fine_tune_epochs = 1;
   c.lambdas = {0, 0.5};

@@ -116,7 +116,8 @@ class Experiment {
   /// What was measured once for the run, so that a resumed run goes on with the same numbers.
   struct Measured {
     Times times;
-    double gain = 0;  ///< mean over training patches of IoU(f3) - IoU(f1), at least 0.001
+    double gain =
+        0;  ///< mean over training patches of IoU(f3) - IoU(f1) where that is positive, else 0; at least 0.001
   };
 
   void pretrain(std::size_t k) {
@@ -182,7 +183,7 @@ class Experiment {
       const auto seen = ground_.train.rows(networks_, policy_data, std::span<const Index>(&i, 1), options, 0, key(5));
       const Index patches = networks_.grid.patches(), last = table.shape()[2] - 1;
       for (Index p = 0; p < patches; ++p)
-        gain += static_cast<double>(table(i, p, last) - seen.iou_small.data()[p]) /
+        gain += std::max(0.0, static_cast<double>(table(i, p, last) - seen.iou_small.data()[p])) /
                 static_cast<double>(patches * policy_data.size());
     }
     measured_.gain = std::clamp(gain, 0.001, 1.0);
