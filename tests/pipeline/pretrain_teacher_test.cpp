@@ -99,3 +99,16 @@ TEST_CASE("distillation without a teacher is refused under the name of the stage
                       Catch::Contains("distillation needs a teacher"));
   }
 }
+
+TEST_CASE("a learning rate that falls to nothing leaves the last step without effect") {
+  const Source set(10);
+  PretrainOptions<float> o = options(false);
+  o.supervised.distillation.reset();
+  o.batch = 10;
+  o.epochs = o.validate_every = 1;
+  const auto one_step = trained(set, o, nullptr);
+  o.epochs = o.validate_every = 2;
+  CHECK_FALSE(same_state(trained(set, o, nullptr), one_step));
+  o.final_rate = 0;
+  CHECK(same_state(trained(set, o, nullptr), one_step));
+}
