@@ -35,7 +35,8 @@ segmentation::Config configuration(const Arguments& a) {
 }
 
 /// Evaluates a finished run, and writes and prints what it found.
-void compare(segmentation::Experiment& experiment, const std::string& command, bool json) {
+void compare(segmentation::Experiment& experiment, const segmentation::FurtherTrainings& further,
+             const std::string& command, bool json) {
   namespace report = paser::report;
   program::RunFolder& folder = experiment.folder();
   const report::MemoryMeter memory;
@@ -44,7 +45,7 @@ void compare(segmentation::Experiment& experiment, const std::string& command, b
   results.command = command;
   segmentation::Comparison comparison(experiment);
   comparison.compare(results);
-  segmentation::Questions(experiment, comparison, results).answer();
+  segmentation::Questions(experiment, further, comparison, results).answer();
   const auto samples = comparison.samples(experiment.tuned().back());
   results.stages = folder.stage_costs();
   results.stages.push_back(
@@ -87,8 +88,9 @@ int run(const Arguments& a, const std::string& command) {
   const paser::report::InterruptGuard guard;
   segmentation::Experiment experiment(config, out, a.fresh);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
-  experiment.train(a.stage);
-  if (a.stage == "all") compare(experiment, command, a.json);
+  segmentation::FurtherTrainings further(experiment);
+  if (experiment.train(a.stage)) further.train();
+  if (a.stage == "all") compare(experiment, further, command, a.json);
   return program::done;
 }
 

@@ -35,7 +35,7 @@ class Comparison {
     options_ = {.classes = experiment.data().classes(),
                 .models = 3,
                 .kinds = 1,
-                .class_mean = experiment.class_mean(),
+                .class_mean = class_mean(experiment.config()),
                 .batch = 8,
                 .ignored = paser::data::ignored_label};
   }

@@ -1,14 +1,19 @@
 #pragma once
 
-#include "segmentation/comparison.hpp"
+#include "segmentation/claims.hpp"
+#include "segmentation/further_trainings.hpp"
+#include "segmentation/throughput.hpp"
 
-/// The paper's research questions, and its claims, on a trained run.
+/// The paper's research questions on a trained run.
 namespace segmentation {
 
+/// Answers them with tables, plots and claims.
 class Questions {
  public:
-  Questions(Experiment& experiment, Comparison& comparison, report::Results& results)
-      : experiment_(experiment), comparison_(comparison), results_(results) {}
+  /// What was trained, and how the methods compare on the test images; the answers go into `results`.
+  Questions(Experiment& experiment, const FurtherTrainings& further, const Comparison& comparison,
+            report::Results& results)
+      : experiment_(experiment), further_(further), comparison_(comparison), results_(results) {}
 
   void answer() {
     gains();
@@ -16,13 +21,12 @@ class Questions {
     budgets();
     samples();
     noise();
-    throughput();
-    claims();
+    results_.tables.push_back(throughput(experiment_));
+    results_.claims = claims(experiment_, comparison_, findings_);
   }
 
  private:
   using Cells = std::vector<std::string>;
-  static std::string percent(double share, int digits = 1) { return report::fixed(100 * share, digits) + " %"; }
   static std::string shares(const std::vector<double>& share) {
     std::string text;
     for (const double s : share) text += (text.empty() ? "" : " / ") + report::fixed(100 * s, 1);
@@ -64,7 +68,7 @@ class Questions {
 
   /// What the policies of the questions do on the test images, with the networks of stage 1.
   void costs_and_lambdas() {
-    if (experiment_.questions().empty()) return;
+    if (further_.policies().empty()) return;
     report::ComparisonTable t{
         .title = "Rules of cost and lambda",
         .note =
@@ -73,7 +77,7 @@ class Questions {
         .header = {"policy", "costs of f1 / f2 / f3", "lambda", "mean cost", "shares of f1 / f2 / f3", "IoU", "GMAC",
                    "IoU/GMAC", "ms"}};
     pipeline::FrozenSet<float> seen(1, comparison_.key());
-    for (const Variant& v : experiment_.questions()) {
+    for (const Variant& v : further_.policies()) {
       const auto options = experiment_.reward_options(v.reward);
       const auto e = routed(v, seen, options);
       double cost = 0;
@@ -108,14 +112,14 @@ class Questions {
   }
 
   void budgets() {
-    if (experiment_.budgets().empty()) return;
+    if (further_.budgets().empty()) return;
     report::ComparisonTable t{
         .title = "Lambda calibrated to a budget",
         .note = "Mean expense of an image; lambda is found on validation images.",
         .header = {"budget", "lambda", "spent on validation", "kept", "spent on the test", "IoU"}};
     pipeline::FrozenSet<float> seen(1, comparison_.key());
-    for (const Budget& b : experiment_.budgets())
-      for (const Variant& v : experiment_.questions()) {
+    for (const Budget& b : further_.budgets())
+      for (const Variant& v : further_.policies()) {
         if (v.reward.lambda != b.search.lambda || v.reward.scale != "gain" ||
             v.reward.cost != (b.unit == "ms" ? "time" : "macs"))
           continue;
@@ -156,7 +160,7 @@ class Questions {
       }
     }
     const double distance = paser::metrics::mean_total_variation(routes.front(), routes.back());
-    sample_tvd_ = distance;
+    findings_.sample_tvd = distance;
     const auto plot = [&](const std::string& title, const std::string& unit,
                           const std::vector<std::vector<double>>& values) {
       report::BoxPlot p{.title = title, .unit = unit};
@@ -175,7 +179,7 @@ class Questions {
       results_.box_plots.push_back(std::move(p));
       return welch.p;
     };
-    sample_p_ = plot("IoU by the number of samples", "IoU of an image", iou);
+    findings_.sample_p = plot("IoU by the number of samples", "IoU of an image", iou);
     plot("Entropy of f1 by the number of samples", "nats, mean of an image", entropy);
   }
 
@@ -206,7 +210,7 @@ class Questions {
     };
     const auto aware_with = [&](const Paser& p) {
       Paser aware = p;
-      for (std::size_t k = 1; k < 3; ++k) aware.models[k] = experiment_.noise_aware()->models[k];
+      for (std::size_t k = 1; k < 3; ++k) aware.models[k] = further_.noise_aware()->models[k];
       return aware;
     };
     const Paser& networks = experiment_.networks();
@@ -215,92 +219,21 @@ class Questions {
       line(
           paser::message("f", k + 1), [&](const Paser& p) { return pipeline::single_model(p, k, counts); }, networks,
           aware);
-    noise_random_ = line(
+    findings_.noise_random = line(
         "random policy", [&](const Paser& p) { return pipeline::random_router(p, counts, comparison_.key().fold(1)); },
         networks, aware);
     for (const Variant& v : experiment_.tuned())
-      noise_paser_.push_back(line(
+      findings_.noise_paser.push_back(line(
           v.name, [&](const Paser& p) { return pipeline::paser_router(p, counts, comparison_.key().fold(0)); }, v.paser,
           aware_with(v.paser)));
     results_.tables.push_back(std::move(t));
   }
 
-  void throughput() {
-    const Config& c = experiment_.config();
-    const double n1 = static_cast<double>(experiment_.data().varied(1).size()),
-                 n2 = static_cast<double>(experiment_.data().varied(2).size()),
-                 n3 = static_cast<double>(experiment_.data().varied(3).size());
-    report::ComparisonTable t{.title = "Images a second in training",
-                              .note = "Validation, checkpoints and everything else of a stage included.",
-                              .header = {"stage", "images", "seconds", "images/s"}};
-    for (const report::StageCost& s : experiment_.folder().stage_costs()) {
-      double images = 0;
-      for (std::size_t k = 0; k < 3; ++k)
-        if (s.stage == paser::message("pretrain f", k + 1)) images = n1 * static_cast<double>(c.pretrain_epochs[k]);
-      for (std::size_t k = 1; k < 3; ++k)
-        if (s.stage == paser::message("noise-aware f", k + 1))
-          images = 2 * std::min(n1, c.noise_images > 0 ? static_cast<double>(c.noise_images) : n1) *
-                   static_cast<double>(c.noise_epochs[k - 1]);
-      if (s.stage == "policy" || s.stage == "policy, tuned reward") images = n2 * static_cast<double>(c.policy_epochs);
-      if (s.stage.starts_with("fine-tune"))
-        images = std::max(1.0, std::floor(n3 / static_cast<double>(c.fine_tune_batch))) *
-                 static_cast<double>(c.fine_tune_batch * c.fine_tune_epochs);
-      if (images > 0 && s.seconds > 0)
-        t.rows.push_back(
-            {s.stage, report::fixed(images, 0), report::fixed(s.seconds, 0), report::significant(images / s.seconds)});
-    }
-    results_.tables.push_back(std::move(t));
-  }
-
-  /// The paper's statements, each with the number of this run.
-  void claims() {
-    auto& list = results_.claims;
-    const Variant& main = experiment_.tuned().front();
-    const report::Row& mine = comparison_.method(main.name).row;
-    const report::Row* lean = nullptr;
-    for (const Method& m : comparison_.methods())
-      if ((m.row.kind == "single" || m.row.kind == "baseline") &&
-          (lean == nullptr || m.row.iou_per_gmac() > lean->iou_per_gmac()))
-        lean = &m.row;
-    double ratio = mine.iou_per_gmac() / lean->iou_per_gmac();
-    list.push_back(
-        {"PaSeR has at least 2.74 times the IoU/GMAC of the best baseline", 2.74, ratio, ratio >= 2.74,
-         paser::message("against ", lean->model, ", which makes one pass; ", experiment_.networks().samples,
-                        " passes of f1 and the policy are a floor of ",
-                        report::significant(experiment_.expense({1, 0, 0}).first), " GMAC for every PaSeR")});
-    const report::Row& idk = comparison_.method("IDK cascade").row;
-    ratio = mine.iou_per_gmac() / idk.iou_per_gmac();
-    list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the IDK cascade", 2.74, ratio, ratio >= 2.74,
-                    "the cascade with the best IoU/GMAC on validation"});
-    for (const Variant& v : experiment_.tuned()) {
-      const report::Row &p = comparison_.method(v.name).row,
-                        &m = comparison_.method("IDK cascade, IoU of " + v.name).row;
-      ratio = m.gmac / p.gmac;
-      list.push_back({"The IDK cascade with the IoU of " + v.name + " needs ten times its MACs", 10.0, ratio,
-                      ratio >= 10,
-                      paser::message("GMAC ", report::significant(m.gmac), " and ", report::significant(p.gmac),
-                                     ", test IoU ", report::fixed(m.iou, 4), " and ", report::fixed(p.iou, 4))});
-    }
-    for (std::size_t i = 0; i < noise_paser_.size(); ++i)
-      list.push_back({experiment_.tuned()[i].name + " loses less by noise than the random policy", 0.0140,
-                      noise_paser_[i], noise_paser_[i] < noise_random_,
-                      paser::message("share of the clean IoU, with noise-aware f2 and f3; the random policy loses ",
-                                     percent(noise_random_, 2), " here and 18.94 % in the paper")});
-    if (sample_p_)
-      list.push_back({"5 samples of f1 serve as well as 20",
-                      {},
-                      *sample_p_,
-                      *sample_p_ > 0.05,
-                      paser::message("p of Welch's t-test on the images' IoU; reproduced above 0.05; mean TVD of the ",
-                                     "routes ", percent(sample_tvd_, 2))});
-  }
-
   Experiment& experiment_;
-  Comparison& comparison_;
+  const FurtherTrainings& further_;
+  const Comparison& comparison_;
   report::Results& results_;
-  std::optional<double> sample_p_;
-  double sample_tvd_ = 0, noise_random_ = 0;
-  std::vector<double> noise_paser_;
+  Findings findings_;
 };
 
 }  // namespace segmentation

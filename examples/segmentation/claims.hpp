@@ -1,0 +1,62 @@
+#pragma once
+
+#include "segmentation/comparison.hpp"
+
+/// The paper's statements, put to the test of a run.
+namespace segmentation {
+
+/// What the questions found out that the claims are about.
+struct Findings {
+  std::optional<double> sample_p;   ///< Welch's t-test of the IoU with the least and the most samples; none: not asked
+  double sample_tvd = 0;            ///< mean distance of the routes' distributions with these samples
+  double noise_random = 0;          ///< share of the clean IoU that the random policy loses by noise
+  std::vector<double> noise_paser;  ///< the same of every PaSeR; empty: not asked
+};
+
+inline std::string percent(double share, int digits = 1) {
+  return report::fixed(100 * share, digits) + " %";
+}
+
+/// The paper's statements, each with the number of this run.
+inline std::vector<report::Claim> claims(const Experiment& experiment, const Comparison& comparison,
+                                         const Findings& found) {
+  std::vector<report::Claim> list;
+  const Variant& main = experiment.tuned().front();
+  const report::Row& mine = comparison.method(main.name).row;
+  const report::Row* lean = nullptr;
+  for (const Method& m : comparison.methods())
+    if ((m.row.kind == "single" || m.row.kind == "baseline") &&
+        (lean == nullptr || m.row.iou_per_gmac() > lean->iou_per_gmac()))
+      lean = &m.row;
+  double ratio = mine.iou_per_gmac() / lean->iou_per_gmac();
+  list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the best baseline", 2.74, ratio, ratio >= 2.74,
+                  paser::message("against ", lean->model, ", which makes one pass; ", experiment.networks().samples,
+                                 " passes of f1 and the policy are a floor of ",
+                                 report::significant(experiment.expense({1, 0, 0}).first), " GMAC for every PaSeR")});
+  const report::Row& idk = comparison.method("IDK cascade").row;
+  ratio = mine.iou_per_gmac() / idk.iou_per_gmac();
+  list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the IDK cascade", 2.74, ratio, ratio >= 2.74,
+                  "the cascade with the best IoU/GMAC on validation"});
+  for (const Variant& v : experiment.tuned()) {
+    const report::Row &p = comparison.method(v.name).row, &m = comparison.method("IDK cascade, IoU of " + v.name).row;
+    ratio = m.gmac / p.gmac;
+    list.push_back({"The IDK cascade with the IoU of " + v.name + " needs ten times its MACs", 10.0, ratio, ratio >= 10,
+                    paser::message("GMAC ", report::significant(m.gmac), " and ", report::significant(p.gmac),
+                                   ", test IoU ", report::fixed(m.iou, 4), " and ", report::fixed(p.iou, 4))});
+  }
+  for (std::size_t i = 0; i < found.noise_paser.size(); ++i)
+    list.push_back({experiment.tuned()[i].name + " loses less by noise than the random policy", 0.0140,
+                    found.noise_paser[i], found.noise_paser[i] < found.noise_random,
+                    paser::message("share of the clean IoU, with noise-aware f2 and f3; the random policy loses ",
+                                   percent(found.noise_random, 2), " here and 18.94 % in the paper")});
+  if (found.sample_p)
+    list.push_back({"5 samples of f1 serve as well as 20",
+                    {},
+                    *found.sample_p,
+                    *found.sample_p > 0.05,
+                    paser::message("p of Welch's t-test on the images' IoU; reproduced above 0.05; mean TVD of the ",
+                                   "routes ", percent(found.sample_tvd, 2))});
+  return list;
+}
+
+}  // namespace segmentation

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <fstream>
+
+#include "paser/io/atomic_file.hpp"
+#include "segmentation/options.hpp"
+
+/// What the costs of a run are made of beside counts of parameters and operations: times, and what f3 gains.
+namespace segmentation {
+
+/// What was measured once for the run, so that a resumed run goes on with the same numbers.
+struct Measured {
+  Times times;
+  double gain = 0;  ///< see mean_gain
+};
+
+/// Mean over training patches of IoU(f3) - IoU(f1) where that is positive, else 0; clamped to 0.001 .. 1. `key` draws
+/// f1's dropout.
+inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyGround<float>& ground,
+                        const pipeline::RewardOptions& options, Key key) {
+  const auto& table = ground.train.experts(networks, images, options);
+  double gain = 0;
+  for (Index i = 0; i < images.size(); ++i) {
+    const auto seen = ground.train.rows(networks, images, std::span<const Index>(&i, 1), options, 0, key);
+    const Index patches = networks.grid.patches(), last = table.shape()[2] - 1;
+    for (Index p = 0; p < patches; ++p)
+      gain += std::max(0.0, static_cast<double>(table(i, p, last) - seen.iou_small.data()[p])) /
+              static_cast<double>(patches * images.size());
+  }
+  return std::clamp(gain, 0.001, 1.0);
+}
+
+/// Throws FormatError when the file is another one.
+inline Measured read_measured(const std::filesystem::path& file) {
+  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
+  paser::check<paser::FormatError>(j.is_object() && j.contains("gain"), file.string().c_str(),
+                                   "does not hold what a run measured");
+  return {j.at("times").get<Times>(), j.at("gain").get<double>()};
+}
+
+inline void write_measured(const std::filesystem::path& file, const Measured& m) {
+  paser::io::write_file(file, nlohmann::json{{"times", m.times}, {"gain", m.gain}}.dump(1) + "\n");
+}
+
+}  // namespace segmentation

@@ -1,0 +1,127 @@
+#pragma once
+
+#include "paser/pipeline/fine_tune.hpp"
+#include "paser/pipeline/pretrain.hpp"
+#include "paser/pipeline/train_policy.hpp"
+#include "segmentation/networks.hpp"
+
+/// What the settings of a run mean for its stages. Every function throws ValueError naming a setting that has no such
+/// value.
+namespace segmentation {
+
+/// How a policy is paid: a rule of costs with its scale, lambda, and what tames the gradient.
+struct Reward {
+  std::string cost, scale, baseline;
+  double lambda = 0.5, entropy_bonus = 0;
+};
+
+/// The reward of the settings; the paper's in every preset.
+inline Reward main_reward(const Config& c) {
+  return {c.cost, c.cost_scale, c.reward_baseline, c.lambda, c.entropy_bonus};
+}
+
+/// That of the second PaSeR: costs scaled to the gain, the batch mean as a baseline, an entropy bonus.
+inline Reward tuned_reward(const Config& c) {
+  return {c.cost, "gain", "batch_mean", c.tuned_lambda, c.tuned_entropy_bonus};
+}
+
+inline paser::metrics::ClassMean class_mean(const Config& c) {
+  paser::check<paser::ValueError>(c.absent_class == "left out" || c.absent_class == "zero", "absent_class", "'",
+                                  c.absent_class, "', expected 'left out' or 'zero'");
+  return c.absent_class == "zero" ? paser::metrics::ClassMean::all : paser::metrics::ClassMean::present;
+}
+
+inline paser::rl::ExplorationScope exploration(const Config& c) {
+  paser::check<paser::ValueError>(c.explore == "batch" || c.explore == "patch", "explore", "'", c.explore,
+                                  "', expected batch or patch");
+  return c.explore == "batch" ? paser::rl::ExplorationScope::batch : paser::rl::ExplorationScope::patch;
+}
+
+inline paser::rl::AdvantageSpec advantage(const Reward& r) {
+  using paser::rl::Baseline;
+  paser::check<paser::ValueError>(r.baseline == "none" || r.baseline == "batch_mean", "reward_baseline", "'",
+                                  r.baseline, "', expected none or batch_mean");
+  return {.baseline = r.baseline == "batch_mean" ? Baseline::batch_mean : Baseline::none};
+}
+
+/// What belongs to every IoU of a reward; costs and lambda are not set.
+inline pipeline::RewardOptions iou_options(const Config& c, const Data& data) {
+  return {.class_mean = class_mean(c), .classes = data.classes(), .ignored = paser::data::ignored_label};
+}
+
+/// The loss of stages 1 and 3.
+inline pipeline::SupervisedOptions<float> supervised_options(const Config& c, const Data& data) {
+  pipeline::SupervisedOptions<float> options;
+  options.class_weights = data.weights().weights;
+  options.ignored = paser::data::ignored_label;
+  options.micro_batch = c.micro_batch;
+  return options;
+}
+
+/// Stage 1 of network k: f1 sees whole images, and may learn from f3; the others see patches.
+inline pipeline::PretrainOptions<float> pretrain_options(const Config& c, const Data& data, std::size_t k) {
+  using paser::DistillationSpec;
+  const paser::data::PatchGrid grid{c.grid[0], c.grid[1]};
+  pipeline::PretrainOptions<float> options;
+  options.epochs = c.pretrain_epochs[k];
+  options.batch = c.pretrain_batch[k];
+  options.learning_rate = c.pretrain_rate[k];
+  options.final_rate = c.pretrain_final_rate;
+  options.validate_every = c.validate_every;
+  options.class_mean = class_mean(c);
+  options.supervised = supervised_options(c, data);
+  if (k > 0) options.grid = grid;
+  if (k > 0 || c.distillation == "none") return options;
+  DistillationSpec kd;
+  paser::check<paser::ValueError>(c.distillation == "mse" || c.distillation == "kl", "distillation", "'",
+                                  c.distillation, "', expected none, mse or kl");
+  kd.kind = c.distillation == "mse" ? DistillationSpec::Kind::mse : DistillationSpec::Kind::kl;
+  kd.alpha = c.distillation_weight;
+  kd.temperature = c.temperature;
+  options.supervised.distillation = kd;
+  paser::check<paser::ValueError>(c.teacher_view == "patches" || c.teacher_view == "image", "teacher_view", "'",
+                                  c.teacher_view, "', expected patches or image");
+  options.teacher_grid = c.teacher_view == "patches" ? grid : paser::data::PatchGrid{1, 1};
+  options.keep_teacher_logits = c.keep_teacher_logits;
+  return options;
+}
+
+/// Stage 2 with one reward; `rewards` are its options.
+inline pipeline::PolicyOptions<float> policy_options(const Config& c, const Reward& reward,
+                                                     const pipeline::RewardOptions& rewards, Index epochs) {
+  pipeline::PolicyOptions<float> options;
+  options.epochs = epochs;
+  options.batch = c.policy_batch;
+  options.learning_rate = c.policy_rate;
+  options.exploit_from = c.exploit_from;
+  options.exploit_to = c.exploit_to;
+  options.explore = exploration(c);
+  options.reward = rewards;
+  options.advantage = advantage(reward);
+  options.gradient.entropy_bonus = reward.entropy_bonus;
+  options.belief_draws = c.belief_draws;
+  return options;
+}
+
+/// Stage 3 with one reward, lambda fixed; `rewards` are its options.
+inline pipeline::FineTuneOptions<float> fine_tune_options(const Config& c, const Data& data, const Reward& reward,
+                                                          const pipeline::RewardOptions& rewards) {
+  pipeline::FineTuneOptions<float> options;
+  const Index per_epoch = std::max<Index>(1, data.varied(3).size() / c.fine_tune_batch);
+  options.steps = c.fine_tune_epochs * per_epoch;
+  options.batch = c.fine_tune_batch;
+  options.expert_learning_rate = c.fine_tune_rate;
+  options.policy_learning_rate = c.fine_tune_policy_rate;
+  options.supervised = supervised_options(c, data);
+  options.reward = rewards;
+  options.lambda_from = options.lambda_to = reward.lambda;
+  options.exploit_from = c.fine_tune_exploit_from;
+  options.exploit_to = c.fine_tune_exploit_to;
+  options.explore = exploration(c);
+  options.advantage = advantage(reward);
+  options.gradient.entropy_bonus = reward.entropy_bonus;
+  options.tvd_every = options.validate_every = per_epoch;
+  return options;
+}
+
+}  // namespace segmentation
