@@ -54,6 +54,36 @@ TEST_CASE("three kinds of images and one good model for each: the policy finds t
   }
 }
 
+TEST_CASE("the exact gradient finds the good model of each kind, whatever is drawn") {
+  const toy::Set set(96);
+  const auto batch = set.range(0, set.size());
+  const auto trained = [&](rl::ExplorationScope explore) {
+    auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
+    auto options = options_with(0);
+    options.estimate = PolicyGradient::exact;
+    options.explore = explore;
+    REQUIRE(train_policy(paser, set, set, options, Stage{.name = "policy"}, Key{1}));
+    return paser.routes(policy_input(paser.belief(batch.images, batch.ids, Key{1})));
+  };
+  const auto routes = trained(rl::ExplorationScope::patch);
+  const Actions actions = routes.argmax();
+  double right = 0;
+  for (std::size_t i = 0; i < batch.kinds.size(); ++i) right += actions.data()[i] == batch.kinds[i] ? 1 : 0;
+  CHECK(right / static_cast<double>(set.size()) >= 0.9);
+  CHECK(max_abs_difference(routes.probabilities(), trained(rl::ExplorationScope::batch).probabilities()) == 0);
+}
+
+TEST_CASE("rewards of every action are those of each") {
+  const auto table = uniform<float>(Key{1}, Shape{3, 2, 2}, 0.0, 1.0);
+  const auto small = uniform<float>(Key{2}, Shape{2, 2}, 0.0, 1.0);
+  const RewardOptions options{.lambda = 0.25, .costs = {0.1, 0.3, 0.6}, .classes = 2};
+  const auto all = tabulated_rewards(table, std::vector<Index>{2, 0}, small, options);
+  CHECK(all.shape() == Shape{2, 2, 3});
+  CHECK(all(1, 0, 0) == Approx(-0.25 * 0.1));
+  CHECK(all(0, 1, 2) == Approx(0.75 * (table(2, 1, 1) - small(0, 1)) - 0.25 * 0.6));
+  CHECK(all(1, 1, 1) == Approx(0.75 * (table(0, 1, 0) - small(1, 1)) - 0.25 * 0.3));
+}
+
 TEST_CASE("a constant reward against the batch mean leaves the policy as it is") {
   auto paser = toy::paser(Key{1}, toy::Skill::all_alike);
   const auto before = paser.policy;

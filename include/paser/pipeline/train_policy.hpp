@@ -4,10 +4,17 @@
 #include "paser/optim/schedule.hpp"
 #include "paser/pipeline/observation.hpp"
 #include "paser/pipeline/reward.hpp"
+#include "paser/rl/expected_reward.hpp"
 #include "paser/rl/exploration.hpp"
-#include "paser/rl/policy_gradient.hpp"
 
 namespace paser::pipeline {
+
+/// How stage 2 gets the gradient of the policy's expected reward.
+enum class PolicyGradient {
+  sampled,  ///< REINFORCE on one action of every patch, drawn by Eq. 4: the paper
+  exact     ///< the sum over all actions, from the table of what each would give; nothing is drawn, so that `explore`,
+            ///< `exploit_from`, `exploit_to` and `advantage` have no meaning
+};
 
 /// Settings of stage 2, the training of the policy with all segmentation networks frozen.
 template <class T>
@@ -20,6 +27,7 @@ struct PolicyOptions {
   rl::ExplorationScope explore = rl::ExplorationScope::batch;
   rl::AdvantageSpec advantage{};
   rl::PolicyGradientSpec gradient{};
+  PolicyGradient estimate = PolicyGradient::sampled;
   /// Sets of dropout noise that are drawn once for every image, kept in memory (8 bytes a pixel and set) and used in
   /// turn, epoch by epoch. 0: every step draws anew, as the paper does; slower by the passes of f1.
   int belief_draws = 0;
@@ -71,6 +79,22 @@ Rewards<T> tabulated_reward(const Tensor<T, 3>& table, std::span<const Index> ro
   r.cost = cost_of<T>(actions, options.costs);
   r.reward = reward(r.iou_chosen, r.iou_small, r.cost, options.lambda);
   return r;
+}
+
+/// The same for every action: (N, P, M).
+template <class T>
+Tensor<T, 3> tabulated_rewards(const Tensor<T, 3>& table, std::span<const Index> rows, const Tensor<T, 2>& iou_small,
+                               const RewardOptions& options) {
+  const Shape<2>& shape = iou_small.shape();
+  const Index models = table.shape()[2] + 1;
+  Tensor<T, 3> all({shape[0], shape[1], models});
+  T* const out = all.mutable_data();
+  for (Index m = 0; m < models; ++m) {
+    const auto r =
+        tabulated_reward(table, rows, iou_small, Actions::full(shape, static_cast<std::int32_t>(m)), options);
+    for (Index i = 0; i < r.reward.numel(); ++i) out[i * models + m] = r.reward.data()[i];
+  }
+  return all;
 }
 
 template <class T>
@@ -166,7 +190,9 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
                                                                 static_cast<std::size_t>(end - begin));
         const Key draw = key.fold(1).fold(static_cast<std::uint64_t>(step));
         const Observation<T> seen = frozen.train.rows(paser, train, rows, options.reward, epoch, draw.fold(0));
-        const double alpha = optim::linear_schedule(options.exploit_from, options.exploit_to, options.epochs)(epoch);
+        const bool exact = options.estimate == PolicyGradient::exact;  // draws, for the log, are then of the policy
+        const double alpha =
+            exact ? 1 : optim::linear_schedule(options.exploit_from, options.exploit_to, options.epochs)(epoch);
         Rewards<T> rewards;
         double entropy = 0;
         Actions actions;
@@ -176,6 +202,9 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
           actions = rl::explore(routes, alpha, draw.fold(1), options.explore).actions;
           rewards = tabulated_reward(table, rows, seen.iou_small, actions, options.reward);
           entropy = mean(routes.entropy());
+          if (exact)
+            return rl::expected_reward_loss(logits, tabulated_rewards(table, rows, seen.iou_small, options.reward),
+                                            options.gradient);
           return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options.advantage),
                                           options.gradient);
         });

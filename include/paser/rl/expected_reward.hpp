@@ -1,0 +1,75 @@
+#pragma once
+
+#include "paser/rl/policy_gradient.hpp"
+
+namespace paser::rl {
+
+namespace detail {
+
+/// The loss, and where `gradient` is not null its derivative by the logits.
+template <class T>
+double expected_reward(Index rows, Index models, const T* logits, const T* rewards, const PolicyGradientSpec& spec,
+                       T* gradient) {
+  const FlushDenormals flush;
+  const double total = spec.total.value_or(static_cast<double>(rows)), share = total > 0 ? 1 / total : 0;
+  double loss = 0;
+  for (Index row = 0; row < rows; ++row) {
+    const RowDistribution d(logits + row * models, models);
+    const T* const reward = rewards + row * models;
+    double mean = 0;
+    for (std::size_t k = 0; k < d.p.size(); ++k) mean += d.p[k] * static_cast<double>(reward[k]);
+    const double entropy = spec.entropy_bonus != 0 ? d.entropy() : 0;
+    loss -= share * (mean + spec.entropy_bonus * entropy);
+    if (gradient == nullptr) continue;
+    for (std::size_t k = 0; k < d.p.size(); ++k) {
+      double g = d.p[k] * (mean - static_cast<double>(reward[k]));
+      if (spec.entropy_bonus != 0 && d.p[k] > 0) g += spec.entropy_bonus * d.p[k] * (d.log_p[k] + entropy);
+      gradient[row * models + static_cast<Index>(k)] = static_cast<T>(share * g);
+    }
+  }
+  return loss;
+}
+
+template <class T, int Rank>
+void check_rewards(const Shape<Rank>& logits, const Tensor<T, 3>& rewards) {
+  check(logits.numel() == rewards.numel() && logits[0] == rewards.shape()[0] && rewards.shape()[2] >= 1,
+        "expected_reward_loss", "logits ", logits, " do not fit rewards ", rewards.shape());
+}
+
+}  // namespace detail
+
+/// Minus the mean over all patches of the reward that the policy expects, sum over models m of pi(m) R(m), minus the
+/// entropy bonus. Its gradient is what policy_gradient_loss has in the mean over all actions, without the noise of
+/// drawing them (the sum over actions of the policy gradient theorem, Sutton et al. 2000); it needs the reward of every
+/// action, which frozen networks give. logits: (B, P * M) or (B, P, M); rewards: (B, P, M). `spec.clamp` has no
+/// meaning here. Throws ShapeError when they do not fit.
+template <class T, int Rank>
+Tensor<T, 1> expected_reward_loss(const Tensor<T, Rank>& logits, const Tensor<T, 3>& rewards,
+                                  const PolicyGradientSpec& spec = {}) {
+  detail::check_rewards(logits.shape(), rewards);
+  const Index models = rewards.shape()[2];
+  return Tensor<T, 1>::full(
+      {1}, static_cast<T>(detail::expected_reward(rewards.numel() / models, models, logits.data(), rewards.data(), spec,
+                                                  static_cast<T*>(nullptr))));
+}
+
+/// The same value, recorded. With p the softmax, H the entropy and b the bonus:
+///   dlogits = (p (sum of p R - R) + b p (log p + H)) / number of patches.
+template <class T, int Rank>
+Var<T, 1> expected_reward_loss(const Var<T, Rank>& logits, const Tensor<T, 3>& rewards,
+                               const PolicyGradientSpec& spec = {}) {
+  detail::check_rewards(logits.shape(), rewards);
+  const Index models = rewards.shape()[2];
+  Tensor<T, Rank> gradient(logits.shape());
+  const double loss = detail::expected_reward(rewards.numel() / models, models, logits.value().data(), rewards.data(),
+                                              spec, gradient.mutable_data());
+  const FlushDenormals flush;
+  return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {logits},
+                [gradient](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
+                  Tensor<T, Rank> dlogits(gradient.shape());
+                  kernels::scale(gradient.numel(), dy(0), gradient.data(), dlogits.mutable_data());
+                  grad.add(0, std::move(dlogits));
+                });
+}
+
+}  // namespace paser::rl
