@@ -10,12 +10,13 @@ using metrics::count_operations;
 
 TEST_CASE("counting the networks themselves gives the closed forms") {
   const models::UNet<1, 3, 8, 2> unet(Key{});
-  const models::PolicyNet<> policy(48, Key{});
+  const models::PolicyNet<> policy(48, Key{}), by_patch(48, Key{}, {4, 4});
   for (const Shape<4> images : {Shape<4>{1, 224, 256, 1}, Shape<4>{2, 33, 46, 1}}) {
     const Shape<3> size{images.n(), images.h(), images.w()};
     CHECK(count_operations(unet, images).by_op == metrics::unet_operations(1, 3, 8, 2, size).by_op);
     const Shape<4> belief{images.n(), images.h(), images.w(), 2};
     CHECK(count_operations(policy, belief).by_op == metrics::policy_operations(48, size).by_op);
+    CHECK(count_operations(by_patch, belief).by_op == metrics::policy_operations(48, size, 16).by_op);
   }
   CHECK(count_operations(unet, Shape<4>{1, 32, 32, 1}, run::mc_dropout).total() ==
         count_operations(unet, Shape<4>{1, 32, 32, 1}).total());

@@ -38,6 +38,26 @@ void rewrite(const io::Path& file, const Change& change) {
 
 }  // namespace
 
+TEST_CASE("a file says what its policy reads, and one that does not say has the paper's") {
+  const TemporaryFolder folder;
+  const auto file = folder / "p.safetensors";
+  auto description = small();
+  description.policy_by_patch = true;
+  const auto paser = make_paser(description, Key{3});
+  CHECK(paser.policy.windows == std::array<Index, 2>{2, 3});
+  save_paser(file, paser, small());
+  const auto [loaded, d] = load_paser(file);
+  CHECK(d.policy_by_patch);
+  const auto belief = uniform<float>(Key{4}, Shape{1, 16, 24, 2});
+  CHECK(max_abs_difference(evaluate(paser.policy, belief), evaluate(loaded.policy, belief)) == 0);
+
+  save_paser(file, make_paser(small(), Key{3}), small());
+  rewrite(file, [](auto& c) { c.info.erase("policy"); });
+  CHECK_FALSE(load_paser(file).description.policy_by_patch);
+  rewrite(file, [](auto& c) { c.info["policy"] = "pixel"; });
+  CHECK_THROWS_WITH(load_paser(file), Contains("reads 'pixel', expected 'image' or 'patch'"));
+}
+
 TEST_CASE("a saved Paser comes back with its description and its answers") {
   const TemporaryFolder folder;
   const auto paser = make_paser(small(), Key{3});

@@ -45,8 +45,8 @@ inline Operations unet_operations(Index in, Index classes, Index width, Index de
   return sum;
 }
 
-/// One pass of PolicyNet over belief maps (N, H, W), batch norm by its running statistics.
-inline Operations policy_operations(Index actions, const Shape<3>& images) {
+/// One pass of PolicyNet over belief maps (N, H, W), batch norm by its running statistics. `windows`: how many.
+inline Operations policy_operations(Index actions, const Shape<3>& images, Index windows = 1) {
   constexpr Index in = models::PolicyNet<float>::inputs, wide = models::PolicyNet<float>::width,
                   narrow = models::PolicyNet<float>::features;
   const Shape<3> pooled{images[0], (images[1] + 1) / 2, (images[2] + 1) / 2};
@@ -55,7 +55,7 @@ inline Operations policy_operations(Index actions, const Shape<3>& images) {
                       detail::same_conv(pooled, narrow, narrow, 3) + detail::same_conv(pooled, wide, narrow, 1));
   sum.add("batch_norm", flops::batch_norm(images.numel() * wide + 3 * pooled.numel() * narrow, false));
   sum.add("adaptive_avg_pool2d", flops::adaptive_avg_pool2d(pooled.numel() * narrow));
-  sum.add("linear", flops::matmul(Shape<2>{images[0], narrow}, actions));
+  sum.add("linear", flops::matmul(Shape<2>{images[0] * windows, narrow}, actions / windows));
   return sum;
 }
 

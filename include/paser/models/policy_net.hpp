@@ -54,6 +54,10 @@ struct BasicBlock {
 /// PaSeR's policy: from the small network's belief to one categorical distribution a patch.
 /// belief: (N, H, W, 2), channel 0 the class index as a number, channel 1 the entropy in nats -> logits (N, patches *
 /// models), patch-major. 14,736 parameters for 16 patches and 3 models.
+///
+/// The head reads the mean of the features over `windows` of the image. The paper's is one window, the whole image: it
+/// then knows what the image holds, but not where. With a window for each patch, one head for all patches reads from
+/// each patch's own features what to do there.
 template <class T = float>
 struct PolicyNet {
   using Scalar = T;
@@ -63,14 +67,23 @@ struct PolicyNet {
   nn::BatchNorm<T> norm1;
   BasicBlock<T> block;
   nn::Linear<T> head;
+  std::array<Index, 2> windows;  ///< rows, columns
 
-  /// Throws ShapeError when actions = patches * models is not positive.
-  PolicyNet(Index actions, Key key)
+  /// Throws ShapeError when actions = patches * models is not positive, or not a multiple of the windows.
+  PolicyNet(Index actions, Key key, const std::array<Index, 2>& head_windows = {1, 1})
       : conv1(BasicBlock<T>::plain(inputs, width, 3), key.fold(1)),
         norm1(width),
         block(width, features, key.fold(2)),
-        head(features, actions, key.fold(3)) {
+        head(features, choices(actions, head_windows), key.fold(3)),
+        windows(head_windows) {
     conv1.weight.value = nn::init::he_normal_fan_out<T>(key.fold(1), Shape<4>{3, 3, inputs, width}, 9 * width);
+  }
+
+  /// Logits of one window.
+  static Index choices(Index actions, const std::array<Index, 2>& in) {
+    check(in[0] >= 1 && in[1] >= 1 && actions % (in[0] * in[1]) == 0, "PolicyNet", actions,
+          " actions do not divide into ", in[0], " x ", in[1], " windows");
+    return actions / (in[0] * in[1]);
   }
 
   template <class Self, class F>
@@ -88,16 +101,18 @@ struct PolicyNet {
     constexpr Pool2dSpec pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
     const Image<Context> x = conv_batch_norm(ctx, conv1, norm1, belief, {.relu = true, .pool = pool});
     const Image<Context> small = block(ctx, x);
-    const Image<Context> mean = adaptive_avg_pool2d(small, {1, 1});
-    return head(ctx, reshape(mean, Shape<2>{shape.n(), features}));
+    const Image<Context> means = adaptive_avg_pool2d(small, windows);
+    const Index count = windows[0] * windows[1];
+    const auto logits = head(ctx, reshape(means, Shape<2>{shape.n() * count, features}));
+    return reshape(logits, Shape<2>{shape.n(), count * head.bias.value.numel()});
   }
 };
 
 /// Parameters of a PolicyNet in closed form.
-constexpr Index policy_parameters(Index actions) {
+constexpr Index policy_parameters(Index actions, Index windows = 1) {
   constexpr Index in = PolicyNet<float>::inputs, wide = PolicyNet<float>::width, narrow = PolicyNet<float>::features;
   return 9 * in * wide + 2 * wide + 9 * wide * narrow + 9 * narrow * narrow + wide * narrow + 6 * narrow +
-         (narrow + 1) * actions;
+         (narrow + 1) * (actions / windows);
 }
 static_assert(policy_parameters(16 * 3) == 14'736, "PolicyNet: the paper's policy has 14736 parameters");
 

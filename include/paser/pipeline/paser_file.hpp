@@ -17,14 +17,21 @@ struct BasicPaserDescription {
   std::vector<std::string> class_names;    ///< the name of class k
   std::vector<models::UNetSpec> networks;  ///< f1, f2, ..., cheapest first
   data::PatchGrid grid;
-  Index height = 0, width = 0;  ///< pixels of the images that f1 and the policy were trained on
-  int samples = 5;              ///< passes of MC dropout
+  Index height = 0, width = 0;   ///< pixels of the images that f1 and the policy were trained on
+  bool policy_by_patch = false;  ///< the policy's head reads each patch alone, see PolicyNet::windows
+  int samples = 5;               ///< passes of MC dropout
   Baseline baseline = Baseline::mean;
   std::optional<io::ValueRange> value_range;  ///< the stored values that become 0 and 1; none: see io::to_unit
   Json info = Json::object();                 ///< whatever else belongs to the run
 
   Index classes() const { return static_cast<Index>(class_names.size()); }
   Index actions() const { return grid.patches() * static_cast<Index>(networks.size()); }
+  std::array<Index, 2> policy_windows() const {
+    return policy_by_patch ? std::array{grid.rows, grid.columns} : std::array<Index, 2>{1, 1};
+  }
+  Index policy_parameters() const {
+    return models::policy_parameters(actions(), policy_windows()[0] * policy_windows()[1]);
+  }
 };
 
 /// The description. A template so that only programs that use it pay for compiling JSON.
@@ -109,6 +116,7 @@ void to_json(Json& j, const BasicPaserDescription<Json>& d) {
        {"networks", Json::array()},
        {"grid", {{"rows", d.grid.rows}, {"columns", d.grid.columns}}},
        {"image", {{"height", d.height}, {"width", d.width}}},
+       {"policy", d.policy_by_patch ? "patch" : "image"},
        {"samples", d.samples},
        {"baseline", d.baseline == Baseline::mean ? "mean" : "first_sample"},
        {"info", d.info}};
@@ -132,6 +140,10 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
     j.at("image").at("height").get_to(d.height);
     j.at("image").at("width").get_to(d.width);
     j.at("samples").get_to(d.samples);
+    const auto policy = j.value("policy", "image");
+    check<FormatError>(policy == "image" || policy == "patch", origin.c_str(), "the policy reads '", policy,
+                       "', expected 'image' or 'patch'");
+    d.policy_by_patch = policy == "patch";
     const auto baseline = j.at("baseline").template get<std::string>();
     check<FormatError>(baseline == "mean" || baseline == "first_sample", origin.c_str(), "the baseline is '", baseline,
                        "', expected 'mean' or 'first_sample'");
@@ -155,7 +167,7 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
   std::vector<models::Segmenter<T>> networks;
   for (const models::UNetSpec& spec : d.networks)
     networks.emplace_back(models::RuntimeUNet<T>(spec, key.fold(networks.size() + 1)));
-  models::PolicyNet<T> policy(d.actions(), key.fold(networks.size() + 1));
+  models::PolicyNet<T> policy(d.actions(), key.fold(networks.size() + 1), d.policy_windows());
   return {.models = std::move(networks),
           .policy = std::move(policy),
           .grid = d.grid,
@@ -164,14 +176,15 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
 }
 
 /// Writes all networks, the policy and the description into one file, whole or not at all: a checkpoint (see
-/// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Grid, samples and baseline are
-/// the Paser's own; those of `description` are not looked at. Throws ValueError when the description does not fit the
-/// Paser, IoError when the file cannot be written.
+/// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Grid, samples, baseline and
+/// what the policy reads are the Paser's own; those of `description` are not looked at. Throws ValueError when the
+/// description does not fit the Paser, IoError when the file cannot be written.
 template <class T, class Json = nlohmann::json>
 void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescription<Json> description) {
   description.grid = paser.grid;
   description.samples = paser.samples;
   description.baseline = paser.baseline;
+  description.policy_by_patch = paser.policy.windows != std::array<Index, 2>{1, 1};
   detail::check_description<ValueError>(description, "save_paser");
   check<ValueError>(description.networks.size() == paser.models.size(), "save_paser", "the description names ",
                     description.networks.size(), " networks, the Paser has ", paser.models.size());
@@ -184,7 +197,7 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
                       " parameters, the UNet that the description names has ", expected);
     checkpoint.put(message("f", k + 1), paser.models[k]);
   }
-  const Index expected = models::policy_parameters(description.actions());
+  const Index expected = description.policy_parameters();
   check<ValueError>(nn::count_parameters(paser.policy) == expected, "save_paser", "the policy has ",
                     nn::count_parameters(paser.policy), " parameters, one for ", description.actions(),
                     " actions (patches x networks) has ", expected);
@@ -210,7 +223,7 @@ LoadedPaser<T, Json> load_paser(const io::Path& file) {
     const models::UNetSpec& n = description.networks[k];
     require(message("f", k + 1), models::unet_parameters(n.in, n.classes, n.width, n.depth, n.upsampling));
   }
-  require("policy", models::policy_parameters(description.actions()));
+  require("policy", description.policy_parameters());
   Paser<T> paser = make_paser<T>(description, Key{});
   for (std::size_t k = 0; k < paser.models.size(); ++k) checkpoint.get(message("f", k + 1), paser.models[k]);
   checkpoint.get("policy", paser.policy);
@@ -229,7 +242,9 @@ OperationCounts operation_counts(const BasicPaserDescription<Json>& d) {
   counts.patch.push_back(0);
   for (std::size_t k = 1; k < d.networks.size(); ++k)
     counts.patch.push_back(macs(d.networks[k], d.grid.height_of(d.height), d.grid.width_of(d.width)));
-  counts.policy = static_cast<double>(metrics::policy_operations(d.actions(), {1, d.height, d.width}).total());
+  const auto windows = d.policy_windows();
+  counts.policy = static_cast<double>(
+      metrics::policy_operations(d.actions(), {1, d.height, d.width}, windows[0] * windows[1]).total());
   return counts;
 }
 
