@@ -5,7 +5,8 @@
 /// pipeline/tiled.hpp). For NAME, or page 1 of a stack NAME, these files are written, each whole or not at all:
 ///
 ///   NAME_mask.png, NAME_0001_mask.png   class of each pixel, as palette PNG
-///   NAME_overlay.png                    the image under the colours of the classes; class 0 is left clear
+///   NAME_overlay.png                    the image, gray if the networks see gray, under the colours of the classes;
+///                                       class 0 is left clear
 ///   NAME_probability.png                of the class, 0 .. 255 for 0 .. 1
 ///   NAME_entropy.png                    what f1 is unsure of: dark 0, bright ln(classes), as palette PNG of 256 steps
 ///   NAME_routes.png                     the model that answered, 0 for f1, as palette PNG

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -64,4 +65,25 @@ inline std::string content_of(const std::filesystem::path& file) {
   std::ostringstream text;
   text << std::ifstream(file, std::ios::binary).rdbuf();
   return text.str();
+}
+
+/// How a program ended and what it said.
+struct Outcome {
+  int status;
+  std::string out, err;
+};
+
+/// Runs a program to its end. `scratch`: a folder for what it says.
+inline Outcome run_program(const std::filesystem::path& scratch, const std::vector<std::string>& words) {
+  const std::filesystem::path out = scratch / "stdout.txt", err = scratch / "stderr.txt";
+  const int status = ChildProcess(words, out, err).wait();
+  return {status, content_of(out), content_of(err)};
+}
+
+/// The names in a folder, hidden ones too; empty when there is no folder.
+inline std::set<std::string> names_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  if (!std::filesystem::exists(folder)) return names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  return names;
 }
