@@ -19,13 +19,30 @@
 /// The folder of a training run, and how its stages are run.
 namespace program {
 
+/// The settings of the run in a folder, as config.json has them. Throws IoError and FormatError.
+template <class Config>
+Config run_settings(const std::filesystem::path& run) {
+  const std::filesystem::path file = run / "config.json";
+  std::ifstream in(file);
+  paser::check<paser::IoError>(in.good(), "run", "cannot read ", file.string(), "; expected the folder of a run");
+  const auto document = nlohmann::json::parse(in, nullptr, false);
+  paser::check<paser::FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
+                                   "is not the configuration of a run");
+  try {
+    return document["settings"].template get<Config>();
+  } catch (const nlohmann::json::exception& error) {
+    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+  }
+}
+
 /// A run folder: config.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and report.html.
 class RunFolder {
  public:
-  /// Opens a folder, or makes it. `settings` is a JSON object; with `fresh` a run that is in the folder is deleted
-  /// first. Throws ValueError when it holds a run with other settings, IoError when there is no room for
-  /// `bytes_needed`.
-  RunFolder(std::filesystem::path path, const nlohmann::json& settings, bool fresh, std::size_t bytes_needed)
+  /// Opens a folder, or makes it. `settings` become a JSON object; those that a run in the folder does not know have
+  /// their defaults in it, where the type has such. With `fresh` that run is deleted first. Throws ValueError when its
+  /// settings are others, IoError when there is no room for `bytes_needed`.
+  template <class Settings>
+  RunFolder(std::filesystem::path path, const Settings& settings, bool fresh, std::size_t bytes_needed)
       : path_(std::move(path)) {
     if (fresh) empty();
     std::error_code failed;
@@ -38,7 +55,7 @@ class RunFolder {
                                  paser::report::bytes_text(space.available));
     const auto file = path_ / "config.json";
     if (std::filesystem::exists(file))
-      require_same(settings, file);
+      require_same(settings, run_settings<Settings>(path_), file);
     else
       paser::io::write_file(
           file, nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}.dump(2) + "\n");
@@ -94,36 +111,17 @@ class RunFolder {
       std::filesystem::remove_all(path_ / part);
   }
 
-  static void require_same(const nlohmann::json& settings, const std::filesystem::path& file) {
-    const auto old = nlohmann::json::parse(std::ifstream(file), nullptr, false);
-    paser::check<paser::FormatError>(old.is_object() && old.contains("settings"), file.string().c_str(),
-                                     "is not the configuration of a run");
-    for (const auto& [name, value] : settings.items())
-      paser::check<paser::ValueError>(old["settings"].value(name, nlohmann::json()) == value, file.string().c_str(),
+  static void require_same(const nlohmann::json& asked, const nlohmann::json& old, const std::filesystem::path& file) {
+    for (const auto& [name, value] : asked.items())
+      paser::check<paser::ValueError>(old.value(name, nlohmann::json()) == value, file.string().c_str(),
                                       "this folder holds a run with ", name, " = ",
-                                      old["settings"].value(name, nlohmann::json()).dump(), ", asked for is ",
-                                      value.dump(), "; choose another --out, or --fresh to start over");
+                                      old.value(name, nlohmann::json()).dump(), ", asked for is ", value.dump(),
+                                      "; choose another --out, or --fresh to start over");
   }
 
   std::filesystem::path path_;
   std::optional<paser::report::Log> log_;
   std::vector<paser::report::StageCost> costs_;
 };
-
-/// The settings of the run in a folder, as config.json has them. Throws IoError and FormatError.
-template <class Config>
-Config run_settings(const std::filesystem::path& run) {
-  const std::filesystem::path file = run / "config.json";
-  std::ifstream in(file);
-  paser::check<paser::IoError>(in.good(), "run", "cannot read ", file.string(), "; expected the folder of a run");
-  const auto document = nlohmann::json::parse(in, nullptr, false);
-  paser::check<paser::FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
-                                   "is not the configuration of a run");
-  try {
-    return document["settings"].template get<Config>();
-  } catch (const nlohmann::json::exception& error) {
-    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
-  }
-}
 
 }  // namespace program

@@ -27,6 +27,13 @@ std::string words_of(const std::string& command) {
   return text;
 }
 
+/// Settings of which a run that was begun without `rate` has the default.
+struct WithDefaults {
+  int epochs = 3;
+  double rate = 1;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(WithDefaults, epochs, rate)
+
 /// Exit status and standard error of program::run on these words.
 template <class Body>
 std::pair<int, std::string> ended(std::vector<std::string> words, const Body& body) {
@@ -104,6 +111,16 @@ TEST_CASE("a run folder belongs to one set of settings, and another folder is ne
   program::RunFolder(other, settings, true, 1);
   CHECK(std::filesystem::exists(other / "checkpoints" / "mine.txt"));
   CHECK_THROWS_AS(program::run_settings<nlohmann::json>(folder / "nowhere"), paser::IoError);
+}
+
+TEST_CASE("a run goes on although the program has learnt a setting, if that has its default") {
+  const TemporaryFolder folder;
+  const auto run = folder / "run";
+  program::RunFolder(run, nlohmann::json{{"epochs", 3}}, false, 1);
+  const auto open = [&](const WithDefaults& settings) { program::RunFolder(run, settings, false, 1); };
+  open({});
+  CHECK_THROWS_WITH(open({3, 0.5}), Contains("holds a run with rate = 1.0, asked for is 0.5"));
+  CHECK_THROWS_WITH(open({4, 1}), Contains("holds a run with epochs = 3, asked for is 4"));
 }
 
 TEST_CASE("a stage of a run folder is measured, and an interruption is an exception") {
