@@ -5,6 +5,7 @@
 #include "noisy_mnist/experiment.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
+#include "paser/report/method_row.hpp"
 
 /// What a trained run is worth: every method of the paper's Table 1 on the same test images, and the report.
 namespace noisy_mnist {
@@ -52,10 +53,7 @@ class Comparison {
                        test.size(), " test images, ", experiment_.data().validation().size(), " for validation");
     r.iou_convention =
         "macro IoU of background and digit, mean over images; a class absent from prediction and truth is left out";
-    r.mac_convention =
-        "multiply-accumulates by fvcore's rules (the paper's Flops), every pass of every network counted: PaSeR and "
-        "the "
-        "cascade run f1 T times for its entropy, the oracle too; single models and the random policy run one pass";
+    r.mac_convention = report::mac_convention;
     r.models = {"f1", "f2", "f3"};
     r.kinds = {"Gaussian, radius 1", "Gaussian, radius 2", "box"};
     for (std::size_t k = 0; k < 3; ++k) r.parameters[r.models[k]] = paser::nn::count_parameters(paser_.models[k]);
@@ -112,16 +110,7 @@ class Comparison {
   static constexpr std::array<const char*, 3> kind_names{"Gaussian, radius 1", "Gaussian, radius 2", "box"};
 
   Method& add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
-    report::Row row;
-    row.model = name;
-    row.kind = kind;
-    row.iou = e.iou;
-    row.iou_std = e.iou_std;
-    row.gmac = e.gmac;
-    row.ms_per_image = e.ms_per_image;
-    row.share = e.share;
-    if (kind != "single") row.assignment_accuracy = e.assignment_accuracy();
-    row.note = note;
+    report::Row row = report::method_row(name, kind, e, note);
     return methods_.emplace_back(std::move(row), std::move(e));
   }
 

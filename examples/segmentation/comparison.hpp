@@ -6,6 +6,7 @@
 #include "paser/pipeline/cascade.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
+#include "paser/report/method_row.hpp"
 #include "segmentation/experiment.hpp"
 
 /// What a trained run is worth: every method of the paper's Table 1 on the same test images.
@@ -92,15 +93,7 @@ class Comparison {
     add(name, kind, pipeline::evaluate_router(router, test_, options_), note);
   }
   void add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
-    report::Row row;
-    row.model = name;
-    row.kind = kind;
-    row.iou = e.iou;
-    row.iou_std = e.iou_std;
-    row.gmac = e.gmac;
-    row.ms_per_image = e.ms_per_image;
-    row.share = e.share;
-    row.note = note;
+    report::Row row = report::method_row(name, kind, e, note);
     methods_.push_back({std::move(row), std::move(e)});
   }
 
@@ -141,9 +134,7 @@ class Comparison {
     r.iou_convention =
         paser::message("macro IoU of ", options_.classes, " classes, mean over images; a class absent ",
                        "from prediction and truth is ", c.absent_class == "zero" ? "counted as 0" : "left out");
-    r.mac_convention =
-        "multiply-accumulates by fvcore's rules (the paper's Flops), every pass of every network counted: PaSeR and "
-        "the cascades run f1 T times for its entropy, the oracle too; single models and the random policy run one pass";
+    r.mac_convention = report::mac_convention;
     r.models = {"f1", "f2", "f3"};
     r.kinds = {"all images"};
     const Paser& networks = experiment_.networks();

@@ -10,6 +10,7 @@
 #include "paser/report/interrupt.hpp"
 #include "paser/report/log.hpp"
 #include "paser/report/memory.hpp"
+#include "paser/report/method_row.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/result_parts.hpp"
 #include "paser/report/results.hpp"

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "paser/pipeline/evaluate.hpp"
+#include "paser/report/results.hpp"
+
+/// From what a method did to its row of a report.
+namespace paser::report {
+
+/// What the operation counts of a MethodEvaluation include, for Results::mac_convention. Source: the routers of
+/// pipeline/routers.hpp, pipeline/cascade.hpp.
+inline constexpr const char* mac_convention =
+    "multiply-accumulates by fvcore's rules (the paper's Flops), every pass of every network counted: PaSeR and the "
+    "cascades run f1 T times for its entropy, the oracle too; single models and the random policy run one pass";
+
+/// The row of a method. The assignment's accuracy stands in it where there are several kinds of images and the method
+/// has a choice among models.
+inline Row method_row(const std::string& model, const std::string& kind, const pipeline::MethodEvaluation& e,
+                      const std::string& note) {
+  Row row;
+  row.model = model;
+  row.kind = kind;
+  row.iou = e.iou;
+  row.gmac = e.gmac;
+  row.ms_per_image = e.ms_per_image;
+  row.share = e.share;
+  row.iou_std = e.iou_std;
+  if (kind != "single" && e.assignment.size() > 1) row.assignment_accuracy = e.assignment_accuracy();
+  row.note = note;
+  return row;
+}
+
+}  // namespace paser::report
