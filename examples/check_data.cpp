@@ -103,9 +103,8 @@ int main(int argc, char** argv) {
   return program::run(app, argc, argv, [&](const std::string&) -> int {
     try {
       return run(s) ? program::done : program::failed;
-    } catch (const std::exception& error) {  // no file was looked at
-      std::cerr << "error: " << error.what() << "\n";
-      return program::wrong_usage;
+    } catch (const Error& error) {  // what the options name is not there; a bad file of the set throws nothing
+      throw ValueError(error.what());
     }
   });
 }

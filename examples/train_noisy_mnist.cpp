@@ -8,6 +8,7 @@
 #include "noisy_mnist/comparison.hpp"
 #include "paser/core/text.hpp"
 #include "paser/report/results_file.hpp"
+#include "print_results.hpp"
 
 namespace {
 
@@ -57,12 +58,7 @@ int run(const Arguments& arguments, const std::string& command) {
     if (row.kind == "paser")
       std::cout << row.model << ": image by noise and model, %\n"
                 << report::assignment_table(results, results.assignment[row.model]) << "\n";
-  std::cout << report::stages_table(results) << "\n";
-  for (const report::Claim& claim : results.claims)
-    std::cout << (claim.reproduced ? "[reproduced]     " : "[not reproduced] ") << claim.text << ": "
-              << (claim.measured ? report::fixed(*claim.measured, 4) : "-")
-              << (claim.paper ? " (paper " + report::fixed(*claim.paper, 4) + ")" : "") << "\n";
-  std::cout << "\n" << (out / "results.json").string() << "\n" << (out / "report.html").string() << "\n";
+  program::print_results(std::cout, results, out);
   return program::done;
 }
 

@@ -10,6 +10,7 @@
 
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
+#include "print_results.hpp"
 #include "segmentation/questions.hpp"
 
 namespace {
@@ -18,6 +19,7 @@ struct Arguments {
   std::string preset = "standard", out, stage = "all";
   std::vector<std::string> settings;
   std::string data, masks, class_file, initial;
+  std::vector<double> range;
   std::optional<std::uint64_t> seed;
   int threads = 0;
   bool fresh = false, list = false, json = false;
@@ -29,6 +31,7 @@ segmentation::Config configuration(const Arguments& a) {
   if (!a.data.empty()) config.data = a.data;
   if (!a.masks.empty()) config.masks = a.masks;
   if (!a.class_file.empty()) config.class_file = a.class_file;
+  if (!a.range.empty()) config.value_range = {a.range.at(0), a.range.at(1)};
   if (!a.initial.empty()) config.initial = a.initial;
   for (const std::string& setting : a.settings) segmentation::apply(setting, config);
   return config;
@@ -67,14 +70,7 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
     for (const auto& row : table.rows) text.add(row);
     std::cout << text << "\n";
   }
-  std::cout << report::stages_table(results) << "\n";
-  for (const report::Claim& claim : results.claims)
-    std::cout << (claim.reproduced ? "[reproduced]     " : "[not reproduced] ") << claim.text << ": "
-              << (claim.measured ? report::fixed(*claim.measured, 4) : "-")
-              << (claim.paper ? " (paper " + report::fixed(*claim.paper, 4) + ")" : "") << "\n";
-  std::cout << "\n"
-            << (folder.path() / "results.json").string() << "\n"
-            << (folder.path() / "report.html").string() << "\n";
+  program::print_results(std::cout, results, folder.path());
 }
 
 int run(const Arguments& a, const std::string& command) {
@@ -103,6 +99,10 @@ int main(int argc, char** argv) {
   app.add_option("--masks", a.masks,
                  "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
   app.add_option("--class-file", a.class_file, "names and colours (or values) of the classes, in place of --masks");
+  app.add_option("--range", a.range,
+                 "stored image values that become 0 and 1, such as 0,4095; as in the files by default")
+      ->delimiter(',')
+      ->expected(2);
   app.add_option("--preset", a.preset, "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks)")
       ->capture_default_str();
   app.add_option("--set", a.settings,
