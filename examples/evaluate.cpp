@@ -3,9 +3,9 @@
 ///   evaluate RUN --data DIR                             the test images of a data set in the authors' layout
 ///   evaluate MODEL.safetensors --images A --masks-folder B --masks 0:0,255:1
 ///
-/// What is not said (the meaning of the masks' values, channels, how images are fitted to one size) is as in the
-/// training, where the model's file tells. Images of the trained size are segmented as in training, others window by
-/// window (see pipeline/tiled.hpp).
+/// What is not said (the meaning of the masks' values, channels, the range of the stored values, how images are fitted
+/// to one size) is as in the training, where the model's file tells. Images of the trained size are segmented as in
+/// training, others window by window (see pipeline/tiled.hpp).
 ///
 /// Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 130 interrupted, without a result.
 
@@ -28,6 +28,7 @@ struct Arguments {
   fs::path model, data, images, masks_folder, csv, out;
   std::string variant, part = "test", only = "paser", masks, class_file, fit;
   std::vector<Index> size;
+  std::vector<double> range;
   double noise = 0, overlap = 0.25;
   std::optional<std::uint64_t> seed;
   int samples = 0, threads = 0;
@@ -41,6 +42,12 @@ segmentation::Config settings(const Arguments& a, const pipeline::PaserDescripti
   if (!a.data.empty()) c.data = a.data.string();
   if (!a.masks.empty()) c.masks = a.masks;
   if (!a.masks.empty() || !a.class_file.empty()) c.class_file = a.class_file;
+  if (!a.range.empty())
+    c.value_range = {a.range.at(0), a.range.at(1)};
+  else if (d.value_range)
+    c.value_range = {d.value_range->low, d.value_range->high};
+  else
+    c.value_range = {0, 0};
   if (!a.fit.empty()) c.fit = a.fit;
   if (a.seed) c.seed = *a.seed;
   if (!a.size.empty())
@@ -71,7 +78,6 @@ Folder opened(const Arguments& a, const segmentation::Config& c, const pipeline:
   auto options = segmentation::reading(c, false);
   options.files.map = options.files.map.with_classes(d.classes());
   options.files.channels = d.channels;
-  options.files.range = d.value_range;
   const auto part = folders(a, c);
   return Folder(part.images, part.masks, options);
 }
@@ -160,6 +166,9 @@ int main(int argc, char** argv) {
                                "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
   app.add_option("--class-file", a.class_file, "names and colours (or values) of the classes, in place of --masks")
       ->excludes(masks);
+  app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
+      ->delimiter(',')
+      ->expected(2);
   app.add_option("--fit", a.fit, "whole: images of any size as they are; crop, tiles: of --size");
   app.add_option("--size", a.size, "height and width of crops and tiles; the trained size by default")->expected(2);
   app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tuned");

@@ -22,13 +22,14 @@ struct Config {
   std::uint64_t seed = 1;
 
   // Data.
-  std::string data;                 ///< folder with train_images, train_label, validation_..., test_...
-  std::string masks = "index";      ///< what their values mean: index, index:5, battery, rules such as 0:0,255:1,*:2
-  std::string class_file;           ///< names and colours of the classes, in place of `masks`
-  Index channels = 0;               ///< of the images: 1, 3, or 0: as in the files
-  std::string fit = "whole";        ///< whole: images are used as they are; crop, tiles: of `size`
-  std::array<Index, 2> size{0, 0};  ///< height and width of crops and tiles
-  std::string split = "thirds";     ///< thirds: a third of the training images a stage; all: all images in every stage
+  std::string data;             ///< folder with train_images, train_label, validation_..., test_...
+  std::string masks = "index";  ///< what their values mean: index, index:5, battery, rules such as 0:0,255:1,*:2
+  std::string class_file;       ///< names and colours of the classes, in place of `masks`
+  Index channels = 0;           ///< of the images: 1, 3, or 0: as in the files
+  std::array<double, 2> value_range{0, 0};  ///< stored image values that become 0 and 1; 0, 0: see io::to_unit
+  std::string fit = "whole";                ///< whole: images are used as they are; crop, tiles: of `size`
+  std::array<Index, 2> size{0, 0};          ///< height and width of crops and tiles
+  std::string split = "thirds";  ///< thirds: a third of the training images a stage; all: all images in every stage
   Index train_images = 0, validation_images = 0, test_images = 0;  ///< at most so many; 0: all
   bool flips = true, half_turns = true;                            ///< augmentation of the training images
   double gray_gain = 0, gray_offset = 0;  ///< its contrast and brightness, see data::Augmentation
@@ -98,6 +99,7 @@ struct Config {
     f("masks", c.masks);
     f("class_file", c.class_file);
     f("channels", c.channels);
+    f("value_range", c.value_range);
     f("fit", c.fit);
     f("size", c.size);
     f("split", c.split);

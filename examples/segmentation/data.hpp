@@ -19,12 +19,23 @@ using Folder = paser::data::SegmentationFolder;
 inline const std::vector<std::pair<std::string, paser::data::Fit>> fit_names{
     {"whole", paser::data::Fit::whole}, {"crop", paser::data::Fit::crop}, {"tiles", paser::data::Fit::tiles}};
 
+/// The stored values that the settings make 0 and 1; none: the scale of the files' samples. Throws ValueError on a
+/// range that does not rise.
+inline std::optional<paser::io::ValueRange> value_range(const Config& c) {
+  const auto [low, high] = c.value_range;
+  if (low == 0 && high == 0) return {};
+  paser::check<paser::ValueError>(low < high, "value_range", "[", low, ", ", high,
+                                  "], expected a range that rises, or [0, 0] for that of the files");
+  return paser::io::ValueRange{low, high};
+}
+
 /// What the settings say about reading files.
 inline paser::data::SegmentationOptions reading(const Config& c, bool varied) {
   using namespace paser::data;
   SegmentationOptions options;
   options.files.map = c.class_file.empty() ? MaskMap::parse(c.masks) : read_class_file(c.class_file);
   options.files.channels = c.channels;
+  options.files.range = value_range(c);
   const auto fit = std::find_if(fit_names.begin(), fit_names.end(), [&](const auto& f) { return f.first == c.fit; });
   if (fit == fit_names.end()) throw paser::ValueError(paser::unknown_name("fit", c.fit, {"whole", "crop", "tiles"}));
   options.fit = fit->second;

@@ -30,6 +30,7 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   paser::check<paser::ValueError>(c.small_answer == "mean" || c.small_answer == "first sample", "small_answer", "'",
                                   c.small_answer, "', expected 'mean' or 'first sample'");
   d.baseline = c.small_answer == "mean" ? pipeline::Baseline::mean : pipeline::Baseline::first_sample;
+  d.value_range = value_range(c);
   d.info["settings"] = c;
   return d;
 }

@@ -22,6 +22,7 @@ TEST_CASE("segmentation settings: name=value takes JSON, and words without quote
   CHECK(with("flips=false").flips == false);
   CHECK(with("widths=[2,4,8]").widths == std::array<Index, 3>{2, 4, 8});
   CHECK(with("pretrain_rate=[1,0.5,1e-3]").pretrain_rate == std::array<double, 3>{1, 0.5, 1e-3});
+  CHECK(with("value_range=[-0.6,4095]").value_range == std::array{-0.6, 4095.0});
   CHECK(with("lambdas=[]").lambdas.empty());
   CHECK(with("costs=[\"macs\",\"time\"]").costs == std::vector<std::string>{"macs", "time"});
   CHECK(with("seed=18446744073709551615").seed == 18446744073709551615u);
@@ -40,6 +41,7 @@ TEST_CASE("segmentation settings: unknown names are refused with what may be mea
 }
 
 TEST_CASE("segmentation settings: values of another kind are refused, not bent") {
+  CHECK_THROWS_AS(with("value_range=4095"), paser::ValueError);
   CHECK_THROWS_WITH(with("policy_epochs=many"),
                     Contains("setting policy_epochs: \"many\" is not of the kind of 200, its default"));
   for (const char* setting :
