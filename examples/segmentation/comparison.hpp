@@ -68,7 +68,8 @@ class Comparison {
     for (const Variant& v : experiment_.tuned())
       add(v.name, "paser", pipeline::paser_router(v.paser, counts, key_.fold(0)),
           paser::message("cost by ", v.reward.cost, v.reward.scale == "gain" ? " scaled to the mean gain of f3" : "",
-                         ", lambda ", v.reward.lambda, ", fine-tuned"));
+                         ", lambda ", v.reward.lambda, ", ", v.reward.gradient, " gradient, the policy reads the ",
+                         v.reward.view, ", fine-tuned"));
     describe(r);
   }
 

@@ -62,7 +62,10 @@ struct Config {
   std::string cost_scale = "shares";     ///< shares: they sum to 1 (Eq. 3); gain: f3 costs what it gains on average
   std::string reward_baseline = "none";  ///< none (the paper), batch_mean
   double entropy_bonus = 0;
-  std::string explore = "batch";  ///< one coin of Eq. 4 for a "batch" or for each "patch"
+  std::string policy_gradient = "sampled";  ///< sampled (REINFORCE, the paper), or exact: stage 2 sums over all models
+  std::string policy_view = "image";  ///< what the policy's head reads for a patch: the whole "image" (the paper), or
+                                      ///< that "patch" alone
+  std::string explore = "batch";      ///< one coin of Eq. 4 for a "batch" or for each "patch"
 
   // Stage 2.
   Index policy_epochs = 200, policy_batch = 32;
@@ -76,8 +79,9 @@ struct Config {
   double fine_tune_exploit_from = 0.95, fine_tune_exploit_to = 1.0;
 
   // Questions beyond the main run. Every entry of a list is one more policy (stage 2 alone); an empty list skips them.
-  bool tuned_reward = true;  ///< a second PaSeR: costs scaled to the gain, batch mean, entropy bonus
+  bool tuned_reward = true;  ///< a second PaSeR: costs scaled to the gain, and what follows
   double tuned_lambda = 0.5, tuned_entropy_bonus = 0.0005;
+  std::string tuned_baseline = "batch_mean", tuned_gradient = "exact", tuned_view = "patch";
   std::vector<double> lambdas;              ///< R5, with the main reward and with the tuned one
   std::vector<std::string> costs;           ///< with the tuned reward
   double budget_gmac = 0, budget_ms = 0;    ///< an image may spend this on average: lambda is calibrated; 0: not asked
@@ -135,6 +139,8 @@ struct Config {
     f("cost_scale", c.cost_scale);
     f("reward_baseline", c.reward_baseline);
     f("entropy_bonus", c.entropy_bonus);
+    f("policy_gradient", c.policy_gradient);
+    f("policy_view", c.policy_view);
     f("explore", c.explore);
     f("policy_epochs", c.policy_epochs);
     f("policy_batch", c.policy_batch);
@@ -151,6 +157,9 @@ struct Config {
     f("tuned_reward", c.tuned_reward);
     f("tuned_lambda", c.tuned_lambda);
     f("tuned_entropy_bonus", c.tuned_entropy_bonus);
+    f("tuned_baseline", c.tuned_baseline);
+    f("tuned_gradient", c.tuned_gradient);
+    f("tuned_view", c.tuned_view);
     f("lambdas", c.lambdas);
     f("costs", c.costs);
     f("budget_gmac", c.budget_gmac);
@@ -237,12 +246,12 @@ inline Config standard() {
   c.preset = "standard";
   c.flips = c.half_turns = true;
   c.train_images = 600;
-  c.pretrain_epochs = {26, 26, 7};
+  c.pretrain_epochs = {26, 26, 12};
   c.pretrain_batch = {2, 2, 1};
   c.pretrain_rate = {2e-3, 1e-3, 4e-4};
   c.pretrain_final_rate = 0.1;
   c.validate_every = 2;
-  c.policy_epochs = 10;
+  c.policy_epochs = 25;
   c.policy_batch = 8;
   c.policy_rate = 1e-3;
   c.belief_draws = 2;

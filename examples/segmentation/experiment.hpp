@@ -26,7 +26,7 @@ class Experiment {
 
   /// With `fresh` a run that is in the folder is deleted first.
   Experiment(const Config& config, const std::filesystem::path& out, bool fresh)
-      : config_(config),
+      : config_(checked(config)),
         data_(config),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
         counts_(pipeline::operation_counts(description_)),
@@ -66,6 +66,7 @@ class Experiment {
   Variant train_policy(const std::string& name, const std::string& stage, const std::string& file, const Reward& reward,
                        Index epochs) {
     Variant v{name, reward, {}, networks_};
+    v.paser.policy = fresh_policy(config_, description_, by_patch(reward));
     const auto options = policy_options(config_, reward, reward_options(reward), epochs);
     folder_.run(stage, file, [&](const pipeline::Stage& s) {
       return pipeline::train_policy(v.paser, data_.plain(2), data_.validation(), options, s, key(3), &ground_);
@@ -84,9 +85,7 @@ class Experiment {
     pipeline::RewardOptions options = iou_options(config_, data_);
     options.lambda = r.lambda;
     options.costs = costs_of(r.cost, networks_, counts_, m.times);
-    paser::check<paser::ValueError>(r.scale == "shares" || r.scale == "gain", "cost_scale", "'", r.scale,
-                                    "', expected shares or gain");
-    if (r.scale == "gain") options.costs = pipeline::scaled_to_gain(options.costs, m.gain);
+    if (scaled_to_gain(r)) options.costs = pipeline::scaled_to_gain(options.costs, m.gain);
     if (config_.small_free) options.costs = pipeline::with_small_free(options.costs);
     return options;
   }
@@ -141,11 +140,9 @@ class Experiment {
   void keep(const std::string& file, const Variant& v) {
     auto d = description_;
     d.info["name"] = v.name;
-    d.info["reward"] = {{"cost", v.reward.cost},
-                        {"scale", v.reward.scale},
-                        {"baseline", v.reward.baseline},
-                        {"lambda", v.reward.lambda},
-                        {"entropy_bonus", v.reward.entropy_bonus}};
+    d.info["reward"] = {{"cost", v.reward.cost},         {"scale", v.reward.scale},
+                        {"baseline", v.reward.baseline}, {"gradient", v.reward.gradient},
+                        {"lambda", v.reward.lambda},     {"entropy_bonus", v.reward.entropy_bonus}};
     pipeline::save_paser(folder_.checkpoint(file), v.paser, d);
   }
 

@@ -52,6 +52,12 @@ inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
   return paser;
 }
 
+/// A policy of random weights, the same ones in every call, that reads the whole image or each patch alone.
+inline paser::models::PolicyNet<float> fresh_policy(const Config& c, pipeline::PaserDescription d, bool by_patch) {
+  d.policy_by_patch = by_patch;
+  return {d.actions(), Key{c.seed}.fold(1).fold(d.networks.size() + 1), d.policy_windows()};
+}
+
 /// Milliseconds on this machine, the median of a few runs.
 struct Times {
   double state = 0;           ///< all samples of f1 and the policy, an image
@@ -92,11 +98,19 @@ inline Times measure_times(const Paser& paser, const paser::Tensor<float, 4>& im
   return times;
 }
 
+/// Throws ValueError when there is no such rule of cost.
+inline void check_cost(const std::string& rule) {
+  const std::vector<std::string> known{"parameters", "macs", "time", "bytes"};
+  if (std::find(known.begin(), known.end(), rule) == known.end())
+    throw paser::ValueError(paser::unknown_name("cost", rule, known));
+}
+
 /// What each model costs under a rule: parameters (Eq. 3), macs and time of one patch, or bytes: the patch's image and
 /// label map, a byte a value, sent once to f2's machine and once more to f3's, while f1 runs where the image is.
 /// Shares of their sum.
 inline pipeline::Costs costs_of(const std::string& rule, const Paser& paser, const pipeline::OperationCounts& counts,
                                 const Times& times) {
+  check_cost(rule);
   std::vector<double> expenses;
   for (std::size_t k = 0; k < paser.models.size(); ++k) {
     if (rule == "parameters")
@@ -105,10 +119,8 @@ inline pipeline::Costs costs_of(const std::string& rule, const Paser& paser, con
       expenses.push_back(k == 0 ? counts.small / static_cast<double>(paser.grid.patches()) : counts.patch[k]);
     else if (rule == "time")
       expenses.push_back(times.patch.at(k));
-    else if (rule == "bytes")
-      expenses.push_back(static_cast<double>(k));
     else
-      throw paser::ValueError(paser::unknown_name("cost", rule, {"parameters", "macs", "time", "bytes"}));
+      expenses.push_back(static_cast<double>(k));
   }
   return pipeline::cost_shares(expenses);
 }

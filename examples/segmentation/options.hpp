@@ -9,20 +9,21 @@
 /// value.
 namespace segmentation {
 
-/// How a policy is paid: a rule of costs with its scale, lambda, and what tames the gradient.
+/// How a policy is paid and how it learns from that: a rule of costs with its scale, lambda; what tames the gradient,
+/// how it is got, and what the policy sees.
 struct Reward {
-  std::string cost, scale, baseline;
+  std::string cost, scale, baseline, gradient, view;
   double lambda = 0.5, entropy_bonus = 0;
 };
 
 /// The reward of the settings; the paper's in every preset.
 inline Reward main_reward(const Config& c) {
-  return {c.cost, c.cost_scale, c.reward_baseline, c.lambda, c.entropy_bonus};
+  return {c.cost, c.cost_scale, c.reward_baseline, c.policy_gradient, c.policy_view, c.lambda, c.entropy_bonus};
 }
 
-/// That of the second PaSeR: costs scaled to the gain, the batch mean as a baseline, an entropy bonus.
+/// That of the second PaSeR: costs scaled to the gain, and the settings tuned_...
 inline Reward tuned_reward(const Config& c) {
-  return {c.cost, "gain", "batch_mean", c.tuned_lambda, c.tuned_entropy_bonus};
+  return {c.cost, "gain", c.tuned_baseline, c.tuned_gradient, c.tuned_view, c.tuned_lambda, c.tuned_entropy_bonus};
 }
 
 inline paser::metrics::ClassMean class_mean(const Config& c) {
@@ -44,6 +45,24 @@ inline paser::rl::AdvantageSpec advantage(const Reward& r) {
   return {.baseline = r.baseline == "batch_mean" ? Baseline::batch_mean : Baseline::none};
 }
 
+inline pipeline::PolicyGradient gradient(const Reward& r) {
+  paser::check<paser::ValueError>(r.gradient == "sampled" || r.gradient == "exact", "policy_gradient", "'", r.gradient,
+                                  "', expected sampled or exact");
+  return r.gradient == "exact" ? pipeline::PolicyGradient::exact : pipeline::PolicyGradient::sampled;
+}
+
+inline bool scaled_to_gain(const Reward& r) {
+  paser::check<paser::ValueError>(r.scale == "shares" || r.scale == "gain", "cost_scale", "'", r.scale,
+                                  "', expected shares or gain");
+  return r.scale == "gain";
+}
+
+inline bool by_patch(const Reward& r) {
+  paser::check<paser::ValueError>(r.view == "image" || r.view == "patch", "policy_view", "'", r.view,
+                                  "', expected image or patch");
+  return r.view == "patch";
+}
+
 /// What belongs to every IoU of a reward; costs and lambda are not set.
 inline pipeline::RewardOptions iou_options(const Config& c, const Data& data) {
   return {.class_mean = class_mean(c), .classes = data.classes(), .ignored = paser::data::ignored_label};
@@ -58,9 +77,40 @@ inline pipeline::SupervisedOptions<float> supervised_options(const Config& c, co
   return options;
 }
 
+/// What f1 learns from f3, if anything.
+inline std::optional<paser::DistillationSpec> distillation(const Config& c) {
+  using paser::DistillationSpec;
+  paser::check<paser::ValueError>(c.teacher_view == "patches" || c.teacher_view == "image", "teacher_view", "'",
+                                  c.teacher_view, "', expected patches or image");
+  if (c.distillation == "none") return {};
+  paser::check<paser::ValueError>(c.distillation == "mse" || c.distillation == "kl", "distillation", "'",
+                                  c.distillation, "', expected none, mse or kl");
+  DistillationSpec kd;
+  kd.kind = c.distillation == "mse" ? DistillationSpec::Kind::mse : DistillationSpec::Kind::kl;
+  kd.alpha = c.distillation_weight;
+  kd.temperature = c.temperature;
+  return kd;
+}
+
+/// The settings, when every word in them means something: a run of an hour should not end at its last stage for a
+/// misspelt one.
+inline const Config& checked(const Config& c) {
+  (void)class_mean(c);
+  (void)exploration(c);
+  (void)distillation(c);
+  for (const Reward& r : {main_reward(c), tuned_reward(c)}) {
+    (void)advantage(r);
+    (void)gradient(r);
+    (void)by_patch(r);
+    (void)scaled_to_gain(r);
+    check_cost(r.cost);
+  }
+  for (const std::string& cost : c.costs) check_cost(cost);
+  return c;
+}
+
 /// Stage 1 of network k: f1 sees whole images, and may learn from f3; the others see patches.
 inline pipeline::PretrainOptions<float> pretrain_options(const Config& c, const Data& data, std::size_t k) {
-  using paser::DistillationSpec;
   const paser::data::PatchGrid grid{c.grid[0], c.grid[1]};
   pipeline::PretrainOptions<float> options;
   options.epochs = c.pretrain_epochs[k];
@@ -71,16 +121,8 @@ inline pipeline::PretrainOptions<float> pretrain_options(const Config& c, const 
   options.class_mean = class_mean(c);
   options.supervised = supervised_options(c, data);
   if (k > 0) options.grid = grid;
-  if (k > 0 || c.distillation == "none") return options;
-  DistillationSpec kd;
-  paser::check<paser::ValueError>(c.distillation == "mse" || c.distillation == "kl", "distillation", "'",
-                                  c.distillation, "', expected none, mse or kl");
-  kd.kind = c.distillation == "mse" ? DistillationSpec::Kind::mse : DistillationSpec::Kind::kl;
-  kd.alpha = c.distillation_weight;
-  kd.temperature = c.temperature;
-  options.supervised.distillation = kd;
-  paser::check<paser::ValueError>(c.teacher_view == "patches" || c.teacher_view == "image", "teacher_view", "'",
-                                  c.teacher_view, "', expected patches or image");
+  options.supervised.distillation = k > 0 ? std::nullopt : distillation(c);
+  if (!options.supervised.distillation) return options;
   options.teacher_grid = c.teacher_view == "patches" ? grid : paser::data::PatchGrid{1, 1};
   options.keep_teacher_logits = c.keep_teacher_logits;
   return options;
@@ -99,6 +141,7 @@ inline pipeline::PolicyOptions<float> policy_options(const Config& c, const Rewa
   options.reward = rewards;
   options.advantage = advantage(reward);
   options.gradient.entropy_bonus = reward.entropy_bonus;
+  options.estimate = gradient(reward);
   options.belief_draws = c.belief_draws;
   return options;
 }

@@ -132,6 +132,25 @@ Ended evaluated(const TemporaryFolder& folder, std::vector<std::string> words) {
 
 }  // namespace
 
+TEST_CASE("a word that no setting has is told before anything is written or trained") {
+  const TemporaryFolder folder;
+  write_data(folder / "data");
+  const fs::path run = folder / "run";
+  for (const std::string setting :
+       {"tuned_gradient=exakt", "policy_view=pixel", "costs=[\"watts\"]", "cost_scale=log", "teacher_view=none",
+        "distillation=l1", "explore=never", "tuned_baseline=median", "absent_class=one"}) {
+    INFO(setting);
+    const auto [status, out, err] = run_program(
+        folder.path(),
+        {PASER_TRAIN_SEGMENTATION, "--data", (folder / "data").string(), "--out", run.string(), "--set", setting});
+    CHECK(status == 2);
+    auto word = setting.substr(setting.find('=') + 1);
+    std::erase_if(word, [](char c) { return c == '[' || c == ']' || c == '"'; });
+    CHECK_THAT(err, Catch::Contains("'" + word + "'"));
+    CHECK_FALSE(fs::exists(run));
+  }
+}
+
 TEST_CASE("a training that is interrupted and killed in every stage ends with the bits of one that was not") {
   ::setenv("OMP_WAIT_POLICY", "passive", 1);
   const TemporaryFolder folder;
