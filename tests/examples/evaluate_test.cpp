@@ -145,8 +145,8 @@ TEST_CASE("evaluate: PaSeR's IoU, routes and masks are those of the library") {
   }
   CHECK(j["per_image"][2]["iou"].get<double>() == Approx(large_iou));
   CHECK(same_bits(tiny::stored_labels(out / "masks" / "large.png"), tiled.maps.labels));
-  for (Index k = 0; k < 3; ++k)
-    for (Index p = 0; p < 3; ++p) CHECK(j["confusion"][k][p] == pair.confusion(k, p) + confusion(k, p));
+  for (std::size_t k = 0; k < 3; ++k)
+    for (std::size_t p = 0; p < 3; ++p) CHECK(j["confusion"][k][p] == pair.confusion(k, p) + confusion(k, p));
   double patches = 8, to_f1 = 8 * pair.share[0] + static_cast<double>(tiled.summary.patches[0]);
   for (const Index count : tiled.summary.patches) patches += static_cast<double>(count);
   CHECK(j["model_shares"][0].get<double>() == Approx(to_f1 / patches));
