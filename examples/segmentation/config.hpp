@@ -42,7 +42,8 @@ struct Config {
   int samples = 5;                    ///< passes of MC dropout
   std::array<Index, 2> grid{4, 4};    ///< patches of an image: rows, columns
   std::string small_answer = "mean";  ///< f1's answer: "mean" of the samples, or "first sample" as the released code
-  std::string initial;                ///< a PaSeR file to start from; empty: random weights
+  std::string route_choice = "most probable";  ///< in use: the "most probable" route, or "sampled" as the released code
+  std::string initial;                         ///< a PaSeR file to start from; empty: random weights
 
   // Stage 1.
   std::array<Index, 3> pretrain_epochs{200, 200, 200};
@@ -77,6 +78,7 @@ struct Config {
   Index fine_tune_epochs = 200, fine_tune_batch = 32;
   double fine_tune_rate = 1e-4, fine_tune_policy_rate = 1e-4;
   double fine_tune_exploit_from = 0.95, fine_tune_exploit_to = 1.0;
+  bool fine_tune_small = false;  ///< f1 as well, on whole images; the released code and the paper's method leave it
 
   // Questions beyond the main run. Every entry of a list is one more policy (stage 2 alone); an empty list skips them.
   bool tuned_reward = true;  ///< a second PaSeR: costs scaled to the gain, and what follows
@@ -122,6 +124,7 @@ struct Config {
     f("samples", c.samples);
     f("grid", c.grid);
     f("small_answer", c.small_answer);
+    f("route_choice", c.route_choice);
     f("initial", c.initial);
     f("pretrain_epochs", c.pretrain_epochs);
     f("pretrain_batch", c.pretrain_batch);
@@ -154,6 +157,7 @@ struct Config {
     f("fine_tune_policy_rate", c.fine_tune_policy_rate);
     f("fine_tune_exploit_from", c.fine_tune_exploit_from);
     f("fine_tune_exploit_to", c.fine_tune_exploit_to);
+    f("fine_tune_small", c.fine_tune_small);
     f("tuned_reward", c.tuned_reward);
     f("tuned_lambda", c.tuned_lambda);
     f("tuned_entropy_bonus", c.tuned_entropy_bonus);

@@ -13,6 +13,13 @@ namespace segmentation {
 namespace pipeline = paser::pipeline;
 using Paser = pipeline::Paser<float>;
 
+/// Throws ValueError when the setting names none.
+inline pipeline::RouteChoice route_choice(const Config& c) {
+  paser::check<paser::ValueError>(c.route_choice == "most probable" || c.route_choice == "sampled", "route_choice", "'",
+                                  c.route_choice, "', expected 'most probable' or 'sampled'");
+  return c.route_choice == "sampled" ? pipeline::RouteChoice::sampled : pipeline::RouteChoice::most_probable;
+}
+
 inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   pipeline::PaserDescription d;
   d.channels = data.channels();
@@ -30,6 +37,7 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   paser::check<paser::ValueError>(c.small_answer == "mean" || c.small_answer == "first sample", "small_answer", "'",
                                   c.small_answer, "', expected 'mean' or 'first sample'");
   d.baseline = c.small_answer == "mean" ? pipeline::Baseline::mean : pipeline::Baseline::first_sample;
+  d.choice = route_choice(c);
   d.value_range = value_range(c);
   d.info["settings"] = c;
   return d;

@@ -98,6 +98,7 @@ inline const Config& checked(const Config& c) {
   (void)class_mean(c);
   (void)exploration(c);
   (void)distillation(c);
+  (void)route_choice(c);
   for (const Reward& r : {main_reward(c), tuned_reward(c)}) {
     (void)advantage(r);
     (void)gradient(r);
@@ -156,6 +157,7 @@ inline pipeline::FineTuneOptions<float> fine_tune_options(const Config& c, const
   options.expert_learning_rate = c.fine_tune_rate;
   options.policy_learning_rate = c.fine_tune_policy_rate;
   options.supervised = supervised_options(c, data);
+  if (c.fine_tune_small) options.small = options.supervised;
   options.reward = rewards;
   options.lambda_from = options.lambda_to = reward.lambda;
   options.exploit_from = c.fine_tune_exploit_from;

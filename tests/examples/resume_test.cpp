@@ -44,11 +44,26 @@ struct Trainer {
   std::vector<std::string> words() const {
     std::vector<std::string> w{
         PASER_TRAIN_SEGMENTATION, "--data", data.string(), "--out", run.string(), "--preset", "demo", "--threads", "1"};
-    for (const char* setting :
-         {"widths=[2,4,4]", "depths=[1,2,2]", "grid=[2,2]", "samples=2", "pretrain_epochs=[16,16,16]",
-          "policy_epochs=20", "policy_batch=2", "question_epochs=20", "fine_tune_epochs=20", "fine_tune_batch=2",
-          "lambdas=[0]", "costs=[\"bytes\"]", "budget_gmac=0.001", "budget_ms=0", "budget_trials=1", "noise=0.05",
-          "noise_epochs=[8,8]", "sample_counts=[2,3]"})
+    for (const char* setting : {"widths=[2,4,4]",
+                                "depths=[1,2,2]",
+                                "grid=[2,2]",
+                                "samples=2",
+                                "pretrain_epochs=[16,16,16]",
+                                "policy_epochs=20",
+                                "policy_batch=2",
+                                "question_epochs=20",
+                                "fine_tune_epochs=20",
+                                "fine_tune_batch=2",
+                                "lambdas=[0]",
+                                "costs=[\"bytes\"]",
+                                "budget_gmac=0.001",
+                                "budget_ms=0",
+                                "budget_trials=1",
+                                "noise=0.05",
+                                "noise_epochs=[8,8]",
+                                "sample_counts=[2,3]",
+                                "fine_tune_small=true",
+                                "route_choice=sampled"})
       w.insert(w.end(), {"--set", setting});
     return w;
   }
@@ -138,7 +153,7 @@ TEST_CASE("a word that no setting has is told before anything is written or trai
   const fs::path run = folder / "run";
   for (const std::string setting :
        {"tuned_gradient=exakt", "policy_view=pixel", "costs=[\"watts\"]", "cost_scale=log", "teacher_view=none",
-        "distillation=l1", "explore=never", "tuned_baseline=median", "absent_class=one"}) {
+        "distillation=l1", "explore=never", "tuned_baseline=median", "absent_class=one", "route_choice=best"}) {
     INFO(setting);
     const auto [status, out, err] = run_program(
         folder.path(),

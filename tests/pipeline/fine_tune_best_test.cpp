@@ -155,3 +155,37 @@ TEST_CASE("fine-tuning that validates, was interrupted and resumed keeps the sam
     }
   }
 }
+
+TEST_CASE("f1 learns with the others where that is asked for, and an interruption changes no bit of it") {
+  const auto from = [] {
+    auto paser = start(-1);
+    paser.models[0] = Reader(-1);
+    return paser;
+  };
+  const auto tune = [](Paser<float>& paser, bool small, const Stage& stage, std::vector<Snapshot<float>>& snapshots) {
+    auto o = options(3);
+    o.lambda_from = o.lambda_to = 0;
+    if (small) o.small = SupervisedOptions<float>{};
+    return fine_tune(paser, Source(8), validation, o, stage, Key{3}, snapshots);
+  };
+  std::vector<Snapshot<float>> kept, got;
+  auto frozen = from(), learned = from(), pieces = from();
+  REQUIRE(tune(frozen, false, Stage{.name = "toy"}, kept));
+  CHECK(same_state(frozen.models[0], from().models[0]));
+  CHECK(same_state(kept[0].models[0], from().models[0]));
+
+  REQUIRE(tune(learned, true, Stage{.name = "toy"}, kept));
+  const auto batch = validation.range(0, 6);
+  const Labels labels = predict(learned.models[0], batch.images);
+  CHECK(std::ranges::equal(labels.values(), batch.labels.values()));
+
+  const TemporaryFolder folder;
+  in_pieces(2, folder / "f1", [&](const Stage& stage) {
+    pieces = from();
+    return tune(pieces, true, stage, got);
+  });
+  CHECK(same_state(pieces.models[0], learned.models[0]));
+  REQUIRE(got.size() == 1);
+  CHECK(same_state(got[0].models[0], kept[0].models[0]));
+  CHECK(got[0].step == kept[0].step);
+}

@@ -23,6 +23,7 @@ PaserDescription small() {
   d.width = 24;
   d.samples = 2;
   d.baseline = Baseline::first_sample;
+  d.choice = RouteChoice::sampled;
   d.value_range = io::ValueRange{0, 4095};
   d.info["preset"] = "demo";
   return d;
@@ -52,8 +53,12 @@ TEST_CASE("a file says what its policy reads, and one that does not say has the 
   CHECK(max_abs_difference(evaluate(paser.policy, belief), evaluate(loaded.policy, belief)) == 0);
 
   save_paser(file, make_paser(small(), Key{3}), small());
-  rewrite(file, [](auto& c) { c.info.erase("policy"); });
+  rewrite(file, [](auto& c) {
+    c.info.erase("policy");
+    c.info.erase("choice");
+  });
   CHECK_FALSE(load_paser(file).description.policy_by_patch);
+  CHECK(load_paser(file).description.choice == RouteChoice::most_probable);
   rewrite(file, [](auto& c) { c.info["policy"] = "pixel"; });
   CHECK_THROWS_WITH(load_paser(file), Contains("reads 'pixel', expected 'image' or 'patch'"));
 }
@@ -74,6 +79,7 @@ TEST_CASE("a saved Paser comes back with its description and its answers") {
   CHECK(d.networks[2].dropout == 0.25);
   CHECK(loaded.samples == 2);
   CHECK(loaded.baseline == Baseline::first_sample);
+  CHECK(loaded.choice == RouteChoice::sampled);
   Tensor<float, 4> images({2, 16, 24, 3});
   float* x = images.mutable_data();
   for (Index i = 0; i < images.numel(); ++i) x[i] = static_cast<float>(Key{4}.uniform(static_cast<std::uint64_t>(i)));

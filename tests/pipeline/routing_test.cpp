@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "paser/pipeline/cascade.hpp"
+#include "paser/pipeline/cost.hpp"
 #include "pipeline/toy.hpp"
 
 using namespace paser;
@@ -113,4 +114,24 @@ TEST_CASE("a patch keeps f1's answer unless it is sent elsewhere, in a grid of p
         const bool sent = n == 1 && y >= 4 && x < 4;
         CHECK(refined(n, y, x) == (sent ? batch.labels(n, y, x) : 1));
       }
+}
+
+TEST_CASE("sampled routes are drawn for each image by its number, and answer as they were drawn") {
+  auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
+  const toy::Set set(60);
+  const auto batch = set.range(0, 60);
+  const auto greedy = paser.segment(batch.images, batch.ids, Key{2});
+  paser.choice = RouteChoice::sampled;
+  const auto drawn = paser.segment(batch.images, batch.ids, Key{2});
+  const auto probabilities = paser.routes(drawn.input).probabilities();
+  std::vector<double> expected(3);
+  for (Index i = 0; i < probabilities.numel(); ++i)
+    expected[static_cast<std::size_t>(i % 3)] += probabilities.data()[i] / 60;
+  const auto share = usage(drawn.actions, 3);
+  for (std::size_t k = 0; k < 3; ++k) CHECK(share[k] == Approx(expected[k]).margin(0.2));
+  CHECK_FALSE(std::ranges::equal(drawn.actions.values(), greedy.actions.values()));
+  const auto again = set.range(40, 60);
+  const auto part = paser.segment(again.images, again.ids, Key{2});
+  CHECK(std::ranges::equal(part.actions.values(), drawn.actions.values().subspan(40)));
+  CHECK(std::ranges::equal(part.labels.values(), drawn.labels.values().subspan(40 * 64)));
 }

@@ -51,3 +51,20 @@ TEST_CASE("what is no distribution is refused") {
   const auto d = Categorical<double>::of_probabilities(three);
   CHECK_THROWS_WITH(d.log_prob(rl::Actions::full({1, 2}, 3)), Catch::Contains("action 3 at patch 0"));
 }
+
+TEST_CASE("draws by the images' numbers do not hang on the batch, and have the distribution's shares") {
+  const auto logits = normal<double>(Key{1}, Shape{3, 4, 3});
+  const Categorical<double> routes(logits);
+  const auto all = routes.sample(Key{2}, {7, 8, 9});
+  Tensor<double, 3> last({1, 4, 3});
+  std::copy_n(logits.data() + 24, 12, last.mutable_data());
+  const auto alone = Categorical<double>(last).sample(Key{2}, {9});
+  for (Index p = 0; p < 4; ++p) CHECK(alone(0, p) == all(2, p));
+  CHECK_THROWS_WITH(routes.sample(Key{2}, {1}), Catch::Contains("1 ids for 3 images"));
+
+  std::array<double, 3> share{};
+  for (std::uint64_t id = 0; id < 3000; ++id)
+    share[static_cast<std::size_t>(Categorical<double>(last).sample(Key{3}, {id})(0, 1))] += 1 / 3000.0;
+  for (Index m = 0; m < 3; ++m)
+    CHECK(share[static_cast<std::size_t>(m)] == Approx(routes.probabilities()(2, 1, m)).margin(0.04));
+}

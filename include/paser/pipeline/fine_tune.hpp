@@ -8,7 +8,7 @@
 
 namespace paser::pipeline {
 
-/// Settings of stage 3, the joint training of the policy and the models behind f1; f1 stays as it is.
+/// Settings of stage 3, the joint training of the policy and the models behind f1, and of f1 where that is asked for.
 template <class T>
 struct FineTuneOptions {
   Index steps = 1000;
@@ -16,6 +16,9 @@ struct FineTuneOptions {
   double expert_learning_rate = 1e-4;
   double policy_learning_rate = 1e-4;
   SupervisedOptions<T> supervised{};  ///< of the models that get patches
+  /// Of f1, on whole images, with the rate of the others. None: f1 stays as it is, as in the authors' code and under
+  /// the paper's "jointly update the large models and RL model"; its "fine-tune all models" speaks for the other.
+  std::optional<SupervisedOptions<T>> small{};
   Mode policy_mode = run::training;
   RewardOptions reward{};                        ///< lambda is overwritten by lambda_from .. lambda_to
   double lambda_from = 0.5, lambda_to = 0.5;     ///< linear in the steps
@@ -99,15 +102,19 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
   policy_adam.bind(paser.policy);
   const std::vector<SupervisedOptions<T>> supervised(experts, options.supervised);
 
-  // f1 is frozen: what the policy sees of the validation data never changes.
+  optim::Adam<T> small_adam({.learning_rate = options.expert_learning_rate});
+  if (options.small) small_adam.bind(paser.models[0]);
+
+  // What the policy sees of the validation data; it changes with f1 alone.
   Tensor<T, 4> validation_input;
   Labels validation_coarse;
-  for_each_run(validation.size(), validation.size(), [&](Index begin, Index end) {
-    const auto batch = validation.range(begin, end);
+  const auto observe_validation = [&] {
+    const auto batch = validation.range(0, validation.size());
     const auto belief = paser.belief(batch.images, batch.ids, key.fold(2));
     validation_input = policy_input(belief);
     validation_coarse = paser.baseline_labels(belief);
-  });
+  };
+  observe_validation();
   Tensor<T, 3> reference = paser.routes(validation_input).probabilities();
   const Index per_epoch = std::max<Index>(1, train.size() / options.batch);
   bool done = false;
@@ -125,23 +132,24 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
     return reward;
   };
 
+  const std::size_t trained = options.small ? 0 : 1;  // the first model that changes
   const auto name = [](std::size_t i, const char* what) { return message("snapshot", i, "_", what); };
   const bool finished = run_stage(
       stage,
       [&](io::Checkpoint& c) {
         c.put("policy", paser.policy);
         c.put("policy_adam", policy_adam);
-        for (std::size_t k = 0; k < experts; ++k) {
-          c.put(message("model", k + 2), paser.models[k + 1]);
-          c.put(message("adam", k + 2), adams[k]);
-        }
+        if (options.small) c.put("adam1", small_adam);
+        for (std::size_t k = trained; k <= experts; ++k) c.put(message("model", k + 1), paser.models[k]);
+        for (std::size_t k = 0; k < experts; ++k) c.put(message("adam", k + 2), adams[k]);
         c.tensors["reference"] = io::RawTensor::of(reference);
         c.info["done"] = done;
         if (best) {
           c.info["best"] = {
               {"reward", best_reward}, {"tvd", best->tvd}, {"lambda", best->lambda}, {"step", best->step}};
           c.put("best_policy", best->policy);
-          for (std::size_t k = 1; k < best->models.size(); ++k) c.put(message("best_model", k + 1), best->models[k]);
+          for (std::size_t k = trained; k < best->models.size(); ++k)
+            c.put(message("best_model", k + 1), best->models[k]);
         }
         c.info["snapshots"] = nlohmann::json::array();
         for (std::size_t i = 0; i < snapshots.size(); ++i) {
@@ -149,17 +157,16 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
           c.info["snapshots"].push_back(
               {{"threshold", s.threshold}, {"tvd", s.tvd}, {"lambda", s.lambda}, {"step", s.step}});
           c.put(name(i, "policy"), s.policy);
-          for (std::size_t k = 1; k < s.models.size(); ++k)
+          for (std::size_t k = trained; k < s.models.size(); ++k)
             c.put(name(i, message("model", k + 1).c_str()), s.models[k]);
         }
       },
       [&](const io::Checkpoint& c) {
         c.get("policy", paser.policy);
         c.get("policy_adam", policy_adam);
-        for (std::size_t k = 0; k < experts; ++k) {
-          c.get(message("model", k + 2), paser.models[k + 1]);
-          c.get(message("adam", k + 2), adams[k]);
-        }
+        if (options.small) c.get("adam1", small_adam);
+        for (std::size_t k = trained; k <= experts; ++k) c.get(message("model", k + 1), paser.models[k]);
+        for (std::size_t k = 0; k < experts; ++k) c.get(message("adam", k + 2), adams[k]);
         reference = c.tensors.at("reference").template as<T, 3>();
         done = c.info.at("done").get<bool>();
         if (c.info.contains("best")) {
@@ -167,13 +174,14 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
           best = Snapshot<T>{1.0, j.at("tvd"), j.at("lambda"), j.at("step"), paser.models, paser.policy};
           best_reward = j.at("reward").template get<double>();
           c.get("best_policy", best->policy);
-          for (std::size_t k = 1; k < best->models.size(); ++k) c.get(message("best_model", k + 1), best->models[k]);
+          for (std::size_t k = trained; k < best->models.size(); ++k)
+            c.get(message("best_model", k + 1), best->models[k]);
         }
         for (std::size_t i = 0; i < c.info.at("snapshots").size(); ++i) {
           const auto& j = c.info.at("snapshots")[i];
           Snapshot<T> s{j.at("threshold"), j.at("tvd"), j.at("lambda"), j.at("step"), paser.models, paser.policy};
           c.get(name(i, "policy"), s.policy);
-          for (std::size_t k = 1; k < s.models.size(); ++k)
+          for (std::size_t k = trained; k < s.models.size(); ++k)
             c.get(name(i, message("model", k + 1).c_str()), s.models[k]);
           snapshots.push_back(std::move(s));
         }
@@ -210,6 +218,10 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
                                           options.gradient);
         });
         policy_adam.step(paser.policy, result.gradients);
+        if (options.small)
+          small_adam.step(paser.models[0], supervised_gradients(paser.models[0], batch.images, batch.labels, batch.ids,
+                                                                draw.fold(3), *options.small)
+                                               .gradients);
 
         nlohmann::json record{{"loss", result.value},       {"reward", mean(rewards.reward)},
                               {"cost", mean(rewards.cost)}, {"lambda", reward_options.lambda},
@@ -217,6 +229,7 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
         std::string note = message("lambda ", reward_options.lambda);
         if ((step + 1) % options.tvd_every == 0 || step + 1 == options.steps ||
             (options.validate_every > 0 && (step + 1) % options.validate_every == 0)) {
+          if (options.small) observe_validation();
           const auto now = paser.routes(validation_input).probabilities();
           const double tvd = metrics::mean_total_variation(reference, now);
           record["tvd"] = tvd;

@@ -25,6 +25,12 @@ enum class Baseline {
   first_sample  ///< arg-max of the first sample, as the authors' released code does
 };
 
+/// How a trained policy's distribution becomes a choice.
+enum class RouteChoice {
+  most_probable,  ///< the paper: the action of the largest expected return
+  sampled         ///< drawn from it, as the authors' released code does
+};
+
 /// Logits of a batch without noise, computed in runs of `micro_batch` images to bound the memory. `filters` may keep
 /// transformed weights for further runs.
 template <class T>
@@ -73,6 +79,7 @@ struct Paser {
   data::PatchGrid grid;
   int samples = 5;  ///< T, the passes of MC dropout
   Baseline baseline = Baseline::mean;
+  RouteChoice choice = RouteChoice::most_probable;
   Index micro_batch =
       32;  ///< images or patches that run at once; bounds the memory; results differ by rounding at most
   /// Where the models keep transformed weights from call to call, for a Paser that is not being trained; may be null.
@@ -94,6 +101,11 @@ struct Paser {
   /// One distribution over the models for each patch, batch norm by its running statistics.
   rl::Categorical<T> routes(const Tensor<T, 4>& input) const {
     return rl::Categorical<T>(evaluate(policy, input), grid.patches());
+  }
+
+  /// The models chosen under `choice`. Draws hang on the key and the image's number alone.
+  Actions choose(const rl::Categorical<T>& distribution, const Ids& ids, Key key) const {
+    return choice == RouteChoice::most_probable ? distribution.argmax() : distribution.sample(key.fold(0x20C7E), ids);
   }
 
   /// Replaces the patches that went to a model k > 0 by that model's answer; the others keep `coarse`.
@@ -127,12 +139,12 @@ struct Paser {
     Tensor<T, 4> input;  ///< what the policy saw
   };
 
-  /// Segments a batch; each patch goes to the policy's most probable model. Draws noise for MC dropout from `key`.
+  /// Segments a batch; each patch goes to one model, as `choice` says. Draws noise for MC dropout from `key`.
   Result segment(const Tensor<T, 4>& images, const Ids& ids, Key key) const {
     const auto state = belief(images, ids, key);
     const Labels coarse = baseline_labels(state);
     const Tensor<T, 4> input = policy_input(state);
-    const Actions chosen = routes(input).argmax();
+    const Actions chosen = choose(routes(input), ids, key);
     return {refine(images, coarse, chosen), chosen, input};
   }
 };

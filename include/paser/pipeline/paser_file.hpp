@@ -21,6 +21,7 @@ struct BasicPaserDescription {
   bool policy_by_patch = false;  ///< the policy's head reads each patch alone, see PolicyNet::windows
   int samples = 5;               ///< passes of MC dropout
   Baseline baseline = Baseline::mean;
+  RouteChoice choice = RouteChoice::most_probable;
   std::optional<io::ValueRange> value_range;  ///< the stored values that become 0 and 1; none: see io::to_unit
   Json info = Json::object();                 ///< whatever else belongs to the run
 
@@ -119,6 +120,7 @@ void to_json(Json& j, const BasicPaserDescription<Json>& d) {
        {"policy", d.policy_by_patch ? "patch" : "image"},
        {"samples", d.samples},
        {"baseline", d.baseline == Baseline::mean ? "mean" : "first_sample"},
+       {"choice", d.choice == RouteChoice::sampled ? "sampled" : "most_probable"},
        {"info", d.info}};
   for (const auto& network : d.networks) j["networks"].push_back(detail::network_json<Json>(network));
   if (d.value_range) j["value_range"] = {d.value_range->low, d.value_range->high};
@@ -148,6 +150,10 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
     check<FormatError>(baseline == "mean" || baseline == "first_sample", origin.c_str(), "the baseline is '", baseline,
                        "', expected 'mean' or 'first_sample'");
     d.baseline = baseline == "mean" ? Baseline::mean : Baseline::first_sample;
+    const auto choice = j.value("choice", "most_probable");
+    check<FormatError>(choice == "most_probable" || choice == "sampled", origin.c_str(), "the choice of routes is '",
+                       choice, "', expected 'most_probable' or 'sampled'");
+    d.choice = choice == "sampled" ? RouteChoice::sampled : RouteChoice::most_probable;
     if (j.contains("value_range"))
       d.value_range = io::ValueRange{j.at("value_range").at(0).template get<double>(),
                                      j.at("value_range").at(1).template get<double>()};
@@ -172,7 +178,8 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
           .policy = std::move(policy),
           .grid = d.grid,
           .samples = d.samples,
-          .baseline = d.baseline};
+          .baseline = d.baseline,
+          .choice = d.choice};
 }
 
 /// Writes all networks, the policy and the description into one file, whole or not at all: a checkpoint (see
@@ -184,6 +191,7 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
   description.grid = paser.grid;
   description.samples = paser.samples;
   description.baseline = paser.baseline;
+  description.choice = paser.choice;
   description.policy_by_patch = paser.policy.windows != std::array<Index, 2>{1, 1};
   detail::check_description<ValueError>(description, "save_paser");
   check<ValueError>(description.networks.size() == paser.models.size(), "save_paser", "the description names ",

@@ -128,7 +128,7 @@ WindowAnswers<T> answer_by_route(const Paser<T>& paser, const Tensor<T, 4>& wind
   answers.probability =
       probability_of(answers.labels, paser.baseline == Baseline::mean ? belief.mean : belief.first_pass);
   answers.entropy = belief.entropy;
-  answers.actions = paser.routes(policy_input(belief)).argmax();
+  answers.actions = paser.choose(paser.routes(policy_input(belief)), ids, key);
   for (Index k = 1; k < paser.actions(); ++k)
     answer_patches(paser, k, windows, paser.grid, Paser<T>::patches_of(answers.actions, k), answers, false);
   return answers;

@@ -106,17 +106,17 @@ class Categorical {
 
   /// Draw i of the key decides patch i of the batch. A model of probability 0 is never drawn.
   Actions sample(Key key) const {
+    return choose([&](Index row, const T* p) { return draw(p, key.uniform(static_cast<std::uint64_t>(row))); });
+  }
+
+  /// The same with draws that hang on an image's number and not on its place in the batch: draw p of key.fold(ids[n])
+  /// decides patch p of image n. Throws ShapeError unless there is a number for each image.
+  Actions sample(Key key, const std::vector<std::uint64_t>& ids) const {
+    check(static_cast<Index>(ids.size()) == batch(), "Categorical::sample", ids.size(), " ids for ", batch(),
+          " images");
     return choose([&](Index row, const T* p) {
-      double total = 0, sum = 0;
-      for (Index k = 0; k < models(); ++k) total += static_cast<double>(p[k]);
-      const double u = key.uniform(static_cast<std::uint64_t>(row)) * total;
-      Index action = 0;
-      for (; action < models() - 1; ++action) {
-        sum += static_cast<double>(p[action]);
-        if (u < sum) break;
-      }
-      while (action > 0 && p[action] == 0) --action;
-      return action;
+      const Key of_image = key.fold(ids[static_cast<std::size_t>(row / patches())]);
+      return draw(p, of_image.uniform(static_cast<std::uint64_t>(row % patches())));
     });
   }
 
@@ -145,6 +145,19 @@ class Categorical {
     T* const out = result.mutable_data();
     for (Index row = 0; row < rows(); ++row) out[row] = f(row);
     return result;
+  }
+
+  /// The model on which u of [0,1) falls.
+  Index draw(const T* p, double u) const {
+    double total = 0, sum = 0;
+    for (Index k = 0; k < models(); ++k) total += static_cast<double>(p[k]);
+    Index action = 0;
+    for (; action < models() - 1; ++action) {
+      sum += static_cast<double>(p[action]);
+      if (u * total < sum) break;
+    }
+    while (action > 0 && p[action] == 0) --action;
+    return action;
   }
 
   template <class F>
