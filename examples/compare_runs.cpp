@@ -1,0 +1,181 @@
+/// Several finished runs of one training, usually with other seeds: mean and spread of every method, and how many runs
+/// reproduce each of the paper's claims.
+///
+///   compare_runs run_seed1 run_seed2 run_seed3
+///
+/// Exit status: 0 done; 1 a file cannot be read; 2 the options make no sense.
+
+#include <CLI/CLI.hpp>
+
+#include "paser/metrics/statistics.hpp"
+#include "paser/report/results_file.hpp"
+#include "paser/report/table.hpp"
+#include "program.hpp"
+
+namespace {
+
+namespace report = paser::report;
+
+/// One number of every run that has it.
+struct Spread {
+  std::vector<double> values;
+
+  double mean() const { return paser::metrics::mean(values); }
+  /// "0.687 +- 0.004"; the spread is the sample standard deviation, left out for a single run.
+  template <class Text>
+  std::string text(const Text& number) const {
+    if (values.empty()) return "-";
+    return number(mean()) +
+           (values.size() > 1 ? " +- " + number(paser::metrics::standard_deviation(values)) : std::string());
+  }
+};
+
+void to_json(nlohmann::json& j, const Spread& s) {
+  j = {{"mean", s.mean()}, {"values", s.values}};
+  if (s.values.size() > 1) j["standard_deviation"] = paser::metrics::standard_deviation(s.values);
+}
+
+struct Method {
+  std::string name, kind;
+  Spread iou, gmac, iou_per_gmac, ms;
+  std::vector<Spread> share;
+};
+
+struct Statement {
+  std::string text;
+  std::optional<double> paper;
+  Spread measured;
+  int reproduced = 0, runs = 0;
+};
+
+report::Results results_of(const std::filesystem::path& run) {
+  return report::read_results(std::filesystem::is_directory(run) ? run / "results.json" : run);
+}
+
+/// The settings, but for the seed, that are not the same in all runs. Runs that differ in them are no repetitions.
+std::vector<std::string> differing(const std::vector<report::Results>& runs) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : runs.front().settings.items())
+    for (const report::Results& r : runs)
+      if (name != "seed" && r.settings.value(name, nlohmann::json()) != value) {
+        names.push_back(name);
+        break;
+      }
+  return names;
+}
+
+/// The entry of this name, in the order of first appearance.
+template <class Entry>
+Entry& entry(std::vector<Entry>& entries, std::string Entry::*name, const std::string& wanted) {
+  for (Entry& e : entries)
+    if (e.*name == wanted) return e;
+  entries.emplace_back().*name = wanted;
+  return entries.back();
+}
+
+std::vector<Method> methods_of(const std::vector<report::Results>& runs) {
+  std::vector<Method> methods;
+  for (const report::Results& r : runs)
+    for (const report::Row& row : r.rows) {
+      Method& m = entry(methods, &Method::name, row.model);
+      m.kind = row.kind;
+      m.iou.values.push_back(row.iou);
+      m.gmac.values.push_back(row.gmac);
+      m.iou_per_gmac.values.push_back(row.iou_per_gmac());
+      if (std::isfinite(row.ms_per_image)) m.ms.values.push_back(row.ms_per_image);
+      m.share.resize(std::max(m.share.size(), row.share.size()));
+      for (std::size_t k = 0; k < row.share.size(); ++k) m.share[k].values.push_back(row.share[k]);
+    }
+  return methods;
+}
+
+std::vector<Statement> statements_of(const std::vector<report::Results>& runs) {
+  std::vector<Statement> statements;
+  for (const report::Results& r : runs)
+    for (const report::Claim& claim : r.claims) {
+      Statement& s = entry(statements, &Statement::text, claim.text);
+      s.paper = claim.paper;
+      if (claim.measured) s.measured.values.push_back(*claim.measured);
+      s.reproduced += claim.reproduced ? 1 : 0;
+      ++s.runs;
+    }
+  return statements;
+}
+
+nlohmann::json document(const std::vector<report::Results>& runs) {
+  nlohmann::json j{{"seeds", nlohmann::json::array()},
+                   {"differing_settings", differing(runs)},
+                   {"methods", nlohmann::json::array()},
+                   {"claims", nlohmann::json::array()}};
+  for (const report::Results& r : runs) j["seeds"].push_back(r.seed);
+  for (const Method& m : methods_of(runs)) {
+    nlohmann::json line{{"method", m.name},
+                        {"kind", m.kind},
+                        {"iou", m.iou},
+                        {"gmac", m.gmac},
+                        {"iou_per_gmac", m.iou_per_gmac},
+                        {"share", m.share},
+                        {"runs", m.iou.values.size()}};
+    if (!m.ms.values.empty()) line["ms_per_image"] = m.ms;
+    j["methods"].push_back(line);
+  }
+  for (const Statement& s : statements_of(runs)) {
+    nlohmann::json line{{"text", s.text}, {"reproduced", s.reproduced}, {"runs", s.runs}};
+    if (s.paper) line["paper"] = *s.paper;
+    if (!s.measured.values.empty()) line["measured"] = s.measured;
+    j["claims"].push_back(line);
+  }
+  return j;
+}
+
+void print(const std::vector<report::Results>& runs) {
+  std::cout << runs.front().title << ", " << runs.size() << (runs.size() == 1 ? " run" : " runs") << ", seeds";
+  for (const report::Results& r : runs) std::cout << " " << r.seed;
+  std::cout << "\nMean +- standard deviation over the runs.\n\n";
+  report::TextTable table({"method", "runs", "IoU", "GMAC", "IoU/GMAC", "ms", "share of patches, %"});
+  for (const Method& m : methods_of(runs)) {
+    const auto three = [](double v) { return report::significant(v); };
+    std::string shares;
+    for (const Spread& s : m.share) shares += (shares.empty() ? "" : " / ") + report::fixed(100 * s.mean(), 1);
+    table.add({m.name, std::to_string(m.iou.values.size()), m.iou.text([](double v) { return report::fixed(v, 4); }),
+               m.gmac.text(three), m.iou_per_gmac.text(three), m.ms.text(three), shares});
+  }
+  std::cout << table << "\n";
+  report::TextTable claims({"claim", "paper", "measured", "reproduced"});
+  for (const Statement& s : statements_of(runs)) {
+    std::string measured;
+    for (const double v : s.measured.values) measured += (measured.empty() ? "" : ", ") + report::significant(v);
+    claims.add({s.text, s.paper ? report::significant(*s.paper) : "-", measured.empty() ? "-" : measured,
+                paser::message("in ", s.reproduced, " of ", s.runs)});
+  }
+  std::cout << claims;
+}
+
+int run(const std::vector<std::string>& folders, bool json) {
+  std::vector<report::Results> runs;
+  for (const std::string& folder : folders) runs.push_back(results_of(folder));
+  for (std::size_t i = 0; i < runs.size(); ++i)
+    for (std::size_t k = 0; k < i; ++k)
+      if (runs[i].seed == runs[k].seed)
+        std::cerr << "warning: " << folders[k] << " and " << folders[i] << " have the same seed, " << runs[i].seed
+                  << "\n";
+  for (const std::string& name : differing(runs))
+    std::cerr << "warning: the runs differ in the setting " << name
+              << ", so that their spread is not that of the seed\n";
+  if (json)
+    std::cout << document(runs).dump(2) << "\n";
+  else
+    print(runs);
+  return program::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> folders;
+  bool json = false;
+  CLI::App app("Mean and spread of several runs of one training.");
+  app.add_option("runs", folders, "run folders, or their results.json")->required();
+  app.add_flag("--json", json, "print one document instead of tables");
+  return program::run(app, argc, argv, [&](const std::string&) { return run(folders, json); });
+}

@@ -1,0 +1,70 @@
+#include <catch2/catch.hpp>
+
+#include "examples/child_process.hpp"
+#include "paser/report/results_file.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace paser;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// A run of two methods and one claim.
+void write_run(const std::filesystem::path& folder, std::uint64_t seed, double iou, int epochs = 3) {
+  report::Results r;
+  r.preset = "standard";
+  r.seed = seed;
+  r.models = {"f1", "f2"};
+  r.rows = {{.model = "f1", .kind = "single", .iou = 0.5, .gmac = 0.25, .ms_per_image = 4, .share = {1, 0}},
+            {.model = "PaSeR", .kind = "paser", .iou = iou, .gmac = 2, .share = {0.25, 0.75}}};
+  r.claims = {{.text = "PaSeR is better", .paper = 0.1, .measured = iou - 0.5, .reproduced = iou > 0.5}};
+  r.settings = {{"seed", seed}, {"epochs", epochs}};
+  std::filesystem::create_directories(folder);
+  report::write_results(folder / "results.json", r);
+}
+
+}  // namespace
+
+TEST_CASE("several runs: mean and spread of every method, and how often a claim holds") {
+  const TemporaryFolder folder;
+  write_run(folder / "a", 1, 0.6);
+  write_run(folder / "b", 2, 0.4);
+  write_run(folder / "c", 3, 0.8);
+  const auto runs = {(folder / "a").string(), (folder / "b" / "results.json").string(), (folder / "c").string()};
+  std::vector<std::string> words{PASER_COMPARE_RUNS};
+  words.insert(words.end(), runs);
+  const auto table = run_program(folder.path(), words);
+  CHECK(table.status == 0);
+  CHECK(table.err.empty());
+  CHECK_THAT(table.out, Contains("3 runs, seeds 1 2 3") && Contains("0.6000 +- 0.2000") && Contains("in 2 of 3") &&
+                            Contains("25.0 / 75.0"));
+  words.push_back("--json");
+  const auto j = nlohmann::json::parse(run_program(folder.path(), words).out);
+  CHECK(j["seeds"] == nlohmann::json{1, 2, 3});
+  REQUIRE(j["methods"].size() == 2);
+  CHECK(j["methods"][0]["iou"]["standard_deviation"] == 0);
+  CHECK(j["methods"][0]["ms_per_image"]["mean"] == 4);
+  CHECK(j["methods"][1]["method"] == "PaSeR");
+  CHECK(j["methods"][1]["iou"]["mean"].get<double>() == Approx(0.6));
+  CHECK(j["methods"][1]["iou_per_gmac"]["mean"].get<double>() == Approx(0.3));
+  CHECK_FALSE(j["methods"][1].contains("ms_per_image"));  // measured in none
+  CHECK(j["claims"][0]["reproduced"] == 2);
+  CHECK(j["claims"][0]["measured"]["values"].size() == 3);
+}
+
+TEST_CASE("runs that are no repetitions of each other are told, and what is no run is refused") {
+  const TemporaryFolder folder;
+  write_run(folder / "a", 1, 0.6);
+  write_run(folder / "b", 1, 0.7, 4);
+  const auto [status, out, err] =
+      run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "a").string(), (folder / "b").string()});
+  CHECK(status == 0);
+  CHECK_THAT(err, Contains("have the same seed, 1") && Contains("differ in the setting epochs"));
+  CHECK(run_program(folder.path(), {PASER_COMPARE_RUNS}).status == 2);
+  const auto nothing = run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "nothing").string()});
+  CHECK(nothing.status == 1);
+  CHECK_THAT(nothing.err, Contains("nothing"));
+  std::ofstream(folder / "torn.json") << "{";
+  CHECK_THAT(run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "torn.json").string()}).err,
+             Contains("torn.json is not a results file"));
+}
