@@ -63,13 +63,7 @@ Var<T, 1> expected_reward_loss(const Var<T, Rank>& logits, const Tensor<T, 3>& r
   Tensor<T, Rank> gradient(logits.shape());
   const double loss = detail::expected_reward(rewards.numel() / models, models, logits.value().data(), rewards.data(),
                                               spec, gradient.mutable_data());
-  const FlushDenormals flush;
-  return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {logits},
-                [gradient](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
-                  Tensor<T, Rank> dlogits(gradient.shape());
-                  kernels::scale(gradient.numel(), dy(0), gradient.data(), dlogits.mutable_data());
-                  grad.add(0, std::move(dlogits));
-                });
+  return detail::record_loss(loss, logits, std::move(gradient));
 }
 
 }  // namespace paser::rl

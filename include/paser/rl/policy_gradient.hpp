@@ -87,6 +87,18 @@ double policy_gradient(Index rows, Index models, const T* logits, const std::int
   return loss;
 }
 
+/// A loss whose derivative by the logits is known, recorded.
+template <class T, int Rank>
+Var<T, 1> record_loss(double loss, const Var<T, Rank>& logits, Tensor<T, Rank> gradient) {
+  const FlushDenormals flush;
+  return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {logits},
+                [gradient = std::move(gradient)](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
+                  Tensor<T, Rank> dlogits(gradient.shape());
+                  kernels::scale(gradient.numel(), dy(0), gradient.data(), dlogits.mutable_data());
+                  grad.add(0, std::move(dlogits));
+                });
+}
+
 /// The number of models; checks that everything fits.
 template <class T, int Rank>
 Index policy_models(const Shape<Rank>& logits, const Actions& actions, const Tensor<T, 2>& advantages) {
@@ -122,13 +134,7 @@ Var<T, 1> policy_gradient_loss(const Var<T, Rank>& logits, const Actions& action
   Tensor<T, Rank> gradient(logits.shape());
   const double loss = detail::policy_gradient(actions.numel(), models, logits.value().data(), actions.data(),
                                               advantages.data(), spec, gradient.mutable_data());
-  const FlushDenormals flush;
-  return record(Tensor<T, 1>::full({1}, static_cast<T>(loss)), {logits},
-                [gradient](const Tensor<T, 1>& dy, GradientSink<T>& grad) {
-                  Tensor<T, Rank> dlogits(gradient.shape());
-                  kernels::scale(gradient.numel(), dy(0), gradient.data(), dlogits.mutable_data());
-                  grad.add(0, std::move(dlogits));
-                });
+  return detail::record_loss(loss, logits, std::move(gradient));
 }
 
 }  // namespace paser::rl
