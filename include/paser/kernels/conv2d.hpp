@@ -39,7 +39,10 @@ void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input,
     winograd::forward<tile()>(shape, input, winograd::Filter<T>{filter.data, false, kept}, epilogue, y);
   };
   if (detail::with_winograd<T>(shape, ConvDirection::forward, by_tiles)) return;
-  if (!depthwise::applies(shape)) return direct::forward(shape, input, filter.data, epilogue, y);
+  if (!depthwise::applies(shape)) {
+    const T* const kept = filter.prepared ? filter.prepared->packed(shape) : nullptr;
+    return direct::forward(shape, input, filter.data, epilogue, y, kept);
+  }
   Scratch<T> scratch(0);
   depthwise::forward(shape, plain_input(shape, input, scratch), filter.data, epilogue.bias, y);
   finish_convolution(shape, epilogue, y);

@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "paser/core/error.hpp"
@@ -103,6 +104,12 @@ inline ConvPlan plan_convolution(const ConvShape& s, ConvDirection direction) {
 /// fastest by a model of their times. Only the shape matters, not the number of threads, so results keep their bits.
 inline ConvAlgorithm choose_algorithm(const ConvShape& s, ConvDirection direction) {
   return detail::plan_convolution(s, direction).algorithm;
+}
+
+/// The algorithm of a calculation in T: choose_algorithm in float, direct summation in double.
+template <class T>
+ConvAlgorithm algorithm_of(const ConvShape& s, ConvDirection direction) {
+  return std::is_same_v<T, float> ? choose_algorithm(s, direction) : ConvAlgorithm::direct;
 }
 
 }  // namespace kernels

@@ -162,13 +162,12 @@ void convolve(const Problem<T>& p) {
   const Index splits = std::clamp<Index>(ceil_div(16, bands * image_groups * p.groups), 1, b.blocks);
 
   // Weights that one task alone reads are packed there, slice by slice, and never leave its cache.
-  const bool pack_all = bands * image_groups > 1;
-  const Index all_blocks = p.groups * b.blocks, block_size = b.block_size();
-  Scratch<T> packed(static_cast<std::size_t>(pack_all ? all_blocks * block_size : 0));
-  T* const weights = packed.data();
-  if (pack_all)
-    parallel_each(all_blocks,
-                  [&](Index i) { pack_weights(p, b, i / b.blocks, i % b.blocks, weights + i * block_size); });
+  const bool pack_here = p.packed == nullptr && bands * image_groups > 1;
+  const bool pack_by_slice = p.packed == nullptr && !pack_here;
+  const Index block_size = b.block_size();
+  Scratch<T> packed(static_cast<std::size_t>(pack_here ? p.groups * b.blocks * block_size : 0));
+  if (pack_here) pack_filter(p, b, packed.data());
+  const T* const weights = pack_here ? packed.data() : p.packed;
 
   const auto band_at = [&](Index i) {
     return Band{part(p.images, image_groups, i / bands), part(rows, bands, i % bands)};
@@ -193,7 +192,7 @@ void convolve(const Problem<T>& p) {
     const Tiles& tiles = plans[plan_of[static_cast<std::size_t>(band_index)]];
     const auto sums = static_cast<Index>(tiles.pixels.size() + 6) * b.width;
     Scratch<T> scratch(
-        static_cast<std::size_t>(layout.slice * b.slices + sums + b.width + (pack_all ? 0 : b.slice_size())));
+        static_cast<std::size_t>(layout.slice * b.slices + sums + b.width + (pack_by_slice ? b.slice_size() : 0)));
     T *const source = scratch.data(), *const partial = source + layout.slice * b.slices, *const start = partial + sums,
              *const own = start + b.width;
     copy_band(p, b, band, group, source);
@@ -203,11 +202,9 @@ void convolve(const Problem<T>& p) {
       const Index first = block * b.width, channels = std::min(b.width, p.out - first);
       copy_bias(p, b, group, block, start);
       for (Index slice = 0; slice < b.slices; ++slice) {
-        const T* from = weights + (group * b.blocks + block) * block_size + slice * b.slice_size();
-        if (!pack_all) {
-          pack_slice(p, b, group, block, slice, own);
-          from = own;
-        }
+        if (pack_by_slice) pack_slice(p, b, group, block, slice, own);
+        const T* const from =
+            pack_by_slice ? own : weights + (group * b.blocks + block) * block_size + slice * b.slice_size();
         const BlockTask<T> task{p, b, layout, tiles, source, from, start, partial, y + first, channels};
         if (b.width == simd::width<T>) {
           compute_slice<T, 1>(task, slice);
@@ -224,26 +221,46 @@ void convolve(const Problem<T>& p) {
   moments.finish();
 }
 
-/// The forward pass of a convolution: y = epilogue(input * weight), overwritten.
+/// A forward pass as a Problem; input, epilogue and y are the caller's to set.
 template <class T>
-void forward(const ConvShape& s, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue, T* y) {
-  convolve(Problem<T>{.images = s.n,
-                      .rows = forward_axis(s, 0),
-                      .columns = forward_axis(s, 1),
-                      .in = s.group_c(),
-                      .out = s.group_k(),
-                      .groups = s.spec.groups,
-                      .out_rows = s.out_h(),
-                      .out_columns = s.out_w(),
-                      .weight = weight,
-                      .tap_row = s.s * s.group_c() * s.k,
-                      .tap_column = s.group_c() * s.k,
-                      .group = s.group_k(),
-                      .in_step = s.k,
-                      .out_step = 1,
-                      .input = input,
-                      .epilogue = epilogue,
-                      .y = y});
+Problem<T> forward_problem(const ConvShape& s, const T* weight) {
+  return {.images = s.n,
+          .rows = forward_axis(s, 0),
+          .columns = forward_axis(s, 1),
+          .in = s.group_c(),
+          .out = s.group_k(),
+          .groups = s.spec.groups,
+          .out_rows = s.out_h(),
+          .out_columns = s.out_w(),
+          .weight = weight,
+          .tap_row = s.s * s.group_c() * s.k,
+          .tap_column = s.group_c() * s.k,
+          .group = s.group_k(),
+          .in_step = s.k,
+          .out_step = 1,
+          .input = {nullptr, s.c},
+          .epilogue = {},
+          .y = nullptr};
+}
+
+/// True when the forward pass reads packed weights that can be kept; the other kernels' weights are small.
+template <class T>
+bool keeps_packed(const ConvShape& s) {
+  const auto p = forward_problem<T>(s, nullptr);
+  return !is_pointwise(p) && !slides(p);
+}
+
+/// The forward pass of a convolution: y = epilogue(input * weight), overwritten. `packed` may be the weights as
+/// pack_filter packs them for this problem.
+template <class T>
+void forward(const ConvShape& s, const ConvInput<T>& input, const T* weight, const ConvEpilogue<T>& epilogue, T* y,
+             const T* packed = nullptr) {
+  Problem<T> p = forward_problem(s, weight);
+  p.packed = packed;
+  p.input = input;
+  p.epilogue = epilogue;
+  p.y = y;
+  convolve(p);
 }
 
 /// y = x * weight + bias, overwritten; bias may be null.

@@ -18,6 +18,7 @@ struct Problem {
   /// weight[t * tap_row + u * tap_column + g * group + i * in_step + o * out_step].
   const T* weight;
   Index tap_row, tap_column, group, in_step, out_step;  // in_step or out_step is 1
+  const T* packed = nullptr;                            // the same packed (pack_filter), or null
   ConvInput<T> input;
   ConvEpilogue<T> epilogue;  // with an addend or moments, y is written whole and in order
   T* y;
@@ -91,6 +92,13 @@ void pack_slice(const Problem<T>& p, const Blocking<T>& b, Index group, Index bl
 template <class T>
 void pack_weights(const Problem<T>& p, const Blocking<T>& b, Index group, Index block, T* to) {
   for (Index slice = 0; slice < b.slices; ++slice) pack_slice(p, b, group, block, slice, to + slice * b.slice_size());
+}
+
+/// Packs all groups, block after block.
+template <class T>
+void pack_filter(const Problem<T>& p, const Blocking<T>& b, T* to) {
+  parallel_each(p.groups * b.blocks,
+                [&](Index i) { pack_weights(p, b, i / b.blocks, i % b.blocks, to + i * b.block_size()); });
 }
 
 /// Images and output rows that one task computes.

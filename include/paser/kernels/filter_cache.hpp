@@ -9,18 +9,19 @@
 
 namespace paser {
 
-/// The transformed weights of the convolutions of a model, kept for its inference runs. It never gives a wrong answer:
-/// it holds on to the weights that it has transformed, so a model that is trained on gets buffers of its own and its
-/// convolutions are prepared anew. What belongs to weights that nobody else holds is dropped when something is added.
-/// Thread safe.
+/// The transformed or packed weights of the convolutions of a model, kept for its inference runs. It never gives a
+/// wrong answer: it holds on to the weights that it has prepared, so a model that is trained on gets buffers of its own
+/// and its convolutions are prepared anew. What belongs to weights that nobody else holds is dropped when something is
+/// added. Thread safe.
 template <class T>
 class FilterCache {
  public:
   using Prepared = std::shared_ptr<const kernels::PreparedFilter<T>>;
 
-  /// The prepared filter of a convolution, made on first use. Weight: (R, S, C / groups, K).
+  /// The prepared filter of a convolution, made on first use; null where none pays. Weight: (R, S, C / groups, K).
   Prepared prepared(const kernels::ConvShape& shape, const Tensor<T, 4>& weight) {
-    const auto algorithm = kernels::choose_algorithm(shape, kernels::ConvDirection::forward);
+    if (!kernels::PreparedFilter<T>::worth_preparing(shape)) return nullptr;
+    const auto algorithm = kernels::algorithm_of<T>(shape, kernels::ConvDirection::forward);
     const auto find = [&]() -> Prepared {
       for (const Entry& e : entries_)
         if (e.weight.data() == weight.data() && e.algorithm == algorithm) return e.filter;
@@ -38,7 +39,7 @@ class FilterCache {
     return made;
   }
 
-  /// Bytes of transformed weights.
+  /// Bytes of prepared weights.
   std::size_t bytes() const {
     const std::lock_guard lock(mutex_);
     std::size_t sum = 0;
