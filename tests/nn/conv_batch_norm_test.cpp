@@ -68,6 +68,20 @@ TEST_CASE("a max-pool after the ReLU is fused where the convolution has few taps
     check_pool(0.0F, 16, 20, 3, pool, 2e-5);  // too many taps
     check_pool(0.0, 3, 21, 3, pool, 1e-12);
   }
+  // Maps that are done in several parts, strides and dilation.
+  const auto check_large = [&](const Conv2dSpec& spec, Index h, Index w, const Pool2dSpec& pool) {
+    CAPTURE(spec.stride[0], spec.dilation[1], h, w);
+    const nn::Conv2d<float> conv({.in = 2, .out = 24, .kernel = 3, .spec = spec}, Key{1});
+    const auto x = normal<float>(Key{6}, Shape{1, h, w, 2});
+    EvalContext<float> ctx;
+    const auto y =
+        nn::conv_batch_norm(ctx, conv, nn::BatchNorm<float>(24, {.eps = 0}), x, {.relu = true, .pool = pool});
+    CHECK(max_abs_difference(y, max_pool2d(relu(conv(ctx, x)), pool)) < 1e-5);
+  };
+  check_large({.padding = {1, 1}}, 9, 211, overlapping);
+  check_large({.padding = {1, 1}}, 150, 10, uneven);
+  check_large({.stride = {2, 3}, .padding = {0, 2}}, 41, 301, overlapping);
+  check_large({.padding = {3, 2}, .dilation = {2, 3}}, 19, 130, halves);
   // NaN spreads as it does through the separate layers.
   const nn::Conv2d<float> conv(nn::Conv2dOptions::same(1, 8), Key{1});
   auto x = Tensor<float, 4>::full({1, 12, 12, 1}, 1);

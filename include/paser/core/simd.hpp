@@ -150,6 +150,11 @@ template <class P>
 inline P mask_or(const P& a, const P& b) {
   return Eigen::internal::por(a, b);
 }
+/// The larger of both, NaN where either is; max alone may lose a NaN of b. All bits set are a NaN.
+template <class P>
+inline P max_or_nan(const P& a, const P& b) {
+  return mask_or(max(a, b), is_nan(b));
+}
 /// mask ? a : b, per element.
 template <class P>
 inline P select(const P& mask, const P& a, const P& b) {

@@ -2,34 +2,32 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
+#include "paser/kernels/conv2d_plan.hpp"
 #include "paser/kernels/conv2d_tile.hpp"
-#include "paser/kernels/conv_shape.hpp"
 #include "paser/kernels/pool_shape.hpp"
 
 /// The start of many networks in one go: a convolution of few input channels, a ReLU and a max-pool. What the
-/// convolution makes is the largest map of the network; only the rows under one window are ever there, in the
-/// second-level cache.
+/// convolution makes is the largest map of the network; only a few rows of one block of channels are ever there, in the
+/// first-level cache. The ReLU comes after the maximum, which it commutes with, on fewer numbers.
 namespace paser::kernels {
 
 namespace detail {
 
-/// One image's convolution row by row, as a product of (pixels, taps) and (taps, channels).
+/// max_pool(relu(convolution)) of a rectangle of the pooled map.
 template <class T>
-class ConvRows {
+class ConvReluMaxPool {
  public:
-  static constexpr int pixels = 6, packets = 2;
-  static constexpr Index block = packets * simd::width<T>;
-  using Sums = direct::Tile<T, pixels, packets>;
-
-  ConvRows(const ConvShape& s, const T* weight, const T* bias)
+  ConvReluMaxPool(const ConvShape& s, const PoolShape& pool, const T* weight, const T* bias)
       : s_(s),
+        pool_(pool),
         taps_(s.r * s.s * s.c),
-        stride_(taps_ + simd::width<T>),
-        blocks_((s.k + block - 1) / block),
+        blocks_(direct::ceil_div(s.k, block)),
         panels_(static_cast<std::size_t>(blocks_ * (taps_ + 1) * block)) {
     // A panel holds the weights of one block of channels, tap by tap, and then its bias.
     T* to = panels_.data();
@@ -41,102 +39,146 @@ class ConvRows {
       }
   }
 
-  Index window_size() const { return s_.out_w() * stride_; }
+  /// How many columns of the pooled map to ask for: the rows under one window stay in the first-level cache.
+  Index columns() const {
+    const Index row_bytes = block * static_cast<Index>(sizeof(T)) * (pool_.spec.kernel[0] + 1);
+    return std::max<Index>(1, (Index{20} * 1024 / row_bytes - pool_.spec.kernel[1]) / pool_.spec.stride[1]);
+  }
 
-  /// y (out_w, k) = relu(row `row` of the convolution of x (h, w, c)); `windows` is scratch for window_size() numbers.
-  void compute(const T* x, Index row, T* windows, T* y) const {
-    collect(x, row, windows);
-    const Index columns = s_.out_w();
+  /// x: one image (h, w, c); y: its pooled map (out_h, out_w, k), of which these rows and columns are written.
+  void operator()(const T* x, const direct::Range& rows, const direct::Range& columns, T* y) const {
+    const Part part(*this, rows, columns);
+    Scratch<T> scratch(static_cast<std::size_t>(part.source_size() + part.row_size() * (pool_.spec.kernel[0] + 1)));
+    T *const source = scratch.data(), *const largest = source + part.source_size(),
+             *const ring = largest + part.row_size();
+    std::vector<const T*> ready(static_cast<std::size_t>(pool_.spec.kernel[0]));
+    copy_source(x, part, source);
     for (Index b = 0; b < blocks_; ++b) {
-      const T* const panel = panels_.data() + b * (taps_ + 1) * block;
-      const Index channels = std::min(block, s_.k - b * block);
-      for (Index first = 0; first < columns; first += pixels) {
-        const Index count = std::min<Index>(pixels, columns - first);
-        std::array<const T*, pixels> from;
-        std::array<T*, pixels> to;
-        for (Index i = 0; i < pixels; ++i) {
-          const Index pixel = first + std::min(i, count - 1);
-          from[static_cast<std::size_t>(i)] = windows + pixel * stride_;
-          to[static_cast<std::size_t>(i)] = y + pixel * s_.k + b * block;
-        }
-        Sums sums;
-        sums.fill(panel + taps_ * block);
-        sums.add_products(from, 1, panel, taps_);
-        sums.relu();
-        sums.store_rows(to, count, channels);
+      Index done = 0;  // rows of the convolution before this one are in the ring, or not needed any more
+      for (Index row = rows.first; row < rows.end; ++row) {
+        const direct::Range under = under_window(row, 0);
+        T* const result = y + row * pool_.out_w * s_.k + b * block;
+        // What the row writes at its end comes while it is computed.
+        for (Index column = columns.first; column < columns.end; ++column) simd::prefetch(result + column * s_.k);
+        for (done = std::max(done, under.first); done < under.end; ++done)
+          convolve_row(part, source, done, b, ring + done % pool_.spec.kernel[0] * part.row_size());
+        for (Index r = under.first; r < under.end; ++r)
+          ready[static_cast<std::size_t>(r - under.first)] = ring + r % pool_.spec.kernel[0] * part.row_size();
+        largest_of_rows({ready.data(), static_cast<std::size_t>(under.size())}, part.row_size(), largest);
+        pool_row(part, columns, largest, std::min(block, s_.k - b * block), result);
       }
     }
   }
 
  private:
-  /// The values under the window of every output of a row, zeros where it leaves the image. Tap row by tap row, in
-  /// whole packets: what they write too much belongs to the next tap row or to the gap between two windows.
-  void collect(const T* x, Index row, T* to) const {
-    const Index run = s_.s * s_.c, step = s_.spec.stride[1], columns = s_.out_w(), image = s_.h * s_.w * s_.c;
-    // Columns first .. last - 1 have their whole window inside of the image.
-    const Index first = s_.spec.dilation[1] > 1 ? columns : std::min(columns, (s_.spec.padding[1] + step - 1) / step);
-    const Index last = std::clamp((s_.w - s_.s + s_.spec.padding[1]) / step + 1, first, columns);
-    for (Index r = 0; r < s_.r; ++r, to += run) {
-      const Index h = row * s_.spec.stride[0] - s_.spec.padding[0] + r * s_.spec.dilation[0];
-      const bool inside = h >= 0 && h < s_.h;
-      const T* const from = x + (inside ? h : 0) * s_.w * s_.c;
-      for (Index column = 0; column < columns; ++column) {
-        if (column == first && inside) {
-          const Index stride = step * s_.c, count = whole_runs(image - (from - x), first, last);
-          const T* at = from + (first * step - s_.spec.padding[1]) * s_.c;
-          for (; column < first + count; ++column, at += stride)
-            for (Index i = 0; i < run; i += simd::width<T>) simd::store(to + column * stride_ + i, simd::load(at + i));
-          if (column >= columns) break;
+  static constexpr int pixels = 6, packets = 2;
+  static constexpr Index block = packets * simd::width<T>;
+
+  /// The part of the convolution under a rectangle of the pooled map, its columns filled up to whole tiles, and the
+  /// part of the image under that.
+  struct Part {
+    direct::Range rows, columns, source_rows, source_columns;
+    Index channels;
+
+    Part(const ConvReluMaxPool& f, const direct::Range& pooled_rows, const direct::Range& pooled_columns)
+        : rows(f.under(pooled_rows, 0)), columns(f.under(pooled_columns, 1)), channels(f.s_.c) {
+      columns.end = columns.first + direct::ceil_div(columns.size(), pixels) * pixels;
+      source_rows = direct::forward_axis(f.s_, 0).input_span(rows);
+      source_columns = direct::forward_axis(f.s_, 1).input_span(columns);
+    }
+    Index row_size() const { return columns.size() * block; }
+    Index source_row() const { return source_columns.size() * channels; }
+    Index source_size() const { return source_rows.size() * source_row(); }
+  };
+
+  /// The rows (axis 0) or columns (axis 1) of the convolution under one output of the pooling.
+  direct::Range under_window(Index output, std::size_t axis) const {
+    const Index first = output * pool_.spec.stride[axis] - pool_.spec.padding[axis];
+    return {std::max<Index>(0, first), std::min(axis == 0 ? pool_.h : pool_.w, first + pool_.spec.kernel[axis])};
+  }
+  direct::Range under(const direct::Range& outputs, std::size_t axis) const {
+    return {under_window(outputs.first, axis).first, under_window(outputs.end - 1, axis).end};
+  }
+
+  /// Zeros where the image ends.
+  void copy_source(const T* x, const Part& part, T* to) const {
+    const direct::Range& columns = part.source_columns;
+    const Index first = std::clamp<Index>(0, columns.first, columns.end), end = std::clamp(s_.w, first, columns.end);
+    for (Index row = part.source_rows.first; row < part.source_rows.end; ++row) {
+      if (row < 0 || row >= s_.h) {
+        to = std::fill_n(to, part.source_row(), T(0));
+        continue;
+      }
+      to = std::fill_n(to, (first - columns.first) * s_.c, T(0));
+      to = std::copy_n(x + (row * s_.w + first) * s_.c, (end - first) * s_.c, to);
+      to = std::fill_n(to, (columns.end - end) * s_.c, T(0));
+    }
+  }
+
+  /// One row of one block of the convolution: (columns, block).
+  void convolve_row(const Part& part, const T* source, Index row, Index b, T* to) const {
+    const T* const panel = panels_.data() + b * (taps_ + 1) * block;
+    const Index step = s_.spec.stride[1] * s_.c, tap_row = s_.spec.dilation[0] * part.source_row(),
+                tap_column = s_.spec.dilation[1] * s_.c;
+    // Without dilation neighbouring columns of taps read neighbouring values.
+    const Index runs = s_.spec.dilation[1] == 1 ? 1 : s_.s;
+    const T* const from = source + (row - part.rows.first) * s_.spec.stride[0] * part.source_row();
+    with_run(s_.s * s_.c / runs, [&](auto run) {
+      for (Index column = 0; column < part.columns.size(); column += pixels) {
+        direct::Tile<T, pixels, packets> sums;
+        sums.fill(panel + taps_ * block);
+        const T* weights = panel;
+        for (Index t = 0; t < s_.r; ++t)
+          for (Index u = 0; u < runs; ++u, weights += run * block)
+            sums.add_neighbours(from + column * step + t * tap_row + u * tap_column, step, weights, run);
+        sums.store(to + column * block);
+      }
+    });
+  }
+
+  /// f(run), as a compile-time constant where it is that of three columns of one, two or three channels: so short a
+  /// loop costs less unrolled.
+  template <class F>
+  static void with_run(Index run, const F& f) {
+    if (run == 3) return f(std::integral_constant<Index, 3>());
+    if (run == 6) return f(std::integral_constant<Index, 6>());
+    if (run == 9) return f(std::integral_constant<Index, 9>());
+    f(run);
+  }
+
+  static void largest_of_rows(std::span<const T* const> rows, Index size, T* to) {
+    for (Index i = 0; i < size; i += simd::width<T>) {
+      auto best = simd::load(rows[0] + i);
+      for (std::size_t r = 1; r < rows.size(); ++r) best = simd::max_or_nan(best, simd::load(rows[r] + i));
+      simd::store(to + i, best);
+    }
+  }
+
+  /// These columns of one row of the result; y is its first column, of which `channels` belong to the block.
+  void pool_row(const Part& part, const direct::Range& columns, const T* largest, Index channels, T* y) const {
+    const auto zero = simd::zero<T>();
+    for (Index column = columns.first; column < columns.end; ++column) {
+      const direct::Range under = under_window(column, 1);
+      const T* const from = largest + (under.first - part.columns.first) * block;
+      for (Index k = 0; k < channels; k += simd::width<T>) {
+        auto best = simd::load(from + k);
+        for (Index q = 1; q < under.size(); ++q) best = simd::max_or_nan(best, simd::load(from + q * block + k));
+        best = simd::select(simd::less(best, zero), zero, best);
+        T* const to = y + column * s_.k + k;
+        if (const Index rest = channels - k; rest >= simd::width<T>) {
+          simd::store(to, best);
+        } else {
+          simd::store_partial(to, best, rest);
         }
-        collect_taps(inside ? from : nullptr, column * step - s_.spec.padding[1], to + column * stride_);
       }
     }
   }
 
-  /// How many of the columns first .. last - 1 can be read in whole packets when `left` values of the image remain from
-  /// their row on.
-  Index whole_runs(Index left, Index first, Index last) const {
-    const Index run = s_.s * s_.c, read = (run + simd::width<T> - 1) / simd::width<T> * simd::width<T>;
-    const Index most = (left - read) / s_.c + s_.spec.padding[1];  // the leftmost column of the last window that fits
-    return left < read ? 0 : std::clamp(most / s_.spec.stride[1] + 1 - first, Index{0}, last - first);
-  }
-
-  /// One tap row of one window; x is null where the row lies outside.
-  void collect_taps(const T* x, Index left, T* to) const {
-    for (Index q = 0; q < s_.s; ++q, to += s_.c) {
-      const Index w = left + q * s_.spec.dilation[1];
-      if (x != nullptr && w >= 0 && w < s_.w)
-        std::copy_n(x + w * s_.c, s_.c, to);
-      else
-        std::fill_n(to, s_.c, T(0));
-    }
-  }
-
   const ConvShape& s_;
-  Index taps_, stride_, blocks_;
+  const PoolShape& pool_;
+  Index taps_, blocks_;
   Scratch<T> panels_;
 };
-
-/// best = the larger of both, or NaN if either is one.
-template <class T>
-simd::Packet<T> larger(const simd::Packet<T>& best, const simd::Packet<T>& value) {
-  return simd::select(simd::mask_or(simd::less(best, value), simd::is_nan(value)), value, best);
-}
-
-/// y[i] = the largest of rows[0][i], rows[1][i], ..
-template <class T>
-void max_of_rows(const T* const* rows, Index count, Index size, T* y) {
-  constexpr Index width = simd::width<T>;
-  const auto packet = [&](auto load, Index i) {
-    auto best = load(rows[0] + i);
-    for (Index r = 1; r < count; ++r) best = larger<T>(best, load(rows[r] + i));
-    return best;
-  };
-  Index i = 0;
-  for (; i + width <= size; i += width) simd::store(y + i, packet([](const T* p) { return simd::load(p); }, i));
-  const Index rest = size - i;
-  if (rest > 0) simd::store_partial(y + i, packet([=](const T* p) { return simd::load_partial(p, rest); }, i), rest);
-}
 
 }  // namespace detail
 
@@ -149,34 +191,13 @@ inline bool fuses_with_pool(const ConvShape& s) {
 /// w, c); weight: (r, s, c, k); bias: (k) or null; y: (n, pool.out_h, pool.out_w, k).
 template <class T>
 void conv2d_relu_max_pool(const ConvShape& s, const PoolShape& pool, const T* x, const T* weight, const T* bias, T* y) {
-  const detail::ConvRows<T> convolution(s, weight, bias);
-  const auto& [kernel, stride, padding] = pool.spec;
-  const Index row_size = pool.w * pool.c;
-  constexpr Index band = 8;
-  const Index bands = (pool.out_h + band - 1) / band;
-  parallel_each(s.n * bands, [&, kernel = kernel, stride = stride, padding = padding](Index task) {
-    const Index image = task / bands, first = task % bands * band, last = std::min(first + band, pool.out_h);
-    const T* const from = x + image * s.h * s.w * s.c;
-    Scratch<T> scratch(static_cast<std::size_t>(convolution.window_size() + (kernel[0] + 1) * row_size));
-    T *const windows = scratch.data(), *const largest = windows + convolution.window_size(),
-             *const ring = largest + row_size;
-    std::vector<const T*> rows(static_cast<std::size_t>(kernel[0])), pixels(static_cast<std::size_t>(kernel[1]));
-    Index done = 0;  // rows of the convolution before this one are in the ring, or not needed any more
-    for (Index out_row = first; out_row < last; ++out_row) {
-      const Index top = out_row * stride[0] - padding[0];
-      const Index begin = std::max<Index>(0, top), end = std::min(pool.h, top + kernel[0]);
-      for (done = std::max(done, begin); done < end; ++done)
-        convolution.compute(from, done, windows, ring + done % kernel[0] * row_size);
-      for (Index r = begin; r < end; ++r) rows[static_cast<std::size_t>(r - begin)] = ring + r % kernel[0] * row_size;
-      detail::max_of_rows(rows.data(), end - begin, row_size, largest);
-      T* to = y + (image * pool.out_h + out_row) * pool.out_w * pool.c;
-      for (Index column = 0; column < pool.out_w; ++column, to += pool.c) {
-        const Index left = column * stride[1] - padding[1];
-        const Index q0 = std::max<Index>(0, left), q1 = std::min(pool.w, left + kernel[1]);
-        for (Index q = q0; q < q1; ++q) pixels[static_cast<std::size_t>(q - q0)] = largest + q * pool.c;
-        detail::max_of_rows(pixels.data(), q1 - q0, pool.c, to);
-      }
-    }
+  const detail::ConvReluMaxPool<T> compute(s, pool, weight, bias);
+  const Index chunks = direct::ceil_div(pool.out_w, compute.columns());
+  const Index bands = std::clamp<Index>(direct::ceil_div(32, s.n * chunks), 1, direct::ceil_div(pool.out_h, 4));
+  parallel_each(s.n * chunks * bands, [&](Index i) {
+    const Index chunk = i % chunks, band = i / chunks % bands, image = i / chunks / bands;
+    compute(x + image * s.h * s.w * s.c, direct::part(pool.out_h, bands, band), direct::part(pool.out_w, chunks, chunk),
+            y + image * pool.out_h * pool.out_w * s.k);
   });
 }
 

@@ -77,6 +77,27 @@ class Tile {
     }
   }
 
+  /// The same for rows of x that lie `row` apart; three share a pointer, so that the pointers fit the registers. Count
+  /// may be a compile-time constant.
+  template <class Count>
+  [[gnu::always_inline]] void add_neighbours(const T* x, Index row, const T* panel, Count count) {
+    constexpr int pointers = (P + 2) / 3;
+    std::array<const T*, pointers> at;
+#pragma GCC unroll 8
+    for (int i = 0; i < pointers; ++i) at[static_cast<std::size_t>(i)] = x + i * 3 * row;
+    for (Index i = 0; i < count; ++i) {
+      simd::Packet<T> w[V];
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) w[v] = simd::keep(simd::load(panel + i * columns + v * simd::width<T>));
+#pragma GCC unroll 16
+      for (int p = 0; p < P; ++p) {
+        const auto value = simd::broadcast(at[static_cast<std::size_t>(p / 3)][p % 3 * row + i]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) sums_[p][v] = simd::fma(value, w[v], sums_[p][v]);
+      }
+    }
+  }
+
  private:
   [[gnu::always_inline]] void read(const T* from, Index row, Index rows) {
 #pragma GCC unroll 16

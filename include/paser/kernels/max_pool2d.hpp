@@ -25,8 +25,13 @@ inline Window pool_window(const PoolShape& s, Index image, Index out_row, Index 
           std::min(s.spec.kernel[1], s.w - left), ((image * s.h + top) * s.w + left) * s.c};
 }
 
-/// A packet of channels of one output pixel. A later value wins when it is larger or NaN, so ties go to the first and
-/// NaN spreads. Tap numbers are kept as numbers of type T, which hold them exactly.
+/// Where a later value wins: when it is larger or NaN, so ties go to the first and NaN spreads.
+template <class P>
+P wins(const P& best, const P& value) {
+  return simd::mask_or(simd::less(best, value), simd::is_nan(value));
+}
+
+/// A packet of channels of one output pixel. Tap numbers are kept as numbers of type T, which hold them exactly.
 template <bool Record, class T>
 void max_of_window(const PoolShape& s, const Window& window, const T* x, T* y, std::uint8_t* tap) {
   const auto position = [&](Index r, Index q) { return x + (r * s.w + q) * s.c; };
@@ -36,9 +41,8 @@ void max_of_window(const PoolShape& s, const Window& window, const T* x, T* y, s
   for (Index r = window.row_begin; r < window.row_end; ++r)
     for (Index q = window.column_begin; q < window.column_end; ++q) {
       const auto value = simd::load(position(r, q));
-      const auto wins = simd::mask_or(simd::less(best, value), simd::is_nan(value));
-      best = simd::select(wins, value, best);
-      if constexpr (Record) best_tap = simd::select(wins, number(r, q), best_tap);
+      if constexpr (Record) best_tap = simd::select(wins(best, value), number(r, q), best_tap);
+      best = simd::max_or_nan(best, value);
     }
   simd::store(y, best);
   if constexpr (Record) simd::store_bytes<T>(tap, best_tap);
@@ -81,9 +85,8 @@ void halve_row(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
       [[maybe_unused]] auto best_tap = simd::zero<T>();
       const auto meet = [&](Index offset, T number) {
         const auto value = simd::load(x + at + offset);
-        const auto wins = simd::mask_or(simd::less(best, value), simd::is_nan(value));
-        best = simd::select(wins, value, best);
-        if constexpr (Record) best_tap = simd::select(wins, simd::broadcast(number), best_tap);
+        if constexpr (Record) best_tap = simd::select(wins(best, value), simd::broadcast(number), best_tap);
+        best = simd::max_or_nan(best, value);
       };
       meet(s.c, 1);
       meet(row, 2);
