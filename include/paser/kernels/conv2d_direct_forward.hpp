@@ -11,8 +11,8 @@
 /// Direct convolution: y = x * weight + bias, also run with turned weights for the gradient of the input.
 ///
 /// Weights are packed into blocks of two packets of output channels. A task copies the input rows of a band of output
-/// rows into a padded scratch (so no inner loop ever tests for the border) and runs register tiles of six pixels by one
-/// block over it. Pixels are ordered by which taps meet data; taps that lie in the padding for a whole tile are
+/// rows into a padded scratch (so no inner loop ever tests for the border) and runs register tiles of some pixels by
+/// one block over it. Pixels are ordered by which taps meet data; taps that lie in the padding for a whole tile are
 /// skipped. Every output is summed over (channel block, row, column, channel) in an order that the shape alone decides.
 namespace paser::kernels::direct {
 
@@ -20,6 +20,10 @@ namespace paser::kernels::direct {
 struct Pixel {
   Index source, target;
 };
+
+/// Pixels of the largest tile. Its two packets of sums for each leave registers for a packet of weights twice and a
+/// value; with more pixels fewer weights are read from the second-level cache for as many products.
+inline constexpr int most_pixels = simd::registers >= 32 ? 12 : 6;
 
 /// Consecutive pixels computed together, and the taps of which at least one of them meets data.
 struct TileRun {
@@ -38,7 +42,6 @@ struct Tiles {
 
 template <class T>
 Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source) {
-  constexpr Index most = 6;
   Tiles tiles{band.images.size(), equal_tap_runs(p.rows, band.rows), {}, {}};
   const auto columns = equal_tap_runs(p.columns, {0, p.columns.outputs});
   const Index channels = p.out * p.groups, total = tiles.images * band.rows.size() * p.columns.outputs;
@@ -68,7 +71,7 @@ Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source) {
     }
   std::size_t at = 0;
   for (Index first = 0; first < total;) {
-    const Index end = first + tile_size(total - first, most);
+    const Index end = first + tile_size(total - first, most_pixels);
     TileRun run{first, end - first, classes[at].row_taps, classes[at].column_taps};
     while (classes[at].end < end) {
       ++at;
@@ -138,7 +141,9 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
 template <class T, int V>
 void compute_slice(const BlockTask<T>& task, Index slice) {
   for (const TileRun& run : task.tiles.runs) {
-    if (run.count > 4) {
+    if (run.count > 6) {
+      compute_tile<T, most_pixels, V>(task, run, slice);
+    } else if (run.count > 4) {
       compute_tile<T, 6, V>(task, run, slice);
     } else {
       compute_tile<T, 4, V>(task, run, slice);
@@ -190,7 +195,7 @@ void convolve(const Problem<T>& p) {
     const Band band = band_at(band_index);
     const Layout layout = band_layout(p, b, band);
     const Tiles& tiles = plans[plan_of[static_cast<std::size_t>(band_index)]];
-    const auto sums = static_cast<Index>(tiles.pixels.size() + 6) * b.width;
+    const auto sums = static_cast<Index>(tiles.pixels.size() + most_pixels) * b.width;
     Scratch<T> scratch(
         static_cast<std::size_t>(layout.slice * b.slices + sums + b.width + (pack_by_slice ? b.slice_size() : 0)));
     T *const source = scratch.data(), *const partial = source + layout.slice * b.slices, *const start = partial + sums,
