@@ -23,7 +23,7 @@ std::vector<int> noise(Index count, int bits) {
   return values;
 }
 
-std::string floats(const std::vector<float>& values, bool big) {
+[[maybe_unused]] std::string floats(const std::vector<float>& values, bool big) {
   std::string bytes;
   for (const float v : values) {
     std::uint32_t word = 0;
@@ -33,7 +33,7 @@ std::string floats(const std::vector<float>& values, bool big) {
   return bytes;
 }
 
-std::string words(const std::vector<int>& values, bool big) {
+[[maybe_unused]] std::string words(const std::vector<int>& values, bool big) {
   std::string bytes;
   for (const int v : values) bytes += tiny::number(static_cast<std::uint64_t>(v), 2, big);
   return bytes;

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "paser/core/error.hpp"
@@ -11,6 +12,22 @@
 #include "paser/core/shape.hpp"
 
 namespace paser {
+
+/// The elements of a tensor that lives as long as this does.
+template <class Tensor>
+class ValuesOfTemporary {
+ public:
+  ValuesOfTemporary(Tensor tensor) : tensor_(std::move(tensor)) {}
+
+  const auto* data() const { return tensor_.data(); }
+  const auto* begin() const { return data(); }
+  const auto* end() const { return data() + tensor_.numel(); }
+  std::size_t size() const { return static_cast<std::size_t>(tensor_.numel()); }
+  const auto& operator[](std::size_t i) const { return data()[i]; }
+
+ private:
+  Tensor tensor_;
+};
 
 /// A dense row-major array, 64-byte aligned. Images are Tensor<float,4> as (batch, height, width, channel).
 ///
@@ -65,7 +82,9 @@ class Tensor {
   /// True when no other tensor shares the buffer.
   bool is_unique() const { return !buffer_.shared(); }
 
-  std::span<const T> values() const { return {data(), static_cast<std::size_t>(numel())}; }
+  /// The elements in row-major order. Of a temporary the result keeps them alive, so that a loop may run over it.
+  std::span<const T> values() const& { return {data(), static_cast<std::size_t>(numel())}; }
+  ValuesOfTemporary<Tensor> values() && { return {std::move(*this)}; }
 
   /// A copy with a buffer of its own.
   [[gnu::noinline]] Tensor clone() const {

@@ -150,7 +150,7 @@ struct RawTensor {
     }
     check(shape.size() == static_cast<std::size_t>(Rank), origin.c_str(), "shape ", shape_text(), ", expected rank ",
           Rank);
-    std::copy(shape.begin(), shape.end(), s.extent.begin());
+    for (int axis = 0; axis < Rank; ++axis) s[axis] = shape[static_cast<std::size_t>(axis)];
     return s;
   }
 
