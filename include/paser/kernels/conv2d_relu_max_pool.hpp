@@ -146,29 +146,44 @@ class ConvReluMaxPool {
     f(run);
   }
 
+  /// A block of packets: the largest of `count` of them, of which f(i) is the i-th.
+  struct Largest {
+    simd::Packet<T> best[packets];
+
+    template <class F>
+    [[gnu::always_inline]] Largest(Index count, const F& f) {
+#pragma GCC unroll 4
+      for (Index v = 0; v < packets; ++v) best[v] = simd::load(f(0) + v * simd::width<T>);
+      for (Index i = 1; i < count; ++i)
+#pragma GCC unroll 4
+        for (Index v = 0; v < packets; ++v) best[v] = simd::max_or_nan(best[v], simd::load(f(i) + v * simd::width<T>));
+    }
+  };
+
   static void largest_of_rows(std::span<const T* const> rows, Index size, T* to) {
-    for (Index i = 0; i < size; i += simd::width<T>) {
-      auto best = simd::load(rows[0] + i);
-      for (std::size_t r = 1; r < rows.size(); ++r) best = simd::max_or_nan(best, simd::load(rows[r] + i));
-      simd::store(to + i, best);
+    for (Index i = 0; i < size; i += block) {
+      const Largest largest(std::ssize(rows), [&](Index r) { return rows[static_cast<std::size_t>(r)] + i; });
+#pragma GCC unroll 4
+      for (Index v = 0; v < packets; ++v) simd::store(to + i + v * simd::width<T>, largest.best[v]);
     }
   }
 
-  /// These columns of one row of the result; y is its first column, of which `channels` belong to the block.
-  void pool_row(const Part& part, const direct::Range& columns, const T* largest, Index channels, T* y) const {
+  /// These columns of one row of the result, of the largest of the rows under it; y is its first column, of which
+  /// `channels` belong to the block.
+  void pool_row(const Part& part, const direct::Range& columns, const T* rows, Index channels, T* y) const {
     const auto zero = simd::zero<T>();
     for (Index column = columns.first; column < columns.end; ++column) {
       const direct::Range under = under_window(column, 1);
-      const T* const from = largest + (under.first - part.columns.first) * block;
-      for (Index k = 0; k < channels; k += simd::width<T>) {
-        auto best = simd::load(from + k);
-        for (Index q = 1; q < under.size(); ++q) best = simd::max_or_nan(best, simd::load(from + q * block + k));
-        best = simd::select(simd::less(best, zero), zero, best);
-        T* const to = y + column * s_.k + k;
-        if (const Index rest = channels - k; rest >= simd::width<T>) {
-          simd::store(to, best);
-        } else {
-          simd::store_partial(to, best, rest);
+      const T* const from = rows + (under.first - part.columns.first) * block;
+      const Largest largest(under.size(), [&](Index q) { return from + q * block; });
+#pragma GCC unroll 4
+      for (Index v = 0; v < packets; ++v) {
+        const auto value = simd::select(simd::less(largest.best[v], zero), zero, largest.best[v]);
+        T* const to = y + column * s_.k + v * simd::width<T>;
+        if (const Index rest = channels - v * simd::width<T>; rest >= simd::width<T>) {
+          simd::store(to, value);
+        } else if (rest > 0) {
+          simd::store_partial(to, value, rest);
         }
       }
     }
