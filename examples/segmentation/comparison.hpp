@@ -70,6 +70,7 @@ class Comparison {
           paser::message("cost by ", v.reward.cost, v.reward.scale == "gain" ? " scaled to the mean gain of f3" : "",
                          ", lambda ", v.reward.lambda, ", ", v.reward.gradient, " gradient, the policy reads the ",
                          v.reward.view, ", fine-tuned"));
+    add_parts();
     describe(r);
   }
 
@@ -122,6 +123,14 @@ class Comparison {
     }
   }
 
+  /// What a PaSeR owes to its policy, and what to the fine-tuning of its networks.
+  void add_parts() {
+    for (const Variant& v : experiment_.tuned())
+      for (std::int32_t k = experiment_.config().fine_tune_small ? 0 : 1; k < 3; ++k)
+        add(paser::message("f", k + 1, " of ", v.name), "part",
+            pipeline::single_model(v.paser, k, experiment_.counts()), "fine-tuned, one pass over every patch");
+  }
+
   void describe(report::Results& r) const {
     const Config& c = experiment_.config();
     r.title = "PaSeR on " + std::filesystem::path(c.data).filename().string();
@@ -148,7 +157,7 @@ class Comparison {
     for (const auto& [row, e] : methods_) {
       r.rows.push_back(row);
       r.class_tables[row.model] = report::class_table(e.confusion);
-      if (row.kind != "single") r.assignment[row.model] = e.assignment;
+      if (row.kind != "single" && row.kind != "part") r.assignment[row.model] = e.assignment;
       for (std::size_t i = 0; i < r.images.size(); ++i)
         r.images[i].methods[row.model] = {.iou = e.image_iou[i], .share = e.image_share[i]};
     }

@@ -17,7 +17,8 @@ namespace paser::report {
 /// One method of the comparison.
 struct Row {
   std::string model{};  ///< as shown: "f1", "IDK cascade", "PaSeR (TVD 10 %)"
-  std::string kind{};   ///< "single", "baseline", "bound" (an upper bound no method can use), or "paser"
+  std::string kind{};   ///< "single", "baseline", "bound" (an upper bound no method can use), "paser", "part" (one of
+                        ///< its networks alone)
   double iou = 0;       ///< mean over the test images, in the convention of Results::iou_convention
   double gmac = 0;      ///< 1e9 multiply-accumulates an image, all dropout samples counted (the paper's GigaFlops)
   double ms_per_image = std::numeric_limits<double>::quiet_NaN();  ///< measured; NaN when it was not

@@ -97,11 +97,11 @@
     const xs = points.map((p) => p.gmac), ys = points.map((p) => p.iou);
     const marker = (ctx, kind, x, y, size) => {
       ctx.beginPath();
-      if (kind === "single") ctx.arc(x, y, size * 0.95, 0, 2 * Math.PI);
+      if (kind === "single" || kind === "part") ctx.arc(x, y, size * 0.95, 0, 2 * Math.PI);
       else if (kind === "baseline") ctx.rect(x - size * 0.85, y - size * 0.85, 1.7 * size, 1.7 * size);
       else if (kind === "bound") { ctx.moveTo(x, y - 1.2 * size); ctx.lineTo(x + 1.2 * size, y); ctx.lineTo(x, y + 1.2 * size); ctx.lineTo(x - 1.2 * size, y); ctx.closePath(); }
       else { ctx.moveTo(x, y - 1.2 * size); ctx.lineTo(x + 1.1 * size, y + 0.85 * size); ctx.lineTo(x - 1.1 * size, y + 0.85 * size); ctx.closePath(); }
-      if (kind === "bound") { ctx.lineWidth = size * 0.4; ctx.stroke(); } else ctx.fill();
+      if (kind === "bound" || kind === "part") { ctx.lineWidth = size * 0.4; ctx.stroke(); } else ctx.fill();
     };
     // Methods that no other one beats in both; the bound is not a method.
     const frontier = points.filter((p) => p.kind !== "bound" && !points.some((q) => q !== p && q.kind !== "bound" && q.iou >= p.iou && q.gmac <= p.gmac && (q.iou > p.iou || q.gmac < p.gmac)));
