@@ -140,6 +140,20 @@ TEST_CASE("depthwise convolutions agree with the definition", "[conv2d]") {
   }
 }
 
+/// Squares of outputs with single rows and columns left over, bands of rows, packets with channels left over.
+TEST_CASE("depthwise 3x3 convolutions agree with the definition", "[conv2d]") {
+  const Index channels[] = {1, 8, 19, 64};
+  std::uint64_t key = 0;
+  for (const auto& [h, w] : {std::pair<Index, Index>{1, 1}, {2, 3}, {3, 2}, {5, 4}, {4, 5}, {19, 8}, {38, 21}})
+    for (const Index padding : {0, 1, 2}) {
+      if (h + 2 * padding < 3 || w + 2 * padding < 3) continue;
+      const Index c = channels[key / 2 % 4];
+      const ConvShape s{2, h, w, c, c, 3, 3, {.padding = {padding, padding}, .groups = c}};
+      check_against_reference<float>(s, Key{++key}.fold(11));
+      check_against_reference<double>(s, Key{++key}.fold(11));
+    }
+}
+
 /// x, channels out, kernel, and the settings that the networks use.
 const std::vector<ConvShape> network_shapes{
     {1, 56, 64, 1, 4, 1, 1, {}},

@@ -44,8 +44,7 @@ void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input,
     return direct::forward(shape, input, filter.data, epilogue, y, kept);
   }
   Scratch<T> scratch(0);
-  depthwise::forward(shape, plain_input(shape, input, scratch), filter.data, epilogue.bias, y);
-  finish_convolution(shape, epilogue, y);
+  depthwise::forward(shape, plain_input(shape, input, scratch), filter.data, epilogue, y);
 }
 
 /// y = x * weight + bias, overwritten. bias (k) may be null.

@@ -27,6 +27,8 @@
 #include "paser/kernels/copy_channels.hpp"
 #include "paser/kernels/cross_entropy.hpp"
 #include "paser/kernels/depthwise.hpp"
+#include "paser/kernels/depthwise_problem.hpp"
+#include "paser/kernels/depthwise_weight_gradient.hpp"
 #include "paser/kernels/dropout.hpp"
 #include "paser/kernels/elementwise.hpp"
 #include "paser/kernels/exp_rows.hpp"
