@@ -2,8 +2,8 @@
 
 #include "paser/kernels/conv2d_problem.hpp"
 
-/// What the depthwise convolutions work on. Channels lie side by side in x, y and the weight alike, so all is
-/// vectorised over them and nothing is packed.
+/// What the depthwise convolutions work on. Channels lie side by side in x, y and the weight alike, and all is
+/// vectorised over them.
 namespace paser::kernels::depthwise::detail {
 
 using direct::Axis;
@@ -21,6 +21,7 @@ struct PacketLane {
   static Value load(const T* p) { return simd::load(p); }
   static Value keep(const Value& v) { return simd::keep(v); }
   static void store(T* p, const Value& v) { simd::store(p, v); }
+  static Value add(const Value& a, const Value& b) { return simd::add(a, b); }
   static Value fma(const Value& a, const Value& b, const Value& c) { return simd::fma(a, b, c); }
 };
 
@@ -33,6 +34,7 @@ struct ScalarLane {
   static Value load(const T* p) { return *p; }
   static Value keep(const Value& v) { return v; }
   static void store(T* p, const Value& v) { *p = v; }
+  static Value add(const Value& a, const Value& b) { return a + b; }
   static Value fma(const Value& a, const Value& b, const Value& c) { return a * b + c; }
 };
 
@@ -42,6 +44,13 @@ void for_each_lane(Index channels, const F& f) {
   Index c = 0;
   for (; c + simd::width<T> <= channels; c += simd::width<T>) f(PacketLane<T>{}, c);
   for (; c < channels; ++c) f(ScalarLane<T>{}, c);
+}
+
+/// Where tap `tap` of a lane stands among packed weights: all taps of the lane from channel c on lie side by side. In
+/// place they would be as far apart as there are channels, and often collide in the first-level cache.
+template <class L>
+constexpr Index packed_tap(Index taps, Index tap, Index c) {
+  return c * taps + tap * L::size;
 }
 
 /// A convolution of the plain array x as a problem of direct convolution.
@@ -66,13 +75,18 @@ Problem<T> depthwise_problem(const ConvShape& s, const T* x, const T* weight, co
           .y = y};
 }
 
-/// True when an input meets three neighbouring outputs along both axes and this output row and the next one meet data
-/// with all their taps: the kernels for squares of outputs then compute the two together.
+/// True when each input meets three neighbouring outputs along both axes: the kernels for two rows and two columns of
+/// outputs then load it once for several of them.
 template <class T>
-bool square_rows(const Problem<T>& p, Index row) {
+bool squares(const Problem<T>& p) {
   const auto slides = [](const Axis& axis) { return axis.taps == 3 && axis.stride == 1 && axis.tap_step == 1; };
-  const auto whole = [&](Index i) { return i < p.rows.outputs && p.rows.valid_taps(i).size() == 3; };
-  return slides(p.rows) && slides(p.columns) && whole(row) && whole(row + 1);
+  return slides(p.rows) && slides(p.columns) && p.rows.outputs >= 2 && p.columns.outputs >= 2;
+}
+
+/// Which of the four inputs that two outputs from `output` on span exist.
+inline Range inside(const Axis& axis, Index output) {
+  const Index at = axis.input(output, 0), first = std::clamp<Index>(-at, 0, 4);
+  return {first, std::clamp(axis.inputs - at, first, Index{4})};
 }
 
 }  // namespace paser::kernels::depthwise::detail

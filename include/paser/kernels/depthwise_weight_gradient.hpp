@@ -19,13 +19,13 @@ struct Gradients {
   Range row_taps, column_taps;
 };
 
-/// Adds the products of one lane of `outputs` neighbours in a row to the sums of dw.
+/// Adds the products of one lane of `outputs` neighbours in a row to the packed sums.
 template <class T, class L>
-void add_pixels(const Problem<T>& p, L, const Gradients<T>& at, Index outputs, Index c, T* dw) {
+void add_pixels(const Problem<T>& p, L, const Gradients<T>& at, Index outputs, Index c, T* sums) {
   const Index pixel = p.groups, step = p.columns.stride * pixel, row = p.rows.tap_step * p.columns.inputs * pixel;
   for (Index t = at.row_taps.first; t < at.row_taps.end; ++t)
     for (Index u = at.column_taps.first; u < at.column_taps.end; ++u) {
-      T* const to = dw + t * p.tap_row + u * p.tap_column + c;
+      T* const to = sums + packed_tap<L>(p.rows.taps * p.columns.taps, t * p.columns.taps + u, c);
       const T *x = at.x + t * row + u * p.columns.tap_step * pixel + c, *dy = at.dy + c;
       auto sum = L::load(to);
       for (Index j = 0; j < outputs; ++j, x += step, dy += pixel) sum = L::fma(L::load(x), L::load(dy), sum);
@@ -33,62 +33,81 @@ void add_pixels(const Problem<T>& p, L, const Gradients<T>& at, Index outputs, I
     }
 }
 
-/// The same for the outputs in two rows and two columns, all of whose 3x3 taps meet data: each x is loaded once.
-template <class T, class L>
-void add_square(const Problem<T>& p, L, const Gradients<T>& at, Index c, T* dw) {
-  const Index pixel = p.groups, x_row = p.columns.inputs * pixel, dy_row = p.out_columns * pixel;
+/// Two rows and two columns of outputs with 3x3 taps. Of the four rows and columns of x that they span, `rows` and
+/// `columns` exist; the others count as zero, as do outputs past the first `dy_rows` and `dy_columns`.
+template <class T>
+struct GradientSquare {
+  const T *x, *dy;
+  Index column, x_row, dy_row;
+  Range rows, columns;
+  Index dy_rows, dy_columns;
+
+  bool whole() const { return rows.size() == 4 && columns.size() == 4 && dy_rows == 2 && dy_columns == 2; }
+};
+
+/// Adds the products of one lane of a square, of which each x and dy is loaded once, to the packed sums.
+template <bool Edge, class L, class T>
+void add_square(const GradientSquare<T>& s, Index c, T* packed) {
+  T* const to = packed + packed_tap<L>(9, 0, c);
   typename L::Value sums[3][3], dy[2][2];
-#pragma GCC unroll 3
-  for (int t = 0; t < 3; ++t)
-#pragma GCC unroll 3
-    for (int u = 0; u < 3; ++u) sums[t][u] = L::load(dw + t * p.tap_row + u * p.tap_column + c);
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; ++i)
-#pragma GCC unroll 2
-    for (int j = 0; j < 2; ++j) dy[i][j] = L::keep(L::load(at.dy + i * dy_row + j * pixel + c));
+#pragma GCC unroll 9
+  for (int tap = 0; tap < 9; ++tap) sums[tap / 3][tap % 3] = L::load(to + tap * L::size);
 #pragma GCC unroll 4
-  for (int r = 0; r < 4; ++r)
+  for (int k = 0; k < 4; ++k) {
+    const int i = k / 2, j = k % 2;
+    const bool exists = !Edge || (i < s.dy_rows && j < s.dy_columns);
+    dy[i][j] = exists ? L::keep(L::load(s.dy + i * s.dy_row + j * s.column + c)) : L::zero();
+  }
+#pragma GCC unroll 16
+  for (int k = 0; k < 16; ++k) {
+    const int r = k / 4, q = k % 4;
+    if (Edge && (r < s.rows.first || r >= s.rows.end || q < s.columns.first || q >= s.columns.end)) continue;
+    const auto x = L::keep(L::load(s.x + r * s.x_row + q * s.column + c));
 #pragma GCC unroll 4
-    for (int q = 0; q < 4; ++q) {
-      const auto x = L::keep(L::load(at.x + r * x_row + q * pixel + c));
-#pragma GCC unroll 2
-      for (int i = 0; i < 2; ++i)
-#pragma GCC unroll 2
-        for (int j = 0; j < 2; ++j) {
-          const int t = r - i, u = q - j;
-          if (t >= 0 && t < 3 && u >= 0 && u < 3) sums[t][u] = L::fma(x, dy[i][j], sums[t][u]);
-        }
+    for (int output = 0; output < 4; ++output) {
+      const int i = output / 2, j = output % 2, t = r - i, u = q - j;
+      if (t >= 0 && t < 3 && u >= 0 && u < 3) sums[t][u] = L::fma(x, dy[i][j], sums[t][u]);
     }
-#pragma GCC unroll 3
-  for (int t = 0; t < 3; ++t)
-#pragma GCC unroll 3
-    for (int u = 0; u < 3; ++u) L::store(dw + t * p.tap_row + u * p.tap_column + c, sums[t][u]);
+  }
+#pragma GCC unroll 9
+  for (int tap = 0; tap < 9; ++tap) L::store(to + tap * L::size, sums[tap / 3][tap % 3]);
 }
 
-/// Adds what one output row contributes to dw, or with `pair` it and the next one, whose taps then all meet data.
+/// Adds what output row `row` and, if `rows` is 2, the next one contribute, in squares.
 template <class T>
-void add_rows(const Problem<T>& p, const std::vector<direct::TapRun>& runs, const T* dy, Index image, Index row,
-              bool pair, T* dw) {
-  const T* const x = p.input.first.data + (image * p.rows.inputs + p.rows.input(row, 0)) * p.columns.inputs * p.groups;
-  const T* const with = dy + p.output(image, row);
-  const Range taps = p.rows.valid_taps(row);
-  for (const direct::TapRun& run : runs) {
-    const auto gradients = [&](Index i, Index j) {
-      const Index from = i * p.columns.inputs + p.columns.input(j, 0), output = i * p.out_columns + j;
-      return Gradients<T>{x + from * p.groups, with + output * p.groups, taps, run.taps};
-    };
-    Index first = run.outputs.first;
-    for (; pair && run.taps.size() == 3 && first + 2 <= run.outputs.end; first += 2) {
-      const Gradients<T> at = gradients(0, first);
-      for_each_lane<T>(p.groups, [&](auto lane, Index c) { add_square(p, lane, at, c, dw); });
+void add_squares(const Problem<T>& p, const T* dy, Index image, Index row, Index rows, T* sums) {
+  const Index pixel = p.groups, x_row = p.columns.inputs * pixel;
+  const T* const x = p.input.first.data + (image * p.rows.inputs + p.rows.input(row, 0)) * x_row;
+  for (Index j = 0; j < p.columns.outputs; j += 2) {
+    const GradientSquare<T> square{x + p.columns.input(j, 0) * pixel,
+                                   dy + p.output(image, row) + j * pixel,
+                                   pixel,
+                                   x_row,
+                                   p.out_columns * pixel,
+                                   inside(p.rows, row),
+                                   inside(p.columns, j),
+                                   rows,
+                                   std::min<Index>(2, p.columns.outputs - j)};
+    if (square.whole()) {
+      for_each_lane<T>(pixel, [=](auto lane, Index c) { add_square<false, decltype(lane)>(square, c, sums); });
+    } else {
+      for_each_lane<T>(pixel, [=](auto lane, Index c) { add_square<true, decltype(lane)>(square, c, sums); });
     }
-    for (Index i = 0; i < (pair ? 2 : 1); ++i)
-      for (Index j = first; j < run.outputs.end; j += 16) {
-        const Gradients<T> at = gradients(i, j);
-        const Index count = std::min<Index>(16, run.outputs.end - j);
-        for_each_lane<T>(p.groups, [&](auto lane, Index c) { add_pixels(p, lane, at, count, c, dw); });
-      }
   }
+}
+
+/// Adds what one output row with any taps contributes.
+template <class T>
+void add_row(const Problem<T>& p, const std::vector<direct::TapRun>& runs, const T* dy, Index image, Index row,
+             T* sums) {
+  const T* const x = p.input.first.data + (image * p.rows.inputs + p.rows.input(row, 0)) * p.columns.inputs * p.groups;
+  for (const direct::TapRun& run : runs)
+    for (Index j = run.outputs.first; j < run.outputs.end; j += 16) {
+      const Gradients<T> at{x + p.columns.input(j, 0) * p.groups, dy + p.output(image, row) + j * p.groups,
+                            p.rows.valid_taps(row), run.taps};
+      const Index count = std::min<Index>(16, run.outputs.end - j);
+      for_each_lane<T>(p.groups, [&](auto lane, Index c) { add_pixels(p, lane, at, count, c, sums); });
+    }
 }
 
 }  // namespace detail
@@ -103,22 +122,32 @@ void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
   const Index groups = std::min<Index>(16, direct::ceil_div(all_rows, 4));
   Scratch<T> scratch(static_cast<std::size_t>(groups * size));
   T* const sums = scratch.data();
+  const bool square = detail::squares(p);
   parallel_each(groups, [&](Index g) {
     T* const sum = sums + g * size;
     std::fill_n(sum, size, T(0));
     const direct::Range range = direct::part(all_rows, groups, g);
     for (Index i = range.first; i < range.end;) {
       const Index image = i / rows, row = i % rows;
-      const bool pair = i + 1 < range.end && detail::square_rows(p, row);
-      detail::add_rows(p, runs, dy, image, row, pair, sum);
-      i += pair ? 2 : 1;
+      const Index count = square ? std::min({Index{2}, rows - row, range.end - i}) : 1;
+      if (square) {
+        detail::add_squares(p, dy, image, row, count, sum);
+      } else {
+        detail::add_row(p, runs, dy, image, row, sum);
+      }
+      i += count;
     }
   });
-  for (Index i = 0; i < size; ++i) {
-    T sum = sums[i];
-    for (Index g = 1; g < groups; ++g) sum += sums[g * size + i];
-    dw[i] = sum;
-  }
+  const FlushDenormals flush;
+  detail::for_each_lane<T>(s.c, [&](auto lane, Index c) {
+    using L = decltype(lane);
+    for (Index tap = 0; tap < s.r * s.s; ++tap) {
+      const T* const from = sums + detail::packed_tap<L>(s.r * s.s, tap, c);
+      auto sum = L::load(from);
+      for (Index g = 1; g < groups; ++g) sum = L::add(sum, L::load(from + g * size));
+      L::store(dw + tap * s.c + c, sum);
+    }
+  });
 }
 
 }  // namespace paser::kernels::depthwise
