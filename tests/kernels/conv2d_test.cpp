@@ -172,6 +172,8 @@ const std::vector<ConvShape> network_shapes{
     {1, 28, 30, 20, 32, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}},
     {1, 9, 9, 5, 6, 1, 1, {.stride = {2, 2}}},  // inputs that nothing reads
     {1, 28, 32, 64, 64, 3, 3, {.padding = {1, 1}, .groups = 64}},
+    {1, 3, 60, 300, 300, 3, 3, {.padding = {1, 1}, .groups = 300}},  // rows so long that a band holds few
+    {2, 5, 33, 500, 500, 3, 3, {.padding = {1, 1}, .groups = 500}},
     {1, 1, 1, 1, 1, 1, 1, {}},
 };
 

@@ -159,7 +159,8 @@ void convolve(const Problem<T>& p) {
   pack_weights(p, weight);
   const auto runs = direct::equal_tap_runs(p.columns, {0, p.columns.outputs});
   const Index rows = p.rows.outputs, columns = p.columns.outputs;
-  const Index bands = ceil_div(rows, std::clamp<Index>(32768 / (columns * p.groups), 2, 16));
+  // At least two rows a band, for the squares.
+  const Index bands = std::max<Index>(1, rows / std::clamp<Index>(32768 / (columns * p.groups), 2, 16));
   const direct::PieceMoments<T> moments(p, rows, columns, bands, true);
   parallel_each(p.images * bands, [&](Index task) {
     const Index image = task / bands;
