@@ -41,6 +41,10 @@ TEST_CASE("the plan takes large tiles for many pixels, small ones for few, and d
     CHECK(choose_algorithm(conv3x3(1, 224, 256, 3, 64), direction) == ConvAlgorithm::direct);
   }
   CHECK(choose_algorithm(conv3x3(1, 1, 1, 64, 64), ConvDirection::forward) == ConvAlgorithm::direct);
+  // A third of the taps lie in the padding.
+  for (const Index batch : {1, 4, 8})
+    CHECK(choose_algorithm(conv3x3(batch, 3, 4, 512, 512), ConvDirection::backward_weight) == ConvAlgorithm::direct);
+  CHECK(choose_algorithm(conv3x3(16, 3, 4, 512, 512), ConvDirection::backward_weight) == ConvAlgorithm::winograd_4x4);
   CHECK(choose_algorithm({1, 56, 64, 64, 64, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}}, ConvDirection::forward) ==
         ConvAlgorithm::direct);
 }

@@ -3,6 +3,7 @@
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/conv2d_direct_read.hpp"
+#include "paser/kernels/conv2d_weight_gradient_by_taps.hpp"
 #include "paser/kernels/conv2d_weight_gradient_tile.hpp"
 
 /// Direct weight gradient: for each tap a product X^T dY, summed over the pixels where the tap meets data.
@@ -21,6 +22,7 @@ struct Chunk {
 /// How one weight gradient is cut; a function of the shape and the packet alone.
 struct WeightGradientPlan {
   Axis rows, columns;
+  bool by_taps;                // see backward_weight_by_taps; the rest is for the others
   bool sliding;                // three columns of taps at once, see add_sliding_products
   bool pack_x, pack_dy;        // else read in place
   Index tile;                  // input channels of a tile
@@ -35,13 +37,15 @@ struct WeightGradientPlan {
     // In short rows what it does at their ends weighs more than the loads that it saves.
     sliding = columns.taps == 3 && columns.stride == 1 && columns.tap_step == 1 && columns.offset >= -2 &&
               (columns.outputs > 16 || s.c <= 32 || s.group_k() <= packet);
+    // Weights that leave the second-level cache while they are written, and so many that the pixels are few.
+    const Index pixels = rows.outputs * columns.outputs;
+    by_taps = !sliding && s.weight_size() >= std::max<Index>(Index{1} << 17, 16 * s.n * pixels);
     pack_x = s.c > 32 && s.r * s.s > 1;
     pack_dy = !sliding || s.group_k() % packet != 0 || s.k > 4 * packet;
     // 9, 8 or 12 sums: what the registers hold, or the loads allow.
     tile = sliding ? 3 : s.group_k() <= packet ? 8 : 6;
     width = sliding || s.group_k() <= packet ? packet : 2 * packet;
     blocks = ceil_div(s.group_k(), width);
-    const Index pixels = rows.outputs * columns.outputs;
     images = std::clamp<Index>(256 / pixels, 1, s.n);
     image_groups = ceil_div(s.n, images);
     // Bands so large that few input rows belong to two of them, as long as they fit the cache.
@@ -229,6 +233,7 @@ class WeightGradientTask {
 template <class T>
 void backward_weight(const ConvShape& s, const ConvInput<T>& input, const T* dy, T* dw) {
   const WeightGradientPlan plan(s, simd::width<T>);
+  if (plan.by_taps) return backward_weight_by_taps(s, input, dy, dw);
   const Index taps = s.r * s.s, size = plan.blocks * taps * s.group_c() * plan.width;
   Scratch<T> scratch(static_cast<std::size_t>(plan.in_place ? 0 : s.spec.groups * plan.sums * size));
   T* const sums = scratch.data();

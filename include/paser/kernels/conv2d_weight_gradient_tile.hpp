@@ -37,6 +37,8 @@ void pack_pixels(const T* from, Index pixel, Index image, Index pixels, Index im
       return copy(std::integral_constant<int, 6>{});
     case 8:
       return copy(std::integral_constant<int, 8>{});
+    case 12:
+      return copy(std::integral_constant<int, 12>{});
     case 16:
       return copy(std::integral_constant<int, 16>{});
     default:
