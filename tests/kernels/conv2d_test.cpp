@@ -174,6 +174,11 @@ const std::vector<ConvShape> network_shapes{
     {1, 28, 32, 64, 64, 3, 3, {.padding = {1, 1}, .groups = 64}},
     {1, 3, 60, 300, 300, 3, 3, {.padding = {1, 1}, .groups = 300}},  // rows so long that a band holds few
     {2, 5, 33, 500, 500, 3, 3, {.padding = {1, 1}, .groups = 500}},
+    // Few channels on one side: whole packets, single ones and one that overlaps, on either side.
+    {2, 9, 31, 1, 37, 1, 1, {}},
+    {3, 8, 23, 27, 2, 1, 1, {}},
+    {1, 40, 37, 4, 41, 1, 1, {}},
+    {2, 3, 5, 16, 3, 1, 1, {}},
     // Many weights: whole and half blocks of outputs, chunks that end within an image, strides, groups, empty taps.
     {2, 3, 4, 121, 136, 3, 3, {.padding = {1, 1}}},
     {3, 9, 6, 115, 129, 3, 3, {.padding = {1, 0}}},

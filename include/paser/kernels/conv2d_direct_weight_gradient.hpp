@@ -4,6 +4,7 @@
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/conv2d_direct_read.hpp"
 #include "paser/kernels/conv2d_weight_gradient_by_taps.hpp"
+#include "paser/kernels/conv2d_weight_gradient_narrow.hpp"
 #include "paser/kernels/conv2d_weight_gradient_tile.hpp"
 
 /// Direct weight gradient: for each tap a product X^T dY, summed over the pixels where the tap meets data.
@@ -232,6 +233,7 @@ class WeightGradientTask {
 /// dweight of a convolution, overwritten.
 template <class T>
 void backward_weight(const ConvShape& s, const ConvInput<T>& input, const T* dy, T* dw) {
+  if (is_narrow<T>(s)) return backward_weight_narrow(s, input, dy, dw);
   const WeightGradientPlan plan(s, simd::width<T>);
   if (plan.by_taps) return backward_weight_by_taps(s, input, dy, dw);
   const Index taps = s.r * s.s, size = plan.blocks * taps * s.group_c() * plan.width;

@@ -40,7 +40,8 @@ class TapProduct {
   void run(const Range& channels, const T* x, const T* dy, T* dw) const {
     // As many pixels as the second-level cache holds for the output channels of the networks.
     constexpr Index most = 128;
-    const Index chunks = std::max<Index>(1, ceil_div(pixels_.rows * pixels_.columns, most));
+    const Index chunks =
+        std::clamp<Index>(ceil_div(pixels_.rows * pixels_.columns, most), 1, std::max<Index>(1, pixels_.rows));
     const Index longest = ceil_div(pixels_.rows, chunks) * pixels_.columns;
     Scratch<T> scratch(static_cast<std::size_t>(longest * (padded_outputs() + block_rows)));
     for (Index i = 0; i < chunks; ++i)

@@ -23,6 +23,7 @@
 #include "paser/kernels/conv2d_relu_max_pool.hpp"
 #include "paser/kernels/conv2d_tile.hpp"
 #include "paser/kernels/conv2d_weight_gradient_by_taps.hpp"
+#include "paser/kernels/conv2d_weight_gradient_narrow.hpp"
 #include "paser/kernels/conv2d_weight_gradient_tile.hpp"
 #include "paser/kernels/conv_shape.hpp"
 #include "paser/kernels/copy_channels.hpp"
