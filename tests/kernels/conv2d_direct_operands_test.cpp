@@ -117,6 +117,7 @@ const Case cases[] = {
     {{3, 14, 15, 10, 3, 1, 1, {}}, 2},       // 1x1, images that share chunks
     {{2, 41, 40, 8, 3, 1, 1, {}}, 0},        // and pieces of one image
     {{2, 41, 40, 20, 24, 1, 1, {}}, 12},
+    {{2, 31, 20, 3, 35, 1, 1, {}}, 1},        // few inputs, whole blocks of outputs and a ragged one
     {{3, 3, 5, 130, 114, 3, 3, padded}, 61},  // many weights
     {{2, 12, 13, 12, 20, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}}, 4},
     {{2, 15, 12, 8, 12, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}}, 4},
