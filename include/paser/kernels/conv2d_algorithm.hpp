@@ -55,9 +55,8 @@ struct ConvCost {
 /// Least squares over the layers of the three UNets on patches of 56x64 in batches of 1, 4 and 16, on whole images of
 /// 224x256 and on 128 images of 32x32, one thread, AVX2 (benchmarks/winograd_bench.cpp). For direct summation, tiles of
 /// 2x2 and tiles of 4x4. On those layers the choice costs 0.2 % of the time of the best algorithm, on average, and at
-/// most 17 %.
-/// Direct weight gradients count only the taps that meet data, which on small maps are few. On 46 layers, among them
-/// maps down to 2x2, the choice costs 0.9 % on average, and at most 22 %.
+/// most 17 %; of weight gradients, with more layers of small maps, 0.9 % and at most 22 %. A direct weight gradient
+/// counts only the taps that meet data, which on small maps are few.
 inline constexpr std::array<ConvCost, 3> forward_cost{{{0.98, 14, 103}, {1.13, 138, 213}, {1.21, 393, 397}}};
 inline constexpr std::array<ConvCost, 3> weight_gradient_cost{{{1.16, 0, 64}, {1.28, 128, 173}, {1.34, 427, 336}}};
 
