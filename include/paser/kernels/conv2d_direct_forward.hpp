@@ -21,9 +21,9 @@ struct Pixel {
   Index source, target;
 };
 
-/// Pixels of the largest tile. Its two packets of sums for each leave registers for a packet of weights twice and a
-/// value; with more pixels fewer weights are read from the second-level cache for as many products.
-inline constexpr int most_pixels = simd::registers >= 32 ? 12 : 6;
+/// Pixels of the largest tile, by two packets of sums. With more of them fewer weights are read from the second-level
+/// cache for as many products; 12, for which 32 registers would do, are no faster on AVX-512.
+inline constexpr int most_pixels = simd::registers >= 32 ? 8 : 6;
 
 /// Consecutive pixels computed together, and the taps of which at least one of them meets data.
 struct TileRun {

@@ -127,13 +127,12 @@ inline std::vector<TapRun> equal_tap_runs(const Axis& axis, const Range& outputs
   return runs;
 }
 
-/// The size of the next tile of at most `most` rows when n rows remain. There are tiles of `most`, 4 and 2 rows, of 1
-/// where that is 3 and of 6 where it is 12, so that few have to be compiled; a last tile may leave a row of them out. A
-/// very small tile wastes most of the machine, so the end is cut into nearly equal ones.
+/// The size of the next tile of at most `most` rows when n rows remain. There are tiles of `most`, 4, 2 and, where that
+/// is 3, of 1 row, so that few have to be compiled; a last tile may leave a row of them out. A very small tile wastes
+/// most of the machine, so the end is cut into nearly equal ones.
 constexpr Index tile_size(Index n, Index most) {
   if (most == 3) return n == 4 ? 2 : std::min(n, most);
-  if (most == 12 && n > 8) return n > 10 ? std::min(n, most) : 6;
-  if (most == 6 || most == 12) return n == 7 || n == 8 ? 4 : std::min(n, most);
+  if (most == 6) return n == 7 || n == 8 ? 4 : std::min(n, most);
   return n >= most - 1 ? std::min(n, most) : std::min<Index>(n, 4);
 }
 
