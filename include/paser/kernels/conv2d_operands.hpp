@@ -76,7 +76,7 @@ const T* plain_input(const ConvShape& s, const ConvInput<T>& input, Scratch<T>& 
   return to;
 }
 
-/// What a kernel that only adds the bias leaves to do.
+/// The epilogue but for the bias, as passes of its own over y: the plain twin of what the kernels do meanwhile.
 template <class T>
 void finish_convolution(const ConvShape& s, const ConvEpilogue<T>& e, T* y) {
   const Index image = s.out_h() * s.out_w() * s.k;
