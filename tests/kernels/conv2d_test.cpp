@@ -182,6 +182,7 @@ const std::vector<ConvShape> network_shapes{
     // Many weights: whole and half blocks of outputs, chunks that end within an image, strides, groups, empty taps.
     {2, 3, 4, 121, 136, 3, 3, {.padding = {1, 1}}},
     {3, 9, 6, 115, 129, 3, 3, {.padding = {1, 0}}},
+    {4, 7, 8, 120, 128, 3, 3, {.padding = {1, 1}}},  // more pixels than one chunk holds
     {2, 5, 7, 360, 371, 1, 1, {.stride = {2, 3}}},
     {1, 5, 5, 236, 130, 3, 3, {.stride = {2, 2}, .padding = {1, 1}, .groups = 2}},
     {1, 3, 4, 122, 120, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}},
