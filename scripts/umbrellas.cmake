@@ -1,7 +1,8 @@
 # Umbrella headers: <folder>/<folder>.hpp includes every header of its folder, paser.hpp every folder's umbrella.
 #   cmake -P scripts/umbrellas.cmake            writes them
 #   cmake -DCHECK=ON -P scripts/umbrellas.cmake fails when one is missing or stale (a CTest test)
-# Sub-folders (kernels/reference: the slow twins that tests compare with) are not part of an umbrella.
+# Sub-folders (kernels/conv: what is behind kernels/conv2d.hpp) are not part of an umbrella, nor is core/simd.hpp, which
+# brings Eigen: the kernels include it, and whoever writes one.
 cmake_minimum_required(VERSION 3.21)
 cmake_path(SET include NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../include)
 
@@ -28,7 +29,7 @@ set(lines "paser/version.hpp")
 foreach(folder IN LISTS paser_layers)
   file(GLOB headers RELATIVE ${include} ${include}/paser/${folder}/*.hpp)
   set(umbrella paser/${folder}/${folder}.hpp)
-  list(REMOVE_ITEM headers ${umbrella})
+  list(REMOVE_ITEM headers ${umbrella} paser/core/simd.hpp)
   if(NOT headers)
     continue()
   endif()

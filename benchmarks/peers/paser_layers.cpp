@@ -3,8 +3,8 @@
 #include "layer_worker.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/core/tensor.hpp"
+#include "paser/kernels/conv/algorithm.hpp"
 #include "paser/kernels/conv2d.hpp"
-#include "paser/kernels/conv2d_algorithm.hpp"
 #include "paser/kernels/gemm.hpp"
 
 namespace {

@@ -1,4 +1,4 @@
-#include "paser/kernels/conv2d_algorithm.hpp"
+#include "paser/kernels/conv/algorithm.hpp"
 
 #include <catch2/catch.hpp>
 

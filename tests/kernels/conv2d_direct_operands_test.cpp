@@ -3,8 +3,9 @@
 #include <vector>
 
 #include "paser/core/random.hpp"
-#include "paser/kernels/conv2d_direct_forward.hpp"
-#include "paser/kernels/conv2d_direct_weight_gradient.hpp"
+#include "paser/kernels/conv/direct/forward.hpp"
+#include "paser/kernels/conv/direct/weight_gradient.hpp"
+#include "paser/kernels/reference/finish_convolution.hpp"
 
 using namespace paser;
 using kernels::ConvShape;

@@ -1,4 +1,4 @@
-#include "paser/kernels/conv2d_filter.hpp"
+#include "paser/kernels/conv/filter.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -35,8 +35,8 @@ TEST_CASE("a prepared filter gives the bits of its weights") {
                              conv3x3(1, 7, 8, 64, 128), conv3x3(4, 14, 16, 128, 256)}) {
     CAPTURE(s.n, s.h, s.c, s.k, name(s.spec.algorithm));
     const auto weight = uniform<float>(Key{3}, Shape{s.weight_size()}, -1, 1);
-    const PreparedFilter<float> prepared(s, weight.data());
-    CHECK((prepared.bytes() > 0) == PreparedFilter<float>::worth_preparing(s));
+    const auto prepared = kernels::prepare_filter(s, weight.data());
+    CHECK((prepared.bytes() > 0) == kernels::worth_preparing<float>(s));
     CHECK(same_bits(forward(s, weight, &prepared), forward(s, weight, nullptr)));
   }
 }
@@ -53,7 +53,7 @@ TEMPLATE_TEST_CASE("packed weights of direct summation give the bits of the weig
     CAPTURE(s.n, s.h, s.c, s.k);
     const auto weight = uniform<TestType>(Key{3}, Shape{s.weight_size()}, -1, 1),
                other = uniform<TestType>(Key{4}, Shape{s.weight_size()}, -1, 1);
-    const PreparedFilter<TestType> prepared(s, other.data());
+    const auto prepared = kernels::prepare_filter(s, other.data());
     REQUIRE(prepared.bytes() >= static_cast<std::size_t>(s.weight_size()) * sizeof(TestType));
     CHECK(same_bits(forward(s, weight, &prepared), forward(s, other, nullptr)));
   }
@@ -63,7 +63,7 @@ TEST_CASE("a prepared filter is what the pass reads") {
   const ConvShape s = conv3x3(4, 7, 8, 64, 64, ConvAlgorithm::winograd_4x4);
   const auto weight = uniform<float>(Key{3}, Shape{s.weight_size()}, -1, 1),
              other = uniform<float>(Key{4}, Shape{s.weight_size()}, -1, 1);
-  const PreparedFilter<float> prepared(s, other.data());
+  const auto prepared = kernels::prepare_filter(s, other.data());
   CHECK(prepared.bytes() >= 36 * 64 * 64 * sizeof(float));
   CHECK(same_bits(forward(s, weight, &prepared), forward(s, other, nullptr)));
 }
@@ -71,7 +71,7 @@ TEST_CASE("a prepared filter is what the pass reads") {
 TEST_CASE("a prepared filter stands aside where it does not fit") {
   const ConvShape s = conv3x3(4, 7, 8, 64, 64, ConvAlgorithm::winograd_4x4);
   const auto weight = uniform<float>(Key{3}, Shape{s.weight_size()}, -1, 1);
-  const PreparedFilter<float> none, prepared(s, weight.data());
+  const PreparedFilter<float> none, prepared = kernels::prepare_filter(s, weight.data());
   CHECK(none.bytes() == 0);
   CHECK(same_bits(forward(s, weight, &none), forward(s, weight, nullptr)));
   for (const auto algorithm : {ConvAlgorithm::winograd_2x2, ConvAlgorithm::direct}) {
@@ -81,14 +81,14 @@ TEST_CASE("a prepared filter stands aside where it does not fit") {
 }
 
 TEST_CASE("filters are prepared where the weights outweigh the tiles") {
-  CHECK(PreparedFilter<float>::worth_preparing(conv3x3(1, 7, 8, 512, 512)));
-  CHECK(PreparedFilter<float>::worth_preparing(conv3x3(16, 7, 8, 512, 512)));
-  CHECK_FALSE(PreparedFilter<float>::worth_preparing(conv3x3(16, 56, 64, 64, 64)));
-  CHECK_FALSE(PreparedFilter<float>::worth_preparing(conv3x3(1, 224, 256, 4, 8)));
-  CHECK(PreparedFilter<float>::worth_preparing(conv3x3(1, 3, 4, 512, 512, ConvAlgorithm::direct)));
-  CHECK_FALSE(PreparedFilter<float>::worth_preparing(conv3x3(16, 14, 16, 512, 512, ConvAlgorithm::direct)));
+  CHECK(kernels::worth_preparing<float>(conv3x3(1, 7, 8, 512, 512)));
+  CHECK(kernels::worth_preparing<float>(conv3x3(16, 7, 8, 512, 512)));
+  CHECK_FALSE(kernels::worth_preparing<float>(conv3x3(16, 56, 64, 64, 64)));
+  CHECK_FALSE(kernels::worth_preparing<float>(conv3x3(1, 224, 256, 4, 8)));
+  CHECK(kernels::worth_preparing<float>(conv3x3(1, 3, 4, 512, 512, ConvAlgorithm::direct)));
+  CHECK_FALSE(kernels::worth_preparing<float>(conv3x3(16, 14, 16, 512, 512, ConvAlgorithm::direct)));
   // Kernels that pack a few weights as they go, and depthwise ones that pack none.
-  CHECK_FALSE(PreparedFilter<float>::worth_preparing({1, 4, 4, 64, 64, 1, 1, {}}));
-  CHECK_FALSE(PreparedFilter<float>::worth_preparing(
+  CHECK_FALSE(kernels::worth_preparing<float>({1, 4, 4, 64, 64, 1, 1, {}}));
+  CHECK_FALSE(kernels::worth_preparing<float>(
       {1, 3, 4, 64, 64, 3, 3, {.padding = {1, 1}, .groups = 64, .algorithm = ConvAlgorithm::direct}}));
 }

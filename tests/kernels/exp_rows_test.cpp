@@ -1,4 +1,4 @@
-#include "paser/kernels/exp_rows.hpp"
+#include "paser/kernels/loops/exp_rows.hpp"
 
 #include <catch2/catch.hpp>
 #include <limits>

@@ -3,7 +3,8 @@
 #include <vector>
 
 #include "paser/core/random.hpp"
-#include "paser/kernels/winograd.hpp"
+#include "paser/kernels/conv/winograd/winograd.hpp"
+#include "paser/kernels/reference/finish_convolution.hpp"
 
 using namespace paser;
 namespace winograd = kernels::winograd;

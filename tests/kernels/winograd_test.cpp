@@ -1,4 +1,4 @@
-#include "paser/kernels/winograd.hpp"
+#include "paser/kernels/conv/winograd/winograd.hpp"
 
 #include <catch2/catch.hpp>
 

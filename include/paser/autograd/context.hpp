@@ -9,9 +9,11 @@
 #include "paser/autograd/tape.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/random.hpp"
-#include "paser/kernels/filter_cache.hpp"
 
 namespace paser {
+
+template <class T>
+class FilterCache;
 
 /// What varies between runs of one model.
 struct Mode {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "paser/core/one_program.hpp"
 #include "paser/core/page_memory.hpp"
 
 namespace paser {
@@ -37,10 +38,14 @@ class BufferPool {
 
   /// The one pool of the process. Never destroyed, since tensors in static storage may outlive any order of
   /// destruction.
+#ifdef PASER_STATE_IN_LIBRARY
+  static BufferPool& instance();
+#else
   static BufferPool& instance() {
     static auto* pool = new BufferPool;
     return *pool;
   }
+#endif
 
   /// A 64-byte aligned buffer of at least `bytes`, returned to the pool when its last owner goes. Content undefined.
   std::shared_ptr<std::byte> allocate(std::size_t bytes) {
@@ -117,7 +122,9 @@ class BufferPool {
     use_.current += size;
     use_.peak = std::max(use_.peak, use_.current);
   }
-  std::size_t most(std::size_t least) const { return use_.peak + std::max(least, use_.peak / 8); }
+  std::size_t most(std::size_t least) const {
+    return use_.peak + std::max(least, use_.peak / 8);
+  }
 
   void give_back(std::byte* buffer, std::size_t size) {
     const std::lock_guard lock(mutex_);

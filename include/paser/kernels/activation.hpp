@@ -1,30 +1,34 @@
 #pragma once
 
+#include "paser/core/shape.hpp"
+
+namespace paser {
+
+/// An element-wise function of one input.
+enum class Activation { relu, sigmoid, silu, hardswish, gelu };
+
+namespace kernels {
+
+/// y = f(x), n elements. y may be x.
+template <class T>
+void activate(Activation f, Index n, const T* x, T* y);
+
+/// dx = dy f'(x), n elements. `kept` is y where the derivative is a function of it (relu, sigmoid), else x.
+template <class T>
+void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* dx);
+
+}  // namespace kernels
+}  // namespace paser
+
+#ifndef PASER_COMPILED
+
 #include <cmath>
 #include <numbers>
 
-#include "paser/core/simd.hpp"
-#include "paser/core/tensor.hpp"
-#include "paser/kernels/elementwise.hpp"
+#include "paser/kernels/loops/map.hpp"
 
 /// Activations and their derivatives, written once on packets. `x` is an input, `y` an output, `g` the gradient of y.
 namespace paser::kernels {
-
-/// f(packets...) of every element; the last packet is completed by zeros, so no scalar twin of f is needed.
-template <class T, int Rank, class F, class... More>
-Tensor<T, Rank> map_tensor(const Tensor<T, Rank>& x, const F& f, const More&... more) {
-  constexpr Index width = simd::width<T>;
-  Tensor<T, Rank> y(x.shape());
-  const auto run = [&](T* out, const auto*... in) {
-    parallel_for(x.numel(), grain, [&](Index begin, Index end) {
-      Index i = begin;
-      for (; i + width <= end; i += width) simd::store(out + i, f(simd::load(in + i)...));
-      if (i < end) simd::store_partial(out + i, f(simd::load_partial(in + i, end - i)...), end - i);
-    });
-  };
-  run(y.mutable_data(), x.data(), more.data()...);
-  return y;
-}
 
 template <class T>
 simd::Packet<T> relu(const simd::Packet<T>& x) {
@@ -117,4 +121,40 @@ simd::Packet<T> gelu_gradient(const simd::Packet<T>& x, const simd::Packet<T>& g
   return simd::mul(g, simd::fma(x, normal.density, normal.distribution));
 }
 
+template <class T>
+void activate(Activation f, Index n, const T* x, T* y) {
+  const auto run = [&](const auto& function) { map_packets(n, y, function, x); };
+  switch (f) {
+    case Activation::relu:
+      return run([](const auto& v) { return relu<T>(v); });
+    case Activation::sigmoid:
+      return run([](const auto& v) { return sigmoid<T>(v); });
+    case Activation::silu:
+      return run([](const auto& v) { return silu<T>(v); });
+    case Activation::hardswish:
+      return run([](const auto& v) { return hardswish<T>(v); });
+    case Activation::gelu:
+      return run([](const auto& v) { return gelu<T>(v); });
+  }
+}
+
+template <class T>
+void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* dx) {
+  const auto run = [&](const auto& function) { map_packets(n, dx, function, kept, dy); };
+  switch (f) {
+    case Activation::relu:
+      return run([](const auto& v, const auto& g) { return relu_gradient<T>(v, g); });
+    case Activation::sigmoid:
+      return run([](const auto& v, const auto& g) { return sigmoid_gradient<T>(v, g); });
+    case Activation::silu:
+      return run([](const auto& v, const auto& g) { return silu_gradient<T>(v, g); });
+    case Activation::hardswish:
+      return run([](const auto& v, const auto& g) { return hardswish_gradient<T>(v, g); });
+    case Activation::gelu:
+      return run([](const auto& v, const auto& g) { return gelu_gradient<T>(v, g); });
+  }
+}
+
 }  // namespace paser::kernels
+
+#endif

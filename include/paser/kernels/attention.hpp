@@ -1,6 +1,6 @@
 #pragma once
 
-#include "paser/kernels/exp_rows.hpp"
+#include "paser/core/shape.hpp"
 #include "paser/kernels/gemm.hpp"
 
 /// softmax(Q K^T scale) V of one head. The scores are made a block of rows at a time and never stored whole; training
@@ -23,6 +23,23 @@ struct AttentionHead {
 
 /// y, and where it is not null the log-sum-exp of every row of scores.
 template <class T>
+void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp);
+
+/// The gradients of q, k and v, overwritten, from dy, y and the log-sum-exp of the forward pass. With P the softmax:
+///   dV = P^T dy,   dP = dy V^T,   dS = P (dP - rowsum(dy y)) scale,   dQ = dS K,   dK = dS^T Q.
+template <class T>
+void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq, T* dk,
+                        T* dv);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include "paser/kernels/loops/exp_rows.hpp"
+
+namespace paser::kernels {
+
+template <class T>
 void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp) {
   const auto [n, s, d, e] = std::tuple(head.n, head.s, head.d, head.e);
   Scratch<T> scratch(static_cast<std::size_t>(head.block * (s + 2)));
@@ -40,8 +57,6 @@ void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp) {
   }
 }
 
-/// The gradients of q, k and v, overwritten, from dy, y and the log-sum-exp of the forward pass. With P the softmax:
-///   dV = P^T dy,   dP = dy V^T,   dS = P (dP - rowsum(dy y)) scale,   dQ = dS K,   dK = dS^T Q.
 template <class T>
 void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq, T* dk,
                         T* dv) {
@@ -69,3 +84,5 @@ void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_s
 }
 
 }  // namespace paser::kernels
+
+#endif

@@ -1,11 +1,6 @@
 #pragma once
 
-#include <algorithm>
-#include <vector>
-
-#include "paser/core/memory.hpp"
-#include "paser/core/parallel.hpp"
-#include "paser/kernels/lane_sums.hpp"
+#include "paser/core/shape.hpp"
 
 /// The loops under every normalisation by channel. An array is seen as (groups, pixels, channels) with statistics per
 /// group and channel: instance norm has a group an image, batch norm one group in all, and group norm merges the
@@ -23,6 +18,27 @@ struct ChannelMap {
   const T *shift, *scale, *offset;
   bool relu = false;
 };
+
+/// Mean and biased variance per group and channel, in double.
+template <class T>
+void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double* variance);
+
+/// y = map(x).
+template <class T>
+void apply_channel_map(const ChannelNormShape& s, const ChannelMap<T>& map, const T* x, T* y);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include <algorithm>
+#include <vector>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/loops/lane_sums.hpp"
+
+namespace paser::kernels {
 
 namespace detail {
 
@@ -148,7 +164,6 @@ void merge_moments(Index groups, Index pieces, Index channels, const double* par
 
 }  // namespace detail
 
-/// Mean and biased variance per group and channel, in double.
 template <class T>
 void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double* variance) {
   const detail::GroupPieces<T> cut(s);
@@ -163,7 +178,6 @@ void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double
   detail::merge_moments(s.groups, cut.pieces, c, partial, count, mean, variance);
 }
 
-/// y = map(x).
 template <class T>
 void apply_channel_map(const ChannelNormShape& s, const ChannelMap<T>& map, const T* x, T* y) {
   const detail::GroupPieces<T> cut(s);
@@ -197,3 +211,5 @@ void apply_channel_map(const ChannelNormShape& s, const ChannelMap<T>& map, cons
 }
 
 }  // namespace paser::kernels
+
+#endif

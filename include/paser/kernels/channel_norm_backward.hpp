@@ -1,7 +1,31 @@
 #pragma once
 
-#include "paser/core/float_state.hpp"
 #include "paser/kernels/channel_norm.hpp"
+
+namespace paser::kernels {
+
+/// Per group and channel, in double: sum_dy = the sum of dy and sum_dy_d = the sum of dy * (x - shift), where dy counts
+/// only where the map's ReLU let x through.
+template <class T>
+void channel_map_sums(const ChannelNormShape& s, const ChannelMap<T>& map, const T* x, const T* dy, double* sum_dy,
+                      double* sum_dy_d);
+
+/// The gradient of a map whose coefficients themselves depend on x: dx = p * dy + q * (x - shift) + r per group and
+/// channel, where dy counts only where the map's ReLU let x through.
+template <class T>
+struct ChannelGradient {
+  const T *p, *q, *r;
+};
+
+template <class T>
+void apply_channel_gradient(const ChannelNormShape& s, const ChannelMap<T>& map, const ChannelGradient<T>& gradient,
+                            const T* x, const T* dy, T* dx);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include "paser/core/float_state.hpp"
 
 namespace paser::kernels {
 
@@ -23,8 +47,6 @@ struct MaskedGradient {
 
 }  // namespace detail
 
-/// Per group and channel, in double: sum_dy = the sum of dy and sum_dy_d = the sum of dy * (x - shift), where dy counts
-/// only where the map's ReLU let x through.
 template <class T>
 void channel_map_sums(const ChannelNormShape& s, const ChannelMap<T>& map, const T* x, const T* dy, double* sum_dy,
                       double* sum_dy_d) {
@@ -85,13 +107,6 @@ void channel_map_sums(const ChannelNormShape& s, const ChannelMap<T>& map, const
     }
 }
 
-/// The gradient of a map whose coefficients themselves depend on x: dx = p * dy + q * (x - shift) + r per group and
-/// channel, where dy counts only where the map's ReLU let x through.
-template <class T>
-struct ChannelGradient {
-  const T *p, *q, *r;
-};
-
 template <class T>
 void apply_channel_gradient(const ChannelNormShape& s, const ChannelMap<T>& map, const ChannelGradient<T>& gradient,
                             const T* x, const T* dy, T* dx) {
@@ -132,3 +147,5 @@ void apply_channel_gradient(const ChannelNormShape& s, const ChannelMap<T>& map,
 }
 
 }  // namespace paser::kernels
+
+#endif

@@ -1,11 +1,22 @@
 #pragma once
 
-#include "paser/core/simd.hpp"
+#include "paser/core/shape.hpp"
 
 namespace paser::kernels {
 
 /// Copies `channels` values of each of `pixels` pixels, whose positions are apart by the strides, on this thread.
 /// Plain packet copies, since a memcpy call for every pixel of few channels costs more than what it copies.
+template <class T>
+void copy_channels(Index pixels, Index channels, const T* x, Index x_stride, T* y, Index y_stride);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include "paser/core/simd.hpp"
+
+namespace paser::kernels {
+
 template <class T>
 void copy_channels(Index pixels, Index channels, const T* x, Index x_stride, T* y, Index y_stride) {
   constexpr Index width = simd::width<T>;
@@ -17,3 +28,5 @@ void copy_channels(Index pixels, Index channels, const T* x, Index x_stride, T* 
 }
 
 }  // namespace paser::kernels
+
+#endif

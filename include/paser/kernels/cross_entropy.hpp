@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "paser/core/memory.hpp"
-#include "paser/core/parallel.hpp"
-#include "paser/kernels/exp_rows.hpp"
+#include "paser/core/shape.hpp"
 
 /// Losses on rows of logits, one row a pixel. Every function returns the sum over all rows, in double, and where the
 /// gradient pointer is not null writes factor times the derivative of that sum.
@@ -15,6 +13,28 @@ namespace paser::kernels {
 inline Index loss_rows(Index classes) {
   return std::max<Index>(1, 4096 / std::max<Index>(classes, 1));
 }
+
+/// Sum over rows of weight[label] * (log-sum-exp - logit of the label). Rows whose label is `ignored` add nothing and
+/// get a gradient of zero. All other labels must lie in 0 .. classes - 1.
+template <class T>
+double cross_entropy_labels(Index rows, Index classes, const T* logits, const std::int32_t* labels,
+                            const double* weight, std::int64_t ignored, double factor, T* gradient);
+
+/// Sum over rows and classes of weight * target * (log-sum-exp - logit). A class with target 0 adds nothing even where
+/// its logit is minus infinity.
+template <class T>
+double cross_entropy_probabilities(Index rows, Index classes, const T* logits, const T* target, const double* weight,
+                                   double factor, T* gradient);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/loops/exp_rows.hpp"
+
+namespace paser::kernels {
 
 namespace detail {
 
@@ -36,8 +56,6 @@ double sum_over_rows(Index rows, Index classes, const T* logits, T* kept, const 
 
 }  // namespace detail
 
-/// Sum over rows of weight[label] * (log-sum-exp - logit of the label). Rows whose label is `ignored` add nothing and
-/// get a gradient of zero. All other labels must lie in 0 .. classes - 1.
 template <class T>
 double cross_entropy_labels(Index rows, Index classes, const T* logits, const std::int32_t* labels,
                             const double* weight, std::int64_t ignored, double factor, T* gradient) {
@@ -61,8 +79,6 @@ double cross_entropy_labels(Index rows, Index classes, const T* logits, const st
                                });
 }
 
-/// Sum over rows and classes of weight * target * (log-sum-exp - logit). A class with target 0 adds nothing even where
-/// its logit is minus infinity.
 template <class T>
 double cross_entropy_probabilities(Index rows, Index classes, const T* logits, const T* target, const double* weight,
                                    double factor, T* gradient) {
@@ -89,3 +105,5 @@ double cross_entropy_probabilities(Index rows, Index classes, const T* logits, c
 }
 
 }  // namespace paser::kernels
+
+#endif

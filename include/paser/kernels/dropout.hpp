@@ -1,9 +1,25 @@
 #pragma once
 
+#include <span>
+
+#include "paser/core/random.hpp"
+
+namespace paser::kernels {
+
+/// y = x / (1 - p) where the element is kept, else 0, for 0 < p < 1. Element i of image n is kept when
+/// keys[n].uniform(i) >= p, and for p = 1/2, where a single random bit is enough, when bit i mod 32 of
+/// keys[n].word(i / 32) is set: its fate depends on nothing but the key and its place in the image.
+/// y: keys.size() images of `size` elements; x: `images` images, which are used again and again.
+template <class T>
+void dropout(std::span<const Key> keys, Index images, Index size, double p, const T* x, T* y);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <span>
 
 #include "paser/core/parallel.hpp"
 #include "paser/core/random_words.hpp"
@@ -27,10 +43,6 @@ inline constexpr BitTable<T> bit_table{};
 
 }  // namespace detail
 
-/// y = x / (1 - p) where the element is kept, else 0, for 0 < p < 1. Element i of image n is kept when
-/// keys[n].uniform(i) >= p, and for p = 1/2, where a single random bit is enough, when bit i mod 32 of
-/// keys[n].word(i / 32) is set: its fate depends on nothing but the key and its place in the image.
-/// y: keys.size() images of `size` elements; x: `images` images, which are used again and again.
 template <class T>
 void dropout(std::span<const Key> keys, Index images, Index size, double p, const T* x, T* y) {
   const bool half = p == 0.5;
@@ -72,3 +84,5 @@ void dropout(std::span<const Key> keys, Index images, Index size, double p, cons
 }
 
 }  // namespace paser::kernels
+
+#endif

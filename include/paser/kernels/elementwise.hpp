@@ -1,33 +1,54 @@
 #pragma once
 
-#include "paser/core/parallel.hpp"
-#include "paser/core/simd.hpp"
+#include "paser/core/shape.hpp"
 
-/// Loops over flat arrays. Pieces start at multiples of `grain`, itself a multiple of every packet width, so whether an
-/// element is computed by a packet or by the scalar tail depends on its position alone, never on the thread count.
+/// Arithmetic on flat arrays of n elements. The result may be one of the operands.
 namespace paser::kernels {
 
+/// Elements that one task of such a loop computes.
 inline constexpr Index grain = Index{1} << 14;
-
-/// y[i] = packet(x[i]...) for whole packets, scalar(x[i]...) for the tail. Both must compute the same function.
-template <class T, class PacketFunction, class ScalarFunction, class... In>
-void map(Index n, T* y, const PacketFunction& packet, const ScalarFunction& scalar, const In*... x) {
-  parallel_for(n, grain, [&](Index begin, Index end) {
-    Index i = begin;
-    for (; i + simd::width<T> <= end; i += simd::width<T>) simd::store(y + i, packet(simd::load(x + i)...));
-    for (; i < end; ++i) y[i] = scalar(x[i]...);
-  });
-}
 
 /// y += x.
 template <class T>
+void accumulate(Index n, const T* x, T* y);
+
+/// y = scale * x.
+template <class T>
+void scale(Index n, T factor, const T* x, T* y);
+
+/// y = a + b.
+template <class T>
+void add(Index n, const T* a, const T* b, T* y);
+
+/// y = a - b.
+template <class T>
+void subtract(Index n, const T* a, const T* b, T* y);
+
+/// y = a * b.
+template <class T>
+void multiply(Index n, const T* a, const T* b, T* y);
+
+/// y = factor * x where keep is not 0, else 0.
+template <class T>
+void apply_mask(Index n, T factor, const T* keep, const T* x, T* y);
+
+/// Adds bias (channels) to each of `pixels` pixels of y.
+template <class T>
+void add_bias(Index pixels, Index channels, const T* bias, T* y);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include "paser/kernels/loops/map.hpp"
+
+namespace paser::kernels {
+
+template <class T>
 void accumulate(Index n, const T* x, T* y) {
-  map<T>(
-      n, y, [](const auto& a, const auto& b) { return simd::add(a, b); }, [](T a, T b) { return a + b; },
-      static_cast<const T*>(y), x);
+  add(n, static_cast<const T*>(y), x, y);
 }
 
-/// y = scale * x; x and y may be the same array.
 template <class T>
 void scale(Index n, T factor, const T* x, T* y) {
   const auto f = simd::broadcast(factor);
@@ -35,4 +56,39 @@ void scale(Index n, T factor, const T* x, T* y) {
       n, y, [f](const auto& a) { return simd::mul(a, f); }, [factor](T a) { return a * factor; }, x);
 }
 
+template <class T>
+void add(Index n, const T* a, const T* b, T* y) {
+  map<T>(
+      n, y, [](const auto& p, const auto& q) { return simd::add(p, q); }, [](T p, T q) { return p + q; }, a, b);
+}
+
+template <class T>
+void subtract(Index n, const T* a, const T* b, T* y) {
+  map<T>(
+      n, y, [](const auto& p, const auto& q) { return simd::sub(p, q); }, [](T p, T q) { return p - q; }, a, b);
+}
+
+template <class T>
+void multiply(Index n, const T* a, const T* b, T* y) {
+  map<T>(
+      n, y, [](const auto& p, const auto& q) { return simd::mul(p, q); }, [](T p, T q) { return p * q; }, a, b);
+}
+
+template <class T>
+void apply_mask(Index n, T factor, const T* keep, const T* x, T* y) {
+  parallel_for(n, grain, [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) y[i] = keep[i] != T(0) ? x[i] * factor : T(0);
+  });
+}
+
+template <class T>
+void add_bias(Index pixels, Index channels, const T* bias, T* y) {
+  parallel_for(pixels, 1024, [=](Index begin, Index end) {
+    for (Index pixel = begin; pixel < end; ++pixel)
+      for (Index c = 0; c < channels; ++c) y[pixel * channels + c] += bias[c];
+  });
+}
+
 }  // namespace paser::kernels
+
+#endif

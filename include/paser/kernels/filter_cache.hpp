@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "paser/core/tensor.hpp"
-#include "paser/kernels/conv2d_filter.hpp"
+#include "paser/kernels/conv2d.hpp"
 
 namespace paser {
 
@@ -20,7 +20,7 @@ class FilterCache {
 
   /// The prepared filter of a convolution, made on first use; null where none pays. Weight: (R, S, C / groups, K).
   Prepared prepared(const kernels::ConvShape& shape, const Tensor<T, 4>& weight) {
-    if (!kernels::PreparedFilter<T>::worth_preparing(shape)) return nullptr;
+    if (!kernels::worth_preparing<T>(shape)) return nullptr;
     const auto algorithm = kernels::algorithm_of<T>(shape, kernels::ConvDirection::forward);
     const auto find = [&]() -> Prepared {
       for (const Entry& e : entries_)
@@ -31,7 +31,7 @@ class FilterCache {
       const std::lock_guard lock(mutex_);
       if (auto found = find()) return found;
     }
-    auto made = std::make_shared<const kernels::PreparedFilter<T>>(shape, weight.data());
+    auto made = std::make_shared<const kernels::PreparedFilter<T>>(kernels::prepare_filter(shape, weight.data()));
     const std::lock_guard lock(mutex_);
     if (auto found = find()) return found;
     std::erase_if(entries_, [](const Entry& e) { return e.weight.is_unique(); });

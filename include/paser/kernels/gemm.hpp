@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "paser/core/memory.hpp"
-#include "paser/core/parallel.hpp"
-#include "paser/core/simd.hpp"
+#include "paser/core/shape.hpp"
 
 /// Matrix product on raw arrays. The blocking is that of Goto and van de Geijn ("Anatomy of high-performance matrix
 /// multiplication", 2008): panels of both operands are copied into the order in which a register tile reads them.
@@ -34,6 +32,27 @@ struct GemmOutput {
   const T* bias = nullptr;  ///< one value a column, added when accumulate is false
   Index row_stride = 0;     ///< distance of two rows of C; 0: its columns
 };
+
+/// How many products of `macs` multiply-accumulates are worth a thread of their own.
+inline Index gemm_grain(Index macs) {
+  return std::max<Index>(1, (Index{1} << 16) / std::max<Index>(macs, 1));
+}
+
+/// C = A B, or C += A B, or C = A B + bias; A is (m, k), B (k, n), C (m, n) with rows one after the other. Transposed
+/// operands are views. C is cut into blocks and, when it is small, the sum over k into parts that are added in order;
+/// both cuts depend on the extents alone, so the result has the same bits for any number of threads.
+template <class T>
+void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> output = {});
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/core/simd.hpp"
+
+namespace paser::kernels {
 
 namespace detail {
 
@@ -190,16 +209,8 @@ void multiply_block(const MatrixView<T>& a, const Panels<T, GemmTile<T>::columns
 
 }  // namespace detail
 
-/// How many products of `macs` multiply-accumulates are worth a thread of their own.
-inline Index gemm_grain(Index macs) {
-  return std::max<Index>(1, (Index{1} << 16) / std::max<Index>(macs, 1));
-}
-
-/// C = A B, or C += A B, or C = A B + bias; A is (m, k), B (k, n), C (m, n) with rows one after the other. Transposed
-/// operands are views. C is cut into blocks and, when it is small, the sum over k into parts that are added in order;
-/// both cuts depend on the extents alone, so the result has the same bits for any number of threads.
 template <class T>
-void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> output = {}) {
+void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> output) {
   using Tile = detail::GemmTile<T>;
   const Index m = a.rows, n = b.columns, depth = a.columns;
   if (output.row_stride == 0) output.row_stride = n;
@@ -256,3 +267,5 @@ void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> ou
 }
 
 }  // namespace paser::kernels
+
+#endif

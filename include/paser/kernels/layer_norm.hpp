@@ -1,5 +1,36 @@
 #pragma once
 
+#include "paser/core/shape.hpp"
+
+namespace paser::kernels {
+
+/// The statistics of each row: normalised x is (x - shift) * rstd + offset. shift is the mean as T can hold it, and
+/// offset what that rounding leaves.
+template <class T>
+struct RowStatistics {
+  T *shift, *rstd, *offset;
+};
+
+/// y = (x - mean) / sqrt(variance + eps) * weight + bias over each of `rows` rows of n; writes the statistics too.
+template <class T>
+void layer_norm_forward(Index rows, Index n, double eps, const T* x, const T* weight, const T* bias,
+                        const RowStatistics<T>& s, T* y);
+
+/// dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) with g = dy * weight, row by row.
+template <class T>
+void layer_norm_backward_input(Index rows, Index n, const T* x, const T* weight, const RowStatistics<T>& s, const T* dy,
+                               T* dx);
+
+/// dweight = sum over rows of dy * xhat, dbias = sum over rows of dy. Rows are cut into pieces whose number depends on
+/// the data alone, each summed in double.
+template <class T>
+void layer_norm_backward_weights(Index rows, Index n, const T* x, const RowStatistics<T>& s, const T* dy, T* dweight,
+                                 T* dbias);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
 #include <algorithm>
 #include <cmath>
 
@@ -49,13 +80,6 @@ void for_packets(Index n, const F& f) {
 
 }  // namespace detail
 
-/// The statistics of each row: normalised x is (x - shift) * rstd + offset. shift is the mean as T can hold it, and
-/// offset what that rounding leaves.
-template <class T>
-struct RowStatistics {
-  T *shift, *rstd, *offset;
-};
-
 namespace detail {
 
 /// A packet of normalised x.
@@ -99,7 +123,6 @@ void row_statistics(Index n, double eps, const T* x, T* shift, T* rstd, T* offse
 
 }  // namespace detail
 
-/// y = (x - mean) / sqrt(variance + eps) * weight + bias over each of `rows` rows of n; writes the statistics too.
 template <class T>
 void layer_norm_forward(Index rows, Index n, double eps, const T* x, const T* weight, const T* bias,
                         const RowStatistics<T>& s, T* y) {
@@ -116,7 +139,6 @@ void layer_norm_forward(Index rows, Index n, double eps, const T* x, const T* we
   });
 }
 
-/// dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) with g = dy * weight, row by row.
 template <class T>
 void layer_norm_backward_input(Index rows, Index n, const T* x, const T* weight, const RowStatistics<T>& s, const T* dy,
                                T* dx) {
@@ -139,8 +161,6 @@ void layer_norm_backward_input(Index rows, Index n, const T* x, const T* weight,
   });
 }
 
-/// dweight = sum over rows of dy * xhat, dbias = sum over rows of dy. Rows are cut into pieces whose number depends on
-/// the data alone, each summed in double.
 template <class T>
 void layer_norm_backward_weights(Index rows, Index n, const T* x, const RowStatistics<T>& s, const T* dy, T* dweight,
                                  T* dbias) {
@@ -168,3 +188,5 @@ void layer_norm_backward_weights(Index rows, Index n, const T* x, const RowStati
 }
 
 }  // namespace paser::kernels
+
+#endif

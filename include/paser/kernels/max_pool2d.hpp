@@ -1,12 +1,30 @@
 #pragma once
 
+#include <cstdint>
+
+#include "paser/kernels/pool_shape.hpp"
+
+namespace paser::kernels {
+
+/// y = the maximum of each window; tap, where it is not null, the number row * kernel width + column of its place in
+/// the window, so a recording window has at most 256 taps.
+template <class T>
+void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap);
+
+/// dx[place of the maximum] += dy for every window; all else zero. Each row of dx gathers from the windows that cover
+/// it, in order, so rows are independent and their sums have one order.
+template <class T>
+void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* tap, T* dx);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
 #include <algorithm>
 #include <array>
-#include <cstdint>
 
 #include "paser/core/parallel.hpp"
 #include "paser/core/simd.hpp"
-#include "paser/kernels/pool_shape.hpp"
 
 namespace paser::kernels {
 
@@ -96,44 +114,37 @@ void halve_row(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
     }
 }
 
-}  // namespace detail
-
-/// y = the maximum of each window; tap, written when Record, the number row * kernel width + column of its place in the
-/// window, so a recording window has at most 256 taps.
 template <bool Record, class T>
-void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
+void max_of_windows(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
   constexpr Index width = simd::width<T>;
   const Index row = s.out_w * s.c, piece = std::max<Index>(1, 4096 / std::max<Index>(1, row));
   const Index x_size = s.n * s.h * s.w * s.c;
-  const bool halves = detail::pool_halves<T>(s);
+  const bool halves = pool_halves<T>(s);
   const auto at = [tap](Index position) { return Record ? tap + position : nullptr; };
   parallel_for(s.n * s.out_h, piece, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       if (halves) {
-        detail::halve_row<Record>(s, x + (i / s.out_h * s.h + 2 * (i % s.out_h)) * s.w * s.c, y + i * row, at(i * row));
+        halve_row<Record>(s, x + (i / s.out_h * s.h + 2 * (i % s.out_h)) * s.w * s.c, y + i * row, at(i * row));
         continue;
       }
       for (Index q = 0; q < s.out_w; ++q) {
-        const auto window = detail::pool_window(s, i / s.out_h, i % s.out_h, q);
+        const auto window = pool_window(s, i / s.out_h, i % s.out_h, q);
         const Index out = i * row + q * s.c;
         const Index last_tap = window.x0 + ((window.row_end - 1) * s.w + window.column_end - 1) * s.c;
         Index k = 0;
         for (; k + width <= s.c; k += width)
-          detail::max_of_window<Record>(s, window, x + window.x0 + k, y + out + k, at(out + k));
+          max_of_window<Record>(s, window, x + window.x0 + k, y + out + k, at(out + k));
         if (k == s.c) continue;
         if (s.c >= width)
-          detail::max_of_window<Record>(s, window, x + window.x0 + s.c - width, y + out + s.c - width,
-                                        at(out + s.c - width));
+          max_of_window<Record>(s, window, x + window.x0 + s.c - width, y + out + s.c - width, at(out + s.c - width));
         else if ((s.out_w - q) * s.c >= width && last_tap + width <= x_size)  // the next output overwrites the surplus
-          detail::max_of_window<Record>(s, window, x + window.x0, y + out, at(out));
+          max_of_window<Record>(s, window, x + window.x0, y + out, at(out));
         else
-          detail::max_of_window_scalar<Record>(s, window, x + window.x0, y + out, at(out));
+          max_of_window_scalar<Record>(s, window, x + window.x0, y + out, at(out));
       }
     }
   });
 }
-
-namespace detail {
 
 /// Adds dy to the places in one row of dx that hold the maxima of the window at output column q. number0 is the tap
 /// number of the row's first place in the window.
@@ -173,8 +184,11 @@ void spread_halved_row(const PoolShape& s, T number0, const T* dy, const std::ui
 
 }  // namespace detail
 
-/// dx[place of the maximum] += dy for every window; all else zero. Each row of dx gathers from the windows that cover
-/// it, in order, so rows are independent and their sums have one order.
+template <class T>
+void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
+  tap != nullptr ? detail::max_of_windows<true>(s, x, y, tap) : detail::max_of_windows<false>(s, x, y, tap);
+}
+
 template <class T>
 void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* tap, T* dx) {
   const Index kernel = s.spec.kernel[0], stride = s.spec.stride[0], row = s.w * s.c;
@@ -199,3 +213,5 @@ void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* ta
 }
 
 }  // namespace paser::kernels
+
+#endif

@@ -1,8 +1,47 @@
 #pragma once
 
-#include "paser/kernels/elementwise.hpp"
+#include "paser/core/shape.hpp"
 
 /// The update of an optimizer as one pass over flat arrays.
+namespace paser::kernels {
+
+/// The numbers of one Adam step, the step count worked in.
+template <class T>
+struct AdamStep {
+  T beta1, rest1;  ///< rest = 1 - beta, subtracted before rounding to T
+  T beta2, rest2;
+  T step_size;            ///< learning rate / (1 - beta1^t)
+  T inverse_correction2;  ///< 1 / sqrt(1 - beta2^t)
+  T eps;
+  T l2;    ///< added to the gradient, times the value
+  T keep;  ///< the value is first multiplied by this (1 - learning rate * decay in AdamW)
+};
+
+/// g = gradient + l2 value;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
+/// value = keep value - step_size m / (sqrt(v) inverse_correction2 + eps).
+template <class T>
+void adam(Index n, const AdamStep<T>& step, const T* gradient, T* value, T* m, T* v);
+
+/// The numbers of one SGD step.
+template <class T>
+struct SgdStep {
+  T learning_rate, momentum;
+  T rest;  ///< 1 - dampening
+  T l2;
+  bool nesterov, first;  ///< first: the buffer starts as the gradient
+};
+
+/// g = gradient + l2 value;  buffer = momentum buffer + (1 - dampening) g;  value -= learning_rate buffer, or,
+/// Nesterov, learning_rate (g + momentum buffer). Without momentum buffer is null and value -= learning_rate g.
+template <class T>
+void sgd(Index n, const SgdStep<T>& step, const T* gradient, T* value, T* buffer);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include "paser/kernels/elementwise.hpp"
+
 namespace paser::kernels {
 
 /// Loads and stores as packets or, in the tail, as single numbers, so that an update is written once for both.
@@ -42,20 +81,6 @@ void for_each_lane(Index n, const Update& update) {
   });
 }
 
-/// The numbers of one Adam step, the step count worked in.
-template <class T>
-struct AdamStep {
-  T beta1, rest1;  ///< rest = 1 - beta, subtracted before rounding to T
-  T beta2, rest2;
-  T step_size;            ///< learning rate / (1 - beta1^t)
-  T inverse_correction2;  ///< 1 / sqrt(1 - beta2^t)
-  T eps;
-  T l2;    ///< added to the gradient, times the value
-  T keep;  ///< the value is first multiplied by this (1 - learning rate * decay in AdamW)
-};
-
-/// g = gradient + l2 value;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
-/// value = keep value - step_size m / (sqrt(v) inverse_correction2 + eps).
 template <class T>
 void adam(Index n, const AdamStep<T>& step, const T* gradient, T* value, T* m, T* v) {
   for_each_lane<T>(n, [=](auto lane, Index i) {
@@ -73,17 +98,6 @@ void adam(Index n, const AdamStep<T>& step, const T* gradient, T* value, T* m, T
   });
 }
 
-/// The numbers of one SGD step.
-template <class T>
-struct SgdStep {
-  T learning_rate, momentum;
-  T rest;  ///< 1 - dampening
-  T l2;
-  bool nesterov, first;  ///< first: the buffer starts as the gradient
-};
-
-/// g = gradient + l2 value;  buffer = momentum buffer + (1 - dampening) g;  value -= learning_rate buffer, or,
-/// Nesterov, learning_rate (g + momentum buffer). Without momentum buffer is null and value -= learning_rate g.
 template <class T>
 void sgd(Index n, const SgdStep<T>& step, const T* gradient, T* value, T* buffer) {
   for_each_lane<T>(n, [=](auto lane, Index i) {
@@ -102,3 +116,5 @@ void sgd(Index n, const SgdStep<T>& step, const T* gradient, T* value, T* buffer
 }
 
 }  // namespace paser::kernels
+
+#endif

@@ -1,13 +1,25 @@
 #pragma once
 
+#include "paser/core/shape.hpp"
+
+namespace paser::kernels {
+
+/// y (n, out_h, out_w, c) = x (n, h, w, c) moved down by `top` and right by `left` pixels, either of which may be
+/// negative, and `value` where that leaves y uncovered.
+template <class T>
+void pad(Index n, Index h, Index w, Index c, Index top, Index left, Index out_h, Index out_w, T value, const T* x,
+         T* y);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
 #include <algorithm>
 
 #include "paser/core/parallel.hpp"
 
 namespace paser::kernels {
 
-/// y (n, out_h, out_w, c) = x (n, h, w, c) moved down by `top` and right by `left` pixels, either of which may be
-/// negative, and `value` where that leaves y uncovered.
 template <class T>
 void pad(Index n, Index h, Index w, Index c, Index top, Index left, Index out_h, Index out_w, T value, const T* x,
          T* y) {
@@ -29,3 +41,5 @@ void pad(Index n, Index h, Index w, Index c, Index top, Index left, Index out_h,
 }
 
 }  // namespace paser::kernels
+
+#endif

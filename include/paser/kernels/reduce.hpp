@@ -1,17 +1,28 @@
 #pragma once
 
+#include "paser/core/shape.hpp"
+
+namespace paser::kernels {
+
+/// sums[c] = sum over rows of x[row][c], overwritten. Rows are cut into pieces whose number depends on the data alone,
+/// and the partial sums are added in order, in double: the same bits for any number of threads.
+template <class T>
+void sum_per_channel(Index rows, Index channels, const T* x, T* sums);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
 #include <algorithm>
 #include <vector>
 
 #include "paser/core/float_state.hpp"
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
-#include "paser/kernels/lane_sums.hpp"
+#include "paser/kernels/loops/lane_sums.hpp"
 
 namespace paser::kernels {
 
-/// sums[c] = sum over rows of x[row][c], overwritten. Rows are cut into pieces whose number depends on the data alone,
-/// and the partial sums are added in order, in double: the same bits for any number of threads.
 template <class T>
 void sum_per_channel(Index rows, Index channels, const T* x, T* sums) {
   const LaneRow lane_row = LaneRow::of<T>(channels);
@@ -45,3 +56,5 @@ void sum_per_channel(Index rows, Index channels, const T* x, T* sums) {
 }
 
 }  // namespace paser::kernels
+
+#endif

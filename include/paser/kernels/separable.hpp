@@ -1,13 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <vector>
 
-#include "paser/core/memory.hpp"
-#include "paser/core/parallel.hpp"
-#include "paser/core/simd.hpp"
+#include "paser/core/shape.hpp"
 
 /// Linear maps of an image that act on rows and columns apart: resizing, average pooling, nearest repetition and all
 /// their transposes (the gradients). One kernel serves them all.
@@ -60,6 +57,23 @@ struct AxisMap {
     return taps;
   }
 };
+
+/// y = rows applied along the height and columns along the width of x. x: (n, rows.in, columns.in, c),
+/// y: (n, rows.out, columns.out, c), overwritten.
+template <class T>
+void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n, Index c, const T* x, T* y);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
+#include <cstring>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/core/simd.hpp"
+
+namespace paser::kernels {
 
 namespace detail {
 
@@ -182,8 +196,6 @@ void combine_columns(const AxisMap<T>& map, Index c, const T* x, T* y) {
 
 }  // namespace detail
 
-/// y = rows applied along the height and columns along the width of x. x: (n, rows.in, columns.in, c),
-/// y: (n, rows.out, columns.out, c), overwritten.
 template <class T>
 void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n, Index c, const T* x, T* y) {
   const Index in_row = columns.in * c, out_row = columns.out * c;
@@ -213,3 +225,5 @@ void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n,
 }
 
 }  // namespace paser::kernels
+
+#endif

@@ -1,10 +1,34 @@
 #pragma once
 
+#include "paser/core/shape.hpp"
+
+namespace paser::kernels {
+
+/// y = exp(x) / (sum of exp(x)) for each of `rows` rows of n.
+template <class T>
+void softmax_forward(Index rows, Index n, const T* x, T* y);
+
+/// dx = y * (dy - sum of dy * y).
+template <class T>
+void softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx);
+
+/// y = x - log(sum of exp(x)).
+template <class T>
+void log_softmax_forward(Index rows, Index n, const T* x, T* y);
+
+/// dx = dy - exp(y) * (sum of dy).
+template <class T>
+void log_softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx);
+
+}  // namespace paser::kernels
+
+#ifndef PASER_COMPILED
+
 #include <algorithm>
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
-#include "paser/kernels/exp_rows.hpp"
+#include "paser/kernels/loops/exp_rows.hpp"
 
 namespace paser::kernels {
 
@@ -22,7 +46,6 @@ void for_row_runs(Index rows, Index n, const F& f) {
 
 }  // namespace detail
 
-/// y = exp(x) / (sum of exp(x)) for each of `rows` rows of n.
 template <class T>
 void softmax_forward(Index rows, Index n, const T* x, T* y) {
   detail::for_row_runs(rows, n, [&](Index first, Index count) {
@@ -49,7 +72,6 @@ void softmax_forward(Index rows, Index n, const T* x, T* y) {
   });
 }
 
-/// dx = y * (dy - sum of dy * y).
 template <class T>
 void softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
   detail::for_row_runs(rows, n, [&](Index first, Index count) {
@@ -64,7 +86,6 @@ void softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
   });
 }
 
-/// y = x - log(sum of exp(x)).
 template <class T>
 void log_softmax_forward(Index rows, Index n, const T* x, T* y) {
   detail::for_row_runs(rows, n, [&](Index first, Index count) {
@@ -81,7 +102,6 @@ void log_softmax_forward(Index rows, Index n, const T* x, T* y) {
   });
 }
 
-/// dx = dy - exp(y) * (sum of dy).
 template <class T>
 void log_softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
   detail::for_row_runs(rows, n, [&](Index first, Index count) {
@@ -99,3 +119,5 @@ void log_softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
 }
 
 }  // namespace paser::kernels
+
+#endif

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "paser/core/shape.hpp"
-#include "paser/kernels/conv_shape.hpp"
+#include "paser/kernels/conv/shape.hpp"
 
 namespace paser::metrics {
 

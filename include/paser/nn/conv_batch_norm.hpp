@@ -3,7 +3,7 @@
 #include <cmath>
 #include <optional>
 
-#include "paser/kernels/conv2d_relu_max_pool.hpp"
+#include "paser/kernels/conv/relu_max_pool.hpp"
 #include "paser/nn/conv2d.hpp"
 #include "paser/nn/norm.hpp"
 #include "paser/ops/arithmetic.hpp"

@@ -1,17 +1,19 @@
 #pragma once
 
 #include "paser/autograd/tape.hpp"
+#include "paser/kernels/elementwise.hpp"
 
 namespace paser {
 
 namespace detail {
 
-template <class T, int Rank, class PacketFunction, class ScalarFunction>
-Tensor<T, Rank> combine(const char* where, const Tensor<T, Rank>& a, const Tensor<T, Rank>& b,
-                        const PacketFunction& packet, const ScalarFunction& scalar) {
+/// The element-wise result of two tensors; f is a kernel.
+template <class T, int Rank>
+Tensor<T, Rank> combine(const char* where, void (*f)(Index, const T*, const T*, T*), const Tensor<T, Rank>& a,
+                        const Tensor<T, Rank>& b) {
   check_same_shape(where, a, b);
   Tensor<T, Rank> y(a.shape());
-  kernels::map<T>(a.numel(), y.mutable_data(), packet, scalar, a.data(), b.data());
+  f(a.numel(), a.data(), b.data(), y.mutable_data());
   return y;
 }
 
@@ -20,8 +22,7 @@ Tensor<T, Rank> combine(const char* where, const Tensor<T, Rank>& a, const Tenso
 /// a + b, element by element. Throws ShapeError unless the shapes are equal; so do the other operations of this file.
 template <class T, int Rank>
 Tensor<T, Rank> add(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b) {
-  return detail::combine(
-      "add", a, b, [](const auto& p, const auto& q) { return simd::add(p, q); }, [](T p, T q) { return p + q; });
+  return detail::combine("add", &kernels::add<T>, a, b);
 }
 template <class T, int Rank>
 Var<T, Rank> add(const Var<T, Rank>& a, const Var<T, Rank>& b) {
@@ -48,8 +49,7 @@ Var<T, Rank> scale(const Var<T, Rank>& x, double factor) {
 /// a - b, element by element.
 template <class T, int Rank>
 Tensor<T, Rank> subtract(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b) {
-  return detail::combine(
-      "subtract", a, b, [](const auto& p, const auto& q) { return simd::sub(p, q); }, [](T p, T q) { return p - q; });
+  return detail::combine("subtract", &kernels::subtract<T>, a, b);
 }
 template <class T, int Rank>
 Var<T, Rank> subtract(const Var<T, Rank>& a, const Var<T, Rank>& b) {
@@ -62,8 +62,7 @@ Var<T, Rank> subtract(const Var<T, Rank>& a, const Var<T, Rank>& b) {
 /// a * b, element by element. The recorded form keeps both: da = dy b, db = dy a.
 template <class T, int Rank>
 Tensor<T, Rank> multiply(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b) {
-  return detail::combine(
-      "multiply", a, b, [](const auto& p, const auto& q) { return simd::mul(p, q); }, [](T p, T q) { return p * q; });
+  return detail::combine("multiply", &kernels::multiply<T>, a, b);
 }
 template <class T, int Rank>
 Var<T, Rank> multiply(const Var<T, Rank>& a, const Var<T, Rank>& b) {

@@ -2,6 +2,7 @@
 
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/conv2d.hpp"
+#include "paser/kernels/elementwise.hpp"
 #include "paser/kernels/reduce.hpp"
 
 namespace paser {
@@ -61,11 +62,7 @@ Tensor<T, 4> conv_transpose2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight,
   T* const out = y.mutable_data();
   kernels::conv2d_backward_input(shape, x.data(), swap_channels(weight).data(), out);
   if (bias == nullptr) return y;
-  const Index channels = shape.c;
-  parallel_for(shape.n * shape.h * shape.w, 1024, [=](Index begin, Index end) {
-    for (Index pixel = begin; pixel < end; ++pixel)
-      for (Index c = 0; c < channels; ++c) out[pixel * channels + c] += bias[c];
-  });
+  kernels::add_bias(shape.n * shape.h * shape.w, shape.c, bias, out);
   return y;
 }
 

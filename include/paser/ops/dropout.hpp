@@ -23,10 +23,7 @@ template <class T>
 Tensor<T, 4> apply_mask(const Tensor<T, 4>& x, const Tensor<T, 4>& mask, double p) {
   Tensor<T, 4> y(x.shape());
   const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
-  parallel_for(x.numel(), kernels::grain,
-               [&, in = x.data(), keep = mask.data(), out = y.mutable_data()](Index begin, Index end) {
-                 for (Index i = begin; i < end; ++i) out[i] = keep[i] != T(0) && p < 1 ? in[i] * scale : T(0);
-               });
+  kernels::apply_mask(x.numel(), scale, mask.data(), x.data(), y.mutable_data());
   return y;
 }
 

@@ -8,14 +8,13 @@ namespace paser {
 /// of torch.nn.functional.gelu, not its tanh approximation. Any rank.
 template <class T, int Rank>
 Tensor<T, Rank> gelu(const Tensor<T, Rank>& x) {
-  return kernels::map_tensor(x, [](const auto& v) { return kernels::gelu<T>(v); });
+  return detail::activate(Activation::gelu, x);
 }
 
 /// The same value, recorded: dx = dy (Phi(x) + x phi(x)) with the normal density phi. Keeps x.
 template <class T, int Rank>
 Var<T, Rank> gelu(const Var<T, Rank>& x) {
-  return detail::record_from_input(x, gelu(x.value()),
-                                   [](const auto& v, const auto& g) { return kernels::gelu_gradient<T>(v, g); });
+  return detail::record_activation(Activation::gelu, x, detail::Keep::input);
 }
 
 }  // namespace paser

@@ -7,14 +7,13 @@ namespace paser {
 /// x clamp(x + 3, 0, 6) / 6, element by element (Howard et al. 2019). torch.nn.functional.hardswish. Any rank.
 template <class T, int Rank>
 Tensor<T, Rank> hardswish(const Tensor<T, Rank>& x) {
-  return kernels::map_tensor(x, [](const auto& v) { return kernels::hardswish<T>(v); });
+  return detail::activate(Activation::hardswish, x);
 }
 
 /// The same value, recorded: dx = dy (x / 3 + 1 / 2) between -3 and 3, 0 below and dy above. Keeps x.
 template <class T, int Rank>
 Var<T, Rank> hardswish(const Var<T, Rank>& x) {
-  return detail::record_from_input(x, hardswish(x.value()),
-                                   [](const auto& v, const auto& g) { return kernels::hardswish_gradient<T>(v, g); });
+  return detail::record_activation(Activation::hardswish, x, detail::Keep::input);
 }
 
 }  // namespace paser

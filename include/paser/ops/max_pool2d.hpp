@@ -14,7 +14,7 @@ template <class T>
 Tensor<T, 4> max_pool2d(const Tensor<T, 4>& x, const Pool2dSpec& spec = {}) {
   const auto shape = kernels::pool_shape("max_pool2d", x.shape(), spec);
   Tensor<T, 4> y({shape.n, shape.out_h, shape.out_w, shape.c});
-  kernels::max_pool2d_forward<false>(shape, x.data(), y.mutable_data(), nullptr);
+  kernels::max_pool2d_forward(shape, x.data(), y.mutable_data(), nullptr);
   return y;
 }
 
@@ -28,7 +28,7 @@ std::pair<Tensor<T, 4>, Tensor<std::uint8_t, 4>> max_pool2d_with_taps(const kern
         s.spec.kernel[1], " has more than the 256 places that can be recorded");
   Tensor<T, 4> y({s.n, s.out_h, s.out_w, s.c});
   Tensor<std::uint8_t, 4> tap(y.shape());
-  kernels::max_pool2d_forward<true>(s, x.data(), y.mutable_data(), tap.mutable_data());
+  kernels::max_pool2d_forward(s, x.data(), y.mutable_data(), tap.mutable_data());
   return {std::move(y), std::move(tap)};
 }
 

@@ -7,14 +7,13 @@ namespace paser {
 /// x sigmoid(x), element by element (Elfwing et al. 2017). torch.nn.functional.silu. Any rank.
 template <class T, int Rank>
 Tensor<T, Rank> silu(const Tensor<T, Rank>& x) {
-  return kernels::map_tensor(x, [](const auto& v) { return kernels::silu<T>(v); });
+  return detail::activate(Activation::silu, x);
 }
 
 /// The same value, recorded: dx = dy s (1 + x (1 - s)) with s = sigmoid(x). Keeps x.
 template <class T, int Rank>
 Var<T, Rank> silu(const Var<T, Rank>& x) {
-  return detail::record_from_input(x, silu(x.value()),
-                                   [](const auto& v, const auto& g) { return kernels::silu_gradient<T>(v, g); });
+  return detail::record_activation(Activation::silu, x, detail::Keep::input);
 }
 
 }  // namespace paser

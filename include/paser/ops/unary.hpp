@@ -1,27 +1,32 @@
 #pragma once
 
-#include <utility>
-
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/activation.hpp"
 
 /// What element-wise ops of one input share.
 namespace paser::detail {
 
-/// y, recorded as an op on x whose gradient is gradient(x, dy), packet by packet.
-template <class T, int Rank, class G>
-Var<T, Rank> record_from_input(const Var<T, Rank>& x, Tensor<T, Rank> y, const G& gradient) {
-  return record(std::move(y), {x}, [gradient, x = x.value()](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
-    if (grad.wants(0)) grad.add(0, kernels::map_tensor(x, gradient, dy));
-  });
+template <class T, int Rank>
+Tensor<T, Rank> activate(Activation f, const Tensor<T, Rank>& x) {
+  Tensor<T, Rank> y(x.shape());
+  kernels::activate(f, x.numel(), x.data(), y.mutable_data());
+  return y;
 }
 
-/// y, recorded as an op on x whose gradient is gradient(y, dy), packet by packet. The next op mostly keeps y anyway.
-template <class T, int Rank, class G>
-Var<T, Rank> record_from_output(const Var<T, Rank>& x, const Tensor<T, Rank>& y, const G& gradient) {
-  return record(y, {x}, [gradient, y](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
-    if (grad.wants(0)) grad.add(0, kernels::map_tensor(y, gradient, dy));
-  });
+/// f(x), recorded. `keep` is what the derivative is a function of and the tape keeps: x or the result. The next op
+/// mostly keeps the result anyway.
+enum class Keep { input, result };
+
+template <class T, int Rank>
+Var<T, Rank> record_activation(Activation f, const Var<T, Rank>& x, Keep keep) {
+  const Tensor<T, Rank> y = activate(f, x.value());
+  return record(y, {x},
+                [f, kept = keep == Keep::input ? x.value() : y](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
+                  if (!grad.wants(0)) return;
+                  Tensor<T, Rank> dx(dy.shape());
+                  kernels::activation_gradient(f, dy.numel(), kept.data(), dy.data(), dx.mutable_data());
+                  grad.add(0, std::move(dx));
+                });
 }
 
 }  // namespace paser::detail

@@ -60,11 +60,8 @@ class Passes {
     if (first == 1) belief_.mean = belief_.first_pass = slice_rows(all, 0, images);
     for (Index pass = first; pass < passes && same_; ++pass)
       same_ = std::equal(all.data() + pass * size, all.data() + (pass + 1) * size, belief_.first_pass.data());
-    if (passes > first)
-      parallel_for(size, kernels::grain, [&, sum = belief_.mean.mutable_data()](Index begin, Index end) {
-        for (Index pass = first; pass < passes; ++pass)
-          for (Index i = begin; i < end; ++i) sum[i] += all.data()[pass * size + i];
-      });
+    for (Index pass = first; pass < passes; ++pass)
+      kernels::accumulate(size, all.data() + pass * size, belief_.mean.mutable_data());
     count_ += static_cast<int>(passes);
     if (spec_.decompose)
       for (Index pass = 0; pass < passes; ++pass)

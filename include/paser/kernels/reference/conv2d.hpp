@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "paser/kernels/conv_shape.hpp"
+#include "paser/kernels/conv/shape.hpp"
 
 /// The plain twins of the fast convolutions: the definition, term by term. Oracles for tests; no op calls them.
 namespace paser::kernels::reference {

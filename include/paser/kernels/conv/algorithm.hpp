@@ -1,0 +1,70 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "paser/core/error.hpp"
+#include "paser/core/text.hpp"
+#include "paser/kernels/conv/shape.hpp"
+
+/// Which algorithm computes a convolution, and the names of the algorithms.
+namespace paser {
+
+namespace detail {
+inline const std::vector<std::string>& conv_algorithm_names() {
+  static const std::vector<std::string> names{"automatic", "direct", "winograd_2x2", "winograd_4x4"};
+  return names;
+}
+}  // namespace detail
+
+/// "automatic", "direct", "winograd_2x2" or "winograd_4x4".
+inline const std::string& name(ConvAlgorithm algorithm) {
+  return detail::conv_algorithm_names()[static_cast<std::size_t>(algorithm)];
+}
+
+/// The algorithm of that name. Throws ValueError for any other.
+inline ConvAlgorithm conv_algorithm(std::string_view name) {
+  const auto& names = detail::conv_algorithm_names();
+  const auto at = std::find(names.begin(), names.end(), name);
+  if (at == names.end()) throw ValueError(unknown_name("convolution algorithm", name, names));
+  return static_cast<ConvAlgorithm>(at - names.begin());
+}
+
+namespace kernels {
+
+enum class ConvDirection { forward, backward_input, backward_weight };
+
+namespace winograd {
+/// True when Winograd's algorithm can compute the convolution.
+constexpr bool applies(const ConvShape& s) {
+  const auto &stride = s.spec.stride, &padding = s.spec.padding, &dilation = s.spec.dilation;
+  const auto in_window = [](Index p) { return p >= 0 && p <= 2; };
+  return s.r == 3 && s.s == 3 && stride[0] == 1 && stride[1] == 1 && dilation[0] == 1 && dilation[1] == 1 &&
+         s.spec.groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
+}
+}  // namespace winograd
+
+/// True when `algorithm` can compute the convolution.
+constexpr bool computes(ConvAlgorithm algorithm, const ConvShape& shape) {
+  return algorithm == ConvAlgorithm::automatic || algorithm == ConvAlgorithm::direct || winograd::applies(shape);
+}
+
+/// The algorithm of a calculation in T: in double direct summation, in float the one that the settings name, or the one
+/// that should be fastest by a model of their times on this instruction set. Only the shape matters, not the number of
+/// threads, so results keep their bits.
+template <class T>
+ConvAlgorithm algorithm_of(const ConvShape& s, ConvDirection direction);
+
+/// The algorithm for one direction of a convolution in float.
+inline ConvAlgorithm choose_algorithm(const ConvShape& s, ConvDirection direction) {
+  return algorithm_of<float>(s, direction);
+}
+
+}  // namespace kernels
+}  // namespace paser
+
+#ifndef PASER_COMPILED
+#include "paser/kernels/conv/cost_model.hpp"
+#endif

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/channel_norm.hpp"
+#include "paser/kernels/conv/operands.hpp"
+
+namespace paser::kernels {
+
+/// The epilogue but for the bias, as passes of its own over y: the plain twin of what the kernels do meanwhile.
+template <class T>
+void finish_convolution(const ConvShape& s, const ConvEpilogue<T>& e, T* y) {
+  const Index image = s.out_h() * s.out_w() * s.k;
+  if (e.addend || e.relu)
+    parallel_for(s.n * image, 1 << 14, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        if (e.addend) y[i] += e.addend[i / image % e.addend_images * image + i % image];
+        if (e.relu) y[i] = y[i] < T(0) ? T(0) : y[i];
+      }
+    });
+  if (e.mean) channel_moments({s.n, s.out_h() * s.out_w(), s.k}, y, e.mean, e.variance);
+}
+
+}  // namespace paser::kernels
