@@ -3,6 +3,7 @@
 /// \file
 /// Every header of core/.
 
+#include "paser/core/compiler.hpp"
 #include "paser/core/error.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/isa.hpp"

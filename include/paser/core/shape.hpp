@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <ostream>
 
+#include "paser/core/compiler.hpp"
+
 namespace paser {
 
 /// Every extent, stride and position in paser is signed and 64 bits wide.

@@ -1,10 +1,19 @@
 #pragma once
 
-#include <Eigen/Core>
 #include <cstdint>
 #include <type_traits>
 
 #include "paser/core/shape.hpp"
+
+// A packet function that leaves a register's old content is written in g++ 12's AVX-512 header as a variable set to
+// itself, and g++ warns wherever that is inlined, system header or not. Its pragmas hold for every function that code
+// is inlined through, so this silences Eigen's packets and those below, and nothing in the code that calls them.
+#pragma GCC diagnostic push
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <Eigen/Core>
 
 /// The one place that names Eigen's packet functions. A kernel is written once in these words and becomes SSE,
 /// AVX2+FMA, AVX-512 or NEON code by the compiler's flags; without any of them a packet is a single scalar.
@@ -168,9 +177,10 @@ inline P exp(const P& a) {
   constexpr T lowest = sizeof(T) == 4 ? T(-87.33654) : T(-708.3964);
   return select(less(a, broadcast(lowest)), broadcast(T(0)), P(Eigen::internal::pexp(a)));
 }
-/// Turns width<T> packets, taken as the rows of a square, into its columns.
+/// Turns width<T> packets, taken as the rows of a square, into its columns. Flattened, since a transposition of Eigen's
+/// that is not inlined here has the warnings named above where Eigen was included before paser.
 template <class T>
-inline void transpose(Packet<T> (&rows)[width<T>]) {
+[[gnu::flatten]] inline void transpose(Packet<T> (&rows)[width<T>]) {
   if constexpr (1 < width<T>) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wignored-attributes"
@@ -196,3 +206,5 @@ inline T sum(const Packet<T>& a) {
 }
 
 }  // namespace paser::simd
+
+#pragma GCC diagnostic pop
