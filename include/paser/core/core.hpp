@@ -3,6 +3,7 @@
 /// \file
 /// Every header of core/.
 
+#include "paser/core/cpu_count.hpp"
 #include "paser/core/error.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/memory.hpp"
@@ -15,3 +16,4 @@
 #include "paser/core/simd.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/core/text.hpp"
+#include "paser/core/thread_team.hpp"
