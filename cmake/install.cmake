@@ -3,10 +3,6 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/paser)
-set(paser_with_openmp FALSE)
-if(PASER_OPENMP AND OpenMP_CXX_FOUND)
-  set(paser_with_openmp TRUE)
-endif()
 
 install(TARGETS paser EXPORT paserTargets)
 install(DIRECTORY include/paser DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "assets/*")

@@ -1,4 +1,4 @@
-# Checks the architecture: the direction of includes, who names Eigen and OpenMP, and how long a file is.
+# Checks the architecture: the direction of includes, who names Eigen and who starts threads, and how long a file is.
 #   cmake -P scripts/check_layers.cmake         prints every breach and fails if there is one (a CTest test)
 #   cmake -DROOT=FOLDER -P ...                  checks FOLDER/include instead of this repository's
 cmake_minimum_required(VERSION 3.21)
@@ -35,8 +35,8 @@ foreach(header IN LISTS headers)
     if(line MATCHES "<Eigen/|<unsupported/Eigen" AND NOT header IN_LIST paser_eigen_files)
       breach("includes Eigen; only ${paser_eigen_files} may")
     endif()
-    if(line MATCHES "<omp.h>" AND NOT header IN_LIST paser_openmp_files)
-      breach("includes OpenMP; only ${paser_openmp_files} may")
+    if(line MATCHES "<omp.h>|<pthread.h>|<linux/futex.h>" AND NOT header IN_LIST paser_thread_files)
+      breach("starts or stops threads; only ${paser_thread_files} may: ${line}")
     endif()
     if(line MATCHES "<paser/|\"[^/\"]*\"|\"\\.")
       breach("${line} is not written as \"paser/folder/file.hpp\"")
@@ -48,13 +48,14 @@ foreach(header IN LISTS headers)
     endif()
   endforeach()
 
-  file(STRINGS ${include}/${header} named REGEX "Eigen::|EIGEN_|omp_|#pragma omp|_OPENMP")
+  file(STRINGS ${include}/${header} named REGEX "Eigen::|EIGEN_|omp_|#pragma omp|_OPENMP|std::j?thread|std::async|pthread_")
   foreach(line IN LISTS named)
     string(REGEX REPLACE "//.*" "" code "${line}")
     if(code MATCHES "Eigen::|EIGEN_" AND NOT header IN_LIST paser_eigen_files)
       breach("names Eigen; only ${paser_eigen_files} may: ${line}")
-    elseif(code MATCHES "(^|[^A-Za-z_])(omp_|_OPENMP)|#pragma omp" AND NOT header IN_LIST paser_openmp_files)
-      breach("names OpenMP; only ${paser_openmp_files} may: ${line}")
+    elseif(code MATCHES "std::j?thread[^:]|std::async|pthread_|(^|[^A-Za-z_])(omp_|_OPENMP)|#pragma omp"
+           AND NOT header IN_LIST paser_thread_files)
+      breach("starts threads; only ${paser_thread_files} may: ${line}")
     endif()
   endforeach()
 

@@ -6,7 +6,6 @@
 #include "kernel_list.hpp"
 #include "paser/core/error.hpp"
 #include "paser/core/isa.hpp"
-#include "paser/core/memory.hpp"
 
 #define PASER_TABLES_OF(suffix)                                                       \
   extern "C" const paser::kernels::KernelTable<float> paser_kernels_##suffix##_float; \
@@ -87,11 +86,6 @@ const kernels::KernelTable<T>& table() {
 
 std::string_view isa() {
   return chosen().name;
-}
-
-BufferPool& BufferPool::instance() {
-  static auto* pool = new BufferPool;
-  return *pool;
 }
 
 namespace kernels {

@@ -4,6 +4,7 @@
 /// Every header of core/.
 
 #include "paser/core/compiler.hpp"
+#include "paser/core/cpu_count.hpp"
 #include "paser/core/error.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/isa.hpp"
@@ -17,3 +18,4 @@
 #include "paser/core/shape.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/core/text.hpp"
+#include "paser/core/thread_team.hpp"
