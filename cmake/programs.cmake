@@ -1,20 +1,28 @@
-# How paser's own programs are compiled: strict warnings, and this machine's instruction set where PASER_NATIVE says so.
-# Nothing of this reaches a project that uses paser::paser.
+# How paser's own programs are compiled: strict warnings, and the kernels of paser::compiled, or with PASER_HEADER_ONLY the
+# headers alone for this machine's instruction set. Nothing of this reaches a project that uses paser.
 add_library(paser_warnings INTERFACE)
-target_link_libraries(paser_warnings INTERFACE paser::paser $<TARGET_NAME_IF_EXISTS:paser::tiff>)
 target_compile_options(paser_warnings INTERFACE -Wall -Wextra -Wconversion -Wshadow -pedantic)
 if(PASER_WERROR)
   target_compile_options(paser_warnings INTERFACE -Werror)
 endif()
 
+# The headers alone, with the compiler's default instruction set.
+add_library(paser_header_only INTERFACE)
+target_link_libraries(paser_header_only INTERFACE paser_warnings paser::paser $<TARGET_NAME_IF_EXISTS:paser::tiff>)
+
+# This machine's instruction set.
+add_library(paser_for_this_machine INTERFACE)
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag(-march=native PASER_HAS_MARCH_NATIVE)
+if(PASER_HAS_MARCH_NATIVE AND NOT CMAKE_CROSSCOMPILING)
+  target_compile_options(paser_for_this_machine INTERFACE -march=native)
+endif()
+
 add_library(paser_program_options INTERFACE)
-target_link_libraries(paser_program_options INTERFACE paser_warnings)
-if(PASER_NATIVE)
-  include(CheckCXXCompilerFlag)
-  check_cxx_compiler_flag(-march=native PASER_HAS_MARCH_NATIVE)
-  if(PASER_HAS_MARCH_NATIVE)
-    target_compile_options(paser_program_options INTERFACE -march=native)
-  endif()
+if(PASER_HEADER_ONLY)
+  target_link_libraries(paser_program_options INTERFACE paser_header_only paser_for_this_machine)
+else()
+  target_link_libraries(paser_program_options INTERFACE paser_warnings paser::compiled $<TARGET_NAME_IF_EXISTS:paser::tiff>)
 endif()
 
 # paser_programs(): every *.cpp of the calling folder becomes one program of its name. A program that includes a library

@@ -1,8 +1,8 @@
 # Umbrella headers: <folder>/<folder>.hpp includes every header of its folder, paser.hpp every folder's umbrella.
 #   cmake -P scripts/umbrellas.cmake            writes them
 #   cmake -DCHECK=ON -P scripts/umbrellas.cmake fails when one is missing or stale (a CTest test)
-# Sub-folders (kernels/conv: what is behind kernels/conv2d.hpp) are not part of an umbrella, nor is core/simd.hpp, which
-# brings Eigen: the kernels include it, and whoever writes one.
+# Sub-folders (kernels/conv: what is behind kernels/conv2d.hpp) are not part of an umbrella, nor is what only the kernels
+# and the parallel loop include, such as core/simd.hpp, which brings Eigen.
 cmake_minimum_required(VERSION 3.21)
 cmake_path(SET include NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../include)
 
@@ -24,12 +24,13 @@ function(settle file text)
 endfunction()
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
+set(inner paser/core/simd.hpp paser/core/random_words.hpp paser/core/thread_team.hpp paser/core/cpu_count.hpp)
 set(all "#pragma once\n\n/// \\file\n/// All of paser. A folder's own umbrella, paser/<folder>/<folder>.hpp, compiles faster.\n\n")
 set(lines "paser/version.hpp")
 foreach(folder IN LISTS paser_layers)
   file(GLOB headers RELATIVE ${include} ${include}/paser/${folder}/*.hpp)
   set(umbrella paser/${folder}/${folder}.hpp)
-  list(REMOVE_ITEM headers ${umbrella} paser/core/simd.hpp)
+  list(REMOVE_ITEM headers ${umbrella} ${inner})
   if(NOT headers)
     continue()
   endif()

@@ -4,7 +4,6 @@
 /// Every header of core/.
 
 #include "paser/core/compiler.hpp"
-#include "paser/core/cpu_count.hpp"
 #include "paser/core/error.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/isa.hpp"
@@ -13,9 +12,7 @@
 #include "paser/core/page_memory.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/core/random.hpp"
-#include "paser/core/random_words.hpp"
 #include "paser/core/rows.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/core/text.hpp"
-#include "paser/core/thread_team.hpp"

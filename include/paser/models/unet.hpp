@@ -60,27 +60,7 @@ class RuntimeUNet {
 
   /// Random weights in the convention of PyTorch's defaults, drawn from `key`. Throws ValueError on numbers that make
   /// no network.
-  RuntimeUNet(const UNetSpec& spec, Key key)
-      : stem({.in = checked(spec).in, .out = spec.width / 2, .kernel = 1}, key.fold(1)),
-        entry(spec.width / 2, spec.width, spec.width, key.fold(2)),
-        head({.in = spec.width, .out = spec.classes, .kernel = 1}, key.fold(3)),
-        drop{spec.dropout},
-        spec_(spec) {
-    const bool bilinear = spec.upsampling == Upsampling::bilinear;
-    for (Index i = 0; i < spec.depth; ++i) {
-      const Index here = spec.width << i, below = bilinear && i + 1 == spec.depth ? here : 2 * here;
-      down.emplace_back(here, below, below, key.fold(4).fold(static_cast<std::uint64_t>(i)));
-    }
-    for (Index i = spec.depth; i-- > 0;) {
-      const Index here = spec.width << i;
-      if (!bilinear)
-        enlarge.emplace_back(
-            nn::ConvTranspose2dOptions{.in = 2 * here, .out = here, .kernel = 2, .spec = {.stride = {2, 2}}},
-            key.fold(5).fold(static_cast<std::uint64_t>(i)));
-      up.emplace_back(2 * here, bilinear && i > 0 ? here / 2 : here, here,
-                      key.fold(6).fold(static_cast<std::uint64_t>(i)));
-    }
-  }
+  RuntimeUNet(const UNetSpec& spec, Key key);
 
   const UNetSpec& spec() const { return spec_; }
 
@@ -101,36 +81,12 @@ class RuntimeUNet {
 
   /// The part before the first dropout, the same in every MC sample: the maps of the two uppermost levels.
   template <class Context>
-  std::vector<FeatureMap<Image<Context>>> prefix(Context& ctx, const Image<Context>& image) const {
-    const Shape<4>& shape = value_of(image).shape();
-    check(shape.c() == spec_.in, "UNet", "expected (N,H,W,", spec_.in, ") images, got ", shape);
-    check(shape.h() >= smallest_size() && shape.w() >= smallest_size(), "UNet", "an image of ", shape.h(), "x",
-          shape.w(), " vanishes in ", spec_.depth, " poolings; the smallest legal size is ", smallest_size(), "x",
-          smallest_size());
-    std::vector<FeatureMap<Image<Context>>> levels{entry(ctx, stem(ctx, image))};
-    levels.push_back(down[0](ctx, max_pool2d(levels[0], halves)));
-    return levels;
-  }
+  std::vector<FeatureMap<Image<Context>>> prefix(Context& ctx, const Image<Context>& image) const;
 
   /// The rest: from the maps of prefix() to the logits. The first dropout repeats the images for as many passes as the
   /// context has keys; skips from before it are used by all of them.
   template <class Context>
-  Image<Context> suffix(Context& ctx, std::vector<FeatureMap<Image<Context>>> levels) const {
-    for (std::size_t i = 1; i < down.size(); ++i)
-      levels.push_back(down[i](ctx, max_pool2d(drop(ctx, levels.back()), halves)));
-    FeatureMap<Image<Context>> x = drop(ctx, levels.back());
-    levels.pop_back();
-    for (std::size_t i = 0; i < up.size(); ++i) {
-      const FeatureMap<Image<Context>> skip = std::move(levels.back());
-      levels.pop_back();
-      Image<Context> wide = materialize(x);
-      wide = enlarge.empty() ? upsample_bilinear(wide, {.scale = 2, .align_corners = true}) : enlarge[i](ctx, wide);
-      const FeatureMap<Image<Context>> below = pad_to(wide, skip.shape().h(), skip.shape().w());
-      x = up[i](ctx, skip, below);
-      if (i == 0) x = drop(ctx, x);
-    }
-    return head(ctx, x);
-  }
+  Image<Context> suffix(Context& ctx, std::vector<FeatureMap<Image<Context>>> levels) const;
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
@@ -151,6 +107,71 @@ class RuntimeUNet {
 
   UNetSpec spec_;
 };
+
+template <class T>
+RuntimeUNet<T>::RuntimeUNet(const UNetSpec& spec, Key key)
+    : stem({.in = checked(spec).in, .out = spec.width / 2, .kernel = 1}, key.fold(1)),
+      entry(spec.width / 2, spec.width, spec.width, key.fold(2)),
+      head({.in = spec.width, .out = spec.classes, .kernel = 1}, key.fold(3)),
+      drop{spec.dropout},
+      spec_(spec) {
+  const bool bilinear = spec.upsampling == Upsampling::bilinear;
+  for (Index i = 0; i < spec.depth; ++i) {
+    const Index here = spec.width << i, below = bilinear && i + 1 == spec.depth ? here : 2 * here;
+    down.emplace_back(here, below, below, key.fold(4).fold(static_cast<std::uint64_t>(i)));
+  }
+  for (Index i = spec.depth; i-- > 0;) {
+    const Index here = spec.width << i;
+    if (!bilinear)
+      enlarge.emplace_back(
+          nn::ConvTranspose2dOptions{.in = 2 * here, .out = here, .kernel = 2, .spec = {.stride = {2, 2}}},
+          key.fold(5).fold(static_cast<std::uint64_t>(i)));
+    up.emplace_back(2 * here, bilinear && i > 0 ? here / 2 : here, here,
+                    key.fold(6).fold(static_cast<std::uint64_t>(i)));
+  }
+}
+
+template <class T>
+template <class Context>
+std::vector<FeatureMap<Image<Context>>> RuntimeUNet<T>::prefix(Context& ctx, const Image<Context>& image) const {
+  const Shape<4>& shape = value_of(image).shape();
+  check(shape.c() == spec_.in, "UNet", "expected (N,H,W,", spec_.in, ") images, got ", shape);
+  check(shape.h() >= smallest_size() && shape.w() >= smallest_size(), "UNet", "an image of ", shape.h(), "x", shape.w(),
+        " vanishes in ", spec_.depth, " poolings; the smallest legal size is ", smallest_size(), "x", smallest_size());
+  std::vector<FeatureMap<Image<Context>>> levels{entry(ctx, stem(ctx, image))};
+  levels.push_back(down[0](ctx, max_pool2d(levels[0], halves)));
+  return levels;
+}
+
+template <class T>
+template <class Context>
+Image<Context> RuntimeUNet<T>::suffix(Context& ctx, std::vector<FeatureMap<Image<Context>>> levels) const {
+  for (std::size_t i = 1; i < down.size(); ++i)
+    levels.push_back(down[i](ctx, max_pool2d(drop(ctx, levels.back()), halves)));
+  FeatureMap<Image<Context>> x = drop(ctx, levels.back());
+  levels.pop_back();
+  for (std::size_t i = 0; i < up.size(); ++i) {
+    const FeatureMap<Image<Context>> skip = std::move(levels.back());
+    levels.pop_back();
+    Image<Context> wide = materialize(x);
+    wide = enlarge.empty() ? upsample_bilinear(wide, {.scale = 2, .align_corners = true}) : enlarge[i](ctx, wide);
+    const FeatureMap<Image<Context>> below = pad_to(wide, skip.shape().h(), skip.shape().w());
+    x = up[i](ctx, skip, below);
+    if (i == 0) x = drop(ctx, x);
+  }
+  return head(ctx, x);
+}
+
+#ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
+extern template RuntimeUNet<float>::RuntimeUNet(const UNetSpec&, Key);
+#define PASER_UNET(Context)                                                                                           \
+  extern template std::vector<FeatureMap<Image<Context>>> RuntimeUNet<float>::prefix(Context&, const Image<Context>&) \
+      const;                                                                                                          \
+  extern template Image<Context> RuntimeUNet<float>::suffix(Context&, std::vector<FeatureMap<Image<Context>>>) const
+PASER_UNET(EvalContext<float>);
+PASER_UNET(TapeContext<float>);
+#undef PASER_UNET
+#endif
 
 /// A RuntimeUNet whose sizes the compiler checks: UNet<1, 3, 8, 2>, UNet<1, 3, 16, 4> and UNet<1, 3, 64, 4> are the
 /// paper's small, medium and large network.

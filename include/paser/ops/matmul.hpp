@@ -1,6 +1,7 @@
 #pragma once
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/parallel.hpp"
 #include "paser/kernels/gemm.hpp"
 
 namespace paser {
