@@ -117,7 +117,7 @@ TEST_CASE("a caller who waits for a worker sleeps") {
   set_threads(0);
 }
 
-TEST_CASE("loops in the child of a fork") {
+TEST_CASE("loops in the child of a fork", "[fork]") {
   const double alone = result_alone();
   set_threads(3);
   REQUIRE(result() == alone);
@@ -146,7 +146,7 @@ TEST_CASE("loops in the child of a fork") {
   set_threads(0);
 }
 
-TEST_CASE("a child counts its processors anew") {
+TEST_CASE("a child counts its processors anew", "[fork]") {
   set_threads(0);
   CHECK(threads() >= 1);
   set_threads(2);
@@ -171,7 +171,7 @@ TEST_CASE("several threads of a program at once") {
   set_threads(0);
 }
 
-TEST_CASE("where no thread can be started, loops run with fewer") {
+TEST_CASE("where no thread can be started, loops run with fewer", "[fork]") {
   const double alone = result_alone();
   CHECK(in_child([&] {
     // Addresses for the stacks of a few threads more.

@@ -106,9 +106,11 @@ class ThreadTeam {
     return chosen;
   }
 
-  /// 0: as many as OMP_NUM_THREADS says, else as there are processors for this process.
+  /// 0: as many as OMP_NUM_THREADS says, else as there are processors for this process, which are counted again.
   void limit(int n) {
     limit_.store(std::clamp(n, 0, most_threads), std::memory_order_relaxed);
+    default_size_.store(0, std::memory_order_relaxed);
+    cpus_.store(0, std::memory_order_relaxed);
     refused_.store(false, std::memory_order_relaxed);
   }
 
