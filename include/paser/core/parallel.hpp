@@ -37,7 +37,7 @@ namespace detail {
 
 /// The loop of parallel_for with the type of its body forgotten, so that a body is compiled once and not once for each
 /// way of running it.
-[[gnu::noinline]] inline void run_pieces(Index n, Index grain, const void* body,
+[[gnu::noinline]] inline void run_pieces(Index n, [[maybe_unused]] Index grain, const void* body,
                                          void (*call)(const void* body, Index begin, Index end)) {
   if (n <= 0) return;
 #ifndef PASER_NO_THREADS
