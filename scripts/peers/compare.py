@@ -39,7 +39,7 @@ def arguments():
     parser.add_argument("--peers", help="peers by name, comma-separated; paser always takes part")
     parser.add_argument("--quick", action="store_true", help="3 rounds, 2 threads, networks alone, unless said otherwise")
     parser.add_argument("--wait", choices=["default", "passive", "active"], default="default",
-                        help="how idle OpenMP threads wait, the same for all programs (default: libgomp's, which spins "
+                        help="how idle OpenMP threads wait, the same for all peers (default: libgomp's, which spins "
                              "for a moment and then sleeps; passive suits a busy machine)")
     parser.add_argument("--pause", type=float, default=10, help="milliseconds of rest before each turn (default 10)")
     parser.add_argument("--output", default="bench.json", help="file of all figures (default bench.json)")

@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "examples/child_process.hpp"
@@ -11,7 +10,6 @@ using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
 
 TEST_CASE("check_data: the exit status says whether a data set can be used, and the bad files are named") {
-  ::setenv("OMP_WAIT_POLICY", "passive", 1);
   const TemporaryFolder folder;
   using Bytes = Tensor<std::uint8_t, 3>;
   const fs::path root = folder / "data", images = root / "train_images", masks = root / "train_label";

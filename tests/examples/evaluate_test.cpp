@@ -1,5 +1,4 @@
 #include <catch2/catch.hpp>
-#include <cstdlib>
 
 #include "examples/child_process.hpp"
 #include "examples/tiny_paser.hpp"
@@ -20,7 +19,6 @@ namespace {
 class Bench {
  public:
   Bench() : paser(pipeline::make_paser(tiny::description(1), Key{21})) {
-    ::setenv("OMP_WAIT_POLICY", "passive", 1);
     fs::create_directories(images());
     fs::create_directories(masks());
     pipeline::save_paser(model(), paser, tiny::description(1));

@@ -1,6 +1,5 @@
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <thread>
 
 #include "examples/child_process.hpp"
@@ -167,7 +166,6 @@ TEST_CASE("a word that no setting has is told before anything is written or trai
 }
 
 TEST_CASE("a training that is interrupted and killed in every stage ends with the bits of one that was not") {
-  ::setenv("OMP_WAIT_POLICY", "passive", 1);
   const TemporaryFolder folder;
   const fs::path data = folder / "data";
   write_data(data);

@@ -25,7 +25,6 @@ class Bench {
  public:
   explicit Bench(Index channels)
       : paser(pipeline::make_paser(tiny::description(channels), Key{static_cast<std::uint64_t>(20 + channels)})) {
-    ::setenv("OMP_WAIT_POLICY", "passive", 1);
     fs::create_directories(images());
     pipeline::save_paser(model(), paser, tiny::description(channels));
   }

@@ -7,13 +7,14 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #ifdef __linux__
 #include <sched.h>
 
 #include <bit>
 #include <vector>
+#else
+#include <thread>
 #endif
 
 namespace paser::detail {
@@ -142,8 +143,10 @@ inline int cpus_of_affinity() {
     for (const unsigned long word : mask) count += std::popcount(word);
     return std::max(count, 1);
   }
-#endif
+  return 1;
+#else
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+#endif
 }
 
 /// The processors that this process can keep busy: those that the calling thread may run on, and no more than its

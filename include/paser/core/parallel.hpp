@@ -15,13 +15,13 @@
 namespace paser {
 
 /// The number of threads that a parallel loop may use: what set_threads said, else OMP_NUM_THREADS, else the processors
-/// that the process may run on and that its control groups pay for (whole ones, at least 1), as they were at the first
-/// call. 1 where paser is compiled with PASER_NO_THREADS. It changes the speed, never a result.
+/// that the process may run on and that its control groups pay for (whole ones, at least 1), counted when that is
+/// first asked. 1 where paser is compiled with PASER_NO_THREADS. It changes the speed, never a result.
 int threads();
 
 /// Limits the later parallel loops of the process to n threads, all of them together: when several threads of a program
 /// call paser at once, one loop at a time has the team, and the others run on their callers' own threads. 0 returns to
-/// the default. More than 1024 count as 1024.
+/// the default, counted anew. More than 1024 count as 1024.
 void set_threads(int n);
 
 namespace detail {
@@ -79,7 +79,7 @@ inline void set_threads([[maybe_unused]] int n) {
 #endif
 }
 
-[[gnu::noinline]] inline void detail::run_pieces(Index n, Index grain, const void* body,
+[[gnu::noinline]] inline void detail::run_pieces(Index n, [[maybe_unused]] Index grain, const void* body,
                                                  void (*call)(const void* body, Index begin, Index end)) {
   if (n <= 0) return;
 #ifndef PASER_NO_THREADS

@@ -6,19 +6,22 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
-#include <thread>
 
 #include "paser/core/cpu_count.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/shape.hpp"
 
+// <thread> and <chrono> take longer to compile.
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 #define PASER_HAS_PTHREADS
+#else
+#include <chrono>
+#include <thread>
 #endif
 #ifdef __linux__
 #include <linux/futex.h>
@@ -34,6 +37,17 @@ inline void pause_briefly() {
   _mm_pause();
 #elif defined(__aarch64__) && defined(__GNUC__)
   __asm__ volatile("yield");
+#endif
+}
+
+/// The time on a clock that never goes back.
+inline std::int64_t nanoseconds_now() {
+#ifdef PASER_HAS_PTHREADS
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{1'000'000'000} * now.tv_sec + now.tv_nsec;
+#else
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 #endif
 }
 
@@ -75,6 +89,11 @@ class Bed {
   static_assert(sizeof(std::atomic<std::uint32_t>) == 4);
 };
 
+class ThreadTeam;
+
+/// The one team of the process.
+inline ThreadTeam& thread_team();
+
 /// The threads of the process that help with parallel loops. One loop at a time has them. They are started when a loop
 /// first needs them and stay; a thread that waits polls for a moment and then sleeps.
 ///
@@ -106,9 +125,11 @@ class ThreadTeam {
     return chosen;
   }
 
-  /// 0: as many as OMP_NUM_THREADS says, else as there are processors for this process.
+  /// 0: as many as OMP_NUM_THREADS says, else as there are processors for this process, which are counted again.
   void limit(int n) {
     limit_.store(std::clamp(n, 0, most_threads), std::memory_order_relaxed);
+    default_size_.store(0, std::memory_order_relaxed);
+    cpus_.store(0, std::memory_order_relaxed);
     refused_.store(false, std::memory_order_relaxed);
   }
 
@@ -141,7 +162,7 @@ class ThreadTeam {
   static constexpr std::uint32_t inside_mask = 0xffff;
 
   /// How long a thread polls before it sleeps.
-  static constexpr auto poll_time = std::chrono::microseconds(50);
+  static constexpr std::int64_t poll_nanoseconds = 50'000;
 
   struct Job {
     Index n = 0, grain = 0, pieces = 0;
@@ -151,6 +172,7 @@ class ThreadTeam {
 
   struct alignas(64) Worker {
     Bed bed;
+    std::uint32_t number = 0;
   };
 
   /// Whether this thread is at work for the team.
@@ -178,18 +200,18 @@ class ThreadTeam {
     inside() = false;
   }
 
-  /// Polls until done() or for poll_time; whether it is done.
+  /// Polls until done() or for poll_nanoseconds; whether it is done.
   template <class Done>
   bool poll(const Done& done) {
     if (done()) return true;
     if (crowded_.load(std::memory_order_relaxed)) return false;
-    const auto end = std::chrono::steady_clock::now() + poll_time;
+    const std::int64_t end = nanoseconds_now() + poll_nanoseconds;
     do {
       for (int i = 0; i < 16; ++i) {
         pause_briefly();
         if (done()) return true;
       }
-    } while (std::chrono::steady_clock::now() < end);
+    } while (nanoseconds_now() < end);
     return false;
   }
 
@@ -220,8 +242,9 @@ class ThreadTeam {
     if (door_.fetch_sub(1) == 1) caller_.wake();
   }
 
-  void serve(std::uint32_t number) {
-    Bed& bed = workers_[number].bed;
+  [[noreturn]] void serve(Worker& worker) {
+    Bed& bed = worker.bed;
+    const std::uint32_t number = worker.number;
     const auto invited = [&] { return number < door_.load(std::memory_order_relaxed) >> invited_shift; };
     for (;;) {
       if (enter(number)) {
@@ -237,32 +260,49 @@ class ThreadTeam {
     }
   }
 
-  /// Has at least `wanted` workers started, or as many as can be; returns how many of them there are.
-  int start(int wanted) {
-    int started = started_;
-    if (started < wanted && !refused_.load(std::memory_order_relaxed)) {
-      watch_forks();
+  /// Starts the worker of that number, or cannot.
+  bool start_worker(int number) {
+    workers_[number].number = static_cast<std::uint32_t>(number);
 #ifdef PASER_HAS_PTHREADS
-      // The program's signals are for the program's own threads.
-      sigset_t all, before;
-      sigfillset(&all);
-      pthread_sigmask(SIG_SETMASK, &all, &before);
-#endif
-      try {
-        for (; started < wanted; ++started)
-          std::thread([this, number = static_cast<std::uint32_t>(started)] { serve(number); }).detach();
-      } catch (...) {
-        refused_.store(true, std::memory_order_relaxed);  // not tried again at every loop
-      }
-#ifdef PASER_HAS_PTHREADS
-      pthread_sigmask(SIG_SETMASK, &before, nullptr);
-#endif
-      started_ = started;
+    // The program's signals are for the program's own threads.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    const bool done =
+        pthread_create(
+            &thread, nullptr, [](void* worker) -> void* { thread_team().serve(*static_cast<Worker*>(worker)); },
+            &workers_[number]) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (done) pthread_detach(thread);
+    return done;
+#else
+    try {
+      std::thread([this, number] { serve(workers_[number]); }).detach();
+      return true;
+    } catch (...) {
+      return false;
     }
-    return std::min(started, wanted);
+#endif
   }
 
-  void watch_forks();
+  /// Has at least `wanted` workers started, or as many as can be; returns how many of them there are.
+  int start(int wanted) {
+    if (started_ < wanted && !refused_.load(std::memory_order_relaxed)) {
+      watch_forks();
+      while (started_ < wanted && start_worker(started_)) ++started_;
+      refused_.store(started_ < wanted, std::memory_order_relaxed);  // not tried again at every loop
+    }
+    return std::min(started_, wanted);
+  }
+
+  void watch_forks() {
+#ifdef PASER_HAS_PTHREADS
+    if (watches_forks_.load(std::memory_order_relaxed)) return;
+    pthread_atfork(nullptr, nullptr, [] { thread_team().forget_workers(); });
+    watches_forks_.store(true, std::memory_order_relaxed);
+#endif
+  }
 
   /// In the child of a fork() there is one thread, and none of the workers.
   void forget_workers() {
@@ -287,19 +327,9 @@ class ThreadTeam {
   Worker workers_[most_threads];
 };
 
-/// The one team of the process.
 inline ThreadTeam& thread_team() {
   static constinit ThreadTeam team;
   return team;
-}
-
-inline void ThreadTeam::watch_forks() {
-#ifdef PASER_HAS_PTHREADS
-  if (!watches_forks_.load(std::memory_order_relaxed)) {
-    pthread_atfork(nullptr, nullptr, [] { thread_team().forget_workers(); });
-    watches_forks_.store(true, std::memory_order_relaxed);
-  }
-#endif
 }
 
 }  // namespace paser::detail
