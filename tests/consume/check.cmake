@@ -1,4 +1,5 @@
-# Configures, builds and runs the consumer project SOURCE in the fresh folder BUILD.
+# Configures, builds and runs the consumer project SOURCE in the fresh folder BUILD; with the compiler's options FLAGS
+# where it is the installed paser that is used.
 function(run)
   execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
@@ -12,7 +13,7 @@ file(REMOVE_RECURSE ${BUILD})
 set(options -DPASER_SOURCE=${PASER_SOURCE})
 if(WAY STREQUAL "find_package")
   run(${CMAKE_COMMAND} --install ${PASER_BUILD} --prefix ${BUILD}/prefix)
-  set(options -DCMAKE_PREFIX_PATH=${BUILD}/prefix)
+  set(options -DCMAKE_PREFIX_PATH=${BUILD}/prefix "-DCMAKE_CXX_FLAGS=${FLAGS}")
 endif()
 run(${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILD}/build -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${COMPILER} ${options})
 run(${CMAKE_COMMAND} --build ${BUILD}/build)

@@ -1,0 +1,6 @@
+#include <paser/core/simd.hpp>
+
+float forgotten() {
+  float value;
+  return value;
+}
