@@ -17,7 +17,7 @@ static std::string printed(const TextTable& table) {
 TEST_CASE("The comparison is printed in aligned columns") {
   CHECK(printed(results_table(sample_results())) ==
         "model             IoU  GMAC/image  IoU/GMAC  ms/image   f1 %  f2 %\n"
-        "--------------------------------------------------------------------\n"
+        "------------------------------------------------------------------\n"
         "f1             0.7012      0.0223      31.4     0.410  100.0   0.0\n"
         "PaSeR (λ = 0)  0.8432       0.259      3.26         -   25.0  75.0\n");
 }

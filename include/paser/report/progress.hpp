@@ -173,7 +173,9 @@ class Progress {
 
   static std::string shortened(const std::string& text, std::size_t width) {
     if (display_width(text) <= width) return text;
-    return width > 3 ? clip(text, width - 3) + "..." : clip(text, width);
+    if (width <= 3) return clip(text, width);
+    const std::string kept = clip(text, width - 3);
+    return kept.substr(0, kept.find_last_not_of(' ') + 1) + "...";
   }
 
   std::size_t columns() const {
