@@ -54,7 +54,7 @@ bool run(const Settings& s) {
     std::optional<report::Progress> shown;
     const auto tell = [&](Index done, Index total) {
       if (s.quiet) return;
-      if (!shown) shown.emplace("check " + part, total);
+      if (!shown) shown.emplace("check " + part, total, report::ProgressOptions{.unit = "images"});
       shown->update(done);
     };
     const data::FolderReport report = data::check_folder(images, masks, options, tell);

@@ -112,7 +112,7 @@ int run(const Arguments& a, const std::string& command) {
 
   const report::InterruptGuard guard;
   std::optional<report::Progress> progress;
-  if (!a.quiet) progress.emplace("evaluate", folder.size());
+  if (!a.quiet) progress.emplace("evaluate", folder.size(), report::ProgressOptions{.unit = "images"});
   const auto scores = score(
       description, paser, folder, method,
       [&](Index done) {

@@ -89,7 +89,7 @@ int train(const std::string& folder, int epochs, Index batch, double rate, std::
   for (int epoch = 0; epoch < epochs; ++epoch) {
     const auto number = static_cast<std::uint64_t>(epoch);
     const std::vector<Index> order = permutation(Key{seed}.fold(100 + number), data.digits.numel());
-    report::Progress progress(message("epoch ", epoch + 1), data.digits.numel());
+    report::Progress progress(message("epoch ", epoch + 1), data.digits.numel(), {.unit = "images"});
     for_each_run(data.digits.numel(), batch, [&](Index begin, Index end) {
       const std::span<const Index> chosen(order.data() + begin, static_cast<std::size_t>(end - begin));
       const Tensor<float, 4> images = gather_rows(data.images, chosen);

@@ -159,7 +159,7 @@ Counts make_part(const Set& set, const ElectrodeParameters& parameters, paser::K
     else
       missing.push_back(i);
   }
-  report::Progress progress(part, size, {}, size - static_cast<Index>(missing.size()));
+  report::Progress progress(part, size, {.unit = "images"}, size - static_cast<Index>(missing.size()));
   const Index chunk = 4 * paser::threads();
   for (Index begin = 0; begin < static_cast<Index>(missing.size()); begin += chunk) {
     if (report::interrupted())

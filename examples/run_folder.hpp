@@ -11,10 +11,10 @@
 #include "paser/report/interrupt.hpp"
 #include "paser/report/log.hpp"
 #include "paser/report/memory.hpp"
-#include "paser/report/progress.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/table.hpp"
-#include "program.hpp"
+#include "paser/report/timing.hpp"
+#include "shown.hpp"
 
 /// The folder of a training run, and how its stages are run.
 namespace program {
@@ -71,33 +71,61 @@ class RunFolder {
   const std::vector<paser::report::StageCost>& stage_costs() const { return costs_; }
 
   /// Runs one stage with progress, log and measurements. body(stage) returns false when it was interrupted; then
-  /// Interrupted is thrown. A stage that was done in an earlier run costs nothing and says nothing.
+  /// Interrupted is thrown. A stage that was done in an earlier run costs nothing and has a line that says so.
   template <class Body>
   void run(const std::string& name, const std::string& file, const Body& body) {
     paser::pipeline::Stage stage{.name = name, .file = checkpoint(file)};
     std::optional<paser::report::Progress> progress;
+    std::optional<paser::report::ProgressOf> preparation;
     std::string last_note;
+    paser::Index before = 0, now = 0, planned = 0;
     const paser::report::MemoryMeter memory;
+    const paser::report::WaitMeter waits;
     const auto start = std::chrono::steady_clock::now();
     stage.monitor.log = [this](const nlohmann::json& record) { log_->write(record); };
     stage.monitor.interrupted = [] { return paser::report::interrupted(); };
-    stage.monitor.progress = [&](paser::Index done, paser::Index total, const std::string& note) {
-      if (!progress) progress.emplace(name, total, paser::report::ProgressOptions{}, done - 1);
-      progress->update(done, note);
+    stage.monitor.preparing = [&](const std::string& part, paser::Index done, paser::Index total) {
+      if (paser::report::interrupted()) throw Interrupted();
+      if (done == 0) preparation.emplace(name + ": " + part, "images");
+      (*preparation)(done, total);
+      if (done == total) preparation->finish();
+    };
+    stage.monitor.started = [&](paser::Index done, paser::Index total) {
+      before = now = done;
+      planned = total;
+      if (done == total)
+        std::cerr << name << "  " << done << " steps, made in an earlier run" << std::endl;
+      else
+        progress.emplace(name, total, paser::report::ProgressOptions{}, done);
+    };
+    stage.monitor.progress = [&](paser::Index done, paser::Index, const std::string& note) {
+      now = done;
       last_note = note;
+      if (progress) progress->update(done, note);
     };
     const bool finished = body(stage);
     if (!progress && finished) return;
-    add_cost(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak());
+    add_cost(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak(),
+             now - before, planned, waits.share());
+    std::string end = last_note;
+    const auto add = [&end](const std::string& text) { end += (end.empty() ? "" : ", ") + text; };
+    if (finished && now < planned) add("over early");
+    add(finished ? "peak memory " + paser::report::bytes_text(memory.peak().process) : "interrupted");
+    if (progress) progress->finish(end);
     if (!finished) throw Interrupted();
-    progress->finish(last_note + ", peak memory " + paser::report::bytes_text(memory.peak().process));
   }
 
-  /// Adds what a stage, or a part of it before an interruption, needed.
-  void add_cost(const std::string& stage, double seconds, const paser::report::MemoryPeak& peak) {
+  /// Adds what a stage, or a part of it before an interruption, needed. `steps` of the `planned` were made in these
+  /// seconds; for `waited` see TimeSpread.
+  void add_cost(const std::string& stage, double seconds, const paser::report::MemoryPeak& peak, std::int64_t steps = 0,
+                std::int64_t planned = 0, double waited = 0) {
     auto found = std::find_if(costs_.begin(), costs_.end(), [&](const auto& c) { return c.stage == stage; });
     if (found == costs_.end()) found = costs_.insert(found, {stage, 0, {}});
+    if (const double all = found->seconds + seconds; all > 0)
+      found->waited = (found->waited * found->seconds + waited * seconds) / all;
     found->seconds += seconds;
+    found->steps += steps;
+    found->planned = planned;
     found->memory = {std::max(found->memory.process, peak.process), std::max(found->memory.tensors, peak.tensors),
                      peak.of_stage};
     paser::io::write_file(path_ / "stages.json", nlohmann::json(costs_).dump(1) + "\n");
@@ -107,7 +135,8 @@ class RunFolder {
   /// Never empties a folder that is not a run.
   void empty() const {
     if (!std::filesystem::exists(path_ / "config.json")) return;
-    for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "results.json", "report.html"})
+    for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "measured.json", "results.json",
+                             "methods.csv", "images.csv", "samples", "report.html"})
       std::filesystem::remove_all(path_ / part);
   }
 

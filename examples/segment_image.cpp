@@ -212,7 +212,7 @@ int segment_all(const Arguments& a) {
   const std::vector<fs::path> files = listed(a.inputs, a.out);
   const report::InterruptGuard guard;
   std::optional<report::Progress> progress;
-  if (!a.quiet) progress.emplace("segment", static_cast<Index>(files.size()));
+  if (!a.quiet) progress.emplace("segment", static_cast<Index>(files.size()), report::ProgressOptions{.unit = "files"});
   bool stopped = false;
   try {
     session->run(files, [&](Index done, const std::string& note) {

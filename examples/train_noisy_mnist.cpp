@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "noisy_mnist/comparison.hpp"
+#include "noisy_mnist/plan.hpp"
 #include "paser/core/text.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
@@ -15,6 +16,7 @@ namespace {
 using namespace noisy_mnist;
 
 struct Arguments {
+  std::vector<std::string> settings;
   std::string preset = "demo", out, mnist = PASER_DATA_DIR "/mnist";
   std::optional<std::uint64_t> seed;
   int threads = 0;
@@ -30,6 +32,22 @@ Config preset_named(const std::string& name) {
   throw paser::ValueError(paser::unknown_name("preset", name, names));
 }
 
+/// The test images that the report shows, as files that segment_image takes.
+void write_samples(const std::filesystem::path& folder, const std::vector<report::Sample>& samples) {
+  std::filesystem::create_directories(folder);
+  std::map<std::string, int> count;
+  for (const report::Sample& sample : samples) {
+    std::string name;
+    for (const char c : sample.kind)
+      if (c == ' ')
+        name += '_';
+      else if (c != ',')
+        name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    paser::io::write_file(folder / (name + "_" + std::to_string(++count[sample.kind]) + ".png"),
+                          paser::io::encode_png(sample.pictures.at(0).picture));
+  }
+}
+
 int run(const Arguments& arguments, const std::string& command) {
   if (arguments.list) {
     for (const Config& c : presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
@@ -37,28 +55,38 @@ int run(const Arguments& arguments, const std::string& command) {
   }
   Config config = preset_named(arguments.preset);
   if (arguments.seed) config.seed = *arguments.seed;
+  for (const std::string& setting : arguments.settings) apply(setting, config);
   const std::filesystem::path out = arguments.out.empty() ? "runs/noisy_mnist_" + config.preset : arguments.out;
   if (arguments.threads > 0) paser::set_threads(arguments.threads);
 
   const report::InterruptGuard guard;
+  print_plan(std::cout, config, out, !arguments.fresh && std::filesystem::exists(out / "config.json"));
   Experiment experiment(config, out, arguments.mnist, arguments.fresh);
   experiment.train();
   Comparison comparison(experiment);
   const report::MemoryMeter memory;
+  const report::WaitMeter waits;
   const auto start = std::chrono::steady_clock::now();
   report::Results results = comparison.results(command);
-  results.stages.push_back(
-      {"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak()});
+  const auto samples = comparison.samples();
+  results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+                            memory.peak(), 0, 0, waits.share()});
   report::write_results(out / "results.json", results);
-  report::write_html(out / "report.html", results, {report::read_log(out / "log.jsonl"), comparison.samples()},
-                     PASER_ASSETS_DIR);
+  report::write_html(out / "report.html", results, {report::read_log(out / "log.jsonl"), samples}, PASER_ASSETS_DIR);
+  write_samples(out / "samples", samples);
 
-  std::cout << report::results_table(results) << "\n";
+  std::cout << "\n"
+            << results.data << "\n\n"
+            << report::results_table(results) << "\n"
+            << report::results_legend(results) << "\n";
   for (const report::Row& row : results.rows)
     if (row.kind == "paser")
-      std::cout << row.model << ": image by noise and model, %\n"
+      std::cout << row.model << ": where the test images of each blur went\n"
                 << report::assignment_table(results, results.assignment[row.model]) << "\n";
-  program::print_results(std::cout, results, out);
+  std::vector<std::filesystem::path> trained;
+  for (const Variant& v : experiment.variants()) trained.push_back(experiment.folder().checkpoint(v.file));
+  program::print_results(std::cout, results, out, trained);
+  std::cout << "Test images    " << (out / "samples").string() << "  (a few, for segment_image)" << std::endl;
   return program::done;
 }
 
@@ -69,6 +97,8 @@ int main(int argc, char** argv) {
   CLI::App app("PaSeR on noisy MNIST: trains f1, f2, f3 and the policy, and compares them with the baselines.");
   app.add_option("--preset", arguments.preset, "demo (minutes), standard (about an hour), paper (the paper's settings)")
       ->capture_default_str();
+  app.add_option("--set", arguments.settings,
+                 "a setting as name=value, such as policy_epochs=5 or tvd=[0.05]; repeatable");
   app.add_option("--out", arguments.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
   app.add_option("--seed", arguments.seed, "of data, weights and all noise; the preset's is 1");

@@ -43,6 +43,7 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
   namespace report = paser::report;
   program::RunFolder& folder = experiment.folder();
   const report::MemoryMeter memory;
+  const report::WaitMeter waits;
   const auto start = std::chrono::steady_clock::now();
   report::Results results;
   results.command = command;
@@ -51,8 +52,8 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
   segmentation::Questions(experiment, further, comparison, results).answer();
   const auto samples = comparison.samples(experiment.tuned().back());
   results.stages = folder.stage_costs();
-  results.stages.push_back(
-      {"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak()});
+  results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+                            memory.peak(), 0, 0, waits.share()});
   report::write_results(folder.path() / "results.json", results);
   report::write_csv(folder.path(), results);
   report::write_html(
@@ -63,14 +64,17 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
     std::cout << nlohmann::json(results).dump(2) << "\n";
     return;
   }
-  std::cout << report::results_table(results) << "\n";
+  std::cout << "\n" << report::results_table(results) << "\n" << report::results_legend(results) << "\n";
   for (const report::ComparisonTable& table : results.tables) {
     std::cout << table.title << "\n";
     report::TextTable text(table.header);
     for (const auto& row : table.rows) text.add(row);
-    std::cout << text << "\n";
+    std::cout << text << (table.note.empty() ? "" : table.note + "\n") << "\n";
   }
-  program::print_results(std::cout, results, folder.path());
+  std::vector<std::filesystem::path> trained;
+  for (const char* name : {"paser", "paser_tuned"})
+    if (std::filesystem::exists(folder.checkpoint(name))) trained.push_back(folder.checkpoint(name));
+  program::print_results(std::cout, results, folder.path(), trained);
 }
 
 int run(const Arguments& a, const std::string& command) {

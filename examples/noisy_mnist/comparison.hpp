@@ -6,11 +6,13 @@
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/method_row.hpp"
+#include "shown.hpp"
 
 /// What a trained run is worth: every method of the paper's Table 1 on the same test images, and the report.
 namespace noisy_mnist {
 
 using Method = std::pair<report::Row, pipeline::MethodEvaluation>;
+using Router = pipeline::Router<float>;
 
 class Comparison {
  public:
@@ -25,25 +27,20 @@ class Comparison {
   /// Evaluates every method on the test images, which nothing has seen before.
   report::Results results(const std::string& command) {
     const auto& test = experiment_.data().test();
-    add("f1", "single", pipeline::evaluate_router(pipeline::single_model(paser_, 0, counts_), test, options_),
-        "one pass");
-    add("f2", "single", pipeline::evaluate_router(pipeline::single_model(paser_, 1, counts_), test, options_),
-        "one pass");
-    add("f3", "single", pipeline::evaluate_router(pipeline::single_model(paser_, 2, counts_), test, options_),
-        "one pass");
-    add_cascades(test);
-    add("random policy", "baseline",
-        pipeline::evaluate_router(pipeline::random_router(paser_, counts_, key_.fold(1)), test, options_),
+    for (std::int32_t k = 0; k < 3; ++k)
+      add(paser::message("f", k + 1), "single", pipeline::single_model(paser_, k, counts_), "one pass");
+    add_cascades();
+    add("random policy", "baseline", pipeline::random_router(paser_, counts_, key_.fold(1)),
         "one pass of the drawn model");
     add_oracle(test);
     for (const Variant& v : experiment_.variants()) {
-      auto& [row, evaluation] = add(
-          v.name, "paser", pipeline::evaluate_router(pipeline::paser_router(v.paser, counts_, key_), test, options_),
+      add(v.name, "paser", pipeline::paser_router(v.paser, counts_, key_),
           v.reached ? paser::message("lambda = ", report::significant(v.lambda))
                     : paser::message("stopped at lambda = ", report::significant(v.lambda), " before this distance"));
-      row.tvd = v.tvd;
+      methods_.back().first.tvd = v.tvd;
     }
     report::Results r;
+    r.time_convention = time(test);
     r.title = "PaSeR on noisy MNIST";
     r.preset = experiment_.config().preset;
     r.seed = experiment_.config().seed;
@@ -109,21 +106,58 @@ class Comparison {
  private:
   static constexpr std::array<const char*, 3> kind_names{"Gaussian, radius 1", "Gaussian, radius 2", "box"};
 
-  Method& add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
-    report::Row row = report::method_row(name, kind, e, note);
-    return methods_.emplace_back(std::move(row), std::move(e));
+  /// Images of the batch on which methods are timed.
+  static constexpr paser::Index timed_images = 128;
+
+  /// Evaluates a method on the test images. It is timed later, together with the others.
+  void add(const std::string& name, const std::string& kind, const Router& router, const std::string& note) {
+    auto e = evaluate(name, router, experiment_.data().test());
+    methods_.emplace_back(report::method_row(name, kind, e, note), std::move(e));
+    routers_.emplace_back(&methods_.back().first, router);
   }
 
   template <class Source>
-  void add_cascades(const Source& test) {
+  pipeline::MethodEvaluation evaluate(const std::string& what, const Router& router, const Source& source) const {
+    return program::shown("compare: " + what, "images", [&](const pipeline::HowFar& how_far) {
+      auto options = options_;
+      options.how_far = how_far;
+      return pipeline::evaluate_router(router, source, options);
+    });
+  }
+
+  template <class Source>
+  pipeline::RoutingTable tabulate(const std::string& images, const Source& source) const {
+    return program::shown("compare: every network on " + images + " images", "images",
+                          [&](const pipeline::HowFar& how_far) {
+                            return pipeline::tabulate_routing(paser_, source, classes, key_, {}, how_far);
+                          });
+  }
+
+  /// Times all methods on some of the test images; returns how.
+  template <class Source>
+  std::string time(const Source& test) const {
+    const paser::Index n = std::min(timed_images, test.size());
+    std::vector<paser::Index> rows;
+    for (paser::Index i = 0; i < n; ++i) rows.push_back(i * test.size() / n);
+    const auto batch = test.rows(rows);
+    return program::shown("compare: times of all methods in turn", "runs", [&](const pipeline::HowFar& how_far) {
+      report::TimingOptions options;
+      options.progress = how_far;
+      return report::time_methods(routers_, batch, options);
+    });
+  }
+
+  void add_cascades() {
     const auto& validation = experiment_.data().validation();
-    const auto table = pipeline::tabulate_routing(paser_, validation, classes, key_);
-    const auto points = pipeline::search_thresholds(table, counts_, paser_.samples, options_.class_mean);
+    const auto table = tabulate("validation", validation);
+    const auto points =
+        program::shown("compare: thresholds of the cascade", "pairs", [&](const pipeline::HowFar& how_far) {
+          return pipeline::search_thresholds(table, counts_, paser_.samples, options_.class_mean, 21, how_far);
+        });
     const double target =
-        pipeline::evaluate_router(pipeline::paser_router(paser_, counts_, key_), validation, options_).iou;
+        evaluate("PaSeR on validation images", pipeline::paser_router(paser_, counts_, key_), validation).iou;
     const auto cascade = [&](const std::string& name, const pipeline::CascadePoint& point, const std::string& note) {
-      add(name, "baseline",
-          pipeline::evaluate_router(pipeline::cascade_router(paser_, point.thresholds, counts_, key_), test, options_),
+      add(name, "baseline", pipeline::cascade_router(paser_, point.thresholds, counts_, key_),
           paser::message(note, "; entropy thresholds ", report::significant(point.thresholds[0]), " and ",
                          report::significant(point.thresholds[1]), " nats"));
       for (std::size_t k = 0; k < point.thresholds.size(); ++k)
@@ -136,14 +170,14 @@ class Comparison {
 
   template <class Source>
   void add_oracle(const Source& test) {
-    const auto table = pipeline::tabulate_routing(paser_, test, classes, key_);
+    const auto table = tabulate("test", test);
     std::vector<paser::Index> kinds;
     paser::for_each_run(test.size(), 512, [&](paser::Index begin, paser::Index end) {
       const auto batch = test.range(begin, end);
       kinds.insert(kinds.end(), batch.kinds.begin(), batch.kinds.end());
     });
-    add("oracle routing", "bound", pipeline::evaluate_oracle(table, counts_, paser_.samples, kinds, options_),
-        "routes by the truth");
+    auto e = pipeline::evaluate_oracle(table, counts_, paser_.samples, kinds, options_);
+    methods_.emplace_back(report::method_row("oracle routing", "bound", e, "routes by the truth"), std::move(e));
   }
 
   const report::Row& row(const std::string& name) const {
@@ -160,7 +194,8 @@ class Comparison {
   Key key_;
   pipeline::OperationCounts counts_;
   pipeline::EvaluationOptions options_;
-  std::deque<Method> methods_;
+  std::deque<Method> methods_;  // whose rows routers_ points to
+  std::vector<std::pair<report::Row*, Router>> routers_;
   std::map<std::string, double> thresholds_;
 };
 

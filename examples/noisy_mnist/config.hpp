@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
+#include "paser/core/text.hpp"
 
 /// The settings of the noisy-MNIST experiment (R4 of the paper) and the presets that name them.
 namespace noisy_mnist {
@@ -57,6 +59,25 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Config, preset, seed, foreground, box, shared
                                    exploit_from, exploit_to, policy_baseline, entropy_bonus, fine_tune_steps,
                                    fine_tune_batch, fine_tune_rate, fine_tune_policy_rate, fine_tune_exploit_from,
                                    fine_tune_exploit_to, lambda_to, tvd, micro_batch)
+
+/// Applies "name=value" from a command line; the value is JSON, or a word without quotes. Throws ValueError.
+inline void apply(const std::string& setting, Config& config) {
+  const auto equals = setting.find('=');
+  if (equals == std::string::npos || equals == 0)
+    throw paser::ValueError(paser::message("--set '", setting, "', expected name=value"));
+  nlohmann::json document = config;
+  std::vector<std::string> names;
+  for (const auto& [known, value] : document.items()) names.push_back(known);
+  const std::string name = setting.substr(0, equals), text = setting.substr(equals + 1);
+  if (!document.contains(name)) throw paser::ValueError(paser::unknown_name("setting", name, names));
+  document[name] = nlohmann::json::parse(text, nullptr, false);
+  if (document[name].is_discarded()) document[name] = text;
+  try {
+    config = document.get<Config>();
+  } catch (const nlohmann::json::exception& error) {
+    throw paser::ValueError(paser::message("--set ", name, ": ", error.what()));
+  }
+}
 
 /// Minutes on two cores: enough to see the whole method work.
 inline Config demo() {

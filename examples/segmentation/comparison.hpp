@@ -8,6 +8,7 @@
 #include "paser/report/html.hpp"
 #include "paser/report/method_row.hpp"
 #include "segmentation/experiment.hpp"
+#include "shown.hpp"
 
 /// What a trained run is worth: every method of the paper's Table 1 on the same test images.
 namespace segmentation {
@@ -57,7 +58,7 @@ class Comparison {
   void compare(report::Results& r) {
     const Paser& networks = experiment_.networks();
     const auto& counts = experiment_.counts();
-    table_ = pipeline::tabulate_routing(networks, test_, options_.classes, key_.fold(0), options_.ignored);
+    table_ = tabulate("test", test_, key_.fold(0));
     for (std::int32_t k = 0; k < 3; ++k)
       add(paser::message("f", k + 1), "single", pipeline::single_model(networks, k, counts), "one pass");
     add("random policy", "baseline", pipeline::random_router(networks, counts, key_.fold(1)),
@@ -71,7 +72,19 @@ class Comparison {
                          ", lambda ", v.reward.lambda, ", ", v.reward.gradient, " gradient, the policy reads the ",
                          v.reward.view, ", fine-tuned"));
     add_parts();
+    r.time_convention = time();
     describe(r);
+  }
+
+  /// Evaluates a router on some images and shows how far it is.
+  template <class Source>
+  pipeline::MethodEvaluation evaluate(const std::string& what, const pipeline::Router<float>& router,
+                                      const Source& source) const {
+    return program::shown("compare: " + what, "images", [&](const pipeline::HowFar& how_far) {
+      auto options = options_;
+      options.how_far = how_far;
+      return pipeline::evaluate_router(router, source, options);
+    });
   }
 
   /// Test images on their way through a PaSeR: those on which it does best and worst.
@@ -92,20 +105,47 @@ class Comparison {
  private:
   void add(const std::string& name, const std::string& kind, const pipeline::Router<float>& router,
            const std::string& note) {
-    add(name, kind, pipeline::evaluate_router(router, test_, options_), note);
+    add(name, kind, evaluate(name, router, test_), note);
+    // A part costs what the network of its name costs, which is timed.
+    if (kind != "part") routers_.emplace_back(&methods_.back().row, router);
   }
   void add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
     report::Row row = report::method_row(name, kind, e, note);
+    row.ms_per_image = std::numeric_limits<double>::quiet_NaN();  // timed later, together with the others
     methods_.push_back({std::move(row), std::move(e)});
+  }
+
+  pipeline::RoutingTable tabulate(const std::string& images, const Folder& source, Key key) const {
+    return program::shown("compare: every network on " + images + " images", "images",
+                          [&](const pipeline::HowFar& how_far) {
+                            return pipeline::tabulate_routing(experiment_.networks(), source, options_.classes, key,
+                                                              options_.ignored, how_far);
+                          });
+  }
+
+  /// Times all methods on some of the test images; returns how.
+  std::string time() const {
+    const Index n = std::min(options_.batch, test_.size());
+    std::vector<Index> rows;
+    for (Index i = 0; i < n; ++i) rows.push_back(i * test_.size() / n);
+    const auto batch = test_.rows(rows);
+    return program::shown("compare: times of all methods in turn", "runs", [&](const pipeline::HowFar& how_far) {
+      report::TimingOptions options;
+      options.rounds = 5;  // f3 alone takes a quarter of a second an image
+      options.progress = how_far;
+      return report::time_methods(routers_, batch, options);
+    });
   }
 
   void add_cascades(report::Results& r) {
     const Paser& networks = experiment_.networks();
     const auto& counts = experiment_.counts();
     const auto& validation = experiment_.data().validation();
-    const auto table =
-        pipeline::tabulate_routing(networks, validation, options_.classes, key_.fold(2), options_.ignored);
-    const auto points = pipeline::search_thresholds(table, counts, networks.samples, options_.class_mean);
+    const auto table = tabulate("validation", validation, key_.fold(2));
+    const auto points =
+        program::shown("compare: thresholds of the cascade", "pairs", [&](const pipeline::HowFar& how_far) {
+          return pipeline::search_thresholds(table, counts, networks.samples, options_.class_mean, 21, how_far);
+        });
     const auto cascade = [&](const std::string& name, const pipeline::CascadePoint& point, const std::string& note) {
       add(name, "baseline", pipeline::cascade_router(networks, point.thresholds, counts, key_.fold(0)),
           paser::message(note, "; entropy thresholds ", report::significant(point.thresholds[0]), " and ",
@@ -116,7 +156,8 @@ class Comparison {
     cascade("IDK cascade", pipeline::most_parsimonious(points), "best IoU per GMAC on validation (Eq. 5)");
     for (const Variant& v : experiment_.tuned()) {
       const double target =
-          pipeline::evaluate_router(pipeline::paser_router(v.paser, counts, key_.fold(2)), validation, options_).iou;
+          evaluate(v.name + " on validation images", pipeline::paser_router(v.paser, counts, key_.fold(2)), validation)
+              .iou;
       cascade("IDK cascade, IoU of " + v.name, pipeline::iou_match(points, target),
               paser::message("cheapest with that PaSeR's validation IoU of ", report::fixed(target, 4),
                              ", else the one with the largest"));
@@ -194,7 +235,8 @@ class Comparison {
   Key key_;
   pipeline::EvaluationOptions options_;
   pipeline::RoutingTable table_;
-  std::deque<Method> methods_;
+  std::deque<Method> methods_;  // whose rows routers_ points to
+  std::vector<std::pair<report::Row*, pipeline::Router<float>>> routers_;
 };
 
 }  // namespace segmentation

@@ -7,6 +7,7 @@
 #include "paser/data/folder.hpp"
 #include "paser/data/split.hpp"
 #include "paser/metrics/iou.hpp"
+#include "paser/report/progress.hpp"
 #include "segmentation/config.hpp"
 
 /// A folder of images and masks as the parts of a run.
@@ -61,8 +62,8 @@ class Data {
   explicit Data(const Config& c) : config_(c) {
     paser::check<paser::ValueError>(!c.data.empty(), "--data", "expected a folder with train_images and train_label");
     for (const auto& part : paser::data::paser_layout(c.data)) parts_[part.part] = part;
-    const Folder all(part("train").images, part("train").masks, reading(c, true));
-    const Folder plain(part("train").images, part("train").masks, reading(c, false));
+    const Folder all = opened("train", reading(c, true), ", to be varied");
+    const Folder plain = opened("train", reading(c, false));
     weights_ = paser::data::class_weights(c.class_weights, all.report().class_pixels);
     const auto order = paser::permutation(Key{c.seed}.fold(11), all.size());
     auto remaining = order.begin();
@@ -74,7 +75,7 @@ class Data {
     if (!parts_.contains("validation")) {  // a tenth of the training images, which no stage trains on
       validation_ = plain.only(take(std::max<Index>(1, all.size() / 10)));
     } else {
-      const Folder validation(part("validation").images, part("validation").masks, same_classes(plain));
+      const Folder validation = opened("validation", same_classes(plain));
       validation_ = validation.only(first(validation.size(), c.validation_images));
     }
     const Index left = std::distance(remaining, order.end());
@@ -110,7 +111,7 @@ class Data {
   /// The test images; those of validation when the folder has none.
   Folder test() const {
     if (!parts_.contains("test")) return *validation_;
-    const Folder test(part("test").images, part("test").masks, same_classes(plain_[0]));
+    const Folder test = opened("test", same_classes(plain_[0]));
     require_one_size(test);
     return test.only(first(test.size(), config_.test_images));
   }
@@ -121,6 +122,15 @@ class Data {
     const auto found = parts_.find(name);
     paser::check<paser::ValueError>(found != parts_.end(), config_.data.c_str(), "has no folder ", name, "_images");
     return found->second;
+  }
+
+  /// Opens a part, and shows how many of its files are read.
+  Folder opened(const std::string& name, paser::data::SegmentationOptions options, const char* way = "") const {
+    const auto progress = std::make_shared<paser::report::ProgressOf>("read " + name + " images" + way, "images");
+    options.progress = [progress](Index done, Index total) { (*progress)(done, total); };
+    Folder folder(part(name).images, part(name).masks, std::move(options));
+    progress->finish();
+    return folder;
   }
 
   /// Reading as the training images were read, although another part may lack a class or a colour.

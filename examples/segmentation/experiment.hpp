@@ -150,7 +150,9 @@ class Experiment {
     if (!measured_.times.patch.empty()) return measured_;
     const auto file = folder_.path() / "measured.json";
     if (std::filesystem::exists(file)) return measured_ = read_measured(file);
-    measured_.times = measure_times(networks_, data_.validation().range(0, 1).images);
+    measured_.times = program::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {
+      return measure_times(networks_, data_.validation().range(0, 1).images, how_far);
+    });
     measured_.gain = mean_gain(networks_, data_.plain(2), ground_, iou_options(config_, data_), key(5));
     write_measured(file, measured_);
     return measured_;

@@ -4,6 +4,7 @@
 
 #include "paser/io/atomic_file.hpp"
 #include "segmentation/options.hpp"
+#include "shown.hpp"
 
 /// What the costs of a run are made of beside counts of parameters and operations: times, and what f3 gains.
 namespace segmentation {
@@ -18,16 +19,23 @@ struct Measured {
 /// f1's dropout.
 inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyGround<float>& ground,
                         const pipeline::RewardOptions& options, Key key) {
-  const auto& table = ground.train.experts(networks, images, options);
-  double gain = 0;
-  for (Index i = 0; i < images.size(); ++i) {
-    const auto seen = ground.train.rows(networks, images, std::span<const Index>(&i, 1), options, 0, key);
-    const Index patches = networks.grid.patches(), last = table.shape()[2] - 1;
-    for (Index p = 0; p < patches; ++p)
-      gain += std::max(0.0, static_cast<double>(table(i, p, last) - seen.iou_small.data()[p])) /
-              static_cast<double>(patches * images.size());
-  }
-  return std::clamp(gain, 0.001, 1.0);
+  const auto& table =
+      program::shown("measure: every network on training images", "images", [&](const pipeline::HowFar& how_far) {
+        return std::cref(ground.train.experts(networks, images, options, how_far));
+      }).get();
+  return program::shown("measure: what f3 gains", "images", [&](const pipeline::HowFar& how_far) {
+    double gain = 0;
+    how_far(0, images.size());
+    for (Index i = 0; i < images.size(); ++i) {
+      const auto seen = ground.train.rows(networks, images, std::span<const Index>(&i, 1), options, 0, key);
+      const Index patches = networks.grid.patches(), last = table.shape()[2] - 1;
+      for (Index p = 0; p < patches; ++p)
+        gain += std::max(0.0, static_cast<double>(table(i, p, last) - seen.iou_small.data()[p])) /
+                static_cast<double>(patches * images.size());
+      how_far(i + 1, images.size());
+    }
+    return std::clamp(gain, 0.001, 1.0);
+  });
 }
 
 /// Throws FormatError when the file is another one.

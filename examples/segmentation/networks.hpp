@@ -1,10 +1,9 @@
 #pragma once
 
-#include <chrono>
-
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/routers.hpp"
+#include "paser/report/timing.hpp"
 #include "segmentation/data.hpp"
 
 /// The networks of a run, and what they cost.
@@ -66,43 +65,48 @@ inline paser::models::PolicyNet<float> fresh_policy(const Config& c, pipeline::P
   return {d.actions(), Key{c.seed}.fold(1).fold(d.networks.size() + 1), d.policy_windows()};
 }
 
-/// Milliseconds on this machine, the median of a few runs.
+/// Milliseconds on this machine, medians of runs in turn.
 struct Times {
   double state = 0;           ///< all samples of f1 and the policy, an image
   std::vector<double> patch;  ///< one patch of model k; of f1 its share of a pass over the image
+  int runs = 0;               ///< of each; 0 in older runs, which did not count them
+  double spread = 0;          ///< the largest distance of the first and third quartile, as a share of its median
+  bool busy = false;          ///< see report::TimeSpread
 };
 template <class Json>
 void to_json(Json& j, const Times& t) {
-  j = {{"state_ms", t.state}, {"patch_ms", t.patch}};
+  j = {{"state_ms", t.state}, {"patch_ms", t.patch}, {"runs", t.runs}, {"spread", t.spread}, {"busy", t.busy}};
 }
 template <class Json>
 void from_json(const Json& j, Times& t) {
   j.at("state_ms").get_to(t.state);
   j.at("patch_ms").get_to(t.patch);
+  t.runs = j.value("runs", 0);
+  t.spread = j.value("spread", 0.0);
+  t.busy = j.value("busy", false);
 }
 
-inline Times measure_times(const Paser& paser, const paser::Tensor<float, 4>& image) {
-  const auto median_ms = [](const auto& work) {
-    std::vector<double> ms;
-    for (int i = 0; i < 6; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      work();
-      ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-    }
-    std::sort(ms.begin() + 1, ms.end());  // the first warms up
-    return ms[3];
-  };
+inline Times measure_times(const Paser& paser, const paser::Tensor<float, 4>& image, const pipeline::HowFar& how_far) {
   const double patches = static_cast<double>(paser.grid.patches());
   const auto parts = paser::data::extract_patches(image, paser.grid);
-  Times times;
-  times.state = median_ms([&] {
+  std::vector<std::function<void()>> works{[&] {
     const auto belief = paser.belief(image, {0}, Key{1});
-    return paser.routes(pipeline::policy_input(belief)).argmax();
-  });
-  times.patch.push_back(median_ms([&] { return pipeline::predict(paser.models[0], image); }) / patches);
+    paser.routes(pipeline::policy_input(belief)).argmax();
+  }};
+  works.push_back([&] { pipeline::predict(paser.models[0], image); });
   for (std::size_t k = 1; k < paser.models.size(); ++k)
-    times.patch.push_back(median_ms([&] { return pipeline::predict(paser.models[k], parts, paser.micro_batch); }) /
-                          patches);
+    works.push_back([&, k] { pipeline::predict(paser.models[k], parts, paser.micro_batch); });
+  paser::report::TimingOptions options;
+  options.progress = how_far;
+  Times times;
+  times.runs = options.rounds;
+  for (const auto& [median, spread] : paser::report::time_in_turn(works, options)) {
+    times.patch.push_back(1e3 * median / patches);
+    if (median > 0) times.spread = std::max(times.spread, (spread.high - spread.low) / median);
+    times.busy = times.busy || spread.busy();
+  }
+  times.state = times.patch.front() * patches;
+  times.patch.erase(times.patch.begin());
   return times;
 }
 

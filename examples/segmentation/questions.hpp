@@ -33,6 +33,16 @@ class Questions {
     return text + " %";
   }
 
+  /// How the milliseconds of the tables were measured.
+  std::string times_note() const {
+    const Times& times = experiment_.times();
+    std::string note = "medians of several runs on one image, all networks in turn";
+    if (times.runs > 0)
+      note = paser::message("medians of ", times.runs, " runs on one image, all networks in turn, quartiles within ",
+                            percent(times.spread, 0), " of each other");
+    return note + (times.busy ? "; the machine was busy, so that they are too long." : ".");
+  }
+
   /// What the larger networks gain over f1, patch by patch, against what they must gain to pay.
   void gains() {
     const auto& table = comparison_.table();
@@ -72,11 +82,15 @@ class Questions {
     report::ComparisonTable t{
         .title = "Rules of cost and lambda",
         .note =
-            "Policies of stage 2 on the networks of stage 1, read off the answers of all networks. Milliseconds "
-            "are those measured for a patch times the patches.",
+            "Policies of stage 2 on the networks of stage 1, read off the answers of all networks. ms: an image, "
+            "the time of a patch times the patches; " +
+            times_note(),
         .header = {"policy", "costs of f1 / f2 / f3", "lambda", "mean cost", "shares of f1 / f2 / f3", "IoU", "GMAC",
                    "IoU/GMAC", "ms"}};
     pipeline::FrozenSet<float> seen(1, comparison_.key());
+    report::ProgressOf progress("compare: policies of the questions", "policies");
+    const auto all = static_cast<Index>(further_.policies().size());
+    progress(0, all);
     for (const Variant& v : further_.policies()) {
       const auto options = experiment_.reward_options(v.reward);
       const auto e = routed(v, seen, options);
@@ -94,7 +108,9 @@ class Questions {
                                          .gmac = e.gmac,
                                          .iou = e.iou,
                                          .share = e.share});
+      progress(static_cast<Index>(t.rows.size()), all);
     }
+    progress.finish();
     results_.tables.push_back(std::move(t));
   }
 
@@ -115,7 +131,7 @@ class Questions {
     if (further_.budgets().empty()) return;
     report::ComparisonTable t{
         .title = "Lambda calibrated to a budget",
-        .note = "Mean expense of an image; lambda is found on validation images.",
+        .note = "Mean expense of an image; lambda is found on validation images. Milliseconds: " + times_note(),
         .header = {"budget", "lambda", "spent on validation", "kept", "spent on the test", "IoU"}};
     pipeline::FrozenSet<float> seen(1, comparison_.key());
     for (const Budget& b : further_.budgets())
@@ -144,12 +160,15 @@ class Questions {
       Paser p = v.paser;
       p.samples = n;
       auto& entropies = entropy.emplace_back();
-      const auto e = pipeline::evaluate_router(pipeline::paser_router(p, experiment_.counts(), comparison_.key()),
-                                               comparison_.test(), comparison_.options());
+      const auto e =
+          comparison_.evaluate(paser::message(n, " samples of f1"),
+                               pipeline::paser_router(p, experiment_.counts(), comparison_.key()), comparison_.test());
       iou.push_back(e.image_iou);
       auto& all = routes.emplace_back(
           paser::Shape<3>{comparison_.test().size(), p.grid.patches(), static_cast<Index>(p.models.size())});
       float* out = all.mutable_data();
+      report::ProgressOf progress(paser::message("compare: routes by ", n, " samples"), "images");
+      progress(0, comparison_.test().size());
       for (Index i = 0; i < comparison_.test().size(); ++i) {
         const auto batch = comparison_.test().rows(std::span<const Index>(&i, 1));
         const auto belief = p.belief(batch.images, batch.ids, comparison_.key());
@@ -157,7 +176,9 @@ class Questions {
         entropies.push_back(means[0]);
         const auto r = p.routes(pipeline::policy_input(belief)).probabilities();
         out = std::copy_n(r.data(), r.numel(), out);
+        progress(i + 1, comparison_.test().size());
       }
+      progress.finish();
     }
     const double distance = paser::metrics::mean_total_variation(routes.front(), routes.back());
     findings_.sample_tvd = distance;
@@ -196,12 +217,13 @@ class Questions {
         .header = {"method", "clean IoU", "noisy IoU", "loss", "noisy IoU, noise-aware f2, f3", "loss",
                    "shares of f1 / f2 / f3 on noisy images"}};
     const auto& counts = experiment_.counts();
-    const auto evaluate = [&](const pipeline::Router<float>& router) {
-      return pipeline::evaluate_router(router, noisy, comparison_.options());
+    const auto evaluate = [&](const std::string& what, const pipeline::Router<float>& router) {
+      return comparison_.evaluate("noisy images, " + what, router, noisy);
     };
     const auto line = [&](const std::string& name, const auto& router_of, const Paser& unaware, const Paser& aware) {
       const double clean = comparison_.method(name).row.iou;
-      const auto without = evaluate(router_of(unaware)), with = evaluate(router_of(aware));
+      const auto without = evaluate(name, router_of(unaware));
+      const auto with = evaluate(name + " with noise-aware f2, f3", router_of(aware));
       const double loss = 1 - with.iou / clean;
       t.rows.push_back({name, report::fixed(clean, 4), report::fixed(without.iou, 4),
                         percent(1 - without.iou / clean, 2), report::fixed(with.iou, 4), percent(loss, 2),

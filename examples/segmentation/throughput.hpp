@@ -5,7 +5,7 @@
 /// How fast the stages of a run trained.
 namespace segmentation {
 
-/// Images that the stage of this name runs over in all its epochs; 0 where they are not counted.
+/// Images that the stage of this name runs over in all its steps, if it makes them all; 0 where they are not counted.
 inline double images_of(const std::string& stage, const Config& c, const Data& data) {
   const double n1 = static_cast<double>(data.varied(1).size()), n2 = static_cast<double>(data.varied(2).size()),
                n3 = static_cast<double>(data.varied(3).size());
@@ -24,13 +24,17 @@ inline double images_of(const std::string& stage, const Config& c, const Data& d
 
 inline report::ComparisonTable throughput(Experiment& experiment) {
   report::ComparisonTable t{.title = "Images a second in training",
-                            .note = "Validation, checkpoints and everything else of a stage included.",
+                            .note =
+                                "Of the steps that were made; validation, checkpoints and everything else of a stage "
+                                "included. One run of each stage; *: the machine was busy.",
                             .header = {"stage", "images", "seconds", "images/s"}};
   for (const report::StageCost& s : experiment.folder().stage_costs()) {
-    const double images = images_of(s.stage, experiment.config(), experiment.data());
+    // Runs before there were counts of steps made all of them.
+    const double made = s.planned > 0 ? static_cast<double>(s.steps) / static_cast<double>(s.planned) : 1;
+    const double images = made * images_of(s.stage, experiment.config(), experiment.data());
     if (images > 0 && s.seconds > 0)
-      t.rows.push_back(
-          {s.stage, report::fixed(images, 0), report::fixed(s.seconds, 0), report::significant(images / s.seconds)});
+      t.rows.push_back({s.stage, report::fixed(images, 0), report::fixed(s.seconds, 0) + (s.busy() ? " *" : ""),
+                        report::significant(images / s.seconds)});
   }
   return t;
 }

@@ -133,6 +133,7 @@ TEST_CASE("a stage of a run folder is measured, and an interruption is an except
     CHECK(stage.name == "f1");
     CHECK(stage.file == run.checkpoint("first"));
     stage.log(1, {{"loss", 2}});
+    stage.monitor.started(0, 2);
     stage.monitor.progress(1, 2, "half");
     return !stop;
   };
@@ -140,8 +141,16 @@ TEST_CASE("a stage of a run folder is measured, and an interruption is an except
   CHECK(run.stage_costs().size() == 1);
   stop = false;
   run.run("f1", "first", body);
-  run.run("f2", "second", [](const paser::pipeline::Stage&) { return true; });  // done before: no cost
+  run.run("f2", "second", [](const paser::pipeline::Stage& stage) {  // done before: no cost
+    stage.monitor.started(7, 7);
+    return true;
+  });
   std::cerr.rdbuf(before);
+  CHECK_THAT(progress.str(), Contains("f1  1 of 2 steps in 0 s  half, interrupted\n"));
+  CHECK_THAT(progress.str(), Contains("f1  1 of 2 steps in 0 s  half, over early, peak memory"));
+  CHECK_THAT(progress.str(), Contains("f2  7 steps, made in an earlier run\n"));
+  CHECK(run.stage_costs()[0].steps == 2);
+  CHECK(run.stage_costs()[0].planned == 2);
   REQUIRE(run.stage_costs().size() == 1);
   CHECK(run.stage_costs()[0].stage == "f1");
   const auto log = paser::report::read_log(folder / "run" / "log.jsonl");

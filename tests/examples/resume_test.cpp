@@ -178,12 +178,30 @@ TEST_CASE("a training that is interrupted and killed in every stage ends with th
   }
   const auto stages = stages_of(whole.log());
   CHECK(stages.size() == 13);
+  // Nothing that takes time is silent: stages, and all parts of the comparison.
+  const std::string told = content_of(folder / "whole.err");
+  INFO(told);
+  const auto has_line = [&](const std::string& start) { return ("\n" + told).find("\n" + start) != std::string::npos; };
+  for (const std::string& stage : stages) CHECK(has_line(stage + "  "));
+  for (const std::string part :
+       {"read train images", "read validation images", "read test images", "measure: times of the networks in turn",
+        "measure: every network on training images", "measure: what f3 gains",
+        "policy: every network on validation images", "compare: every network on test images",
+        "compare: every network on validation images", "compare: thresholds of the cascade", "compare: f3",
+        "compare: random policy", "compare: IDK cascade", "compare: PaSeR, tuned reward",
+        "compare: times of all methods in turn", "compare: policies of the questions", "compare: 2 samples of f1",
+        "compare: noisy images, f3 with noise-aware f2, f3"}) {
+    INFO(part);
+    CHECK(has_line(part + "  "));
+  }
   for (const std::string& stage : stages) {
     INFO(stage);
     end_in(broken, stage, SIGINT);
     end_in(broken, stage, SIGKILL);
   }
   REQUIRE(broken.start().wait() == 0);
+  CHECK_THAT(content_of(folder / "broken.err"),
+             Catch::Contains("\npolicy  ") && Catch::Contains(" steps, made in an earlier run\n"));
   const auto expected = checkpoints(whole.run), got = checkpoints(broken.run);
   REQUIRE(expected.size() >= stages.size() + 2);  // and the two finished PaSeRs
   for (const auto& [name, bytes] : expected) {

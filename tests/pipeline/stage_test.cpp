@@ -99,3 +99,58 @@ TEST_CASE("a checkpoint of another stage or length is refused by name") {
   stage.name = "second";
   CHECK_THROWS_AS(pretrain(model, set, set, options, stage, Key{1}), FormatError);
 }
+
+TEST_CASE("a stage tells what earlier runs have made, and is over when a step has nothing left to do") {
+  const TemporaryFolder folder;
+  std::vector<std::string> told;
+  Index stop_after = 2;
+  const auto run = [&] {
+    told.clear();
+    Index steps = 0;
+    Stage stage{.name = "toy", .steps = 10, .file = folder.path() / "stage.safetensors"};
+    stage.monitor.started = [&](Index done, Index total) { told.push_back(message("started ", done, "/", total)); };
+    stage.monitor.progress = [&](Index done, Index total, const std::string& note) {
+      told.push_back(message(done, "/", total, " ", note));
+    };
+    stage.monitor.interrupted = [&] { return ++steps >= stop_after; };
+    return run_stage(
+        stage, [](io::Checkpoint&) {}, [](const io::Checkpoint&) {},
+        [](Index step) -> std::optional<std::string> {
+          if (step == 3) return std::nullopt;
+          return message("step ", step);
+        },
+        [&] { told.push_back("prepared"); });
+  };
+  CHECK_FALSE(run());
+  CHECK(told == std::vector<std::string>{"prepared", "started 0/10", "1/10 step 0", "2/10 step 1"});
+  stop_after = 100;
+  CHECK(run());
+  CHECK(told == std::vector<std::string>{"prepared", "started 2/10", "3/10 step 2"});
+  CHECK(run());
+  CHECK(told == std::vector<std::string>{"started 3/3"});
+  const auto info = io::Checkpoint::load(folder.path() / "stage.safetensors").info;
+  CHECK(info.at("step") == 10);
+  CHECK(info.at("made") == 3);
+}
+
+TEST_CASE("what a policy needs before its first step is told by images, once") {
+  const toy::Set set(12);
+  auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
+  PolicyOptions<float> options;
+  options.epochs = 1;
+  options.batch = 6;
+  options.reward = {.lambda = 0.1, .costs = cost_shares({1, 2, 3}), .classes = 2};
+  PolicyGround<float> ground(1, Key{3});
+  std::vector<std::string> told;
+  Stage stage{.name = "toy"};
+  stage.monitor.preparing = [&](const std::string& part, Index done, Index total) {
+    told.push_back(message(part, " ", done, "/", total));
+  };
+  REQUIRE(train_policy(paser, set, set, options, stage, Key{5}, &ground));
+  CHECK(told == std::vector<std::string>{
+                    "every network on training images 0/12", "every network on training images 12/12",
+                    "every network on validation images 0/12", "every network on validation images 12/12"});
+  told.clear();
+  REQUIRE(train_policy(paser, set, set, options, stage, Key{5}, &ground));
+  CHECK(told.empty());
+}

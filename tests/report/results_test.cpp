@@ -35,6 +35,34 @@ TEST_CASE("results survive a file") {
   CHECK_FALSE(read.stages[1].memory.of_stage);
 }
 
+TEST_CASE("the spread of times, and the steps of stages, survive a file; a file without them opens") {
+  TemporaryFolder folder;
+  Results results = sample_results();
+  results.time_convention = "median of 7 runs";
+  results.rows[0].ms_spread = TimeSpread{.low = 0.4, .high = 0.45, .runs = 7, .waited = 0.5};
+  results.stages[0].steps = 40;
+  results.stages[0].planned = 150;
+  results.stages[0].waited = 0.25;
+  write_results(folder / "results.json", results);
+  const auto stored = nlohmann::json::parse(io::read_file(folder / "results.json"));
+  CHECK(stored.at("rows")[0].at("ms_spread").at("busy") == true);
+  CHECK_FALSE(stored["rows"][1].contains("ms_spread"));
+  CHECK(stored.at("stages")[0].at("steps") == 40);
+  const Results read = read_results(folder / "results.json");
+  CHECK(nlohmann::json(read).dump() == nlohmann::json(results).dump());
+  CHECK(read.rows[0].ms_spread->runs == 7);
+  CHECK(read.stages[0].busy());
+
+  auto older = nlohmann::json(sample_results());
+  for (auto& stage : older["stages"])
+    for (const char* name : {"steps", "planned_steps", "waited", "busy"}) stage.erase(name);
+  io::write_file(folder / "older.json", older.dump());
+  const Results opened = read_results(folder / "older.json");
+  CHECK_FALSE(opened.rows[0].ms_spread.has_value());
+  CHECK(opened.stages[0].steps == 0);
+  CHECK_FALSE(opened.stages[0].busy());
+}
+
 TEST_CASE("A run without the parts of a segmentation has none of their fields") {
   const nlohmann::json j = sample_results();
   for (const char* part : {"classes", "class_tables", "images", "lambda_curve", "box_plots", "tables"})

@@ -16,10 +16,32 @@ static std::string printed(const TextTable& table) {
 
 TEST_CASE("The comparison is printed in aligned columns") {
   CHECK(printed(results_table(sample_results())) ==
-        "model             IoU    GMAC  IoU/GMAC  ms/image   f1 %  f2 %\n"
-        "--------------------------------------------------------------\n"
-        "f1             0.7012  0.0223      31.4     0.410  100.0   0.0\n"
-        "PaSeR (λ = 0)  0.8432   0.259      3.26         -   25.0  75.0\n");
+        "model             IoU  GMAC/image  IoU/GMAC  ms/image   f1 %  f2 %\n"
+        "------------------------------------------------------------------\n"
+        "f1             0.7012      0.0223      31.4     0.410  100.0   0.0\n"
+        "PaSeR (λ = 0)  0.8432       0.259      3.26         -   25.0  75.0\n");
+}
+
+TEST_CASE("A repeated time has its spread, and a mark with an explanation when the machine was busy") {
+  Results r = sample_results();
+  r.time_convention = "median of 7 runs";
+  r.rows[0].ms_spread = TimeSpread{.low = 0.401, .high = 0.45, .runs = 7, .waited = 0.01};
+  const std::string calm = printed(results_table(r)) + results_legend(r);
+  CHECK_THAT(calm, Catch::Contains("ms/image: median [quartiles]") && Catch::Contains("0.410 [0.401-0.450]  100.0"));
+  CHECK_THAT(calm, Catch::Contains("ms: median of 7 runs\n") && Catch::Contains("f1 %, f2 %: share of the patches"));
+  CHECK_THAT(calm, !Catch::Contains("busy"));
+  r.rows[0].ms_spread->waited = 0.2;
+  const std::string busy = printed(results_table(r)) + results_legend(r);
+  CHECK_THAT(busy, Catch::Contains("0.410 [0.401-0.450] *"));
+  CHECK_THAT(busy, Catch::Contains("* the machine was busy: threads waited for a processor in 5 % or more"));
+}
+
+TEST_CASE("A stage during which the machine was busy is marked") {
+  Results r = sample_results();
+  CHECK(stages_legend(r) == "<=: the system tells only the peak since the program started\n");
+  r.stages[0].waited = 0.3;
+  CHECK_THAT(printed(stages_table(r)), Catch::Contains("3:07 *"));
+  CHECK_THAT(stages_legend(r), Catch::Contains("* the machine was busy"));
 }
 
 TEST_CASE("Stages are printed with time and memory") {

@@ -39,7 +39,8 @@ inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresho
 /// Every combination of `steps` thresholds a model, evenly spaced from one standard deviation below to one above the
 /// mean entropy of that model's patches on validation data (the paper's search for its Eq. 5).
 inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, const OperationCounts& counts,
-                                                   int samples, metrics::ClassMean class_mean, Index steps = 21) {
+                                                   int samples, metrics::ClassMean class_mean, Index steps = 21,
+                                                   const HowFar& how_far = {}) {
   const std::size_t free = table.entropy.size() - 1;
   const double patches = static_cast<double>(table.images * table.patches);
   check<ValueError>(free >= 1 && patches >= 1 && steps >= 1, "search_thresholds",
@@ -57,10 +58,13 @@ inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, co
   }
   std::vector<CascadePoint> points;
   std::vector<std::size_t> place(free, 0);
+  const auto total = static_cast<Index>(std::pow(static_cast<double>(steps), static_cast<double>(free)) + 0.5);
+  if (how_far) how_far(0, total);
   for (bool more = true; more;) {
     Thresholds t;
     for (std::size_t k = 0; k < place.size(); ++k) t.push_back(candidates[k][place[k]]);
     points.push_back(evaluate_thresholds(table, t, counts, samples, class_mean));
+    if (how_far) how_far(static_cast<Index>(points.size()), total);
     more = false;
     for (std::size_t k = 0; k < place.size() && !more; ++k) {
       more = ++place[k] < candidates[k].size();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/routers.hpp"
 
 namespace paser::pipeline {
@@ -12,7 +13,7 @@ namespace paser::pipeline {
 struct MethodEvaluation {
   double iou = 0, iou_std = 0;  ///< mean and standard deviation over images of the macro IoU
   double gmac = 0;              ///< 1e9 multiply-accumulates an image
-  double ms_per_image = 0;      ///< wall time of the routing and of every network that ran
+  double ms_per_image = 0;      ///< wall time of the routing and of every network that ran, in this one run
   std::vector<double> share;    ///< of the patches answered by each model
   /// How many patches of each kind (row) went to each model (column).
   std::vector<std::vector<double>> assignment;
@@ -40,6 +41,7 @@ struct EvaluationOptions {
   metrics::ClassMean class_mean = metrics::ClassMean::present;
   Index batch = 128;
   std::optional<std::int32_t> ignored{};  ///< label of the pixels that do not count
+  HowFar how_far{};                       ///< in images
 };
 
 /// Runs a method over a data set. Source: size() and range(begin, end) with images, labels, ids and, where
@@ -52,6 +54,7 @@ MethodEvaluation evaluate_router(const Router<T>& router, const Source& source, 
   result.confusion = metrics::Confusion<2>::zeros({options.classes, options.classes});
   std::vector<double>& ious = result.image_iou;
   double macs = 0, seconds = 0, patches = 0;
+  if (options.how_far) options.how_far(0, source.size());
   for_each_run(source.size(), options.batch, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const auto start = std::chrono::steady_clock::now();
@@ -75,6 +78,7 @@ MethodEvaluation evaluate_router(const Router<T>& router, const Source& source, 
       result.assignment.at(kind).at(model) += 1;
       patches += 1;
     }
+    if (options.how_far) options.how_far(end, source.size());
   });
   const double n = static_cast<double>(std::max<Index>(source.size(), 1));
   for (double& s : result.share) s /= std::max(patches, 1.0);

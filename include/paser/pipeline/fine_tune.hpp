@@ -186,8 +186,8 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
           snapshots.push_back(std::move(s));
         }
       },
-      [&](Index step) -> std::string {
-        if (done) return "threshold reached";
+      [&](Index step) -> std::optional<std::string> {
+        if (done) return std::nullopt;
         if (options.validate_every > 0 && step == 0) consider(0, 0, options.lambda_from);
         const Index epoch = step / per_epoch, place = step % per_epoch;
         const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());

@@ -37,10 +37,11 @@ Observation<T> observe(const Paser<T>& paser, const Batch& batch, const RewardOp
 /// the reward of any action can be read off instead of running a network again.
 template <class T, class Source>
 Tensor<T, 3> tabulate_expert_iou(const Paser<T>& paser, const Source& source, const RewardOptions& options,
-                                 const Monitor& monitor = {}) {
+                                 const HowFar& how_far = {}) {
   const Index patches = paser.grid.patches(), experts = paser.actions() - 1;
   Tensor<T, 3> table({source.size(), patches, experts});
   T* out = table.mutable_data();
+  if (how_far) how_far(0, source.size());
   for_each_run(source.size(), 64, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Tensor<T, 4> parts = data::extract_patches(batch.images, paser.grid);
@@ -51,7 +52,7 @@ Tensor<T, 3> tabulate_expert_iou(const Paser<T>& paser, const Source& source, co
                                             options.class_mean);
       for (Index i = 0; i < iou.numel(); ++i) out[(begin * patches + i) * experts + k] = iou.data()[i];
     }
-    if (monitor.progress) monitor.progress(end, source.size(), "");
+    if (how_far) how_far(end, source.size());
   });
   return table;
 }
@@ -67,8 +68,9 @@ class FrozenSet {
 
   /// See tabulate_expert_iou.
   template <class Source>
-  const Tensor<T, 3>& experts(const Paser<T>& paser, const Source& source, const RewardOptions& options) {
-    if (experts_.empty()) experts_ = tabulate_expert_iou(paser, source, options);
+  const Tensor<T, 3>& experts(const Paser<T>& paser, const Source& source, const RewardOptions& options,
+                              const HowFar& how_far = {}) {
+    if (experts_.empty()) experts_ = tabulate_expert_iou(paser, source, options, how_far);
     return experts_;
   }
 

@@ -8,6 +8,7 @@
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/pipeline/fine_tune.hpp"
+#include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/observation.hpp"
 #include "paser/pipeline/paser.hpp"
 #include "paser/pipeline/paser_file.hpp"

@@ -59,11 +59,12 @@ Answer confident_answer(const models::Segmenter<T>& model, const Tensor<T, 4>& i
 /// are not counted.
 template <class T, class Source>
 RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index classes, Key key,
-                              std::optional<std::int32_t> ignored = {}) {
+                              std::optional<std::int32_t> ignored = {}, const HowFar& how_far = {}) {
   const std::size_t models = paser.models.size();
   RoutingTable table{source.size(), paser.grid.patches(), classes, std::vector<std::vector<double>>(models), {}};
   for (std::size_t k = 0; k < models; ++k)
     table.confusion.emplace_back(Shape<4>{table.images, table.patches, classes, classes});
+  if (how_far) how_far(0, source.size());
   for_each_run(source.size(), 64, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Tensor<T, 4> parts = data::extract_patches(batch.images, paser.grid);
@@ -84,6 +85,7 @@ RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index
       std::copy_n(counts.data(), counts.numel(),
                   table.confusion[k].mutable_data() + begin * table.patches * classes * classes);
     }
+    if (how_far) how_far(end, source.size());
   });
   return table;
 }

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <type_traits>
 
 #include "paser/io/checkpoint.hpp"
+#include "paser/pipeline/how_far.hpp"
 
 namespace paser::pipeline {
 
@@ -14,10 +16,21 @@ namespace paser::pipeline {
 struct Monitor {
   /// Gets one record of the run's log, with "stage" and "step" filled in.
   std::function<void(const nlohmann::json& record)> log;
-  /// Gets how far the stage is, and a short text such as the present loss.
+  /// Gets, before the first step, how many steps earlier runs have made, and how many there are; the two are equal when
+  /// none is left.
+  std::function<void(Index done, Index total)> started;
+  /// Gets how far a part of what comes before the first step is, in images, like HowFar.
+  std::function<void(const std::string& part, Index done, Index total)> preparing;
+  /// Gets after every step how far the stage is, and a short text such as the present loss.
   std::function<void(Index done, Index total, const std::string& note)> progress;
   /// Asked after every step; true stops the stage at once, saved.
   std::function<bool()> interrupted;
+
+  /// `preparing` for one part; empty where nobody listens.
+  HowFar preparation(std::string part) const {
+    if (!preparing) return {};
+    return [tell = preparing, part = std::move(part)](Index done, Index total) { tell(part, done, total); };
+  }
 };
 
 /// A stage of training that can be stopped and resumed: `steps` calls of a step, with all its state in one checkpoint
@@ -39,14 +52,17 @@ struct Stage {
   }
 };
 
-/// Runs step(i), which returns a short note, for each i that is not done yet. `save(checkpoint)` puts the whole state
+/// Runs step(i), which returns a short note, for each i that is not done yet, after prepare() if there is one. A step
+/// may return a std::optional of the note: none says that it had nothing to do and that the stage is over, whatever
+/// number of steps was planned. `save(checkpoint)` puts the whole state
 /// of the stage, `load(checkpoint)` takes it back; since a step's randomness hangs on i alone, a run that was stopped
 /// and resumed gives the same bits as one that was not. Returns false when it was interrupted. Throws FormatError when
 /// the file belongs to another stage or to another number of steps.
-template <class Save, class Load, class Step>
-bool run_stage(const Stage& stage, Save&& save, Load&& load, Step&& step) {
+template <class Save, class Load, class Step, class Prepare = void (*)()>
+bool run_stage(
+    const Stage& stage, Save&& save, Load&& load, Step&& step, Prepare&& prepare = [] {}) {
   using Clock = std::chrono::steady_clock;
-  Index done = 0;
+  Index done = 0, made = 0;  // different only once a stage is over early
   if (!stage.file.empty() && std::filesystem::exists(stage.file)) {
     const auto checkpoint = io::Checkpoint::load(stage.file);
     const std::string owner = checkpoint.info.value("stage", "");
@@ -55,21 +71,28 @@ bool run_stage(const Stage& stage, Save&& save, Load&& load, Step&& step) {
                        checkpoint.info.value("steps", Index{-1}), " steps; expected '", stage.name, "' with ",
                        stage.steps);
     done = checkpoint.info.at("step").get<Index>();
+    made = checkpoint.info.value("made", done);
     load(checkpoint);
   }
   const auto store = [&] {
     if (stage.file.empty()) return;
     io::Checkpoint checkpoint;
-    checkpoint.info = {{"stage", stage.name}, {"steps", stage.steps}, {"step", done}};
+    checkpoint.info = {{"stage", stage.name}, {"steps", stage.steps}, {"step", done}, {"made", made}};
     save(checkpoint);
     checkpoint.save(stage.file);
   };
   const bool was_finished = done == stage.steps;
+  if (!was_finished) prepare();
+  if (stage.monitor.started) stage.monitor.started(made, was_finished ? made : stage.steps);
   auto saved = Clock::now();
   while (done < stage.steps) {
-    const std::string note = step(done);
-    ++done;
-    if (stage.monitor.progress) stage.monitor.progress(done, stage.steps, note);
+    const std::optional<std::string> note = step(done);
+    if (!note) {
+      done = stage.steps;
+      break;
+    }
+    made = ++done;
+    if (stage.monitor.progress) stage.monitor.progress(done, stage.steps, *note);
     if (stage.monitor.interrupted && stage.monitor.interrupted() && done < stage.steps) {
       store();
       return false;

@@ -232,6 +232,13 @@ bool train_policy(Paser<T>& paser, const Source& train, const Source& validation
         }
         stage.log(step + 1, record);
         return note;
+      },
+      [&] {
+        const auto tell = [&](const char* images) {
+          return stage.monitor.preparation(message("every network on ", images, " images"));
+        };
+        frozen.train.experts(paser, train, options.reward, tell("training"));
+        frozen.validation.experts(paser, validation, options.reward, tell("validation"));
       });
   if (finished) paser.policy = best;
   return finished;

@@ -2,6 +2,7 @@
 
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/report/results.hpp"
+#include "paser/report/timing.hpp"
 
 /// From what a method did to its row of a report.
 namespace paser::report {
@@ -27,6 +28,26 @@ inline Row method_row(const std::string& model, const std::string& kind, const p
   if (kind != "single" && e.assignment.size() > 1) row.assignment_accuracy = e.assignment_accuracy();
   row.note = note;
   return row;
+}
+
+/// Times methods on the same images, in turn, and puts the median and its spread into their rows, in milliseconds an
+/// image. Returns the sentence for Results::time_convention.
+template <class T, class Batch>
+std::string time_methods(const std::vector<std::pair<Row*, pipeline::Router<T>>>& methods, const Batch& batch,
+                         const TimingOptions& options = {}) {
+  std::vector<std::function<void()>> works;
+  for (const auto& method : methods) works.push_back([&] { method.second(batch.images, batch.ids); });
+  const std::vector<Timing> timings = time_in_turn(works, options);
+  const Index images = batch.images.shape().n();
+  const double ms = 1e3 / static_cast<double>(images);
+  for (std::size_t i = 0; i < methods.size(); ++i) {
+    Row& row = *methods[i].first;
+    row.ms_per_image = ms * timings[i].median;
+    row.ms_spread = timings[i].spread;
+    row.ms_spread->low *= ms;
+    row.ms_spread->high *= ms;
+  }
+  return time_convention(options.rounds, images);
 }
 
 }  // namespace paser::report

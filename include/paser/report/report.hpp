@@ -18,3 +18,4 @@
 #include "paser/report/results_file.hpp"
 #include "paser/report/table.hpp"
 #include "paser/report/text.hpp"
+#include "paser/report/timing.hpp"

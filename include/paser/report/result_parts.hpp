@@ -14,6 +14,20 @@
 /// The parts of Results that not every run has: classes, single images, sweeps over lambda, box plots, further tables.
 namespace paser::report {
 
+/// How far repeated timings of one thing lie apart, and how undisturbed they were; see time_in_turn.
+struct TimeSpread {
+  /// From this share on that its threads waited for a processor a run counts as disturbed: it took that much longer, or
+  /// more where the others waited too.
+  static constexpr double busy_share = 0.05;
+
+  double low = 0, high = 0;  ///< first and third quartile
+  int runs = 0;
+  double waited = 0;  ///< share of the threads' time in which they were ready to run and had no processor
+
+  /// Whether other programs had the processors for so long that the times say little.
+  bool busy() const { return waited >= busy_share; }
+};
+
 /// What one method did to each class over all test images.
 struct ClassTable {
   metrics::ClassScores scores{};
@@ -111,6 +125,18 @@ std::vector<double> numbers_or_nan(const Json& j, const char* key) {
 }
 
 }  // namespace detail
+
+template <class Json>
+void to_json(Json& j, const TimeSpread& t) {
+  j = {{"low", t.low}, {"high", t.high}, {"runs", t.runs}, {"waited", t.waited}, {"busy", t.busy()}};
+}
+template <class Json>
+void from_json(const Json& j, TimeSpread& t) {
+  t.low = detail::number_or_nan(j, "low");
+  t.high = detail::number_or_nan(j, "high");
+  j.at("runs").get_to(t.runs);
+  j.at("waited").get_to(t.waited);
+}
 
 template <class Json>
 void to_json(Json& j, const ClassTable& t) {

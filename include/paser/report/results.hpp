@@ -21,12 +21,13 @@ struct Row {
                         ///< its networks alone)
   double iou = 0;       ///< mean over the test images, in the convention of Results::iou_convention
   double gmac = 0;      ///< 1e9 multiply-accumulates an image, all dropout samples counted (the paper's GigaFlops)
-  double ms_per_image = std::numeric_limits<double>::quiet_NaN();  ///< measured; NaN when it was not
+  double ms_per_image = std::numeric_limits<double>::quiet_NaN();  ///< the median, measured; NaN when it was not
   std::vector<double> share{};                                     ///< of the patches answered by each model, sum 1
   std::optional<double> iou_std{};                                 ///< standard deviation over the test images
   std::optional<double> tvd{};                  ///< total-variation distance from the policy before fine-tuning, 0 to 1
   std::optional<double> assignment_accuracy{};  ///< share of the patches sent to the model meant for them, 0 to 1
   std::string note{};                           ///< thresholds, what an operation count leaves out, ...
+  std::optional<TimeSpread> ms_spread{};        ///< of ms_per_image; older runs were timed once
 
   /// The paper's measure of parsimony. NaN for a free model.
   double iou_per_gmac() const { return gmac > 0 ? iou / gmac : std::numeric_limits<double>::quiet_NaN(); }
@@ -49,6 +50,11 @@ struct StageCost {
   std::string stage{};
   double seconds = 0;
   MemoryPeak memory{};
+  std::int64_t steps = 0;    ///< that were made in these seconds; 0 where none are counted
+  std::int64_t planned = 0;  ///< steps of the whole stage; it may be over earlier
+  double waited = 0;         ///< see TimeSpread::waited
+
+  bool busy() const { return waited >= TimeSpread::busy_share; }
 };
 
 /// A finished run.
@@ -60,6 +66,7 @@ struct Results {
   std::string data;                 ///< what it was trained and tested on, a sentence
   std::string iou_convention;       ///< how a class absent from prediction and truth counts
   std::string mac_convention;       ///< what the operation counts include
+  std::string time_convention;      ///< how Row::ms_per_image was measured
   std::vector<std::string> models;  ///< in the order of Row::share, cheapest first
   std::vector<Row> rows;
   std::map<std::string, std::int64_t> parameters;      ///< trained values of f1, f2, f3 and policy
@@ -96,6 +103,7 @@ void to_json(Json& j, const Row& r) {
   if (r.tvd) j["tvd"] = *r.tvd;
   if (r.assignment_accuracy) j["assignment_accuracy"] = *r.assignment_accuracy;
   if (!r.note.empty()) j["note"] = r.note;
+  if (r.ms_spread) j["ms_spread"] = *r.ms_spread;
 }
 
 template <class Json>
@@ -107,7 +115,9 @@ void to_json(Json& j, const Claim& c) {
 
 template <class Json>
 void to_json(Json& j, const StageCost& s) {
-  j = {{"stage", s.stage}, {"seconds", s.seconds}, {"memory", s.memory}};
+  j = {{"stage", s.stage}, {"seconds", s.seconds}, {"memory", s.memory}, {"waited", s.waited}, {"busy", s.busy()}};
+  if (s.steps > 0) j["steps"] = s.steps;
+  if (s.planned > 0) j["planned_steps"] = s.planned;
 }
 
 /// The content of results.json. Numbers that are not finite are written as null, parts that a run does not have not at
@@ -131,6 +141,7 @@ void to_json(Json& j, const Results& r) {
        {"stages", r.stages},
        {"settings", r.settings},
        {"environment", r.environment}};
+  if (!r.time_convention.empty()) j["time_convention"] = r.time_convention;
   if (!r.classes.empty()) j["classes"] = r.classes;
   if (!r.class_tables.empty()) j["class_tables"] = r.class_tables;
   if (!r.images.empty()) j["images"] = r.images;
@@ -158,6 +169,7 @@ void from_json(const Json& j, Row& r) {
   detail::read_optional(j, "tvd", r.tvd);
   detail::read_optional(j, "assignment_accuracy", r.assignment_accuracy);
   r.note = j.value("note", "");
+  detail::read_optional(j, "ms_spread", r.ms_spread);
 }
 
 template <class Json>
@@ -174,6 +186,9 @@ void from_json(const Json& j, StageCost& s) {
   j.at("stage").get_to(s.stage);
   j.at("seconds").get_to(s.seconds);
   j.at("memory").get_to(s.memory);
+  s.steps = j.value("steps", std::int64_t{0});
+  s.planned = j.value("planned_steps", std::int64_t{0});
+  s.waited = j.value("waited", 0.0);
 }
 
 /// Reads what to_json wrote. Throws nlohmann::json::exception, whose text names the field, on anything else.
@@ -186,6 +201,7 @@ void from_json(const Json& j, Results& r) {
   r.data = j.value("data", "");
   r.iou_convention = j.value("iou_convention", "");
   r.mac_convention = j.value("mac_convention", "");
+  r.time_convention = j.value("time_convention", "");
   j.at("models").get_to(r.models);
   j.at("rows").get_to(r.rows);
   j.at("parameters").get_to(r.parameters);

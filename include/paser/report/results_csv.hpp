@@ -11,11 +11,14 @@
 /// them.
 namespace paser::report {
 
-/// One record a method: model, kind, iou, iou_std, gmac, iou_per_gmac, ms_per_image, the share of each model, note.
+/// One record a method: model, kind, iou, iou_std, gmac, iou_per_gmac; ms_per_image (the median), its quartiles ms_low
+/// and ms_high, ms_runs, ms_busy (1: the machine was busy, see TimeSpread); the share of each model, note.
 template <class Text = std::string>
 Text methods_csv(const Results& results) {
   CsvRecord header;
-  for (const char* name : {"model", "kind", "iou", "iou_std", "gmac", "iou_per_gmac", "ms_per_image"}) header.add(name);
+  for (const char* name : {"model", "kind", "iou", "iou_std", "gmac", "iou_per_gmac", "ms_per_image", "ms_low",
+                           "ms_high", "ms_runs", "ms_busy"})
+    header.add(name);
   for (const std::string& model : results.models) header.add("share " + model);
   header.add("note");
   Text csv = header.line();
@@ -26,6 +29,10 @@ Text methods_csv(const Results& results) {
     for (const double v : {row.iou, row.iou_std.value_or(std::numeric_limits<double>::quiet_NaN()), row.gmac,
                            row.iou_per_gmac(), row.ms_per_image})
       record.add(v);
+    if (const auto& s = row.ms_spread)
+      for (const double v : {s->low, s->high, static_cast<double>(s->runs), s->busy() ? 1.0 : 0.0}) record.add(v);
+    else
+      for (int i = 0; i < 4; ++i) record.add("");
     record.add_shares(row.share, results.models.size());
     record.add(row.note);
     csv += record.line();

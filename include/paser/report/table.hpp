@@ -66,14 +66,39 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
+namespace detail {
+
+inline constexpr const char* busy_mark = " *";
+inline std::string busy_text() {
+  return message("* the machine was busy: threads waited for a processor in ", 100 * TimeSpread::busy_share,
+                 " % or more of their time, so these times are too long\n");
+}
+
+inline bool any_busy(const Results& results) {
+  return std::any_of(results.rows.begin(), results.rows.end(),
+                     [](const Row& r) { return r.ms_spread && r.ms_spread->busy(); });
+}
+
+/// "0.410 [0.401-0.423]", and a mark where the machine was busy.
+inline std::string time_text(const Row& row) {
+  std::string text = significant(row.ms_per_image);
+  if (!row.ms_spread || !std::isfinite(row.ms_per_image)) return text;
+  text += " [" + significant(row.ms_spread->low) + "-" + significant(row.ms_spread->high) + "]";
+  return text + (row.ms_spread->busy() ? busy_mark : "");
+}
+
+}  // namespace detail
+
 /// The comparison: one row a method, the columns of the paper's Table 1 and the measured ones.
 inline TextTable results_table(const Results& results) {
-  std::vector<std::string> header{"model", "IoU", "GMAC", "IoU/GMAC", "ms/image"};
+  const bool repeated = std::any_of(results.rows.begin(), results.rows.end(), [](const Row& r) { return r.ms_spread; });
+  std::vector<std::string> header{"model", "IoU", "GMAC/image", "IoU/GMAC",
+                                  repeated ? "ms/image: median [quartiles]" : "ms/image"};
   for (const std::string& model : results.models) header.push_back(model + " %");
   TextTable table(header);
   for (const Row& row : results.rows) {
     std::vector<std::string> cells{row.model, fixed(row.iou, 4), significant(row.gmac), significant(row.iou_per_gmac()),
-                                   significant(row.ms_per_image)};
+                                   detail::time_text(row)};
     for (std::size_t m = 0; m < results.models.size(); ++m)
       cells.push_back(m < row.share.size() ? fixed(100 * row.share[m], 1) : "-");
     table.add(std::move(cells));
@@ -81,13 +106,41 @@ inline TextTable results_table(const Results& results) {
   return table;
 }
 
+/// What the columns of results_table mean, a line each.
+inline std::string results_legend(const Results& results) {
+  std::string text;
+  const auto line = [&](const std::string& column, const std::string& meaning) {
+    if (!meaning.empty()) text += column + ": " + meaning + "\n";
+  };
+  line("IoU", results.iou_convention);
+  line("GMAC", results.mac_convention.empty() ? "" : "1e9 " + results.mac_convention);
+  line("ms", results.time_convention);
+  if (detail::any_busy(results)) text += detail::busy_text();
+  std::string models;
+  for (const std::string& model : results.models) models += (models.empty() ? "" : ", ") + model + " %";
+  line(models, "share of the patches that each network answered");
+  if (std::any_of(results.rows.begin(), results.rows.end(), [](const Row& r) { return r.kind == "bound"; }))
+    text += "oracle routing knows the truth: a bound, and no method\n";
+  return text;
+}
+
 /// Time and peak memory of every stage.
 inline TextTable stages_table(const Results& results) {
   TextTable table({"stage", "time", "peak memory", "tensors alone"});
   for (const StageCost& s : results.stages)
-    table.add({s.stage, duration(s.seconds), (s.memory.of_stage ? "" : "<= ") + bytes_text(s.memory.process),
-               bytes_text(s.memory.tensors)});
+    table.add({s.stage, duration(s.seconds) + (s.busy() ? detail::busy_mark : ""),
+               (s.memory.of_stage ? "" : "<= ") + bytes_text(s.memory.process), bytes_text(s.memory.tensors)});
   return table;
+}
+
+/// What the marks of stages_table mean; empty when there is none.
+inline std::string stages_legend(const Results& results) {
+  const auto any = [&](const auto& has) { return std::any_of(results.stages.begin(), results.stages.end(), has); };
+  std::string text;
+  if (any([](const StageCost& s) { return s.busy(); })) text += detail::busy_text();
+  if (any([](const StageCost& s) { return !s.memory.of_stage; }))
+    text += "<=: the system tells only the peak since the program started\n";
+  return text;
 }
 
 /// One assignment matrix: rows the kinds of patches, columns the models, in per cent of the row.

@@ -47,7 +47,7 @@
       { name: "IoU", unit: "0 to 1", value: (r) => r.iou, text: (r) => fixed(r.iou, 4), best: 1 },
       { name: "GMAC", unit: "an image", value: (r) => r.gmac, text: (r) => significant(r.gmac), best: -1 },
       { name: "IoU/GMAC", value: (r) => r.iou_per_gmac, text: (r) => significant(r.iou_per_gmac), best: 1 },
-      { name: "Time", unit: "ms an image", value: (r) => r.ms_per_image, text: (r) => significant(r.ms_per_image), best: -1 },
+      { name: "Time", unit: rows.some((r) => r.ms_spread) ? "ms an image, median" : "ms an image", value: (r) => r.ms_per_image, text: (r) => significant(r.ms_per_image), best: -1 },
     ];
     if (rows.some((r) => known(r.assignment_accuracy))) columns.push({ name: "Right routes", unit: "of patches", value: (r) => r.assignment_accuracy, text: (r) => percent(r.assignment_accuracy), best: 1 });
     if (rows.some((r) => known(r.tvd))) columns.push({ name: "TVD", unit: "measured", value: (r) => r.tvd, text: (r) => percent(r.tvd) });
@@ -70,6 +70,11 @@
       }
       const td = el("td", {}, el("span", c.best && c.value(r) === c.winner && r.kind !== "bound" ? { class: "best" } : {}, c.text(r)));
       if (c.name === "IoU" && known(r.iou_std)) td.append(el("span", { class: "spread", title: "standard deviation over the images" }, ` ± ${fixed(r.iou_std, 3)}`));
+      if (c.name === "Time" && known(r.ms_per_image) && r.ms_spread) {
+        const s = r.ms_spread;
+        td.append(el("span", { class: "spread", title: `first to third quartile of ${s.runs} runs` }, ` ${significant(s.low)} to ${significant(s.high)}`));
+        if (s.busy) td.append(el("span", { class: "busy", title: `threads waited for a processor in ${percent(s.waited)} of their time` }, " busy"));
+      }
       return td;
     };
     const fill = (list) => body.replaceChildren(...list.map((r) => {
@@ -82,7 +87,8 @@
     fill(rows);
     $("results-table").append(el("caption", { class: "hidden" }, "Comparison of all methods on the test images"), el("thead", {}, head), body);
     $("results-text").append("★ best of a column, upper bounds left out. Share of patches: ", modelKey(), ".");
-    const conventions = [["IoU", results.iou_convention], ["GMAC", results.mac_convention]].filter(([, text]) => text);
+    const conventions = [["IoU", results.iou_convention], ["GMAC", results.mac_convention], ["Time", results.time_convention],
+      ["Time, busy", rows.some((r) => r.ms_spread && r.ms_spread.busy) ? "other programs had the processors while the method was timed: its threads waited for one in 5 % or more of their time, so these times are too long" : ""]].filter(([, text]) => text);
     $("results-notes").append(...conventions.map(([name, text]) => el("p", {}, `${name}: ${text}`)), ...notes.map((text, i) => el("p", {}, el("sup", {}, `${i + 1} `), text)));
     const thresholds = Object.entries(results.cascade_thresholds || {});
     if (thresholds.length) $("results-notes").append(el("p", {}, "Thresholds of the cascades, the mean entropy of a patch in nats above which the next network is asked: " + thresholds.map(([name, v]) => `${name}: ${significant(v)}`).join("; ") + "."));
@@ -173,7 +179,7 @@
         const tip = $("tip");
         tip.hidden = !nearest;
         if (!nearest) return;
-        tip.replaceChildren(el("b", {}, nearest.model), `IoU ${fixed(nearest.iou, 4)}`, el("br"), `${significant(nearest.gmac)} GMAC`, el("br"), `${significant(nearest.iou_per_gmac)} IoU/GMAC`, el("br"), `${significant(nearest.ms_per_image)} ms an image`);
+        tip.replaceChildren(el("b", {}, nearest.model), `IoU ${fixed(nearest.iou, 4)}`, el("br"), `${significant(nearest.gmac)} GMAC`, el("br"), `${significant(nearest.iou_per_gmac)} IoU/GMAC`, el("br"), `${significant(nearest.ms_per_image)} ms an image` + (nearest.ms_spread && nearest.ms_spread.busy ? " (machine busy)" : ""));
         tip.style.left = Math.min(event.pageX + 14, document.documentElement.clientWidth - tip.offsetWidth - 8) + "px";
         tip.style.top = event.pageY + 14 + "px";
       });
@@ -311,9 +317,9 @@
     const meter = (share, kind) => el("span", { class: "meter " + kind, style: `width:${Math.max(2, 110 * share).toFixed(0)}px` });
     $("stages-table").append(
       el("thead", {}, el("tr", {}, el("th", {}, "Stage"), el("th", { class: "num" }, "Time"), el("th"), el("th", { class: "num" }, "Peak memory"), el("th"), el("th", { class: "num" }, "tensors alone"))),
-      el("tbody", {}, ...results.stages.map((s) => el("tr", {}, el("td", {}, s.stage), el("td", { class: "num" }, time(s.seconds)), el("td", {}, meter(s.seconds / longest, "")), el("td", { class: "num" }, (s.memory.of_stage ? "" : "≤ ") + bytes(s.memory.process_bytes)), el("td", {}, meter(s.memory.process_bytes / largest, "memory")), el("td", { class: "num" }, bytes(s.memory.tensor_bytes))))),
+      el("tbody", {}, ...results.stages.map((s) => el("tr", {}, el("td", {}, s.stage), el("td", { class: "num" }, time(s.seconds) + (s.busy ? " *" : "")), el("td", {}, meter(s.seconds / longest, "")), el("td", { class: "num" }, (s.memory.of_stage ? "" : "≤ ") + bytes(s.memory.process_bytes)), el("td", {}, meter(s.memory.process_bytes / largest, "memory")), el("td", { class: "num" }, bytes(s.memory.tensor_bytes))))),
       el("tfoot", {}, el("tr", {}, el("td", {}, "Together"), el("td", { class: "num" }, time(results.stages.reduce((sum, s) => sum + s.seconds, 0))), el("td"), el("td", { class: "num" }, bytes(largest)), el("td"), el("td"))));
-    $("stages-text").textContent = "Peak memory: resident memory of the whole process" + (results.stages.every((s) => s.memory.of_stage) ? " during the stage." : "; ≤ where the system only tells the peak since the start.");
+    $("stages-text").textContent = "Peak memory: resident memory of the whole process" + (results.stages.every((s) => s.memory.of_stage) ? " during the stage." : "; ≤ where the system only tells the peak since the start.") + (results.stages.some((s) => s.busy) ? " *: the machine was busy, threads waited for a processor in 5 % or more of the time." : "");
   }
   {
     const total = models.reduce((sum, m) => sum + (results.parameters[m] || 0), 0);

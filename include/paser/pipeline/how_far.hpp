@@ -1,0 +1,13 @@
+#pragma once
+
+#include <functional>
+
+#include "paser/core/shape.hpp"
+
+namespace paser::pipeline {
+
+/// Gets how far a computation is: first that 0 of `total` are done, then after every batch. It may throw to end the
+/// computation. May be empty.
+using HowFar = std::function<void(Index done, Index total)>;
+
+}  // namespace paser::pipeline

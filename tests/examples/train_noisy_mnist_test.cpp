@@ -1,0 +1,52 @@
+#include <catch2/catch.hpp>
+#include <cstdlib>
+
+#include "examples/child_process.hpp"
+#include "paser/report/results_file.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace paser;
+using Catch::Matchers::Contains;
+
+TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and ends with what is where") {
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  const TemporaryFolder folder;
+  const auto run = folder / "run";
+  std::vector<std::string> words{PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--threads", "1"};
+  for (const char* setting : {"pretrain_images=[12,12,6]", "pretrain_epochs=[1,1,1]", "policy_images=12",
+                              "policy_epochs=2", "policy_batch=6", "fine_tune_images=12", "fine_tune_steps=4",
+                              "fine_tune_batch=6", "validation_images=6", "test_images=9", "tvd=[1e-9]"})
+    words.insert(words.end(), {"--set", setting});
+  const auto [status, out, err] = run_program(folder.path(), words);
+  INFO(out << err);
+  REQUIRE(status == 0);
+  CHECK_THAT(out,
+             Contains("preset demo: about") && Contains("in 6 stages:\n  pretrain f1") && Contains("Ctrl-C stops"));
+  CHECK_THAT(out, Contains("ms/image: median [quartiles]") && Contains("ms: median of 7 runs on a batch of 9 test"));
+  CHECK_THAT(out, Contains((run / "report.html").string()) &&
+                      Contains((run / "checkpoints" / "paser_tvd0.safetensors").string()));
+  for (const std::string part :
+       {"pretrain f1  1 step", "pretrain f2  ", "pretrain f3  ", "policy: every network on training images  12 images",
+        "policy  4 steps", "fine-tune  1 of 4 steps", "compare: f1  9 images",
+        "compare: thresholds of the cascade  441", "compare: PaSeR on validation images  6 images",
+        "compare: every network on test images  9 images", "compare: times of all methods in turn  64 runs"}) {
+    INFO(part);
+    CHECK_THAT("\n" + err, Contains("\n" + part));
+  }
+  const auto results = report::read_results(run / "results.json");
+  for (const report::Row& row : results.rows) {
+    INFO(row.model);
+    CHECK(row.ms_spread.has_value() == (row.kind != "bound"));
+  }
+  CHECK(results.stages.at(4).steps == 1);
+  CHECK(results.stages.at(4).planned == 4);
+  CHECK(std::distance(std::filesystem::directory_iterator(run / "samples"), {}) >= 3);
+
+  const auto again = run_program(folder.path(), words);
+  CHECK(again.status == 0);
+  CHECK_THAT(again.out, Contains("goes on"));
+  CHECK_THAT(again.err, Contains("policy  4 steps, made in an earlier run\nfine-tune  1 steps, made"));
+
+  for (const std::string wrong : {"policy_epoch=3", "policy_epochs=many", "=3"})
+    CHECK(run_program(folder.path(), {PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--set", wrong}).status == 2);
+}
