@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
 
 #include "paser/core/cpu_count.hpp"
 #include "paser/core/float_state.hpp"
@@ -264,9 +265,11 @@ class ThreadTeam {
   bool start_worker(int number) {
     workers_[number].number = static_cast<std::uint32_t>(number);
 #ifdef PASER_HAS_PTHREADS
-    // The program's signals are for the program's own threads.
+    // The program's signals are for the program's own threads, but those that an instruction of a worker itself raises,
+    // and a profiler's.
     sigset_t all, before;
     sigfillset(&all);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) sigdelset(&all, own);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread;
     const bool done =
