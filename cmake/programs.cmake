@@ -22,6 +22,8 @@ add_library(paser_program_options INTERFACE)
 if(PASER_HEADER_ONLY)
   target_link_libraries(paser_program_options INTERFACE paser_header_only paser_for_this_machine)
 else()
+  # The kernels are optimised already; what remains gains nothing from -O3.
+  target_compile_options(paser_program_options INTERFACE $<$<CONFIG:Release>:-O2>)
   target_link_libraries(paser_program_options INTERFACE paser_warnings paser::compiled $<TARGET_NAME_IF_EXISTS:paser::tiff>)
 endif()
 

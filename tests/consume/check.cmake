@@ -11,7 +11,7 @@ endfunction()
 
 file(REMOVE_RECURSE ${BUILD})
 set(options -DPASER_SOURCE=${PASER_SOURCE})
-if(WAY STREQUAL "find_package")
+if(WAY MATCHES "^find_package")
   run(${CMAKE_COMMAND} --install ${PASER_BUILD} --prefix ${BUILD}/prefix)
   set(options -DCMAKE_PREFIX_PATH=${BUILD}/prefix "-DCMAKE_CXX_FLAGS=${FLAGS}")
 endif()

@@ -21,9 +21,9 @@ inline void check_dropout(double p, const Shape<4>& x, const std::vector<Key>& k
 /// x / (1 - p) where the mask is not zero, else 0.
 template <class T>
 Tensor<T, 4> apply_mask(const Tensor<T, 4>& x, const Tensor<T, 4>& mask, double p) {
+  if (p == 1) return Tensor<T, 4>::zeros(x.shape());
   Tensor<T, 4> y(x.shape());
-  const T scale = p < 1 ? static_cast<T>(1 / (1 - p)) : T(0);
-  kernels::apply_mask(x.numel(), scale, mask.data(), x.data(), y.mutable_data());
+  kernels::apply_mask(x.numel(), static_cast<T>(1 / (1 - p)), mask.data(), x.data(), y.mutable_data());
   return y;
 }
 

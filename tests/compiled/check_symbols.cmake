@@ -1,0 +1,11 @@
+# Fails unless the object of one instruction set defines two global symbols, its tables, and no weak or unique one.
+execute_process(COMMAND ${NM} --defined-only --extern-only ${OBJECT} OUTPUT_VARIABLE output RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "nm cannot read ${OBJECT}")
+endif()
+string(REGEX MATCHALL "[^ \n]+\n" symbols "${output}")
+list(TRANSFORM symbols STRIP)
+list(SORT symbols)
+if(NOT symbols STREQUAL "paser_kernels_${ISA}_double;paser_kernels_${ISA}_float")
+  message(FATAL_ERROR "${OBJECT} exports: ${symbols}")
+endif()

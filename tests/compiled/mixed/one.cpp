@@ -1,0 +1,5 @@
+#include "paser/core/tensor.hpp"
+
+int one() {
+  return static_cast<int>(paser::Tensor<float, 1>::zeros({1}).numel());
+}
