@@ -44,7 +44,7 @@ data::FolderOptions folder_options(const Settings& s) {
 }
 
 /// Checks every part; returns whether all are good.
-bool run(const Settings& s) {
+bool check_data_set(const Settings& s) {
   const data::FolderOptions options = folder_options(s);
   const auto parts =
       s.second.empty() ? data::paser_layout(s.first) : std::vector<data::PartFolders>{{"all", s.first, s.second}};
@@ -102,7 +102,7 @@ int main(int argc, char** argv) {
   app.add_flag("--quiet", s.quiet, "show no progress");
   return program::run(app, argc, argv, [&](const std::string&) -> int {
     try {
-      return run(s) ? program::done : program::failed;
+      return check_data_set(s) ? program::done : program::failed;
     } catch (const Error& error) {  // what the options name is not there; a bad file of the set throws nothing
       throw ValueError(error.what());
     }
