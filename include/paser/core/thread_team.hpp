@@ -162,7 +162,9 @@ class ThreadTeam {
   static constexpr int invited_shift = 16;
   static constexpr std::uint32_t inside_mask = 0xffff;
 
-  /// How long a thread polls before it sleeps.
+  /// How long a thread polls before it sleeps: about what it costs to wake one that sleeps, so that polling in vain
+  /// never more than doubles the cost. That is 40 microseconds on two virtual cores of an AMD EPYC (Zen 5), where a
+  /// loop takes so much longer after a pause of 200 microseconds than after one of 20.
   static constexpr std::int64_t poll_nanoseconds = 50'000;
 
   struct Job {
