@@ -1,5 +1,5 @@
-// Prints the instruction set whose kernels run, and a convolution's sum that they compute: 4 corners with 4 neighbours, 8
-// edges with 6, 4 inner pixels with 9.
+// Prints the instruction set whose kernels run, and a convolution's sum that they compute: 4 corners with 4 neighbours,
+// 8 edges with 6, 4 inner pixels with 9.
 #include <iostream>
 
 #include "paser/core/isa.hpp"

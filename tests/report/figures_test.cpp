@@ -104,7 +104,7 @@ TEST_CASE("Route pictures have the colours that the page gives to the models") {
   const std::string css =
       io::read_file(std::filesystem::path(PASER_TEST_DATA) / ".." / "include/paser/report/assets/report.css");
   for (std::size_t m = 0; m < model_palette.size(); ++m) {
-    char line[32];
+    char line[64];
     std::snprintf(line, sizeof line, "--c%zu: #%02x%02x%02x;", m, static_cast<unsigned>(model_palette[m].r),
                   static_cast<unsigned>(model_palette[m].g), static_cast<unsigned>(model_palette[m].b));
     CHECK_THAT(css, Catch::Matchers::Contains(line));

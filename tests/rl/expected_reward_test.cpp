@@ -9,9 +9,9 @@ using rl::Actions;
 
 namespace {
 
-constexpr Index images = 2, patches = 4, models = 3;
-const auto logits = normal<double>(Key{1}, Shape{images, patches* models});
-const auto rewards = normal<double>(Key{2}, Shape{images, patches, models});
+constexpr Index images = 2, patches = 4, networks = 3;
+const auto logits = normal<double>(Key{1}, Shape{images, patches* networks});
+const auto rewards = normal<double>(Key{2}, Shape{images, patches, networks});
 
 template <class Loss>
 Tensor<double, 2> gradient(const Loss& loss) {
@@ -32,7 +32,7 @@ TEST_CASE("the expected reward is the probabilities' mean of the rewards and pas
   for (const double bonus : {0.0, 0.3}) {
     const auto f = [&](const auto& x) { return rl::expected_reward_loss(x, rewards, {.entropy_bonus = bonus}); };
     CHECK(gradient_check(f, logits).passed);
-    CHECK(gradient_check(f, logits.reshape(Shape{images, patches, models})).passed);
+    CHECK(gradient_check(f, logits.reshape(Shape{images, patches, networks})).passed);
     CHECK(f(logits)(0) == f(Var(logits)).value()(0));
   }
 }
@@ -42,12 +42,12 @@ TEST_CASE("its gradient is the mean of the policy gradient over all actions") {
   const rl::PolicyGradientSpec spec{.clamp = 0, .entropy_bonus = 0.1};
   Tensor<double, 2> mean = Tensor<double, 2>::zeros(logits.shape());
   double* const out = mean.mutable_data();
-  for (Index m = 0; m < models; ++m) {
+  for (Index m = 0; m < networks; ++m) {
     const auto actions = Actions::full({images, patches}, static_cast<std::int32_t>(m));
     Tensor<double, 2> advantage({images, patches});
-    for (Index i = 0; i < images * patches; ++i) advantage.mutable_data()[i] = rewards.data()[i * models + m];
+    for (Index i = 0; i < images * patches; ++i) advantage.mutable_data()[i] = rewards.data()[i * networks + m];
     const auto g = gradient([&](const auto& x) { return rl::policy_gradient_loss(x, actions, advantage, spec); });
-    for (Index i = 0; i < g.numel(); ++i) out[i] += p.data()[i / models * models + m] * g.data()[i];
+    for (Index i = 0; i < g.numel(); ++i) out[i] += p.data()[i / networks * networks + m] * g.data()[i];
   }
   const auto exact = gradient([&](const auto& x) { return rl::expected_reward_loss(x, rewards, spec); });
   CHECK(max_abs_difference(exact, mean) < 1e-15);
@@ -55,7 +55,7 @@ TEST_CASE("its gradient is the mean of the policy gradient over all actions") {
 
 TEST_CASE("a constant added to the rewards of a patch changes no gradient") {
   Tensor<double, 3> shifted = rewards;
-  for (Index i = 0; i < shifted.numel(); ++i) shifted.mutable_data()[i] += static_cast<double>(i / models);
+  for (Index i = 0; i < shifted.numel(); ++i) shifted.mutable_data()[i] += static_cast<double>(i / networks);
   const auto of = [&](const auto& r) {
     return gradient([&](const auto& x) { return rl::expected_reward_loss(x, r); });
   };

@@ -34,8 +34,7 @@
 // Files of the same flags define the symbol in one group of sections, of which the linker keeps one copy; files of
 // other flags define it in another group, and two definitions of one symbol are an error. The function is never called;
 // its name has the flags, so that link-time optimisation merges those of the same flags alone.
-#if defined(__ELF__) && defined(__GNUC__) && !defined(PASER_COMPILING_KERNELS) && \
-    !defined(PASER_COMPILING_STATE) && \
+#if defined(__ELF__) && defined(__GNUC__) && !defined(PASER_COMPILING_KERNELS) && !defined(PASER_COMPILING_STATE) && \
     (defined(__x86_64__) || defined(__aarch64__))
 #define PASER_FLAGS_TEXT_(x) #x
 #define PASER_FLAGS_TEXT(x) PASER_FLAGS_TEXT_(x)
