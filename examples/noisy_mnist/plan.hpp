@@ -53,8 +53,8 @@ inline void print_plan(std::ostream& out, const Config& c, const std::filesystem
   const auto stages = plan(c);
   double all = 0;
   for (const PlannedStage& s : stages) all += s.seconds;
-  out << "PaSeR on noisy MNIST, preset " << c.preset << ": " << about(all) << " on two cores, in " << stages.size()
-      << " stages:\n";
+  out << "PaSeR on noisy MNIST, preset " << c.preset << ": " << about(all)
+      << " on two cores that have nothing else to do, in " << stages.size() << " stages:\n";
   std::size_t width = 0;
   for (const PlannedStage& s : stages) width = std::max(width, s.name.size());
   for (const PlannedStage& s : stages)
