@@ -25,17 +25,9 @@ else()
   target_link_libraries(paser_program_options INTERFACE paser_warnings paser::compiled $<TARGET_NAME_IF_EXISTS:paser::tiff>)
 endif()
 
-# paser_programs([HEADER...]): every *.cpp of the calling folder becomes one program of its name, with these headers
-# precompiled for all. A program that includes a library which is missing is left out, with a sentence.
+# paser_programs(): every *.cpp of the calling folder becomes one program of its name. A program that includes a library
+# which is missing is left out, with a sentence.
 function(paser_programs)
-  if(ARGN)
-    cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME precompiled)
-    string(APPEND precompiled _precompiled)
-    file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/${precompiled}.cpp CONTENT "// Empty: see programs.cmake.\n")
-    add_library(${precompiled} STATIC ${CMAKE_CURRENT_BINARY_DIR}/${precompiled}.cpp)
-    target_link_libraries(${precompiled} PRIVATE paser_program_options)
-    target_precompile_headers(${precompiled} PRIVATE ${ARGN})
-  endif()
   file(GLOB sources CONFIGURE_DEPENDS *.cpp)
   foreach(source IN LISTS sources)
     cmake_path(GET source STEM name)
@@ -56,9 +48,6 @@ function(paser_programs)
     target_link_libraries(${name} PRIVATE paser_program_options ${libraries})
     target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
-    if(ARGN)
-      target_precompile_headers(${name} REUSE_FROM ${precompiled})
-    endif()
   endforeach()
 endfunction()
 
