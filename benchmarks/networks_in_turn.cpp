@@ -1,0 +1,66 @@
+/// Runs the networks of scripts/bench_in_turn, with random weights, as its lines ask: `WORKLOAD RUNS` is answered by so
+/// many times in milliseconds. The only argument of the program: how many threads; 0 leaves that to paser.
+
+#include <chrono>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include "paser/core/isa.hpp"
+#include "paser/kernels/filter_cache.hpp"
+#include "paser/models/policy_net.hpp"
+#include "paser/models/unet.hpp"
+#include "paser/ops/cross_entropy.hpp"
+#include "paser/optim/adam.hpp"
+
+namespace {
+
+using namespace paser;
+
+template <class Model>
+std::function<void()> inference(const Shape<4>& shape) {
+  auto model = std::make_shared<Model>(Key{1});
+  auto filters = std::make_shared<FilterCache<float>>();
+  return [=, x = uniform<float>(Key{2}, shape)] { evaluate(*model, x, filters.get()); };
+}
+
+template <class Model>
+std::function<void()> training(const Shape<4>& shape) {
+  auto model = std::make_shared<Model>(Key{1});
+  auto adam = std::make_shared<optim::Adam<float>>(optim::AdamOptions{.learning_rate = 1e-4});
+  const auto x = uniform<float>(Key{2}, shape);
+  const auto labels = Labels::zeros({shape.n(), shape.h(), shape.w()});
+  return [=, step = std::uint64_t{0}]() mutable {
+    const auto result = value_and_gradients<float>(run::training, Key{4}.fold(step++), [&](auto& ctx) {
+      return cross_entropy((*model)(ctx, ctx.constant(x)), labels);
+    });
+    adam->step(*model, result.gradients);
+  };
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1) set_threads(std::stoi(argv[1]));
+  using Small = models::UNet<1, 3, 8, 2>;
+  using Medium = models::UNet<1, 3, 16, 4>;
+  using Large = models::UNet<1, 3, 64, 4>;
+  std::map<std::string, std::function<void()>> workloads;
+  workloads["W1"] = inference<Small>({1, 224, 256, 1});
+  workloads["W2"] = inference<Medium>({16, 56, 64, 1});
+  workloads["W3"] = inference<Large>({16, 56, 64, 1});
+  workloads["W5s"] = training<Small>({4, 224, 256, 1});
+  workloads["W5m"] = training<Medium>({16, 56, 64, 1});
+  std::cerr << isa() << ", " << threads() << " threads\n";
+  std::string name;
+  for (int runs = 0; std::cin >> name >> runs;) {
+    const auto& workload = workloads.at(name);
+    for (int i = 0; i < runs; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      workload();
+      std::cout << std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() << ' ';
+    }
+    std::cout << std::endl;
+  }
+}
