@@ -19,21 +19,10 @@ namespace {
 using namespace paser;
 using kernels::ConvShape;
 
-struct Kernels {
-  const char* name;
-  void (*forward)(const ConvShape&, const float*, const float*, const float*, float*);
-  void (*backward_input)(const ConvShape&, const float*, const float*, float*);
-  void (*backward_weight)(const ConvShape&, const float*, const float*, float*);
-};
-
-constexpr Kernels chosen{"chosen", kernels::conv2d_forward<float>, kernels::conv2d_backward_input<float>,
-                         kernels::conv2d_backward_weight<float>};
-constexpr Kernels direct{"direct", kernels::direct::forward<float>, kernels::direct::backward_input<float>,
-                         kernels::direct::backward_weight<float>};
-
 enum class Pass { forward, backward_input, backward_weight };
 
-void run(benchmark::State& state, const ConvShape& shape, const Kernels& kernel, Pass pass) {
+void run(benchmark::State& state, ConvShape shape, ConvAlgorithm algorithm, Pass pass) {
+  shape.spec.algorithm = algorithm;
   const auto x = uniform<float>(Key{1}, Shape{shape.x_size()}, -1, 1);
   const auto weight = uniform<float>(Key{2}, Shape{shape.weight_size()}, -1, 1);
   const auto dy = uniform<float>(Key{3}, Shape{shape.y_size()}, -1, 1);
@@ -43,13 +32,13 @@ void run(benchmark::State& state, const ConvShape& shape, const Kernels& kernel,
   for (auto _ : state) {
     switch (pass) {
       case Pass::forward:
-        kernel.forward(shape, x.data(), weight.data(), bias.data(), to_y);
+        kernels::conv2d_forward(shape, x.data(), weight.data(), bias.data(), to_y);
         break;
       case Pass::backward_input:
-        kernel.backward_input(shape, dy.data(), weight.data(), to_dx);
+        kernels::conv2d_backward_input(shape, dy.data(), weight.data(), to_dx);
         break;
       case Pass::backward_weight:
-        kernel.backward_weight(shape, x.data(), dy.data(), to_dweight);
+        kernels::conv2d_backward_weight(shape, x.data(), dy.data(), to_dweight);
         break;
     }
     benchmark::ClobberMemory();
@@ -85,13 +74,13 @@ std::vector<ConvShape> unet_layers(Index width, Index depth, Index n, Index h, I
 
 void register_layers(const std::string& network, const std::vector<ConvShape>& layers) {
   for (const ConvShape& s : layers)
-    for (const Kernels* kernel : {&chosen, &direct})
+    for (const ConvAlgorithm algorithm : {ConvAlgorithm::automatic, ConvAlgorithm::direct})
       for (const auto& [pass, pass_name] :
            {std::pair{Pass::forward, "forward"}, {Pass::backward_input, "dx"}, {Pass::backward_weight, "dweight"}}) {
         const std::string name = message(network, "/", s.n, "x", s.h, "x", s.w, "/", s.c, "-", s.k, "/", s.r, "x", s.s,
-                                         "/", pass_name, "/", kernel->name);
+                                         "/", pass_name, "/", algorithm == ConvAlgorithm::direct ? "direct" : "chosen");
         benchmark::RegisterBenchmark(
-            name.c_str(), [s, kernel, pass = pass](benchmark::State& state) { run(state, s, *kernel, pass); })
+            name.c_str(), [s, algorithm, pass = pass](benchmark::State& state) { run(state, s, algorithm, pass); })
             ->Unit(benchmark::kMillisecond)
             ->UseRealTime();
       }
