@@ -48,8 +48,8 @@ void check_halving(const Shape<4>& x_shape) {
   const auto dy = random_values<T>(Key{3}, y_size);
   std::vector<T> y(static_cast<std::size_t>(y_size), T(-9)), inferred = y, dx(x.size(), T(-9)), want_dx(x.size(), T(0));
   std::vector<std::uint8_t> tap(static_cast<std::size_t>(y_size), 99);
-  kernels::max_pool2d_forward<true>(s, x.data(), y.data(), tap.data());
-  kernels::max_pool2d_forward<false>(s, x.data(), inferred.data(), nullptr);
+  kernels::max_pool2d_forward(s, x.data(), y.data(), tap.data());
+  kernels::max_pool2d_forward(s, x.data(), inferred.data(), nullptr);
   kernels::max_pool2d_backward(s, dy.data(), tap.data(), dx.data());
   bool same = true;
   for (Index i = 0; i < y_size; ++i) {
@@ -103,7 +103,7 @@ TEST_CASE("a NaN spreads to the pooled map") {
   std::vector<float> x(2 * 2 * 8, 1.0f), y(8);
   std::vector<std::uint8_t> tap(8);
   x[2 * 8 + 3] = std::numeric_limits<float>::quiet_NaN();
-  kernels::max_pool2d_forward<true>(kernels::pool_shape("test", {1, 2, 2, 8}, {}), x.data(), y.data(), tap.data());
+  kernels::max_pool2d_forward(kernels::pool_shape("test", {1, 2, 2, 8}, {}), x.data(), y.data(), tap.data());
   CHECK(std::isnan(y[3]));
   CHECK(tap[3] == 2);
   CHECK(y[4] == 1);
