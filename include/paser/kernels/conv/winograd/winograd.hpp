@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/kernels/conv/algorithm.hpp"
 #include "paser/kernels/conv/plain_input.hpp"
 #include "paser/kernels/conv/winograd/forward.hpp"
 #include "paser/kernels/conv/winograd/weight.hpp"
