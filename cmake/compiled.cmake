@@ -6,6 +6,7 @@
 # kept those, the program would crash on other processors. So all objects of one instruction set are linked into one
 # (ld -r), and all of its symbols but the tables become local (objcopy).
 set(compiled_isas base)
+set(compiled_targets "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64" AND CMAKE_OBJCOPY AND CMAKE_LINKER AND NOT APPLE AND NOT MSVC)
   list(APPEND compiled_isas v3 v4)
   set(compiled_base x86-64)
@@ -36,6 +37,7 @@ foreach(isa IN LISTS compiled_isas)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_VISIBILITY_PRESET default
                                                INTERPROCEDURAL_OPTIMIZATION OFF)
     list(APPEND objects $<TARGET_OBJECTS:${target}>)
+    list(APPEND compiled_targets ${target})
   endforeach()
   if(compiled_isas STREQUAL base)
     list(APPEND compiled_sources ${objects})
@@ -65,3 +67,5 @@ foreach(isa IN LISTS compiled_isas)
   target_compile_definitions(paser_compiled PRIVATE PASER_COMPILED_${name}_KERNELS)
 endforeach()
 set_target_properties(paser_compiled PROPERTIES EXPORT_NAME compiled POSITION_INDEPENDENT_CODE ON)
+# Make has no rule for another target's objects, only an order among targets.
+add_dependencies(paser_compiled ${compiled_targets})

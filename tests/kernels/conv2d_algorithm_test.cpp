@@ -1,8 +1,12 @@
 #include "paser/kernels/conv/algorithm.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "paser/core/isa.hpp"
+#include "paser/core/parallel.hpp"
 #include "paser/core/random.hpp"
+#include "paser/kernels/conv/cost_model.hpp"
 #include "paser/ops/conv2d.hpp"
 
 using namespace paser;
@@ -14,6 +18,15 @@ namespace {
 
 ConvShape conv3x3(Index n, Index h, Index w, Index c, Index k, ConvAlgorithm algorithm = ConvAlgorithm::automatic) {
   return {n, h, w, c, k, 3, 3, {.padding = {1, 1}, .algorithm = algorithm}};
+}
+
+std::vector<ConvShape> some_layers() {
+  std::vector<ConvShape> layers;
+  for (const Index n : {1, 16})
+    for (const Index side : {1, 3, 8, 56})
+      for (const Index c : {4, 8, 16, 64, 512})
+        for (const Index k : {8, 12, 32, 256}) layers.push_back(conv3x3(n, side, side + 1, c, k));
+  return layers;
 }
 
 constexpr ConvDirection directions[] = {ConvDirection::forward, ConvDirection::backward_input,
@@ -32,21 +45,71 @@ TEST_CASE("convolution algorithms have names") {
                     "direct, winograd_2x2, winograd_4x4");
 }
 
-TEST_CASE("the plan takes large tiles for many pixels, small ones for few, and direct summation for few channels") {
+TEST_CASE("the plan takes large tiles for many pixels, and direct summation for few channels or where no tiles fit") {
   for (const auto direction : directions) {
     CHECK(choose_algorithm(conv3x3(16, 56, 64, 64, 64), direction) == ConvAlgorithm::winograd_4x4);
-    CHECK(choose_algorithm(conv3x3(16, 7, 8, 512, 512), direction) == ConvAlgorithm::winograd_4x4);
-    CHECK(choose_algorithm(conv3x3(1, 7, 8, 512, 512), direction) == ConvAlgorithm::winograd_2x2);
+    CHECK(choose_algorithm(conv3x3(1, 7, 8, 512, 512), direction) != ConvAlgorithm::direct);
     CHECK(choose_algorithm(conv3x3(1, 224, 256, 4, 8), direction) == ConvAlgorithm::direct);
     CHECK(choose_algorithm(conv3x3(1, 224, 256, 3, 64), direction) == ConvAlgorithm::direct);
+    for (const Conv2dSpec& spec :
+         {Conv2dSpec{.stride = {2, 2}, .padding = {1, 1}}, Conv2dSpec{.padding = {2, 2}, .dilation = {2, 2}},
+          Conv2dSpec{.padding = {1, 1}, .groups = 2}, Conv2dSpec{.padding = {3, 3}}})
+      CHECK(choose_algorithm({16, 56, 64, 64, 64, 3, 3, spec}, direction) == ConvAlgorithm::direct);
+    CHECK(choose_algorithm({16, 56, 64, 64, 64, 5, 5, {.padding = {2, 2}}}, direction) == ConvAlgorithm::direct);
   }
   CHECK(choose_algorithm(conv3x3(1, 1, 1, 64, 64), ConvDirection::forward) == ConvAlgorithm::direct);
-  // A third of the taps lie in the padding.
-  for (const Index batch : {1, 4, 8})
-    CHECK(choose_algorithm(conv3x3(batch, 3, 4, 512, 512), ConvDirection::backward_weight) == ConvAlgorithm::direct);
-  CHECK(choose_algorithm(conv3x3(16, 3, 4, 512, 512), ConvDirection::backward_weight) == ConvAlgorithm::winograd_4x4);
-  CHECK(choose_algorithm({1, 56, 64, 64, 64, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}}, ConvDirection::forward) ==
-        ConvAlgorithm::direct);
+}
+
+TEST_CASE("the plan is what the table of the instruction set calls fastest, for any number of threads") {
+  const auto& costs = isa() == "x86-64-v4" ? kernels::detail::costs_x86_64_v4
+                      : isa() == "x86-64"  ? kernels::detail::costs_x86_64
+                                           : kernels::detail::costs_x86_64_v3;
+  for (const auto direction : directions)
+    for (const auto& s : some_layers()) {
+      const auto chosen = choose_algorithm(s, direction);
+      CHECK(chosen == kernels::detail::plan_convolution(s, direction, costs).algorithm);
+      for (const int threads : {1, 2, 5}) {
+        set_threads(threads);
+        CHECK(choose_algorithm(s, direction) == chosen);
+      }
+      set_threads(0);
+    }
+}
+
+TEST_CASE("every table of costs") {
+  const auto* const costs =
+      GENERATE(&kernels::detail::costs_x86_64, &kernels::detail::costs_x86_64_v3, &kernels::detail::costs_x86_64_v4);
+  const auto direction = GENERATE(from_range(std::begin(directions), std::end(directions)));
+  const auto plan = [&](const ConvShape& s) { return kernels::detail::plan_convolution(s, direction, *costs); };
+  const auto& rows = direction == ConvDirection::backward_weight ? costs->weight_gradient : costs->forward;
+
+  SECTION("has no negative cost, and some for every product") {
+    for (const auto& row : rows) CHECK((row.a > 0 && row.b >= 0 && row.c >= 0));
+  }
+  SECTION("is followed to the least time, and Winograd is left to layers that fit") {
+    for (const auto& s : some_layers()) {
+      const auto work = kernels::detail::conv_work(s, direction);
+      double times[3];
+      for (std::size_t i = 0; i < 3; ++i) times[i] = conv_time(rows[i], work[i]);
+      const auto least = std::min_element(times, times + 3) - times;
+      const ConvAlgorithm algorithms[] = {ConvAlgorithm::direct, ConvAlgorithm::winograd_2x2,
+                                          ConvAlgorithm::winograd_4x4};
+      const auto [algorithm, weight_share] = plan(s);
+      CHECK(algorithm == algorithms[kernels::detail::fits_winograd(s, direction, *costs) ? least : 0]);
+      CHECK((weight_share >= 0 && weight_share <= 1));
+    }
+  }
+  SECTION("makes the choice pass from one algorithm to the next as the batch grows, never back") {
+    for (auto s : some_layers()) {
+      std::vector<ConvAlgorithm> left;
+      for (s.n = 1; s.n < 64; ++s.n) {
+        const auto algorithm = plan(s).algorithm;
+        if (!left.empty() && left.back() == algorithm) continue;
+        CHECK(std::find(left.begin(), left.end(), algorithm) == left.end());
+        left.push_back(algorithm);
+      }
+    }
+  }
 }
 
 TEST_CASE("an algorithm can be forced") {

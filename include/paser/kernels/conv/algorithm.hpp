@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "paser/core/error.hpp"
@@ -67,4 +68,9 @@ inline ConvAlgorithm choose_algorithm(const ConvShape& s, ConvDirection directio
 
 #ifndef PASER_COMPILED
 #include "paser/kernels/conv/cost_model.hpp"
+
+template <class T>
+paser::ConvAlgorithm paser::kernels::algorithm_of(const ConvShape& s, ConvDirection direction) {
+  return std::is_same_v<T, float> ? detail::plan_convolution(s, direction).algorithm : ConvAlgorithm::direct;
+}
 #endif

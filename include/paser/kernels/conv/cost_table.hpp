@@ -1,0 +1,66 @@
+#pragma once
+
+#include <array>
+
+#include "paser/core/simd.hpp"
+
+/// The constants of the model of time by which the algorithm of a convolution is chosen, for each instruction set. Each
+/// table is what scripts/fit_algorithms measured where its comment says; `lost` is the time of the choice beyond that
+/// of the best algorithm.
+namespace paser::kernels::detail {
+
+/// The time of an algorithm: a times the multiply-accumulates that it makes, b times the values that it reads or
+/// writes, c for each pair of an input and an output channel, whose weights it packs or transforms. The unit is the
+/// time of a multiply-accumulate of a large direct forward pass.
+struct ConvCost {
+  double a, b, c;
+};
+
+/// Winograd is not for layers that read or write fewer channels than these, or have fewer pairs of an input and an
+/// output channel: the model does not see that most of each packet would be empty. The input gradient reads the
+/// outputs; of the weight gradient the inputs count as read.
+struct FewestChannels {
+  Index read, written, pairs;
+};
+
+struct ConvCosts {
+  /// For direct summation, tiles of 2x2 and tiles of 4x4. `forward` is for the input gradient too.
+  std::array<ConvCost, 3> forward, weight_gradient;
+  /// Of the forward pass, the input gradient and the weight gradient.
+  std::array<FewestChannels, 3> fewest;
+};
+
+// x86-64: not fitted.
+inline constexpr ConvCosts costs_x86_64{
+    {{{0.98, 14, 103}, {1.13, 138, 213}, {1.21, 393, 397}}},
+    {{{1.16, 0, 64}, {1.28, 128, 173}, {1.34, 427, 336}}},
+    {{{8, 16, 128}, {8, 8, 128}, {8, 8, 256}}},
+};
+
+// x86-64-v3: AMD EPYC (Zen 3), 2026-11-26, benchmarks/winograd_bench.cpp. Lost forward 0.2 %, at most 17 %; weight
+// gradient 0.9 %, at most 22 %.
+inline constexpr ConvCosts costs_x86_64_v3{
+    {{{0.98, 14, 103}, {1.13, 138, 213}, {1.21, 393, 397}}},
+    {{{1.16, 0, 64}, {1.28, 128, 173}, {1.34, 427, 336}}},
+    {{{8, 16, 128}, {8, 8, 128}, {8, 8, 256}}},
+};
+
+// x86-64-v4: not fitted.
+inline constexpr ConvCosts costs_x86_64_v4{
+    {{{0.98, 14, 103}, {1.13, 138, 213}, {1.21, 393, 397}}},
+    {{{1.16, 0, 64}, {1.28, 128, 173}, {1.34, 427, 336}}},
+    {{{8, 16, 128}, {8, 8, 128}, {8, 8, 256}}},
+};
+
+/// The table of this file's instruction set. One that has none takes that of AVX2.
+constexpr const ConvCosts& conv_costs() {
+  if constexpr (simd::width<float> == 16) {
+    return costs_x86_64_v4;
+  } else if constexpr (simd::width<float> == 4 && simd::registers == 16) {
+    return costs_x86_64;
+  } else {
+    return costs_x86_64_v3;
+  }
+}
+
+}  // namespace paser::kernels::detail
