@@ -95,18 +95,27 @@ struct PolicyNet {
   }
 
   template <class Context>
-  typename Context::template Value<2> operator()(Context& ctx, const Image<Context>& belief) const {
-    const Shape<4>& shape = value_of(belief).shape();
-    check(shape.c() == inputs, "PolicyNet", "expected (N,H,W,2) maps of labels and entropy, got ", shape);
-    constexpr Pool2dSpec pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
-    const Image<Context> x = conv_batch_norm(ctx, conv1, norm1, belief, {.relu = true, .pool = pool});
-    const Image<Context> small = block(ctx, x);
-    const Image<Context> means = adaptive_avg_pool2d(small, windows);
-    const Index count = windows[0] * windows[1];
-    const auto logits = head(ctx, reshape(means, Shape<2>{shape.n() * count, features}));
-    return reshape(logits, Shape<2>{shape.n(), count * head.bias.value.numel()});
-  }
+  typename Context::template Value<2> operator()(Context& ctx, const Image<Context>& belief) const;
 };
+
+template <class T>
+template <class Context>
+typename Context::template Value<2> PolicyNet<T>::operator()(Context& ctx, const Image<Context>& belief) const {
+  const Shape<4>& shape = value_of(belief).shape();
+  check(shape.c() == inputs, "PolicyNet", "expected (N,H,W,2) maps of labels and entropy, got ", shape);
+  constexpr Pool2dSpec pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
+  const Image<Context> x = conv_batch_norm(ctx, conv1, norm1, belief, {.relu = true, .pool = pool});
+  const Image<Context> small = block(ctx, x);
+  const Image<Context> means = adaptive_avg_pool2d(small, windows);
+  const Index count = windows[0] * windows[1];
+  const auto logits = head(ctx, reshape(means, Shape<2>{shape.n() * count, features}));
+  return reshape(logits, Shape<2>{shape.n(), count * head.bias.value.numel()});
+}
+
+#ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
+extern template Tensor<float, 2> PolicyNet<float>::operator()(EvalContext<float>&, const Tensor<float, 4>&) const;
+extern template Var<float, 2> PolicyNet<float>::operator()(TapeContext<float>&, const Var<float, 4>&) const;
+#endif
 
 /// Parameters of a PolicyNet in closed form.
 constexpr Index policy_parameters(Index actions, Index windows = 1) {
