@@ -309,55 +309,44 @@ std::vector<Case> those(const std::vector<Case>& cases, const F& wanted) {
 auto of_direction(ConvDirection direction) {
   return [direction](const Case& one) { return one.direction == direction; };
 }
-bool by_forward_rows(const Case& one) {
-  return one.direction != ConvDirection::backward_weight;
-}
-
-/// The limits that lose least of one direction, of equal ones those that leave most to direct summation.
+/// The limits that lose least, of equal ones those that leave most to direct summation.
 FewestChannels fit_fewest(const std::vector<Case>& cases, ConvDirection direction, ConvCosts costs) {
-  const auto some = those(cases, of_direction(direction));
-  auto& fewest = costs.fewest[static_cast<std::size_t>(direction)];
-  FewestChannels best{};
+  FewestChannels best{}, &fewest = costs[static_cast<std::size_t>(direction)].fewest;
   double least = std::numeric_limits<double>::infinity();
   for (const Index read : {32, 16, 8, 4, 1})
     for (const Index written : {32, 16, 8, 4, 1})
       for (const Index pairs : {1024, 512, 256, 128, 64, 1}) {
         fewest = {read, written, pairs};
-        const double mean = lost(some, costs).mean;
+        const double mean = lost(cases, costs).mean;
         if (mean < least - 1e-4) least = mean, best = fewest;
       }
   return best;
 }
 
+/// Three digits of `value`, of which none would be noticed.
+double rounded(double value) {
+  if (value <= 0) return 0;
+  const double step = std::pow(10, std::floor(std::log10(value)) - 2);
+  return std::round(value / step) * step;
+}
+
 ConvCosts fit(const std::vector<Case>& cases) {
   ConvCosts costs{};
-  const auto forward = those(cases, by_forward_rows),
-             weight_gradient = those(cases, of_direction(ConvDirection::backward_weight));
-  // The limits keep layers out of the rows of Winograd, and the rows decide what the limits are good for.
-  for (int step = 0; step < 3; ++step) {
-    const auto fits = [&](std::size_t a) {
-      return [&costs, a](const Case& one) {
-        return a == 0 || kernels::detail::fits_winograd(one.shape, one.direction, costs);
-      };
-    };
-    std::array<ConvCost, 3> forward_rows{}, weight_rows{};
-    for (std::size_t a = 0; a < algorithms.size(); ++a) {
-      forward_rows[a] = fit_row(those(forward, fits(a)), a);
-      weight_rows[a] = fit_row(those(weight_gradient, fits(a)), a);
+  double unit = 0;
+  for (const auto direction : directions) {
+    const auto some = those(cases, of_direction(direction));
+    auto& [rows, fewest] = costs[static_cast<std::size_t>(direction)];
+    // The limits keep layers out of the rows of Winograd, and the rows decide what the limits are good for.
+    for (int step = 0; step < 3; ++step) {
+      const auto fitting =
+          those(some, [&](const Case& one) { return kernels::detail::fits_winograd(one.shape, one.direction, costs); });
+      for (std::size_t a = 0; a < algorithms.size(); ++a) {
+        const ConvCost row = fit_row(a == 0 ? some : fitting, a);
+        if (unit <= 0) unit = row.a;
+        rows[a] = {rounded(row.a / unit), rounded(row.b / unit), rounded(row.c / unit)};
+      }
+      fewest = fit_fewest(some, direction, costs);
     }
-    // Only ratios matter, and rounded figures are as good.
-    const double unit = forward_rows[0].a;
-    const auto rounded = [unit](double value) {
-      if (value <= 0) return 0.0;
-      const double step_of_three_digits = std::pow(10, std::floor(std::log10(value / unit)) - 2);
-      return std::round(value / unit / step_of_three_digits) * step_of_three_digits;
-    };
-    for (std::size_t a = 0; a < algorithms.size(); ++a) {
-      costs.forward[a] = {rounded(forward_rows[a].a), rounded(forward_rows[a].b), rounded(forward_rows[a].c)};
-      costs.weight_gradient[a] = {rounded(weight_rows[a].a), rounded(weight_rows[a].b), rounded(weight_rows[a].c)};
-    }
-    for (const auto direction : directions)
-      costs.fewest[static_cast<std::size_t>(direction)] = fit_fewest(cases, direction, costs);
   }
   return costs;
 }
@@ -368,11 +357,15 @@ std::string percent(double part) {
   return text;
 }
 
-/// "Lost forward and of input gradients 0.2 %, at most 17 %; of weight gradients ..."
+/// "Lost forward 0.2 %, at most 17 %; ..."
 std::string what_is_lost(const std::vector<Case>& cases, const ConvCosts& costs) {
-  const auto say = [](const Lost& lost) { return percent(lost.mean) + ", at most " + percent(lost.worst); };
-  return "Lost forward " + say(lost(those(cases, by_forward_rows), costs)) + "; weight gradient " +
-         say(lost(those(cases, of_direction(ConvDirection::backward_weight)), costs));
+  std::string text = "Lost";
+  for (std::size_t d = 0; d < directions.size(); ++d) {
+    const auto [mean, worst] = lost(those(cases, of_direction(directions[d])), costs);
+    text +=
+        (d > 0 ? "; " : " ") + std::string(direction_names[d]) + ' ' + percent(mean) + ", at most " + percent(worst);
+  }
+  return text;
 }
 
 void print_cases(const std::vector<Case>& cases, const ConvCosts& costs) {
@@ -412,34 +405,21 @@ std::string today() {
   return text;
 }
 
-std::string rows_text(const std::array<std::array<double, 3>, 3>& rows) {
-  std::ostringstream text;
-  text << "    {{";
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    text << (i > 0 ? ", {" : "{") << rows[i][0] << ", " << rows[i][1] << ", " << rows[i][2] << '}';
-  text << "}},\n";
-  return text.str();
-}
-std::string rows_text(const std::array<ConvCost, 3>& rows) {
-  std::array<std::array<double, 3>, 3> numbers{};
-  for (std::size_t i = 0; i < rows.size(); ++i) numbers[i] = {rows[i].a, rows[i].b, rows[i].c};
-  return rows_text(numbers);
-}
-std::string rows_text(const std::array<FewestChannels, 3>& rows) {
-  std::array<std::array<double, 3>, 3> numbers{};
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    numbers[i] = {static_cast<double>(rows[i].read), static_cast<double>(rows[i].written),
-                  static_cast<double>(rows[i].pairs)};
-  return rows_text(numbers);
-}
-
 /// The table as it stands in cost_table.hpp.
 std::string table_text(const std::vector<Case>& cases, const ConvCosts& costs) {
   std::string identifier(isa());
   std::replace(identifier.begin(), identifier.end(), '-', '_');
-  return "// " + std::string(isa()) + ": " + processor() + ",\n// " + today() + ", scripts/fit_algorithms.\n// " +
-         what_is_lost(cases, costs) + ".\ninline constexpr ConvCosts costs_" + identifier + "{\n" +
-         rows_text(costs.forward) + rows_text(costs.weight_gradient) + rows_text(costs.fewest) + "};\n";
+  std::ostringstream text;
+  text << "// " << isa() << ": " << processor() << ",\n// " << today() << ", scripts/fit_algorithms.\n// "
+       << what_is_lost(cases, costs) << ".\ninline constexpr ConvCosts costs_" << identifier << "{{\n";
+  for (const auto& [rows, fewest] : costs) {
+    text << "    {{{";
+    for (std::size_t a = 0; a < rows.size(); ++a)
+      text << (a > 0 ? ", {" : "{") << rows[a].a << ", " << rows[a].b << ", " << rows[a].c << '}';
+    text << "}}, {" << fewest.read << ", " << fewest.written << ", " << fewest.pairs << "}},\n";
+  }
+  text << "}};\n";
+  return text.str();
 }
 
 /// The table that the library has now.

@@ -81,7 +81,7 @@ TEST_CASE("every table of costs") {
       GENERATE(&kernels::detail::costs_x86_64, &kernels::detail::costs_x86_64_v3, &kernels::detail::costs_x86_64_v4);
   const auto direction = GENERATE(from_range(std::begin(directions), std::end(directions)));
   const auto plan = [&](const ConvShape& s) { return kernels::detail::plan_convolution(s, direction, *costs); };
-  const auto& rows = direction == ConvDirection::backward_weight ? costs->weight_gradient : costs->forward;
+  const auto& rows = (*costs)[static_cast<std::size_t>(direction)].rows;
 
   SECTION("has no negative cost, and some for every product") {
     for (const auto& row : rows) CHECK((row.a > 0 && row.b >= 0 && row.c >= 0));

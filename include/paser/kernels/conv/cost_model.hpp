@@ -50,7 +50,7 @@ inline std::array<ConvWork, 3> conv_work(const ConvShape& s, ConvDirection direc
 /// False where Winograd's algorithm cannot be used, or has too few channels.
 inline bool fits_winograd(const ConvShape& s, ConvDirection direction, const ConvCosts& costs) {
   const bool turned = direction == ConvDirection::backward_input;
-  const auto& fewest = costs.fewest[static_cast<std::size_t>(direction)];
+  const auto& fewest = costs[static_cast<std::size_t>(direction)].fewest;
   return winograd::applies(s) && (turned ? s.k : s.c) >= fewest.read && (turned ? s.c : s.k) >= fewest.written &&
          s.c * s.k >= fewest.pairs;
 }
@@ -64,7 +64,7 @@ struct ConvPlan {
 inline ConvPlan plan_convolution(const ConvShape& s, ConvDirection direction, const ConvCosts& costs = conv_costs()) {
   constexpr ConvAlgorithm algorithms[] = {ConvAlgorithm::direct, ConvAlgorithm::winograd_2x2,
                                           ConvAlgorithm::winograd_4x4};
-  const auto& cost = direction == ConvDirection::backward_weight ? costs.weight_gradient : costs.forward;
+  const auto& cost = costs[static_cast<std::size_t>(direction)].rows;
   const auto work = conv_work(s, direction);
   const auto time = [&](std::size_t i) { return conv_time(cost[i], work[i]); };
   const auto chosen = [&]() -> std::size_t {
