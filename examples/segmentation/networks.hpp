@@ -1,6 +1,7 @@
 #pragma once
 
 #include "paser/pipeline/cost.hpp"
+#include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/routers.hpp"
 #include "paser/report/timing.hpp"
