@@ -144,6 +144,18 @@ TEST_CASE("convolutions of few pixels agree with the definition", "[conv2d]") {
       }
 }
 
+/// 1x1 convolutions to and from a few channels, with packets of pixels left over.
+TEST_CASE("convolutions from and to few channels agree with the definition", "[conv2d]") {
+  std::uint64_t key = 0;
+  for (const Index few : {1, 2, 3, 4})
+    for (const Index many : {16, 32, 64, 96, 50})
+      for (const auto& [h, w] : {std::pair<Index, Index>{3, 5}, {4, 4}, {13, 21}}) {
+        check_against_reference<float>({2, h, w, many, few, 1, 1, {}}, Key{++key}.fold(13));
+        check_against_reference<float>({1, h, w, few, many, 1, 1, {}}, Key{key}.fold(14));
+        check_against_reference<double>({1, h, w, many, few, 1, 1, {}}, Key{key}.fold(15));
+      }
+}
+
 TEST_CASE("depthwise convolutions agree with the definition", "[conv2d]") {
   for (std::uint64_t i = 0; i < 24; ++i) {
     ConvShape s = random_shape(Key{1000 + i});

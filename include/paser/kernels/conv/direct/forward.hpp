@@ -6,6 +6,7 @@
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/conv/direct/few_pixels.hpp"
 #include "paser/kernels/conv/direct/pixel_rows.hpp"
+#include "paser/kernels/conv/direct/pointwise.hpp"
 #include "paser/kernels/conv/direct/problem.hpp"
 #include "paser/kernels/conv/direct/tile.hpp"
 
