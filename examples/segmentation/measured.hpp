@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "paser/io/atomic_file.hpp"
+#include "paser/pipeline/how_far.hpp"
 #include "segmentation/options.hpp"
 #include "shown.hpp"
 

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include <array>
 #include <limits>
 #include <vector>
 
@@ -128,6 +129,31 @@ TEST_CASE("convolutions of random shapes agree with the definition", "[conv2d]")
     check_against_reference<float>(random_shape(Key{i}), Key{i}.fold(7));
     check_against_reference<double>(random_shape(Key{i}.fold(1)), Key{i}.fold(8));
   }
+}
+
+/// Maps of a few pixels, whose weights are read in place, beside the same with channels that do not allow it.
+TEST_CASE("convolutions of few pixels agree with the definition", "[conv2d]") {
+  std::uint64_t key = 0;
+  for (const auto& [n, h, w] : {std::array<Index, 3>{1, 3, 4}, {1, 1, 1}, {2, 3, 4}, {3, 1, 2}, {1, 5, 5}, {1, 4, 2}})
+    for (const auto& [c, k] : {std::pair<Index, Index>{256, 256}, {272, 64}, {64, 274}, {300, 32}})
+      for (const Index stride : {1, 2}) {
+        const Index groups = key % 5 == 4 ? 2 : 1;
+        const ConvShape s{n, h, w, c * groups, k * groups, 3, 3, {{stride, 1}, {1, 1}, {1, 1}, groups}};
+        check_against_reference<float>(s, Key{++key}.fold(11));
+        check_against_reference<double>(s, Key{key}.fold(12));
+      }
+}
+
+/// 1x1 convolutions to and from a few channels, with packets of pixels left over.
+TEST_CASE("convolutions from and to few channels agree with the definition", "[conv2d]") {
+  std::uint64_t key = 0;
+  for (const Index few : {1, 2, 3, 4})
+    for (const Index many : {16, 32, 64, 96, 50})
+      for (const auto& [h, w] : {std::pair<Index, Index>{3, 5}, {4, 4}, {13, 21}}) {
+        check_against_reference<float>({2, h, w, many, few, 1, 1, {}}, Key{++key}.fold(13));
+        check_against_reference<float>({1, h, w, few, many, 1, 1, {}}, Key{key}.fold(14));
+        check_against_reference<double>({1, h, w, many, few, 1, 1, {}}, Key{key}.fold(15));
+      }
 }
 
 TEST_CASE("depthwise convolutions agree with the definition", "[conv2d]") {

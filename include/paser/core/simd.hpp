@@ -94,6 +94,14 @@ inline void prefetch(const void* p) {
   static_cast<void>(p);
 #endif
 }
+/// The same for the second-level cache alone.
+inline void prefetch_far(const void* p) {
+#if defined(__GNUC__)
+  __builtin_prefetch(p, 0, 2);
+#else
+  static_cast<void>(p);
+#endif
+}
 
 template <class P>
 inline P add(const P& a, const P& b) {

@@ -48,9 +48,9 @@ inline constexpr ConvCosts costs_x86_64_v3{{
 }};
 
 // x86-64-v4: AMD EPYC, family 26, model 2 (Zen 5),
-// 2026-11-28, fit_algorithms --times, short runs beside other programs, so that times above 5 ms are uncertain, and with
-// them the largest losses.
-// Lost forward 1.8 %, at most 77.7 %; input gradient 0.7 %, at most 46.9 %; weight gradient 2.2 %, at most 208.5 %.
+// 2026-11-28, fit_algorithms --times, short runs beside other programs, so that times above 5 ms are uncertain, and
+// with them the largest losses. Lost forward 1.8 %, at most 77.7 %; input gradient 0.7 %, at most 46.9 %; weight
+// gradient 2.2 %, at most 208.5 %.
 inline constexpr ConvCosts costs_x86_64_v4{{
     {{{{1, 29.4, 98}, {1.29, 204, 165}, {1.41, 570, 295}}}, {8, 4, 256}},
     {{{{0.966, 33.9, 96.8}, {1.34, 194, 204}, {1.4, 558, 349}}}, {8, 4, 256}},

@@ -4,7 +4,9 @@
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
+#include "paser/kernels/conv/direct/few_pixels.hpp"
 #include "paser/kernels/conv/direct/pixel_rows.hpp"
+#include "paser/kernels/conv/direct/pointwise.hpp"
 #include "paser/kernels/conv/direct/problem.hpp"
 #include "paser/kernels/conv/direct/tile.hpp"
 
@@ -156,6 +158,7 @@ template <class T>
 void convolve(const Problem<T>& p) {
   if (is_pointwise(p)) return convolve_pointwise(p);
   if (slides(p)) return convolve_sliding(p);
+  if (has_few_pixels(p)) return convolve_few_pixels(p);
   const Blocking<T> b(p);
   const Index rows = p.rows.outputs, pixels = rows * p.columns.outputs;
   const Index images = std::clamp<Index>(256 / std::max<Index>(pixels, 1), 1, p.images);

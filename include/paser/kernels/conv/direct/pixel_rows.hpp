@@ -9,8 +9,8 @@
 #include "paser/kernels/conv/direct/problem.hpp"
 #include "paser/kernels/conv/direct/tile.hpp"
 
-/// Direct convolutions whose output pixels are taken in rows rather than from a list: 1x1, and three columns of taps
-/// with at most one packet of output channels.
+/// Direct convolutions whose output pixels are taken in rows rather than from a list: three columns of taps with at
+/// most one packet of output channels.
 namespace paser::kernels::direct {
 
 /// P neighbouring outputs, each a packet of channels. S columns of taps are applied to each value that is loaded: with
@@ -65,135 +65,6 @@ void copy_bias(const Problem<T>& p, const Blocking<T>& b, Index group, Index blo
   std::fill_n(to, b.width, T(0));
   if (p.epilogue.bias != nullptr)
     std::copy_n(p.epilogue.bias + group * p.out + block * b.width, std::min(b.width, p.out - block * b.width), to);
-}
-
-/// Input channels of a 1x1 convolution that are few, see compute_from_few.
-inline constexpr int few_inputs = 4;
-
-/// Two packets of channels of neighbouring pixels from `in` <= N input channels: few enough for the weights to stay in
-/// registers, and too few for a tile to be worth its addresses. The outputs of pixels are `channels` apart.
-template <class T, int N = few_inputs>
-void compute_from_few(Index in, const T* x, Index pixels, const T* weights, const T* start, T* y, Index channels) {
-  if (in < N) {
-    if constexpr (N > 1) compute_from_few<T, N - 1>(in, x, pixels, weights, start, y, channels);
-    return;
-  }
-  constexpr Index width = simd::width<T>;
-  simd::Packet<T> left[N], right[N];
-#pragma GCC unroll 4
-  for (int i = 0; i < N; ++i) {
-    left[i] = simd::keep(simd::load(weights + i * 2 * width));
-    right[i] = simd::keep(simd::load(weights + i * 2 * width + width));
-  }
-  const auto left_start = simd::keep(simd::load(start)), right_start = simd::keep(simd::load(start + width));
-  for (const T* const end = x + pixels * N; x < end; x += N, y += channels) {
-    auto a = left_start, b = right_start;
-#pragma GCC unroll 4
-    for (int i = 0; i < N; ++i) {
-      const auto value = simd::broadcast(x[i]);
-      a = simd::fma(value, left[i], a);
-      b = simd::fma(value, right[i], b);
-    }
-    simd::store(y, a);
-    simd::store(y + width, b);
-  }
-}
-
-/// Pixels of a tile of a 1x1 convolution to one packet of channels.
-inline constexpr int pointwise_pixels = 12;
-
-/// True for a convolution that is a product of (pixels, in) and (in, out).
-template <class T>
-bool is_pointwise(const Problem<T>& p) {
-  const auto plain = [](const Axis& a) {
-    return a.taps == 1 && a.stride == 1 && a.offset == 0 && a.outputs == a.inputs && a.out_step == 1;
-  };
-  return p.groups == 1 && plain(p.rows) && plain(p.columns) && Blocking<T>(p).slices == 1 &&
-         p.images * p.rows.outputs * p.columns.outputs >= pointwise_pixels;
-}
-
-/// Blocks of two packets of output channels of a 1x1 convolution, at six pixels or more.
-template <class T>
-void compute_blocks(const Problem<T>& p, const Blocking<T>& b, const T* x, Index pixels, const T* weights,
-                    const T* biases, T* y) {
-  // Where outputs are most of the traffic, a strip of them is completed before the next: it stays in the first level.
-  const bool few = p.in <= few_inputs;
-  const Index strip = few ? 48 : pixels;
-  for (Index begin = 0; begin < pixels; begin += strip) {
-    const Index end = std::min(pixels, begin + strip);
-    for (Index block = 0; block < b.blocks; ++block) {
-      const T *const w = weights + block * b.block_size(), *const start = biases + block * b.width;
-      const Index first = block * b.width, channels = std::min(b.width, p.out - first);
-      if (few && channels == b.width) {
-        compute_from_few<T>(p.in, x + begin * p.in, end - begin, w, start, y + begin * p.out + first, p.out);
-        continue;
-      }
-      for (Index j = begin; j < end; j += 6) {
-        const Index at = std::min(j, pixels - 6);
-        Tile<T, 6, 2> tile;
-        tile.fill(start);
-        std::array<const T*, 6> from;
-        for (Index q = 0; q < 6; ++q) from[static_cast<std::size_t>(q)] = x + (at + q) * p.in;
-        tile.add_products(from, 1, w, p.in);
-        std::array<T*, 6> to;
-        for (Index q = 0; q < 6; ++q) to[static_cast<std::size_t>(q)] = y + (at + q) * p.out + first;
-        tile.store_rows(to, 6, channels);
-      }
-    }
-  }
-}
-
-template <class T>
-void convolve_pointwise(const Problem<T>& p) {
-  const Blocking<T> b(p);
-  Scratch<T> packed(static_cast<std::size_t>(b.blocks * (b.block_size() + b.width)));
-  T *const weights = packed.data(), *const biases = weights + b.blocks * b.block_size();
-  for (Index i = 0; i < b.blocks; ++i) {
-    pack_weights(p, b, 0, i, weights + i * b.block_size());
-    copy_bias(p, b, 0, i, biases + i * b.width);
-  }
-  const Index image = p.rows.outputs * p.columns.outputs;
-  // At least one whole tile a chunk: the last tile of a chunk is moved back to end with it. For moments a chunk belongs
-  // to one image, which must not make it small.
-  const Index least = 8 * pointwise_pixels;
-  const Index chunk = std::clamp<Index>(Index{16} * 1024 / p.in, least, 128 * pointwise_pixels);
-  const bool by_image = p.epilogue.mean != nullptr && image >= least;
-  const Index units = by_image ? p.images : 1, pixels = by_image ? image : p.images * image;
-  const Index chunks = std::max<Index>(1, pixels / chunk);
-  const PieceMoments<T> moments(p, image, 1, chunks, by_image);
-  parallel_each(units * chunks, [&](Index i) {
-    Range range = part(pixels, chunks, i % chunks);
-    range = {range.first + i / chunks * pixels, range.end + i / chunks * pixels};
-    const auto for_each_image = [&](const auto& f) {
-      for (Index first = range.first; first < range.end;) {
-        const Index n = first / image, end = std::min(range.end, (n + 1) * image);
-        f(n, first, end - first);
-        first = end;
-      }
-    };
-    Scratch<T> copy(static_cast<std::size_t>(p.input.is_plain() ? 0 : range.size() * p.in));
-    const T* x = p.input.first.data + range.first * p.in;
-    if (!p.input.is_plain()) {
-      T* const to = copy.data();
-      for_each_image([&](Index n, Index first, Index count) {
-        read_pixels(p.input, n, first, count, {0, p.in}, to + (first - range.first) * p.in, p.in);
-      });
-      x = to;
-    }
-    T* const y = p.y + range.first * p.out;
-    if (b.width == simd::width<T>) {
-      for (Index j = 0; j < range.size(); j += pointwise_pixels) {
-        const Index at = std::min(j, range.size() - pointwise_pixels);
-        compute_row_tile<T, pointwise_pixels, 1>(x + at * p.in, p.in, 0, {0, 1}, p.in, weights, biases, y + at * p.out,
-                                                 p.out, (range.size() - at - pointwise_pixels) * p.out);
-      }
-    } else {
-      compute_blocks(p, b, x, range.size(), weights, biases, y);
-    }
-    for_each_image([&](Index n, Index first, Index count) { finish_pixels(p, n, first - n * image, count, 0, p.out); });
-    if (by_image) moments.take(i / chunks, i % chunks);
-  });
-  moments.finish();
 }
 
 /// Pairs of pixels of a tile, see pairs().
