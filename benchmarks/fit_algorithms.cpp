@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <limits>
@@ -428,6 +429,20 @@ ConvCosts present_costs() {
   return isa() == "x86-64" ? kernels::detail::costs_x86_64 : kernels::detail::costs_x86_64_v3;
 }
 
+/// Throws ValueError unless the text is a number of seconds up to a day.
+double seconds_of(const std::string& text) {
+  std::size_t read = 0;
+  double seconds = 0;
+  try {
+    seconds = std::stod(text, &read);
+  } catch (const std::exception&) {
+    read = 0;
+  }
+  check<ValueError>(read > 0 && read == text.size() && seconds > 0 && seconds <= 86400, "--seconds",
+                    "expected a number of seconds above 0 and up to 86400, got '", text, "'");
+  return seconds;
+}
+
 int run(int argc, char** argv) {
   double seconds = 150;
   bool quick = false;
@@ -442,7 +457,7 @@ int run(int argc, char** argv) {
       std::cout << isa() << '\n';
       return 0;
     } else if (option == "--seconds" && more) {
-      seconds = std::atof(argv[++i]);
+      seconds = seconds_of(argv[++i]);
     } else if (option == "--times" && more) {
       times = argv[++i];
     } else if (option == "--table" && more) {
@@ -454,11 +469,14 @@ int run(int argc, char** argv) {
              "  --quick        fewer layers, 30 seconds\n"
              "  --seconds S    time to measure, 150 by default\n"
              "  --times FILE   begins with the times of earlier runs from there, and writes the least ones there\n"
-             "  --table FILE   writes the table there as it stands in cost_table.hpp\n"
+             "  --table FILE   writes the table, as it stands in cost_table.hpp, to this new file\n"
              "PASER_ISA chooses the instruction set.\n";
       return 2;
     }
   }
+  // Before minutes are spent.
+  check<ValueError>(table.empty() || !std::filesystem::exists(table), "--table", table,
+                    " is there already, and is not replaced");
   set_threads(1);
   const auto layers = layers_to_time(quick);
   Measured measured = times.empty() ? Measured() : read_times(times);

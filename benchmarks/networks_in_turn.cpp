@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "paser/core/error.hpp"
 #include "paser/core/isa.hpp"
 #include "paser/kernels/filter_cache.hpp"
 #include "paser/models/policy_net.hpp"
@@ -41,8 +42,13 @@ std::function<void()> training(const Shape<4>& shape) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc > 1) set_threads(std::stoi(argv[1]));
+int main(int argc, char** argv) try {
+  if (argc > 1) {
+    const std::string count = argv[1];
+    check<ValueError>(!count.empty() && count.size() <= 4 && count.find_first_not_of("0123456789") == count.npos,
+                      "networks_in_turn", "expected a number of threads, got '", count, "'");
+    set_threads(std::stoi(count));
+  }
   using Small = models::UNet<1, 3, 8, 2>;
   using Medium = models::UNet<1, 3, 16, 4>;
   using Large = models::UNet<1, 3, 64, 4>;
@@ -55,12 +61,16 @@ int main(int argc, char** argv) {
   std::cerr << isa() << ", " << threads() << " threads\n";
   std::string name;
   for (int runs = 0; std::cin >> name >> runs;) {
-    const auto& workload = workloads.at(name);
+    const auto found = workloads.find(name);
+    check<ValueError>(found != workloads.end(), "networks_in_turn", "there is no workload '", name, "'");
     for (int i = 0; i < runs; ++i) {
       const auto start = std::chrono::steady_clock::now();
-      workload();
+      found->second();
       std::cout << std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count() << ' ';
     }
     std::cout << std::endl;
   }
+} catch (const std::exception& error) {
+  std::cerr << error.what() << '\n';
+  return 1;
 }
