@@ -1,13 +1,6 @@
 # Configures, builds and runs the consumer project SOURCE in the fresh folder BUILD; with the compiler's options FLAGS
 # where it is the installed paser that is used.
-function(run)
-  execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE output ERROR_VARIABLE output RESULT_VARIABLE result)
-  if(NOT result EQUAL 0)
-    list(JOIN ARGN " " command)
-    message(FATAL_ERROR "${command} failed:\n${output}")
-  endif()
-  set(output "${output}" PARENT_SCOPE)
-endfunction()
+include(${CMAKE_CURRENT_LIST_DIR}/../support/run.cmake)
 
 file(REMOVE_RECURSE ${BUILD})
 set(options -DPASER_SOURCE=${PASER_SOURCE})
