@@ -95,6 +95,7 @@ struct Config {
   std::vector<int> sample_counts;           ///< numbers of MC samples to compare
 
   Index micro_batch = 16;  ///< images or patches that run at once
+  Index part_images = 0;   ///< see pipeline::SupervisedOptions; 0: a micro-batch is a part
 
   /// Calls f(name, member) for every setting.
   template <class Self, class F>
@@ -175,6 +176,7 @@ struct Config {
     f("noise_images", c.noise_images);
     f("sample_counts", c.sample_counts);
     f("micro_batch", c.micro_batch);
+    f("part_images", c.part_images);
   }
 };
 

@@ -74,6 +74,7 @@ inline pipeline::SupervisedOptions<float> supervised_options(const Config& c, co
   options.class_weights = data.weights().weights;
   options.ignored = paser::data::ignored_label;
   options.micro_batch = c.micro_batch;
+  options.part_images = c.part_images;
   return options;
 }
 
@@ -99,6 +100,10 @@ inline const Config& checked(const Config& c) {
   (void)exploration(c);
   (void)distillation(c);
   (void)route_choice(c);
+  pipeline::SupervisedOptions<float> batches;
+  batches.micro_batch = c.micro_batch;
+  batches.part_images = c.part_images;
+  (void)pipeline::images_per_part(batches);
   for (const Reward& r : {main_reward(c), tuned_reward(c)}) {
     (void)advantage(r);
     (void)gradient(r);

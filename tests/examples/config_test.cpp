@@ -17,6 +17,7 @@ Config with(const std::string& setting) {
 
 TEST_CASE("segmentation settings: name=value takes JSON, and words without quotes") {
   CHECK(with("policy_epochs=7").policy_epochs == 7);
+  CHECK(with("part_images=4").part_images == 4);
   CHECK(with("lambda=0.25").lambda == 0.25);
   CHECK(with("lambda=1").lambda == 1);
   CHECK(with("flips=false").flips == false);

@@ -163,6 +163,12 @@ TEST_CASE("a word that no setting has is told before anything is written or trai
     CHECK_THAT(err, Catch::Contains("'" + word + "'"));
     CHECK_FALSE(fs::exists(run));
   }
+  const auto [status, out, err] =
+      run_program(folder.path(), {PASER_TRAIN_SEGMENTATION, "--data", (folder / "data").string(), "--out", run.string(),
+                                  "--set", "part_images=5"});
+  CHECK(status == 2);
+  CHECK_THAT(err, Catch::Contains("a multiple of part_images, got 16 and 5"));
+  CHECK_FALSE(fs::exists(run));
 }
 
 TEST_CASE("a training that is interrupted and killed in every stage ends with the bits of one that was not") {

@@ -98,6 +98,75 @@ TEST_CASE("batch norm of a single pixel falls back on the running statistics and
             .passed);
 }
 
+TEST_CASE(
+    "ghost batches are batch norms of consecutive images, and the running statistics move by the mean over them") {
+  const auto weight = positive<double>(Key{50}, 3), variance = positive<double>(Key{52}, 3);
+  const auto bias = normal<double>(Key{51}, Shape{3}), mean = normal<double>(Key{53}, Shape{3});
+  for (const Index images : {6, 7})
+    for (const Index size : {1, 2, 3, 4, 5})
+      for (const bool relu : {false, true}) {
+        INFO(images << " images in groups of " << size);
+        const BatchNormSpec spec{.momentum = 0.3, .relu = relu};
+        const auto x = normal<double>(Key{1}, Shape{images, 3, 5, 3}, 3, 2);
+        const auto all = batch_norm_training(x, weight, bias, mean, variance, spec, size);
+        auto next_mean = Tensor<double, 1>::zeros({3}), next_var = next_mean;
+        for (Index begin = 0; begin < images; begin += size) {
+          const Index end = std::min(images, begin + size);
+          const auto one = batch_norm_training(slice_rows(x, begin, end), weight, bias, mean, variance, spec);
+          CHECK(max_abs_difference(slice_rows(all.y, begin, end), one.y) < 1e-12);
+          for (Index k = 0; k < 3; ++k) {
+            const double share = static_cast<double>(end - begin) / static_cast<double>(images);
+            next_mean.mutable_data()[k] += share * one.running_mean(k);
+            next_var.mutable_data()[k] += share * one.running_var(k);
+          }
+        }
+        CHECK(max_abs_difference(all.running_mean, next_mean) < 1e-12);
+        CHECK(max_abs_difference(all.running_var, next_var) < 1e-12);
+        const auto result = gradient_check(
+            [&](const auto&... v) { return batch_norm_training(v..., mean, variance, spec, size).y; }, x, weight, bias);
+        INFO(result.where);
+        CHECK(result.passed);
+      }
+}
+
+TEST_CASE("a ghost batch of all images or more is the whole batch to the bit") {
+  const auto x = normal<float>(Key{1}, Shape{5, 7, 6, 12});
+  const auto weight = positive<float>(Key{50}, 12), bias = normal<float>(Key{51}, Shape{12});
+  const auto whole = batch_norm_training(x, weight, bias, bias, weight);
+  for (const Index size : {0, 5, 8}) {
+    const auto other = batch_norm_training(x, weight, bias, bias, weight, {}, size);
+    CHECK(same_bits(other.y, whole.y));
+    CHECK(same_bits(other.running_mean, whole.running_mean));
+    CHECK(same_bits(other.running_var, whole.running_var));
+  }
+  CHECK_FALSE(same_bits(batch_norm_training(x, weight, bias, bias, weight, {}, 4).y, whole.y));
+  CHECK_THROWS_WITH(batch_norm_training(x, weight, bias, bias, weight, {}, -1),
+                    Catch::Contains("the images of a group must not be negative, got -1"));
+}
+
+TEST_CASE("a ghost batch of a single pixel is normalised by the running statistics and leaves them alone") {
+  const auto x = normal<double>(Key{1}, Shape{5, 1, 1, 3});
+  const auto weight = positive<double>(Key{50}, 3), variance = positive<double>(Key{52}, 3);
+  const auto bias = normal<double>(Key{51}, Shape{3}), mean = normal<double>(Key{53}, Shape{3});
+  const auto frozen = batch_norm(x, weight, bias, mean, variance);
+  const auto ones = batch_norm_training(x, weight, bias, mean, variance, {}, 1);
+  CHECK(same_bits(ones.y, frozen));
+  CHECK(same_bits(ones.running_mean, mean));
+  CHECK(same_bits(ones.running_var, variance));
+
+  const auto twos = batch_norm_training(x, weight, bias, mean, variance, {}, 2);  // the last is alone
+  const auto four = batch_norm_training(slice_rows(x, 0, 4), weight, bias, mean, variance, {}, 2);
+  CHECK(max_abs_difference(slice_rows(twos.y, 4, 5), slice_rows(frozen, 4, 5)) < 1e-15);
+  for (Index k = 0; k < 3; ++k) {
+    CHECK(twos.running_mean(k) == Approx(0.8 * four.running_mean(k) + 0.2 * mean(k)).epsilon(1e-13));
+    CHECK(twos.running_var(k) == Approx(0.8 * four.running_var(k) + 0.2 * variance(k)).epsilon(1e-13));
+  }
+  const auto result = gradient_check(
+      [&](const auto&... v) { return batch_norm_training(v..., mean, variance, {}, 2).y; }, x, weight, bias);
+  INFO(result.where);
+  CHECK(result.passed);
+}
+
 TEST_CASE("layer norm keeps its digits when the mean is large") {
   const auto x = normal<float>(Key{1}, Shape{20, 100}, 3000, 1);
   const auto one = Tensor<float, 1>::full({100}, 1), zero = Tensor<float, 1>::zeros({100});
@@ -109,6 +178,9 @@ TEST_CASE("batch, group and layer norm have the same bits for any number of thre
   const auto x = normal<float>(Key{1}, Shape{3, 57, 31, 12});
   const auto weight = positive<float>(Key{50}, 12), bias = normal<float>(Key{51}, Shape{12});
   const auto batch = [&](const auto& v, const auto&... wb) { return batch_norm_training(v, wb..., bias, weight).y; };
+  const auto ghosts = [&](const auto& v, const auto&... wb) {
+    return batch_norm_training(v, wb..., bias, weight, {}, 2).y;
+  };
   const auto layer = [&](const auto&... v) { return layer_norm(v...); };
   const auto group = [&](const auto&... v) { return group_norm(v..., {.groups = 3}); };
   const auto check_all = [&](const auto& f) {
@@ -121,6 +193,7 @@ TEST_CASE("batch, group and layer norm have the same bits for any number of thre
     }));
   };
   check_all(batch);
+  check_all(ghosts);
   check_all(layer);
   check_all(group);
 }

@@ -100,6 +100,44 @@ TEST_CASE("a checkpoint of another stage or length is refused by name") {
   CHECK_THROWS_AS(pretrain(model, set, set, options, stage, Key{1}), FormatError);
 }
 
+TEST_CASE("a training that was interrupted does not go on with gradients over other parts") {
+  const TemporaryFolder folder;
+  const toy::Set set(8);
+  PretrainOptions<float> options;
+  options.epochs = 2;
+  options.batch = 4;
+  options.supervised.micro_batch = 2;
+  models::Segmenter<float> model = Net(Key{1});
+  Stage stage{.name = "toy", .file = folder.path() / "stage.safetensors"};
+  stage.monitor.interrupted = [] { return true; };
+  CHECK_FALSE(pretrain(model, set, set, options, stage, Key{1}));
+  options.supervised.micro_batch = 4;
+  CHECK_THROWS_WITH(pretrain(model, set, set, options, stage, Key{1}),
+                    Catch::Contains("stage.safetensors") && Catch::Contains("added over parts of 2 images") &&
+                        Catch::Contains("now over parts of 4") && Catch::Contains("set part_images to 2"));
+  options.supervised.part_images = 2;
+  CHECK_FALSE(pretrain(model, set, set, options, stage, Key{1}));
+
+  auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
+  for (std::size_t k = 0; k < 3; ++k) paser.models[k] = Net(Key{2 + k});
+  FineTuneOptions<float> tune;
+  tune.steps = 3;
+  tune.batch = 4;
+  tune.reward = {.lambda = 0.1, .costs = cost_shares({1, 2, 3}), .classes = 2};
+  tune.small = SupervisedOptions<float>{};
+  stage.file = folder.path() / "tune.safetensors";
+  std::vector<Snapshot<float>> snapshots;
+  CHECK_FALSE(fine_tune(paser, set, set, tune, stage, Key{1}, snapshots));
+  auto other = tune;
+  other.supervised.micro_batch = 3;
+  CHECK_THROWS_AS(fine_tune(paser, set, set, other, stage, Key{1}, snapshots), FormatError);
+  other = tune;
+  other.small->part_images = 2;
+  CHECK_THROWS_AS(fine_tune(paser, set, set, other, stage, Key{1}, snapshots), FormatError);
+  tune.supervised.micro_batch = 64;  // a batch is one part as before
+  CHECK_FALSE(fine_tune(paser, set, set, tune, stage, Key{1}, snapshots));
+}
+
 TEST_CASE("a stage tells what earlier runs have made, and is over when a step has nothing left to do") {
   const TemporaryFolder folder;
   std::vector<std::string> told;

@@ -19,6 +19,9 @@ class FilterCache;
 struct Mode {
   bool dropout = false;           ///< dropout layers drop
   bool batch_statistics = false;  ///< batch norm normalises by the batch and updates its running statistics
+  /// So many consecutive images have common batch statistics, a "ghost batch" (Hoffer, Hubara and Soudry 2017),
+  /// whatever runs together with them. 0: all images that run together, which then must be the whole batch.
+  Index ghost_batch = 0;
 };
 
 namespace run {
@@ -26,7 +29,17 @@ inline constexpr Mode inference{.dropout = false, .batch_statistics = false};
 inline constexpr Mode training{.dropout = true, .batch_statistics = true};
 /// Noise on, statistics frozen: the samples of MC dropout never disturb a normalisation layer.
 inline constexpr Mode mc_dropout{.dropout = true, .batch_statistics = false};
+/// Training in which batch norm normalises by its running statistics and leaves them as they are.
+inline constexpr Mode frozen_statistics{.dropout = true, .batch_statistics = false};
 }  // namespace run
+
+/// The images of a batch that a run computes, begin .. end-1 of `batch`, where a step is made of several runs.
+struct BatchPart {
+  Index begin = 0, end = 0, batch = 0;
+
+  /// Also when nothing has been said.
+  bool whole() const { return begin == 0 && end == batch; }
+};
 
 /// Where the masks of the dropout layers come from, if not from random keys: called with the number of the dropout in
 /// this run (0, 1, ... in forward order) and the shape; element 0 drops, 1 keeps. For reproducing masks of another
@@ -47,6 +60,8 @@ class RunContext {
   /// number in the data set) so that the noise on an image does not depend on its place in the batch.
   std::vector<Key> sample_keys;
   MaskSource<T> masks;
+  /// Tells layers that look at several images whether they see all of them.
+  BatchPart part;
 
   explicit RunContext(Mode m = run::inference, Key k = {}) : mode(m), key(k) {}
 
@@ -95,7 +110,7 @@ class EvalContext : public RunContext<T> {
   }
   /// Running statistics are only written after a training step: dropped here.
   template <int Rank>
-  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&) {}
+  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&, double = 1) {}
 };
 
 /// The derivative of a loss with respect to every parameter that took part, and the next values of the buffers.
@@ -113,19 +128,26 @@ class Gradients {
   /// The flat gradient, or null when the parameter took no part.
   template <int Rank>
   const Tensor<T, 1>* find(const Parameter<T, Rank>& p) const {
-    return lookup(parameters_, &p);
+    const auto found = parameters_.find(&p);
+    return found == parameters_.end() ? nullptr : &found->second;
   }
 
   /// The flat next value of a buffer, or null.
   template <int Rank>
   const Tensor<T, 1>* next(const Buffer<T, Rank>& b) const {
-    return lookup(buffers_, &b);
+    const auto found = buffers_.find(&b);
+    return found == buffers_.end() ? nullptr : &found->second.value;
   }
 
-  /// Sums the gradients of two micro-batches; a buffer takes the later value.
+  /// Sums the gradients of two parts of a batch. The next value of a buffer is the mean of those of the parts by their
+  /// weights, so a moving average moves once per step, and by the mean of what the parts have seen.
   Gradients& operator+=(const Gradients& other) {
+    const FlushDenormals flush;
     for (const auto& [p, g] : other.parameters_) add(p, g);
-    for (const auto& [b, v] : other.buffers_) buffers_[b] = v;
+    for (const auto& [b, next] : other.buffers_) {
+      const auto [place, is_first] = buffers_.try_emplace(b, next);
+      if (!is_first) place->second.average(next);
+    }
     return *this;
   }
 
@@ -139,16 +161,32 @@ class Gradients {
       kernels::accumulate(g.numel(), g.data(), sum.mutable_data());
     }
   }
-  void set_next(const void* buffer, Tensor<T, 1> value) { buffers_[buffer] = std::move(value); }
-
- private:
-  using Table = std::map<const void*, Tensor<T, 1>>;
-  static const Tensor<T, 1>* lookup(const Table& table, const void* key) {
-    const auto found = table.find(key);
-    return found == table.end() ? nullptr : &found->second;
+  /// `weight`, which must be positive, is that of this value in a mean over parts: the images that it was made from.
+  void set_next(const void* buffer, Tensor<T, 1> value, double weight = 1) {
+    check<ValueError>(weight > 0, "Gradients", "the weight of a buffer's next value must be positive, got ", weight);
+    buffers_[buffer] = {std::move(value), weight};
   }
 
-  Table parameters_, buffers_;
+ private:
+  /// The next value of a buffer.
+  struct Next {
+    Tensor<T, 1> value;
+    double weight = 1;
+
+    void average(const Next& other) {
+      check_same_shape("Gradients", value, other.value);
+      weight += other.weight;
+      const double share = other.weight / weight;
+      T* const out = value.mutable_data();
+      for (Index i = 0; i < value.numel(); ++i) {
+        const auto mine = static_cast<double>(out[i]), others = static_cast<double>(other.value.data()[i]);
+        out[i] = static_cast<T>(mine + (others - mine) * share);
+      }
+    }
+  };
+
+  std::map<const void*, Tensor<T, 1>> parameters_;
+  std::map<const void*, Next> buffers_;
 };
 
 /// A run that records: values are Vars on the context's tape.
@@ -174,10 +212,11 @@ class TapeContext : public RunContext<T> {
     return Var<T, Rank>(std::move(x));
   }
 
-  /// Remembers the next value of a buffer; Optimizer::step writes it.
+  /// Remembers the next value of a buffer, with its weight in a mean over parts of the batch; Optimizer::step writes
+  /// it.
   template <int Rank>
-  void update(const Buffer<T, Rank>& b, const Tensor<T, Rank>& next) {
-    updates_.set_next(&b, next.reshape(Shape<1>{next.numel()}));
+  void update(const Buffer<T, Rank>& b, const Tensor<T, Rank>& next, double weight = 1) {
+    updates_.set_next(&b, next.reshape(Shape<1>{next.numel()}), weight);
   }
 
   Tape<T>& tape() { return tape_; }

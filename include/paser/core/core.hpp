@@ -16,3 +16,4 @@
 #include "paser/core/shape.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/core/text.hpp"
+#include "paser/core/tree_sum.hpp"

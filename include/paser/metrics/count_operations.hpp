@@ -68,7 +68,7 @@ class CountContext : public RunContext<T> {
     return {x.shape(), *operations_};
   }
   template <int Rank>
-  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&) {}
+  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&, double = 1) {}
 
  private:
   Operations* operations_;
@@ -169,7 +169,7 @@ struct CountedBatchNorm {
 template <class T>
 CountedBatchNorm<T> batch_norm_training(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
                                         const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
-                                        const BatchNormSpec& = {}) {
+                                        const BatchNormSpec& = {}, Index = 0) {
   return {x.then(x.shape(), "batch_norm", flops::batch_norm(x.shape().numel(), true)), mean, variance};
 }
 inline Counted<4> group_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const GroupNormSpec&) {

@@ -38,8 +38,27 @@ struct InstanceNorm {
   }
 };
 
-/// Batch norm. (N, H, W, C) -> (N, H, W, C). In runs whose mode has batch_statistics it normalises by the batch and
-/// hands the next running statistics to the context; otherwise it uses the running statistics and changes nothing.
+namespace detail {
+
+/// Throws ValueError when the statistics of these images would depend on how a batch is cut into runs.
+inline void check_statistics(const Mode& mode, const BatchPart& part) {
+  if (part.whole()) return;
+  const Index images = part.end - part.begin, group = mode.ghost_batch;
+  check<ValueError>(
+      group > 0, "BatchNorm", "a batch of ", part.batch, " images runs in parts, and the statistics of ", images,
+      " of them are not those of the batch: set Mode::ghost_batch to a divisor of the part, or "
+      "train by frozen statistics (run::frozen_statistics), or let the whole batch be one part (micro_batch)");
+  check<ValueError>(part.begin % group == 0 && (part.end % group == 0 || part.end == part.batch), "BatchNorm",
+                    "a part of ", images, " images does not hold whole groups of ", group,
+                    " (Mode::ghost_batch); only the last group of a batch may be smaller");
+}
+
+}  // namespace detail
+
+/// Batch norm. (N, H, W, C) -> (N, H, W, C). In runs whose mode has batch_statistics it normalises by the batch, or by
+/// each of its ghost batches, and hands the next running statistics to the context; otherwise it uses the running
+/// statistics and changes nothing. Throws ValueError where a run is a part of a batch and the statistics would depend
+/// on what runs together: see Mode::ghost_batch.
 template <class T>
 struct BatchNorm {
   Parameter<T, 1> weight, bias;            // channels
@@ -65,9 +84,12 @@ struct BatchNorm {
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
     if (!ctx.mode.batch_statistics)
       return batch_norm(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, spec);
-    auto r = batch_norm_training(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, spec);
-    ctx.update(running_mean, r.running_mean);
-    ctx.update(running_var, r.running_var);
+    detail::check_statistics(ctx.mode, ctx.part);
+    auto r = batch_norm_training(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, spec,
+                                 ctx.mode.ghost_batch);
+    const auto images = static_cast<double>(x.shape().n());
+    ctx.update(running_mean, r.running_mean, images);
+    ctx.update(running_var, r.running_var, images);
     return std::move(r.y);
   }
 };

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+
 #include "paser/core/float_state.hpp"
+#include "paser/core/rows.hpp"
 #include "paser/ops/channel_norm.hpp"
 
 namespace paser {
@@ -37,43 +40,103 @@ std::vector<double> to_doubles(const Tensor<T, 1>& x) {
   return {x.data(), x.data() + x.numel()};
 }
 
-/// The batch as one group.
-template <class T>
-kernels::ChannelNormShape batch_shape(const Tensor<T, 4>& x) {
-  return {1, x.numel() / x.shape().c(), x.shape().c()};
-}
+/// How a batch is cut into groups of consecutive images that have common statistics.
+struct StatisticsGroups {
+  kernels::ChannelNormShape shape{};  ///< what the kernels see: the groups where all are equal, else single images
+  Index run = 1;                      ///< so many of these are a group; the last may have fewer
 
-/// running + momentum * (batch - running).
+  /// images: of a group; 0, or more than there are: all.
+  StatisticsGroups(const Shape<4>& x, Index images) {
+    check<ValueError>(images >= 0, "batch_norm", "the images of a group must not be negative, got ", images);
+    const Index size = images == 0 ? x.n() : std::min(images, x.n());
+    const bool equal = x.n() % size == 0;
+    const Index groups = equal ? x.n() / size : x.n();
+    shape = {groups, x.numel() / x.c() / groups, x.c()};
+    if (!equal) run = size;
+  }
+
+  /// Without a second pixel a group has no variance.
+  bool single_pixels() const { return run * shape.pixels == 1; }
+
+  /// f(first, last) for each group: what the kernels see as groups first .. last-1.
+  template <class F>
+  void for_each(F&& f) const {
+    for_each_run(shape.groups, run, f);
+  }
+
+  /// Gives all parts of a group the statistics of the group.
+  void merge(double* mean, double* variance) const {
+    if (run == 1) return;
+    const FlushDenormals flush;
+    for_each([&](Index first, Index last) {
+      const auto count = static_cast<double>(last - first);
+      for (Index k = 0; k < shape.channels; ++k) {
+        const auto sum = [&](const auto& value) {
+          double total = 0;
+          for (Index i = first * shape.channels + k; i < last * shape.channels; i += shape.channels) total += value(i);
+          return total;
+        };
+        const double m = sum([&](Index i) { return mean[i]; }) / count;
+        const double v = sum([&](Index i) { return variance[i] + (mean[i] - m) * (mean[i] - m); }) / count;
+        for (Index i = first * shape.channels + k; i < last * shape.channels; i += shape.channels) {
+          mean[i] = m;
+          variance[i] = v;
+        }
+      }
+    });
+  }
+};
+
+/// What the kernels see as groups, with statistics of each, and how many of them are a group of images: 0 when the
+/// statistics are constants.
 template <class T>
-Tensor<T, 1> moved_average(const Tensor<T, 1>& running, const std::vector<double>& batch, double momentum,
-                           double factor) {
-  const FlushDenormals flush;
-  Tensor<T, 1> next(running.shape());
-  T* const out = next.mutable_data();
-  for (Index k = 0; k < next.numel(); ++k)
-    out[k] = static_cast<T>((1 - momentum) * static_cast<double>(running.data()[k]) +
-                            momentum * factor * batch[static_cast<std::size_t>(k)]);
-  return next;
-}
+struct GroupedNormalization {
+  Normalization<T> n;
+  Index run = 0;
+};
 
 /// The normalisation by the batch's own statistics, and the running statistics after it.
 template <class T>
 struct BatchNormalization {
-  Normalization<T> n;
+  GroupedNormalization<T> grouped;
   Tensor<T, 1> running_mean, running_var;
 };
 
 template <class T>
 BatchNormalization<T> batch_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
                                           const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
-                                          const BatchNormSpec& spec) {
-  const auto shape = batch_shape(x);
-  std::vector<double> m(static_cast<std::size_t>(shape.channels)), v(m.size());
+                                          const BatchNormSpec& spec, const StatisticsGroups& groups) {
+  const kernels::ChannelNormShape& shape = groups.shape;
+  std::vector<double> m(static_cast<std::size_t>(shape.groups * shape.channels)), v(m.size());
   kernels::channel_moments(shape, x.data(), m.data(), v.data());
-  const auto count = static_cast<double>(shape.pixels);
-  auto next_mean = moved_average(mean, m, spec.momentum, 1);
-  auto next_var = moved_average(variance, v, spec.momentum, count / (count - 1));
-  return {normalization(shape, std::move(m), std::move(v), weight, bias, spec.eps, spec.relu), std::move(next_mean),
+  groups.merge(m.data(), v.data());
+  const FlushDenormals flush;
+  const auto c = static_cast<std::size_t>(shape.channels);
+  std::vector<double> mean_part(c, 0.0), variance_part(c, 0.0);  // what the batch adds to the running statistics
+  groups.for_each([&](Index first, Index last) {
+    const auto pixels = static_cast<double>((last - first) * shape.pixels);
+    const double share = static_cast<double>(last - first) / static_cast<double>(shape.groups);
+    const double unbiased = pixels > 1 ? pixels / (pixels - 1) : 1;
+    for (std::size_t k = 0; k < c; ++k) {
+      const std::size_t i = static_cast<std::size_t>(first) * c + k;
+      if (pixels <= 1) {
+        m[i] = static_cast<double>(mean.data()[k]);
+        v[i] = static_cast<double>(variance.data()[k]);
+      }
+      mean_part[k] += spec.momentum * share * m[i];
+      variance_part[k] += spec.momentum * unbiased * share * v[i];
+    }
+  });
+  const auto moved = [&](const Tensor<T, 1>& running, const std::vector<double>& part) {
+    Tensor<T, 1> next(running.shape());
+    T* const out = next.mutable_data();
+    for (std::size_t k = 0; k < c; ++k)
+      out[k] = static_cast<T>((1 - spec.momentum) * static_cast<double>(running.data()[k]) + part[k]);
+    return next;
+  };
+  auto next_mean = moved(mean, mean_part), next_var = moved(variance, variance_part);
+  return {{normalization(shape, std::move(m), std::move(v), weight, bias, spec.eps, spec.relu), groups.run},
+          std::move(next_mean),
           std::move(next_var)};
 }
 
@@ -81,24 +144,39 @@ template <class T>
 Normalization<T> frozen_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
                                       const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
                                       const BatchNormSpec& spec) {
-  return normalization(batch_shape(x), to_doubles(mean), to_doubles(variance), weight, bias, spec.eps, spec.relu);
+  return normalization(StatisticsGroups(x.shape(), 0).shape, to_doubles(mean), to_doubles(variance), weight, bias,
+                       spec.eps, spec.relu);
 }
 
-/// Gradients of x, weight and bias; `batch` tells whether mean and variance are those of x or constants.
+/// Gradients of x, weight and bias.
 template <class T>
-void batch_norm_backward(const Normalization<T>& n, bool batch, const Tensor<T, 4>& x, const Tensor<T, 4>& dy,
+void batch_norm_backward(const GroupedNormalization<T>& grouped, const Tensor<T, 4>& x, const Tensor<T, 4>& dy,
                          GradientSink<T>& grad) {
-  const bool sums_needed = batch || grad.wants(1) || grad.wants(2);
+  const Normalization<T>& n = grouped.n;
+  const bool sums_needed = grouped.run > 0 || grad.wants(1) || grad.wants(2);
   const NormSums sums = sums_needed ? norm_sums(n, x, dy) : NormSums{};
   if (grad.wants(1)) grad.add(1, sum_groups<T>(n.shape, sums.dy_xhat));
   if (grad.wants(2)) grad.add(2, sum_groups<T>(n.shape, sums.dy));
   if (!grad.wants(0)) return;
+  const FlushDenormals flush;
   std::vector<double> mean_g(n.mean.size(), 0.0), mean_g_xhat(n.mean.size(), 0.0);
-  for (std::size_t k = 0; batch && k < mean_g.size(); ++k) {
-    const double factor = n.gain(static_cast<Index>(k)) / static_cast<double>(n.shape.pixels);
-    mean_g[k] = factor * sums.dy[k];
-    mean_g_xhat[k] = factor * sums.dy_xhat[k];
-  }
+  const auto average = [&](Index first, Index last) {
+    const Index pixels = (last - first) * n.shape.pixels, c = n.shape.channels;
+    if (pixels <= 1) return;  // normalised by the running statistics, which are constants
+    for (Index k = 0; k < c; ++k) {
+      const double factor = n.gain(k) / static_cast<double>(pixels);
+      double g = 0, g_xhat = 0;
+      for (Index i = first * c + k; i < last * c; i += c) {
+        g += sums.dy[static_cast<std::size_t>(i)];
+        g_xhat += sums.dy_xhat[static_cast<std::size_t>(i)];
+      }
+      for (Index i = first * c + k; i < last * c; i += c) {
+        mean_g[static_cast<std::size_t>(i)] = factor * g;
+        mean_g_xhat[static_cast<std::size_t>(i)] = factor * g_xhat;
+      }
+    }
+  };
+  if (grouped.run > 0) for_each_run(n.shape.groups, grouped.run, average);
   grad.add(0, normalize_backward(n, x, dy, mean_g, mean_g_xhat));
 }
 
@@ -119,43 +197,53 @@ template <class T>
 Var<T, 4> batch_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias, const Tensor<T, 1>& mean,
                      const Tensor<T, 1>& variance, const BatchNormSpec& spec = {}) {
   detail::check_batch_norm(x.shape(), weight.value(), bias.value(), mean, variance, spec);
-  auto n = detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, spec);
-  auto y = detail::normalize(n, x.value());
+  detail::GroupedNormalization<T> n{
+      detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, spec)};
+  auto y = detail::normalize(n.n, x.value());
   return record(std::move(y), {x, weight, bias},
                 [n = std::move(n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                  detail::batch_norm_backward(n, false, x, dy, grad);
+                  detail::batch_norm_backward(n, x, dy, grad);
                 });
 }
 
 /// Batch normalisation by the statistics of the batch itself (biased variance), and the running statistics after it:
 /// running + momentum * (batch - running), with the unbiased variance. Arguments as for batch_norm.
 ///
-/// A batch of one pixel in all (N = H = W = 1) has no variance: it is normalised by the running statistics, which then
-/// stay as they are.
+/// With a ghost_batch (Hoffer, Hubara and Soudry 2017) every so many consecutive images have statistics of their own;
+/// at the end of the batch a smaller group may be left. The running statistics then move once, by the mean over the
+/// groups of their means and unbiased variances, each group weighted by its images. 0, or more than there are: the
+/// whole batch has common statistics. Throws ValueError when it is negative.
+///
+/// A group of one pixel in all (one image, H = W = 1) has no variance: it is normalised by the running statistics, and
+/// what it adds to these are they themselves.
 template <class T>
 BatchNormResult<Tensor<T, 4>> batch_norm_training(const Tensor<T, 4>& x, const Tensor<T, 1>& weight,
                                                   const Tensor<T, 1>& bias, const Tensor<T, 1>& running_mean,
-                                                  const Tensor<T, 1>& running_var, const BatchNormSpec& spec = {}) {
+                                                  const Tensor<T, 1>& running_var, const BatchNormSpec& spec = {},
+                                                  Index ghost_batch = 0) {
   detail::check_batch_norm(x.shape(), weight, bias, running_mean, running_var, spec);
-  if (x.numel() == x.shape().c())
+  const detail::StatisticsGroups groups(x.shape(), ghost_batch);
+  if (groups.single_pixels())
     return {batch_norm(x, weight, bias, running_mean, running_var, spec), running_mean, running_var};
-  auto b = detail::batch_normalization(x, weight, bias, running_mean, running_var, spec);
-  return {detail::normalize(b.n, x), std::move(b.running_mean), std::move(b.running_var)};
+  auto b = detail::batch_normalization(x, weight, bias, running_mean, running_var, spec, groups);
+  return {detail::normalize(b.grouped.n, x), std::move(b.running_mean), std::move(b.running_var)};
 }
 
 /// The same values, recorded; the gradient goes through mean and variance. Keeps x.
 template <class T>
 BatchNormResult<Var<T, 4>> batch_norm_training(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias,
                                                const Tensor<T, 1>& running_mean, const Tensor<T, 1>& running_var,
-                                               const BatchNormSpec& spec = {}) {
+                                               const BatchNormSpec& spec = {}, Index ghost_batch = 0) {
   detail::check_batch_norm(x.shape(), weight.value(), bias.value(), running_mean, running_var, spec);
-  if (x.value().numel() == x.shape().c())
+  const detail::StatisticsGroups groups(x.shape(), ghost_batch);
+  if (groups.single_pixels())
     return {batch_norm(x, weight, bias, running_mean, running_var, spec), running_mean, running_var};
-  auto b = detail::batch_normalization(x.value(), weight.value(), bias.value(), running_mean, running_var, spec);
-  auto y = detail::normalize(b.n, x.value());
+  auto b =
+      detail::batch_normalization(x.value(), weight.value(), bias.value(), running_mean, running_var, spec, groups);
+  auto y = detail::normalize(b.grouped.n, x.value());
   return {record(std::move(y), {x, weight, bias},
-                 [n = std::move(b.n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                   detail::batch_norm_backward(n, true, x, dy, grad);
+                 [n = std::move(b.grouped), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+                   detail::batch_norm_backward(n, x, dy, grad);
                  }),
           std::move(b.running_mean), std::move(b.running_var)};
 }

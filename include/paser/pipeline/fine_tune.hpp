@@ -144,6 +144,8 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
         for (std::size_t k = 0; k < experts; ++k) c.put(message("adam", k + 2), adams[k]);
         c.tensors["reference"] = io::RawTensor::of(reference);
         c.info["done"] = done;
+        detail::put_parts(c, "part_images", options.supervised, options.batch * paser.grid.patches());
+        if (options.small) detail::put_parts(c, "part_images1", *options.small, options.batch);
         if (best) {
           c.info["best"] = {
               {"reward", best_reward}, {"tvd", best->tvd}, {"lambda", best->lambda}, {"step", best->step}};
@@ -162,6 +164,8 @@ bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, c
         }
       },
       [&](const io::Checkpoint& c) {
+        detail::require_same_parts(c, "part_images", options.supervised, options.batch * paser.grid.patches());
+        if (options.small) detail::require_same_parts(c, "part_images1", *options.small, options.batch);
         c.get("policy", paser.policy);
         c.get("policy_adam", policy_adam);
         if (options.small) c.get("adam1", small_adam);

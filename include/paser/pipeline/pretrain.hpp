@@ -81,6 +81,23 @@ SupervisedResult<T> supervised_step(models::Segmenter<T>& model, optim::Adam<T>&
 
 namespace detail {
 
+/// Stores under `name` how a batch of at most `images` images is cut into parts, which decides how gradients are
+/// rounded.
+template <class T>
+void put_parts(io::Checkpoint& c, const char* name, const SupervisedOptions<T>& options, Index images) {
+  c.info[name] = std::min(images_per_part(options), images);
+}
+
+/// Throws FormatError when that is stored and is another number than these options give.
+template <class T>
+void require_same_parts(const io::Checkpoint& c, const char* name, const SupervisedOptions<T>& options, Index images) {
+  const Index expected = std::min(images_per_part(options), images);
+  const Index stored = c.info.value(name, expected);
+  check<FormatError>(stored == expected, c.origin.c_str(), "the gradients of this training are added over parts of ",
+                     stored, " images, now over parts of ", expected, ", which rounds differently: set part_images to ",
+                     stored, ", or train anew");
+}
+
 /// Keeps a teacher's logits on the images of a set.
 template <class T, class Source>
 class KeptLogits {
@@ -136,6 +153,7 @@ bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& va
   }
   models::Segmenter<T> best = model;
   double best_iou = -1, epoch_loss = 0;
+  const Index batch_images = options.batch * options.grid.patches();
   const bool finished = run_stage(
       stage,
       [&](io::Checkpoint& c) {
@@ -144,8 +162,10 @@ bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& va
         c.put("adam", adam);
         c.info["best_iou"] = best_iou;
         c.info["epoch_loss"] = epoch_loss;
+        detail::put_parts(c, "part_images", options.supervised, batch_images);
       },
       [&](const io::Checkpoint& c) {
+        detail::require_same_parts(c, "part_images", options.supervised, batch_images);
         c.get("model", model);
         c.get("best", best);
         c.get("adam", adam);
