@@ -13,17 +13,17 @@ using paser::Index;
 using paser::Shape;
 using paser::Tensor;
 
-constexpr auto kind = paser::io::WeightKind::linear;
+constexpr auto linear_kind = paser::io::WeightKind::linear;
 
 void check_linear(Case& c) {
   with_rank<2>(c.stored("input"), [&c]<int Rank>() {
     const auto x = c.tensor<Rank>("input"), dy = c.tensor<Rank>("grad_output");
-    const auto weight = paser::io::weight_from_torch(c.tensor<2>("weight"), kind);
+    const auto weight = paser::io::weight_from_torch(c.tensor<2>("weight"), linear_kind);
     const auto op = [](const auto&... operands) { return paser::linear(operands...); };
     const auto compare = [&c](const auto& run) {
       c.expect("output", run.output);
       c.expect("grad_input", std::get<0>(run.gradients));
-      c.expect("grad_weight", paser::io::weight_to_torch(std::get<1>(run.gradients), kind));
+      c.expect("grad_weight", paser::io::weight_to_torch(std::get<1>(run.gradients), linear_kind));
       if constexpr (std::tuple_size_v<std::remove_cvref_t<decltype(run.gradients)>> == 3)
         c.expect("grad_bias", std::get<2>(run.gradients));
     };

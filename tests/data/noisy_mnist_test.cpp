@@ -15,7 +15,7 @@ data::Digits fake(Key key, Index n) {
   return {uniform<float>(key, Shape{n, 28, 28}, 0, 256).cast<std::uint8_t>(), Tensor<std::uint8_t, 1>::zeros({n})};
 }
 
-const data::NoisyMnistOptions small{
+const data::NoisyMnistOptions few_digits{
     .seed = 3, .pretrain = {6, 6, 6}, .policy = 10, .fine_tune = 9, .validation = 12, .test = 7};
 
 std::array<Index, 3> kinds_of(const data::NoisyDigits& set) {
@@ -28,7 +28,7 @@ std::array<Index, 3> kinds_of(const data::NoisyDigits& set) {
 
 TEST_CASE("noisy MNIST: no digit occurs twice, kinds are dealt equally, the key decides") {
   const auto train = fake(Key{1}, 60), test = fake(Key{2}, 9);
-  const auto sets = data::NoisyMnist(train, test, small);
+  const auto sets = data::NoisyMnist(train, test, few_digits);
   std::set<std::uint64_t> seen;
   Index total = 0;
   const auto note = [&](const data::NoisyDigits& set) {
@@ -46,19 +46,19 @@ TEST_CASE("noisy MNIST: no digit occurs twice, kinds are dealt equally, the key 
   CHECK(kinds_of(sets.validation()) == std::array<Index, 3>{4, 4, 4});
   for (Index i = 0; i < sets.test().size(); ++i) CHECK((sets.test().id(i) >= 60 && sets.test().id(i) < 69));
 
-  const auto again = data::NoisyMnist(train, test, small);
+  const auto again = data::NoisyMnist(train, test, few_digits);
   const auto second = sets.validation(1);
   CHECK(second.size() == 4);
   CHECK(kinds_of(second)[1] == 4);
   for (Index i = 0; i < 4; ++i) CHECK(second.id(i) == sets.validation().id(3 * i + 1));
-  auto options = small;
+  auto options = few_digits;
   options.seed = 4;
   const data::NoisyMnist other(train, test, options);
   const auto ids = [](const data::NoisyDigits& s) { return s.range(0, s.size()).ids; };
   CHECK(ids(again.validation()) == ids(sets.validation()));
   CHECK(ids(other.validation()) != ids(sets.validation()));
 
-  options = small;
+  options = few_digits;
   options.shared = true;
   options.pretrain = {30, 30, 30};  // more than there are when no digit occurs twice
   const auto shared = data::NoisyMnist(train, test, options);
@@ -69,7 +69,7 @@ TEST_CASE("noisy MNIST: no digit occurs twice, kinds are dealt equally, the key 
 
 TEST_CASE("noisy MNIST: images, masks and kinds of a batch") {
   const auto train = fake(Key{1}, 60), test = fake(Key{2}, 9);
-  const auto sets = data::NoisyMnist(train, test, small);
+  const auto sets = data::NoisyMnist(train, test, few_digits);
   const auto& set = sets.policy();
   const std::vector<Index> numbers{7, 0, 5, 2, 4};
   const auto batch = set.rows(numbers);
@@ -120,13 +120,13 @@ TEST_CASE("noisy MNIST: the box blur is either of Pillow's two") {
 
 TEST_CASE("noisy MNIST: too much asked for is refused") {
   const auto train = fake(Key{1}, 40), test = fake(Key{2}, 9);
-  CHECK_THROWS_WITH(data::NoisyMnist(train, test, small), Contains("49 images asked for, there are 40"));
-  CHECK_THROWS_WITH(data::NoisyMnist(fake(Key{1}, 60), fake(Key{1}, 2), small),
+  CHECK_THROWS_WITH(data::NoisyMnist(train, test, few_digits), Contains("49 images asked for, there are 40"));
+  CHECK_THROWS_WITH(data::NoisyMnist(fake(Key{1}, 60), fake(Key{1}, 2), few_digits),
                     Contains("7 test images asked for, there are 2"));
-  auto bad = small;
+  auto bad = few_digits;
   bad.foreground = 300;
   CHECK_THROWS_AS(data::NoisyMnist(fake(Key{1}, 60), test, bad), ValueError);
-  bad = small;
+  bad = few_digits;
   bad.validation = -1;
   CHECK_THROWS_AS(data::NoisyMnist(fake(Key{1}, 60), test, bad), ValueError);
 }
@@ -161,7 +161,7 @@ TEST_CASE("batches: an epoch has every image once, in an order of its own") {
 }
 
 TEST_CASE("batches: micro-batches are the batch, cut") {
-  const auto sets = data::NoisyMnist(fake(Key{1}, 60), fake(Key{2}, 9), small);
+  const auto sets = data::NoisyMnist(fake(Key{1}, 60), fake(Key{2}, 9), few_digits);
   const auto batch = sets.policy().range(0, 10);
   const auto parts = data::micro_batches(batch, 4);
   REQUIRE(parts.size() == 3);

@@ -16,9 +16,9 @@ namespace fs = std::filesystem;
 namespace {
 
 /// A PaSeR, images and masks in a folder.
-class Bench {
+class EvaluateBench {
  public:
-  Bench() : paser(pipeline::make_paser(tiny::description(1), Key{21})) {
+  EvaluateBench() : paser(pipeline::make_paser(tiny::description(1), Key{21})) {
     fs::create_directories(images());
     fs::create_directories(masks());
     pipeline::save_paser(model(), paser, tiny::description(1));
@@ -73,7 +73,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }  // namespace
 
 TEST_CASE("evaluate: masks that are f1's own answer, or its opposite, give f1 alone 1 and 0") {
-  const Bench bench;
+  const EvaluateBench bench;
   bench.store("opposite", 1, [](std::int32_t label, Index) { return (label + 1) % 3; });
   bench.store("right", 2, [](std::int32_t label, Index) { return label; });
   const fs::path table = bench.folder / "table.csv", out = bench.folder / "out";
@@ -107,7 +107,7 @@ TEST_CASE("evaluate: masks that are f1's own answer, or its opposite, give f1 al
 }
 
 TEST_CASE("evaluate: PaSeR's IoU, routes and masks are those of the library") {
-  const Bench bench;
+  const EvaluateBench bench;
   bench.store("a", 1, [](std::int32_t label, Index i) { return i % 5 == 0 ? 2 : label; });
   bench.store("b", 2, [](std::int32_t label, Index i) { return i % 3 == 0 ? 0 : label; });
   const auto large = tiny::picture(40, 71, 1, 3);
@@ -152,7 +152,7 @@ TEST_CASE("evaluate: PaSeR's IoU, routes and masks are those of the library") {
 }
 
 TEST_CASE("evaluate: pixels that a rule of the masks ignores do not count") {
-  const Bench bench;
+  const EvaluateBench bench;
   bench.store("a", 1, [](std::int32_t label, Index i) { return i < 24 ? 9 : label; });
   const auto ended = bench.measure({"--only", "f1", "--masks", "0:0,1:1,2:2,9:ignore", "--json"});
   INFO(ended.err);
@@ -166,7 +166,7 @@ TEST_CASE("evaluate: pixels that a rule of the masks ignores do not count") {
 }
 
 TEST_CASE("evaluate: what it cannot use ends with a status and a sentence, and without a result") {
-  const Bench bench;
+  const EvaluateBench bench;
   bench.store("a", 1, [](std::int32_t label, Index) { return label; });
   const fs::path table = bench.folder / "table.csv";
   const auto refused = [&](int status, const Outcome& ended, const std::string& sentence) {

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "paser/core/random.hpp"
+#include "support/samples.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tiny_images.hpp"
 
@@ -10,10 +11,6 @@ using namespace paser;
 using Catch::Matchers::Contains;
 
 namespace {
-
-std::vector<int> samples(const io::Raster& r) {
-  return {r.pixels.values().begin(), r.pixels.values().end()};
-}
 
 /// Random samples of so many bits.
 std::vector<int> noise(Index count, int bits) {

@@ -4,6 +4,7 @@
 
 #include "paser/core/random.hpp"
 #include "paser/io/safetensors.hpp"
+#include "support/samples.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace paser;
@@ -13,10 +14,6 @@ namespace {
 
 io::Path stored(const std::string& name) {
   return io::Path(PASER_TEST_DATA "/io/images") / name;
-}
-
-std::vector<int> samples(const io::Raster& r) {
-  return {r.pixels.values().begin(), r.pixels.values().end()};
 }
 
 }  // namespace

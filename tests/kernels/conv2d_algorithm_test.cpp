@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
+#include "kernels/convolutions.hpp"
 #include "paser/core/isa.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/core/random.hpp"
@@ -15,10 +16,6 @@ using kernels::ConvDirection;
 using kernels::ConvShape;
 
 namespace {
-
-ConvShape conv3x3(Index n, Index h, Index w, Index c, Index k, ConvAlgorithm algorithm = ConvAlgorithm::automatic) {
-  return {n, h, w, c, k, 3, 3, {.padding = {1, 1}, .algorithm = algorithm}};
-}
 
 std::vector<ConvShape> some_layers() {
   std::vector<ConvShape> layers;

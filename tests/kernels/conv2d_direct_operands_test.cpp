@@ -1,22 +1,17 @@
 #include <catch2/catch.hpp>
-#include <cstring>
 #include <vector>
 
-#include "paser/core/random.hpp"
+#include "kernels/convolutions.hpp"
 #include "paser/kernels/conv/direct/forward.hpp"
 #include "paser/kernels/conv/direct/weight_gradient.hpp"
 #include "paser/kernels/reference/finish_convolution.hpp"
+#include "support/random_values.hpp"
+#include "support/same_bits.hpp"
 
 using namespace paser;
 using kernels::ConvShape;
 
 namespace {
-
-template <class T>
-std::vector<T> random_values(Key key, Index count, double low = -1, double high = 1) {
-  const auto t = uniform<T>(key, Shape{count}, low, high);
-  return {t.data(), t.data() + count};
-}
 
 /// Two sources of a shape's channels, each with or without a map.
 template <class T>
@@ -85,11 +80,6 @@ Results<T> in_passes(const ConvShape& s, const kernels::ConvInput<T>& input, con
   return out;
 }
 
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  return std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
-}
-
 double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
   double worst = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -99,14 +89,9 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return worst;
 }
 
-struct Case {
-  ConvShape shape;
-  Index second;  // channels of the second source
-};
-
 constexpr Conv2dSpec padded{.padding = {1, 1}};
 
-const Case cases[] = {
+const TwoSources direct_cases[] = {
     {{2, 21, 26, 16, 8, 3, 3, padded}, 8},  // three columns of taps on one packet of outputs
     {{3, 19, 12, 11, 5, 3, 3, padded}, 4},
     {{2, 11, 33, 6, 4, 3, 3, padded}, 2},  // two pixels a packet, in float and in double
@@ -127,7 +112,7 @@ const Case cases[] = {
 };
 
 template <class T>
-void check(const Case& c) {
+void check(const TwoSources& c) {
   const ConvShape& s = c.shape;
   CAPTURE(s.n, s.h, s.w, s.c, s.k, s.r, s.spec.groups, c.second, sizeof(T));
   const Index addends = s.n % 2 == 0 ? 2 : 1;
@@ -151,14 +136,14 @@ void check(const Case& c) {
 }
 
 TEST_CASE("a fused direct convolution has the bits of gathering, convolving and finishing", "[conv2d]") {
-  for (const Case& c : cases) {
+  for (const TwoSources& c : direct_cases) {
     check<float>(c);
     check<double>(c);
   }
 }
 
 TEST_CASE("the bits of a fused convolution and of its moments do not depend on the number of threads", "[conv2d]") {
-  for (const Case& c : cases) {
+  for (const TwoSources& c : direct_cases) {
     const Operands<float> in(c.shape, c.second, 1);
     const auto input = in.input(c.shape, c.second, true, true);
     const kernels::ConvEpilogue<float> epilogue{

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "kernels/convolutions.hpp"
 #include "paser/core/random.hpp"
 #include "paser/kernels/conv2d.hpp"
 #include "support/same_bits.hpp"
@@ -11,10 +12,6 @@ using kernels::ConvShape;
 using kernels::PreparedFilter;
 
 namespace {
-
-ConvShape conv3x3(Index n, Index h, Index w, Index c, Index k, ConvAlgorithm algorithm = ConvAlgorithm::automatic) {
-  return {n, h, w, c, k, 3, 3, {.padding = {1, 1}, .algorithm = algorithm}};
-}
 
 template <class T>
 Tensor<T, 1> forward(const ConvShape& s, const Tensor<T, 1>& weight,

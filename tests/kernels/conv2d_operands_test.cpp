@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
+#include "kernels/convolutions.hpp"
 #include "paser/core/random.hpp"
 #include "paser/kernels/conv2d.hpp"
 #include "paser/kernels/reference/conv2d.hpp"
@@ -46,12 +47,7 @@ std::vector<double> gathered(const ConvShape& s, const kernels::ConvInput<T>& in
   return x;
 }
 
-struct Case {
-  ConvShape shape;
-  Index second;  // channels of the second source
-};
-
-const Case cases[] = {
+const TwoSources operand_cases[] = {
     {{2, 9, 11, 16, 8, 3, 3, {.padding = {1, 1}}}, 8},     // one packet of outputs
     {{3, 12, 16, 32, 32, 3, 3, {.padding = {1, 1}}}, 16},  // a multiple of the tiles
     {{2, 13, 10, 48, 24, 3, 3, {.padding = {1, 1}}}, 16},  // ragged edges
@@ -66,7 +62,7 @@ const Case cases[] = {
 };
 
 template <class T>
-void check_case(const Case& c, double tolerance) {
+void check_case(const TwoSources& c, double tolerance) {
   const ConvShape& s = c.shape;
   CAPTURE(s.n, s.h, s.w, s.c, s.k, s.r, c.second);
   const Index first = s.c - c.second;
@@ -139,7 +135,7 @@ void check_case(const Case& c, double tolerance) {
 }  // namespace
 
 TEST_CASE("a convolution reads two mapped sources and finishes its result in place") {
-  for (const Case& c : cases) {
+  for (const TwoSources& c : operand_cases) {
     check_case<float>(c, 1e-5);
     check_case<double>(c, 1e-12);
   }

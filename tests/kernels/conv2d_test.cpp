@@ -1,37 +1,30 @@
 #include "paser/kernels/conv2d.hpp"
 
-#include <catch2/catch.hpp>
-#include <cstring>
-
 #include <array>
+#include <catch2/catch.hpp>
 #include <limits>
 #include <vector>
 
 #include "paser/core/random.hpp"
 #include "paser/kernels/reference/conv2d.hpp"
-
-namespace {
+#include "support/random_values.hpp"
+#include "support/same_bits.hpp"
 
 using namespace paser;
 using kernels::ConvShape;
 
-template <class T>
-std::vector<T> random_values(Key key, Index count) {
-  std::vector<T> values(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(2 * key.uniform(i) - 1);
-  return values;
-}
+namespace {
 
 /// The three convolutions of one shape, into buffers of NaN so that an element left out shows.
 template <class T>
-struct Results {
+struct Outputs {
   std::vector<T> y, dx, dw;
 };
 
 template <class T>
-struct Operands {
+struct Inputs {
   std::vector<T> x, weight, bias, dy;
-  Operands(const ConvShape& s, Key key)
+  Inputs(const ConvShape& s, Key key)
       : x(random_values<T>(key.fold(0), s.x_size())),
         weight(random_values<T>(key.fold(1), s.weight_size())),
         bias(random_values<T>(key.fold(2), s.k)),
@@ -39,11 +32,11 @@ struct Operands {
 };
 
 template <class T>
-Results<T> fast(const ConvShape& s, const Operands<T>& in, bool with_bias = true) {
+Outputs<T> fast(const ConvShape& s, const Inputs<T>& in, bool with_bias = true) {
   const auto unwritten = [](Index n) {
     return std::vector<T>(static_cast<std::size_t>(n), std::numeric_limits<T>::quiet_NaN());
   };
-  Results<T> out{unwritten(s.y_size()), unwritten(s.x_size()), unwritten(s.weight_size())};
+  Outputs<T> out{unwritten(s.y_size()), unwritten(s.x_size()), unwritten(s.weight_size())};
   if (kernels::depthwise::applies(s)) {
     kernels::depthwise::forward(s, in.x.data(), in.weight.data(), with_bias ? in.bias.data() : nullptr, out.y.data());
     kernels::depthwise::backward_input(s, in.dy.data(), in.weight.data(), out.dx.data());
@@ -57,9 +50,9 @@ Results<T> fast(const ConvShape& s, const Operands<T>& in, bool with_bias = true
 }
 
 /// The definition, in double.
-Results<double> expected(const ConvShape& s, const Operands<double>& in, bool with_bias = true) {
+Outputs<double> expected(const ConvShape& s, const Inputs<double>& in, bool with_bias = true) {
   const auto zeros = [](Index n) { return std::vector<double>(static_cast<std::size_t>(n)); };
-  Results<double> out{zeros(s.y_size()), zeros(s.x_size()), zeros(s.weight_size())};
+  Outputs<double> out{zeros(s.y_size()), zeros(s.x_size()), zeros(s.weight_size())};
   kernels::reference::conv2d_forward(s, in.x.data(), in.weight.data(), out.y.data());
   if (with_bias)
     for (std::size_t i = 0; i < out.y.size(); ++i) out.y[i] += in.bias[i % in.bias.size()];
@@ -84,10 +77,10 @@ double relative_error(const std::vector<T>& got, const std::vector<double>& want
 
 template <class T>
 void check_against_reference(const ConvShape& s, Key key) {
-  const Operands<double> wide(s, key);
-  Operands<T> in(s, key);
+  const Inputs<double> wide(s, key);
+  Inputs<T> in(s, key);
   // The reference must see what the kernel sees.
-  Operands<double> same = wide;
+  Inputs<double> same = wide;
   same.x.assign(in.x.begin(), in.x.end());
   same.weight.assign(in.weight.begin(), in.weight.end());
   same.bias.assign(in.bias.begin(), in.bias.end());
@@ -224,19 +217,16 @@ TEST_CASE("convolutions of the networks' kinds agree with the definition", "[con
 }
 
 TEST_CASE("the bits of a convolution do not depend on the number of threads", "[conv2d]") {
-  const auto bits_equal = [](const std::vector<float>& a, const std::vector<float>& b) {
-    return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
-  };
   for (const ConvShape& s : network_shapes) {
-    const Operands<float> in(s, Key{5});
+    const Inputs<float> in(s, Key{5});
     set_threads(1);
     const auto one = fast(s, in);
     for (const int threads : {2, 4}) {
       set_threads(threads);
       const auto many = fast(s, in);
-      CHECK(bits_equal(one.y, many.y));
-      CHECK(bits_equal(one.dx, many.dx));
-      CHECK(bits_equal(one.dw, many.dw));
+      CHECK(same_bits(one.y, many.y));
+      CHECK(same_bits(one.dx, many.dx));
+      CHECK(same_bits(one.dw, many.dw));
     }
     set_threads(0);
   }

@@ -1,25 +1,19 @@
 #include <catch2/catch.hpp>
 #include <vector>
 
-#include "paser/core/random.hpp"
 #include "paser/kernels/max_pool2d.hpp"
 #include "paser/kernels/reduce.hpp"
 #include "paser/kernels/softmax.hpp"
+#include "support/random_values.hpp"
 
 using namespace paser;
 
 namespace {
 
 template <class T>
-std::vector<T> random_values(Key key, Index count) {
-  const auto t = uniform<T>(key, Shape{count}, -3, 3);
-  return {t.data(), t.data() + count};
-}
-
-template <class T>
 void check_softmax(Index rows, Index n) {
   CAPTURE(rows, n, sizeof(T));
-  const auto x = random_values<T>(Key{1}, rows * n);
+  const auto x = random_values<T>(Key{1}, rows * n, -3, 3);
   auto y = x, log_y = x;
   kernels::softmax_forward(rows, n, x.data(), y.data());
   kernels::log_softmax_forward(rows, n, x.data(), log_y.data());
@@ -43,9 +37,9 @@ void check_halving(const Shape<4>& x_shape) {
   CAPTURE(x_shape, sizeof(T));
   const auto s = kernels::pool_shape("test", x_shape, {});
   const Index c = s.c, y_size = s.n * s.out_h * s.out_w * c;
-  auto x = random_values<T>(Key{2}, x_shape.numel());
+  auto x = random_values<T>(Key{2}, x_shape.numel(), -3, 3);
   for (auto& v : x) v = std::round(v);  // so that there are ties
-  const auto dy = random_values<T>(Key{3}, y_size);
+  const auto dy = random_values<T>(Key{3}, y_size, -3, 3);
   std::vector<T> y(static_cast<std::size_t>(y_size), T(-9)), inferred = y, dx(x.size(), T(-9)), want_dx(x.size(), T(0));
   std::vector<std::uint8_t> tap(static_cast<std::size_t>(y_size), 99);
   kernels::max_pool2d_forward(s, x.data(), y.data(), tap.data());
@@ -71,7 +65,7 @@ void check_halving(const Shape<4>& x_shape) {
 template <class T>
 void check_sums(Index rows, Index channels) {
   CAPTURE(rows, channels, sizeof(T));
-  const auto x = random_values<T>(Key{4}, rows * channels);
+  const auto x = random_values<T>(Key{4}, rows * channels, -3, 3);
   std::vector<T> sums(static_cast<std::size_t>(channels), T(-9));
   kernels::sum_per_channel(rows, channels, x.data(), sums.data());
   double worst = 0;

@@ -2,9 +2,11 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/convolutions.hpp"
 #include "paser/core/random.hpp"
 #include "paser/kernels/conv/winograd/winograd.hpp"
 #include "paser/kernels/reference/finish_convolution.hpp"
+#include "support/same_bits.hpp"
 
 using namespace paser;
 namespace winograd = kernels::winograd;
@@ -15,16 +17,7 @@ namespace {
 using Array = Tensor<float, 1>;
 using Doubles = std::vector<double>;
 
-struct Case {
-  ConvShape shape;
-  Index second;  // channels of the second source
-};
-
-ConvShape conv3x3(Index n, Index h, Index w, Index c, Index k, std::array<Index, 2> padding = {1, 1}) {
-  return {n, h, w, c, k, 3, 3, {.padding = padding}};
-}
-
-const Case cases[] = {
+const TwoSources fused_cases[] = {
     {conv3x3(3, 34, 31, 40, 24), 16},         // in bands of tiles
     {conv3x3(4, 7, 8, 136, 72), 64},          // by panels of outputs
     {conv3x3(2, 45, 47, 64, 80), 0},          // one source
@@ -35,13 +28,13 @@ const Case cases[] = {
     {conv3x3(3, 12, 16, 8, 150, {0, 2}), 0},  // more outputs than are written at a time
 };
 
-struct Problem {
-  Case c;
+struct FusedProblem {
+  TwoSources c;
   Array a, b, weight, bias, dy, addend;
   Array map_a[3], map_b[3];
   kernels::ChannelMap<float> first, second;
 
-  explicit Problem(const Case& which, float offset = 0)
+  explicit FusedProblem(const TwoSources& which, float offset = 0)
       : c(which),
         a(uniform<float>(Key{1}, Shape{pixels() * first_channels()}, -1, 1)),
         b(uniform<float>(Key{2}, Shape{pixels() * c.second}, -1, 1)),
@@ -75,7 +68,7 @@ struct Result {
 };
 
 template <int Tile>
-Result fused(const Problem& p, int maps, bool add, bool relu, bool moments = true) {
+Result fused(const FusedProblem& p, int maps, bool add, bool relu, bool moments = true) {
   const ConvShape& s = p.c.shape;
   const auto count = static_cast<std::size_t>(moments ? s.n * s.k : 0);
   Result result{Array::full({s.y_size()}, NAN), Doubles(count, NAN), Doubles(count, NAN)};
@@ -92,7 +85,7 @@ Result fused(const Problem& p, int maps, bool add, bool relu, bool moments = tru
 
 /// Gather, plain convolution, and passes over its result.
 template <int Tile>
-Array by_steps(const Problem& p, int maps, bool add, bool relu) {
+Array by_steps(const FusedProblem& p, int maps, bool add, bool relu) {
   const ConvShape& s = p.c.shape;
   Scratch<float> gathered(0);
   const float* const x = kernels::plain_input(s, p.input(maps), gathered);
@@ -106,14 +99,10 @@ Array by_steps(const Problem& p, int maps, bool add, bool relu) {
   return y;
 }
 
-bool same_bits(const Array& a, const Array& b) {
-  return std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.numel()) * sizeof(float)) == 0;
-}
-
 template <int Tile>
-void check_fusion(const Case& c) {
+void check_fusion(const TwoSources& c) {
   CAPTURE(Tile, c.shape.n, c.shape.h, c.shape.w, c.shape.c, c.shape.k, c.second);
-  const Problem p(c);
+  const FusedProblem p(c);
   for (int maps = 0; maps < 4; ++maps)
     for (const bool extras : {false, true}) {
       const Array expected = by_steps<Tile>(p, maps, extras, extras);
@@ -130,9 +119,9 @@ void check_fusion(const Case& c) {
 
 /// The moments of the y that was written, in double and two passes.
 template <int Tile>
-void check_moments(const Case& c, float offset, double tolerance) {
+void check_moments(const TwoSources& c, float offset, double tolerance) {
   CAPTURE(Tile, c.shape.n, c.shape.h, c.shape.w, c.shape.c, c.shape.k, offset);
-  const Problem p(c, offset);
+  const FusedProblem p(c, offset);
   const ConvShape& s = c.shape;
   const Result result = fused<Tile>(p, 3, true, false);
   const Index pixels = s.out_h() * s.out_w();
@@ -156,14 +145,14 @@ void check_moments(const Case& c, float offset, double tolerance) {
 }  // namespace
 
 TEST_CASE("Winograd reads and finishes with the bits of separate passes") {
-  for (const Case& c : cases) {
+  for (const TwoSources& c : fused_cases) {
     check_fusion<2>(c);
     check_fusion<4>(c);
   }
 }
 
 TEST_CASE("Winograd takes the moments of what it writes, also when the mean is a thousand times the spread") {
-  for (const Case& c : cases) {
+  for (const TwoSources& c : fused_cases) {
     check_moments<2>(c, 0, 1e-6);
     check_moments<4>(c, 0, 1e-6);
     check_moments<4>(c, 10000, 1e-6);
@@ -171,8 +160,8 @@ TEST_CASE("Winograd takes the moments of what it writes, also when the mean is a
 }
 
 TEST_CASE("Winograd's moments have the same bits for any number of threads") {
-  for (const Case& c : cases) {
-    const Problem p(c);
+  for (const TwoSources& c : fused_cases) {
+    const FusedProblem p(c);
     set_threads(1);
     const Result expected = fused<4>(p, 3, true, true);
     for (const int threads : {2, 3, 4}) {

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "kernels/convolutions.hpp"
 #include "paser/core/random.hpp"
 #include "paser/kernels/reference/conv2d.hpp"
 
@@ -14,10 +15,7 @@ namespace {
 using Array = Tensor<float, 1>;
 using Precise = Tensor<double, 1>;
 
-ConvShape conv3x3(Index n, Index h, Index w, Index c, Index k, std::array<Index, 2> padding) {
-  return {n, h, w, c, k, 3, 3, {.padding = padding}};
-}
-
+/// One source, and the gradient of its convolution.
 struct Problem {
   ConvShape shape;
   Array x, dy, weight, bias;

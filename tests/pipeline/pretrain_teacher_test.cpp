@@ -13,9 +13,9 @@ namespace {
 using Net = models::UNet<2, 2, 4, 1>;
 
 /// The toy set; when varied, its images are turned upside down in odd epochs.
-struct Source : toy::Set {
+struct TurningSet : toy::Set {
   bool varied;
-  explicit Source(Index n, bool vary = false) : toy::Set(n), varied(vary) {}
+  explicit TurningSet(Index n, bool vary = false) : toy::Set(n), varied(vary) {}
   using toy::Set::rows;
 
   toy::Batch rows(std::span<const Index> which, Index epoch) const {
@@ -45,7 +45,7 @@ struct Teacher {
   }
 };
 
-PretrainOptions<float> options(bool keep, data::PatchGrid teacher_grid = {1, 1}) {
+PretrainOptions<float> teacher_options(bool keep, data::PatchGrid teacher_grid = {1, 1}) {
   PretrainOptions<float> o;
   o.epochs = 3;
   o.batch = 4;
@@ -57,10 +57,10 @@ PretrainOptions<float> options(bool keep, data::PatchGrid teacher_grid = {1, 1})
   return o;
 }
 
-models::Segmenter<float> trained(const Source& train, const PretrainOptions<float>& o,
+models::Segmenter<float> trained(const TurningSet& train, const PretrainOptions<float>& o,
                                  const models::Segmenter<float>* teacher) {
   models::Segmenter<float> model = Net(Key{1});
-  REQUIRE(pretrain(model, train, Source(6), o, Stage{.name = "f1"}, Key{5}, teacher));
+  REQUIRE(pretrain(model, train, TurningSet(6), o, Stage{.name = "f1"}, Key{5}, teacher));
   return model;
 }
 
@@ -69,16 +69,16 @@ models::Segmenter<float> trained(const Source& train, const PretrainOptions<floa
 TEST_CASE("a teacher's logits that are kept teach the same bits, and the teacher runs once an image") {
   Index shown = 0;
   const models::Segmenter<float> teacher = Teacher{.shown = &shown};
-  const Source set(10);
+  const TurningSet set(10);
   for (const data::PatchGrid grid : {data::PatchGrid{1, 1}, data::PatchGrid{2, 2}}) {
     shown = 0;
-    const auto fresh = trained(set, options(false, grid), &teacher);
+    const auto fresh = trained(set, teacher_options(false, grid), &teacher);
     CHECK(shown == 3 * 10 * grid.patches());
     shown = 0;
-    const auto kept = trained(set, options(true, grid), &teacher);
+    const auto kept = trained(set, teacher_options(true, grid), &teacher);
     CHECK(shown == 10 * grid.patches());
     CHECK(same_state(kept, fresh));
-    auto alone = options(true, grid);
+    auto alone = teacher_options(true, grid);
     alone.supervised.distillation.reset();
     CHECK_FALSE(same_state(trained(set, alone, nullptr), fresh));
   }
@@ -87,22 +87,22 @@ TEST_CASE("a teacher's logits that are kept teach the same bits, and the teacher
 TEST_CASE("with a teacher's logits kept the images are used as they are") {
   Index shown = 0;
   const models::Segmenter<float> teacher = Teacher{.shown = &shown};
-  const auto plain = trained(Source(10), options(false), &teacher);
-  CHECK(same_state(trained(Source(10, true), options(true), &teacher), plain));
-  CHECK_FALSE(same_state(trained(Source(10, true), options(false), &teacher), plain));
+  const auto plain = trained(TurningSet(10), teacher_options(false), &teacher);
+  CHECK(same_state(trained(TurningSet(10, true), teacher_options(true), &teacher), plain));
+  CHECK_FALSE(same_state(trained(TurningSet(10, true), teacher_options(false), &teacher), plain));
 }
 
 TEST_CASE("distillation without a teacher is refused under the name of the stage") {
   for (const bool keep : {false, true}) {
     models::Segmenter<float> model = Net(Key{1});
-    CHECK_THROWS_WITH(pretrain(model, toy::Set(4), toy::Set(4), options(keep), Stage{.name = "f1"}, Key{5}),
+    CHECK_THROWS_WITH(pretrain(model, toy::Set(4), toy::Set(4), teacher_options(keep), Stage{.name = "f1"}, Key{5}),
                       Catch::Contains("distillation needs a teacher"));
   }
 }
 
 TEST_CASE("a learning rate that falls to nothing leaves the last step without effect") {
-  const Source set(10);
-  PretrainOptions<float> o = options(false);
+  const TurningSet set(10);
+  PretrainOptions<float> o = teacher_options(false);
   o.supervised.distillation.reset();
   o.batch = 10;
   o.epochs = o.validate_every = 1;

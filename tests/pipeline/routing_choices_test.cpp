@@ -9,7 +9,6 @@ using namespace paser::pipeline;
 
 namespace {
 
-const OperationCounts counts{1e9, {0, 10e9, 100e9}, 2e9};
 constexpr Index images = 9, patches = 4;
 
 EvaluationOptions options() {
@@ -70,7 +69,7 @@ TEST_CASE("evaluate_choices: what is read off the table is what the networks say
   for (const std::uint64_t seed : {1u, 2u}) {
     const auto choices = drawn_choices(Key{seed});
     const Labels labels = composed(paser, batch, choices);
-    const auto got = evaluate_choices(table, choices, counts, paser.samples, kinds(), options());
+    const auto got = evaluate_choices(table, choices, toy::operations, paser.samples, kinds(), options());
     REQUIRE(got.image_iou.size() == images);
     double mean = 0, squares = 0, macs = 0;
     std::vector<double> share(3, 0.0);
@@ -100,7 +99,7 @@ TEST_CASE("evaluate_choices: what is read off the table is what the networks say
       for (const double n : got.assignment[kind]) patches_of_kinds += n;
     CHECK(patches_of_kinds == images * patches);
   }
-  CHECK_THROWS_WITH(evaluate_choices(table, {0, 1}, counts, 2, kinds(), options()),
+  CHECK_THROWS_WITH(evaluate_choices(table, {0, 1}, toy::operations, 2, kinds(), options()),
                     Catch::Contains("2 choices for 9 images of 4 patches"));
 }
 
@@ -125,9 +124,10 @@ TEST_CASE("best_choices: the best model of every patch, the cheapest of equals")
       CHECK(best[static_cast<std::size_t>(i * patches + p)] == expected);
     }
   // No other choice does better.
-  const double bound = evaluate_oracle(table, counts, 2, kinds(), options()).iou;
+  const double bound = evaluate_oracle(table, toy::operations, 2, kinds(), options()).iou;
   for (std::uint64_t seed = 0; seed < 20; ++seed)
-    CHECK(evaluate_choices(table, drawn_choices(Key{seed}), counts, 2, kinds(), options()).iou <= bound + 1e-12);
+    CHECK(evaluate_choices(table, drawn_choices(Key{seed}), toy::operations, 2, kinds(), options()).iou <=
+          bound + 1e-12);
 }
 
 TEST_CASE("evaluate_router: every image's IoU and shares, and the counts of all pixels") {
@@ -146,7 +146,8 @@ TEST_CASE("evaluate_router: every image's IoU and shares, and the counts of all 
   };
   const auto got = evaluate_router(given, set, options());
   CHECK(next == images);
-  const auto read = evaluate_choices(tabulate_routing(paser, set, 2, Key{4}), choices, counts, 2, kinds(), options());
+  const auto read =
+      evaluate_choices(tabulate_routing(paser, set, 2, Key{4}), choices, toy::operations, 2, kinds(), options());
   const Labels labels = composed(paser, batch, choices);
   REQUIRE(got.image_iou.size() == images);
   REQUIRE(got.image_share.size() == images);

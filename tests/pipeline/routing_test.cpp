@@ -9,8 +9,7 @@ using namespace paser::pipeline;
 
 namespace {
 
-const OperationCounts counts{1e9, {0, 10e9, 100e9}, 2e9};
-const EvaluationOptions options{.classes = 2, .models = 3, .kinds = 3};
+const EvaluationOptions evaluation{.classes = 2, .models = 3, .kinds = 3};
 
 /// Two images of one patch; model k is right on image 0 from k = 1 on, on image 1 only for k = 2.
 RoutingTable small_table() {
@@ -32,16 +31,16 @@ RoutingTable small_table() {
 
 TEST_CASE("the cascade's cost is that of every model a patch visits") {
   const auto table = small_table();
-  const auto all = evaluate_thresholds(table, {0, 0.2}, counts, 5, metrics::ClassMean::present);
+  const auto all = evaluate_thresholds(table, {0, 0.2}, toy::operations, 5, metrics::ClassMean::present);
   CHECK(all.iou == Approx(1));  // image 0 stops at model 1, image 1 goes on to model 2
   CHECK(all.gmac == Approx((15.0 + 115.0) / 2));
-  const auto none = evaluate_thresholds(table, {1, 1}, counts, 5, metrics::ClassMean::present);
+  const auto none = evaluate_thresholds(table, {1, 1}, toy::operations, 5, metrics::ClassMean::present);
   CHECK(none.iou == Approx(0));
   CHECK(none.gmac == Approx(5));
 }
 
 TEST_CASE("the threshold search finds the cheapest match and the most parsimonious point") {
-  const auto points = search_thresholds(small_table(), counts, 5, metrics::ClassMean::present, 11);
+  const auto points = search_thresholds(small_table(), toy::operations, 5, metrics::ClassMean::present, 11);
   CHECK(points.size() == 121);
   for (const auto& p : points) {
     CHECK(p.thresholds[0] >= 0.5 - 1e-12);  // mean 0.55, deviation 0.05
@@ -54,7 +53,7 @@ TEST_CASE("the threshold search finds the cheapest match and the most parsimonio
 }
 
 TEST_CASE("the oracle takes the cheapest of the best models") {
-  const auto result = evaluate_oracle(small_table(), counts, 5, {0, 1}, options);
+  const auto result = evaluate_oracle(small_table(), toy::operations, 5, {0, 1}, evaluation);
   CHECK(result.iou == Approx(1));
   CHECK(result.share == std::vector<double>{0, 0.5, 0.5});
   CHECK(result.assignment[0][1] == 1);
@@ -65,39 +64,41 @@ TEST_CASE("the oracle takes the cheapest of the best models") {
 TEST_CASE("routers run the models that they say, and count them") {
   auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
   const toy::Set set(30);
-  const auto single = evaluate_router(single_model(paser, 2, counts), set, options);
+  const auto single = evaluate_router(single_model(paser, 2, toy::operations), set, evaluation);
   CHECK(single.share == std::vector<double>{0, 0, 1});
   CHECK(single.gmac == Approx(100));
-  const auto small = evaluate_router(single_model(paser, 0, counts), set, options);
+  const auto small = evaluate_router(single_model(paser, 0, toy::operations), set, evaluation);
   CHECK(small.gmac == Approx(1));
   CHECK(small.iou < 0.9);
 
-  const auto random = evaluate_router(random_router(paser, counts, Key{3}), set, options);
+  const auto random = evaluate_router(random_router(paser, toy::operations, Key{3}), set, evaluation);
   CHECK(random.gmac == Approx(random.share[0] * 1 + random.share[1] * 10 + random.share[2] * 100));
   for (const double s : random.share) CHECK(s > 0);
-  CHECK(evaluate_router(random_router(paser, counts, Key{3}), set, options).share == random.share);
+  CHECK(evaluate_router(random_router(paser, toy::operations, Key{3}), set, evaluation).share == random.share);
 
-  const auto routed = evaluate_router(paser_router(paser, counts, Key{4}), set, options);
+  const auto routed = evaluate_router(paser_router(paser, toy::operations, Key{4}), set, evaluation);
   CHECK(routed.gmac ==
         Approx(2 * 1 + 2 + routed.share[1] * 10 + routed.share[2] * 100));  // two samples, policy, models
 
   const auto table = tabulate_routing(paser, set, 2, Key{4});
   std::vector<Index> kinds;
   for (Index i = 0; i < set.size(); ++i) kinds.push_back(i % 3);
-  const auto oracle = evaluate_oracle(table, counts, paser.samples, kinds, options);
+  const auto oracle = evaluate_oracle(table, toy::operations, paser.samples, kinds, evaluation);
   CHECK(oracle.iou == Approx(1));
   CHECK(oracle.assignment_accuracy() == Approx(1));
 
   // The toy models' entropy grows with the kind, so the cascade that stops below each next kind is right everywhere.
   const double first = (table.entropy[0][0] + table.entropy[0][1]) / 2,
                second = (table.entropy[1][1] + table.entropy[1][2]) / 2;
-  const auto cascade = evaluate_router(cascade_router(paser, {first, second}, counts, Key{4}), set, options);
+  const auto cascade =
+      evaluate_router(cascade_router(paser, {first, second}, toy::operations, Key{4}), set, evaluation);
   CHECK(cascade.iou == Approx(1));
   CHECK(cascade.gmac == Approx((2.0 + 12.0 + 112.0) / 3));
-  const auto predicted = evaluate_thresholds(table, {first, second}, counts, paser.samples, options.class_mean);
+  const auto predicted =
+      evaluate_thresholds(table, {first, second}, toy::operations, paser.samples, evaluation.class_mean);
   CHECK(predicted.iou == Approx(cascade.iou));
   CHECK(predicted.gmac == Approx(cascade.gmac));
-  CHECK_THROWS_AS(cascade_router(paser, {first}, counts, Key{4}), ValueError);
+  CHECK_THROWS_AS(cascade_router(paser, {first}, toy::operations, Key{4}), ValueError);
 }
 
 TEST_CASE("a patch keeps f1's answer unless it is sent elsewhere, in a grid of patches too") {

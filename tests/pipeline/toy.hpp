@@ -2,6 +2,7 @@
 
 #include "paser/models/segmenter.hpp"
 #include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/routers.hpp"
 
 /// A world in which the right routing is known: images of three kinds, and three models without weights whose skill on
 /// each kind is given.
@@ -79,6 +80,9 @@ struct Model {
     return ctx.constant(std::move(logits));
   }
 };
+
+/// What the three models and the policy are said to cost.
+inline const pipeline::OperationCounts operations{1e9, {0, 10e9, 100e9}, 2e9};
 
 inline pipeline::Paser<float> paser(Key key, Skill skill) {
   return {.models = {Model{0, skill}, Model{1, skill}, Model{2, skill}},

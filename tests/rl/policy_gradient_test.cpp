@@ -9,8 +9,8 @@ using rl::Actions;
 
 namespace {
 
-const auto logits = normal<double>(Key{1}, Shape{2, 12});
-const auto rewards = normal<double>(Key{2}, Shape{2, 4});
+const auto policy_logits = normal<double>(Key{1}, Shape{2, 12});
+const auto action_rewards = normal<double>(Key{2}, Shape{2, 4});
 const auto actions = Actions::from({2, 4}, {0, 2, 1, 1, 2, 0, 0, 1});
 
 template <int Rank>
@@ -24,27 +24,28 @@ Tensor<double, Rank> gradient(const Tensor<double, Rank>& x, const Actions& a, c
 }  // namespace
 
 TEST_CASE("the policy gradient loss is the mean of -log pi times the advantage and passes its gradient check") {
-  const auto log_prob = rl::Categorical<double>(logits, 4).log_prob(actions);
+  const auto log_prob = rl::Categorical<double>(policy_logits, 4).log_prob(actions);
   double sum = 0;
-  for (Index i = 0; i < 8; ++i) sum -= log_prob.data()[i] * rewards.data()[i];
-  CHECK(rl::policy_gradient_loss(logits, actions, rewards)(0) == Approx(sum / 8));
-  CHECK(rl::policy_gradient_loss(logits, actions, rewards, {.total = 16.0})(0) == Approx(sum / 16));
+  for (Index i = 0; i < 8; ++i) sum -= log_prob.data()[i] * action_rewards.data()[i];
+  CHECK(rl::policy_gradient_loss(policy_logits, actions, action_rewards)(0) == Approx(sum / 8));
+  CHECK(rl::policy_gradient_loss(policy_logits, actions, action_rewards, {.total = 16.0})(0) == Approx(sum / 16));
   for (const double bonus : {0.0, 0.3}) {
     const auto f = [&](const auto& x) {
-      return rl::policy_gradient_loss(x, actions, rewards, {.entropy_bonus = bonus});
+      return rl::policy_gradient_loss(x, actions, action_rewards, {.entropy_bonus = bonus});
     };
-    CHECK(gradient_check(f, logits).passed);
-    CHECK(gradient_check(f, logits.reshape(Shape{2, 4, 3})).passed);
-    CHECK(f(logits)(0) == f(Var(logits)).value()(0));
+    CHECK(gradient_check(f, policy_logits).passed);
+    CHECK(gradient_check(f, policy_logits.reshape(Shape{2, 4, 3})).passed);
+    CHECK(f(policy_logits)(0) == f(Var(policy_logits)).value()(0));
   }
 }
 
 TEST_CASE("the entropy bonus subtracts the mean entropy") {
-  const auto h = rl::Categorical<double>(logits, 4).entropy();
+  const auto h = rl::Categorical<double>(policy_logits, 4).entropy();
   double mean = 0;
   for (const double value : h.values()) mean += value / 8;
-  const double plain = rl::policy_gradient_loss(logits, actions, rewards)(0);
-  CHECK(rl::policy_gradient_loss(logits, actions, rewards, {.entropy_bonus = 2})(0) == Approx(plain - 2 * mean));
+  const double plain = rl::policy_gradient_loss(policy_logits, actions, action_rewards)(0);
+  CHECK(rl::policy_gradient_loss(policy_logits, actions, action_rewards, {.entropy_bonus = 2})(0) ==
+        Approx(plain - 2 * mean));
 }
 
 TEST_CASE("a probability outside the clamp costs its bound and has gradient exactly zero") {
@@ -75,21 +76,21 @@ TEST_CASE(
     for (const double v : a.values()) squares += (v - mean) * (v - mean) / 8;
     return std::pair{mean, std::sqrt(squares)};
   };
-  CHECK(max_abs_difference(rl::advantage(rewards), rewards) == 0);
-  const auto centred = rl::advantage(rewards, {.baseline = rl::Baseline::batch_mean});
+  CHECK(max_abs_difference(rl::advantage(action_rewards), action_rewards) == 0);
+  const auto centred = rl::advantage(action_rewards, {.baseline = rl::Baseline::batch_mean});
   CHECK(moments(centred).first == Approx(0).margin(1e-15));
-  CHECK(moments(centred).second == Approx(moments(rewards).second));
-  const auto normal_ones = rl::advantage(rewards, {.normalize = true});
+  CHECK(moments(centred).second == Approx(moments(action_rewards).second));
+  const auto normal_ones = rl::advantage(action_rewards, {.normalize = true});
   CHECK(moments(normal_ones).first == Approx(0).margin(1e-15));
   CHECK(moments(normal_ones).second == Approx(1));
-  CHECK(rl::advantage(rewards, {.baseline = rl::Baseline::given}, rewards)(1, 2) == 0);
-  CHECK_THROWS_AS(rl::advantage(rewards, {.baseline = rl::Baseline::given}), ShapeError);
+  CHECK(rl::advantage(action_rewards, {.baseline = rl::Baseline::given}, action_rewards)(1, 2) == 0);
+  CHECK_THROWS_AS(rl::advantage(action_rewards, {.baseline = rl::Baseline::given}), ShapeError);
   for (const double a : rl::advantage(Tensor<double, 2>::full({2, 2}, 0.5), {.normalize = true}).values())
     CHECK(a == 0);
 }
 
 TEST_CASE("what does not fit is refused") {
-  CHECK_THROWS_WITH(rl::policy_gradient_loss(logits, Actions::full({2, 5}, 0), Tensor<double, 2>::zeros({2, 5})),
+  CHECK_THROWS_WITH(rl::policy_gradient_loss(policy_logits, Actions::full({2, 5}, 0), Tensor<double, 2>::zeros({2, 5})),
                     Catch::Contains("logits (2,12) do not fit actions (2,5)"));
-  CHECK_THROWS_AS(rl::policy_gradient_loss(logits, Actions::full({2, 4}, 3), rewards), ValueError);
+  CHECK_THROWS_AS(rl::policy_gradient_loss(policy_logits, Actions::full({2, 4}, 3), action_rewards), ValueError);
 }

@@ -1,15 +1,21 @@
 #pragma once
 
 #include <cstring>
+#include <vector>
 
 #include "paser/core/parallel.hpp"
 #include "paser/core/tensor.hpp"
 
-/// Whether two tensors have the same shape and the same bits.
+/// Whether two tensors, or two vectors, have the same shape and the same bits.
 template <class T, int Rank>
 bool same_bits(const paser::Tensor<T, Rank>& a, const paser::Tensor<T, Rank>& b) {
   return a.shape() == b.shape() &&
          std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.numel()) * sizeof(T)) == 0;
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0;
 }
 
 /// Whether f(), a tensor, has the same bits with 1, 2 and 4 threads.
