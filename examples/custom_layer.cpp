@@ -1,10 +1,11 @@
 /// How to add an operation of one's own: the parametric ReLU (He et al. 2015), y = x where x > 0 and slope * x
-/// elsewhere, with one trained slope a channel. Three parts: the op on Tensors, the same op on Vars with its
-/// hand-written backward, and a layer that owns the slopes. The program checks the gradients against differences and
-/// then trains the layer.
+/// elsewhere, with one trained slope a channel. Four parts: the op on Tensors, the same op on Vars with its
+/// hand-written backward, its count of operations, and a layer that owns the slopes. The program checks the gradients
+/// against differences and then trains the layer.
 
 #include <iostream>
 
+#include "paser/autograd/count_context.hpp"
 #include "paser/nn/conv2d.hpp"
 #include "paser/nn/gradient_check.hpp"
 #include "paser/ops/distillation.hpp"
@@ -56,6 +57,11 @@ Var<T, 4> prelu(const Var<T, 4>& x, const Var<T, 1>& slope) {
                     grad.add(1, std::move(dslope));
                   }
                 });
+}
+
+/// The same op on shapes alone, so that models with it can be counted: like every activation it counts as free.
+inline Counted<4> prelu(const Counted<4>& x, const Counted<1>&) {
+  return x;
 }
 
 /// The layer: it owns the slopes and names them. (N, H, W, C) -> (N, H, W, C).
@@ -110,6 +116,9 @@ int check_and_train() {
   const auto slope = uniform<double>(Key{2}, Shape{3}, 0.1, 0.5);
   bool right = report_check("op", gradient_check([](const auto& in, const auto& a) { return prelu(in, a); }, x, slope));
   right &= report_check("layer", nn::gradient_check(Block<double>(3, 4, Key{3}), run::training, Key{4}, x));
+
+  std::cout << "multiply-accumulates of the layer: "
+            << count_operations<double>(Block<double>(3, 4, Key{3}), x.shape()).total() << "\n";
 
   // A block with unknown slopes is learned from its answers alone.
   Block<float> truth(1, 4, Key{5}), learner(1, 4, Key{6});

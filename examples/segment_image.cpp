@@ -19,6 +19,8 @@
 #include <nlohmann/json.hpp>
 
 #include "paser/core/text.hpp"
+#include "paser/models/registered/registered.hpp"
+#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
@@ -55,7 +57,7 @@ class Session {
       : a_(arguments),
         d_(std::move(model.description)),
         paser_(std::move(model.paser)),
-        counts_(pipeline::operation_counts(d_)),
+        counts_(pipeline::operation_counts(paser_, d_.image())),
         wanted_(a_.write.begin(), a_.write.end()) {
     check<ValueError>(d_.channels == 1 || d_.channels == 3, "segment_image", "the model takes images of ", d_.channels,
                       " channels; image files have 1 or 3");

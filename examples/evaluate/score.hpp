@@ -2,7 +2,9 @@
 
 #include "paser/data/salt_and_pepper.hpp"
 #include "paser/metrics/class_scores.hpp"
+#include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/evaluate.hpp"
+#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/tiled.hpp"
 #include "segmentation/data.hpp"
@@ -35,7 +37,7 @@ struct Method {
 class Answerer {
  public:
   Answerer(const pipeline::PaserDescription& d, const pipeline::Paser<float>& paser, const Method& method)
-      : d_(d), paser_(paser), method_(method), counts_(pipeline::operation_counts(d)) {
+      : d_(d), paser_(paser), method_(method), counts_(pipeline::operation_counts(paser, d.image())) {
     whole_ = method.only ? pipeline::single_model(paser, static_cast<std::int32_t>(*method.only), counts_)
                          : pipeline::paser_router(paser, counts_, method.key.fold(0));
   }

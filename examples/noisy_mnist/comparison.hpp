@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "noisy_mnist/experiment.hpp"
+#include "paser/pipeline/operation_counts.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/method_row.hpp"
@@ -20,7 +21,7 @@ class Comparison {
       : experiment_(experiment),
         paser_(experiment.untuned()),
         key_(Key{experiment.config().seed}.fold(5)),
-        counts_(pipeline::operation_counts(description(experiment.config()))) {
+        counts_(pipeline::operation_counts(paser_, description(experiment.config()).image())) {
     options_ = {.classes = classes, .models = 3, .kinds = 3};
   }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "noisy_mnist/config.hpp"
+#include "paser/models/registered/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 /// The networks of the noisy-MNIST experiment.
@@ -12,9 +13,10 @@ inline constexpr Index classes = 2;  // background, digit
 inline paser::pipeline::PaserDescription description(const Config& c) {
   paser::pipeline::PaserDescription d;
   d.class_names = {"background", "digit"};
-  d.networks = {{.classes = classes, .width = 8, .depth = 2, .dropout = c.dropout},
-                {.classes = classes, .width = 16, .depth = 4, .dropout = c.dropout},
-                {.classes = classes, .width = 64, .depth = 4, .dropout = c.dropout}};
+  using paser::models::UNetSpec;
+  d.networks = {UNetSpec{.classes = classes, .width = 8, .depth = 2, .dropout = c.dropout},
+                UNetSpec{.classes = classes, .width = 16, .depth = 4, .dropout = c.dropout},
+                UNetSpec{.classes = classes, .width = 64, .depth = 4, .dropout = c.dropout}};
   d.height = d.width = 32;
   d.samples = c.samples;
   return d;

@@ -29,9 +29,9 @@ class Experiment {
       : config_(checked(config)),
         data_(config),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
-        counts_(pipeline::operation_counts(description_)),
-        folder_(out, config, fresh, bytes_needed),
         networks_(fresh_paser(config, description_)),
+        counts_(pipeline::operation_counts(networks_, description_.image())),
+        folder_(out, config, fresh, bytes_needed),
         ground_(config.belief_draws, key(3)) {}
 
   const Config& config() const { return config_; }
@@ -161,9 +161,9 @@ class Experiment {
   Config config_;
   Data data_;
   pipeline::PaserDescription description_;
+  Paser networks_;
   pipeline::OperationCounts counts_;
   program::RunFolder folder_;
-  Paser networks_;
   pipeline::PolicyGround<float> ground_;
   Measured measured_;
   std::vector<Variant> tuned_;

@@ -1,9 +1,10 @@
 #pragma once
 
+#include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/how_far.hpp"
+#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
-#include "paser/pipeline/routers.hpp"
 #include "paser/report/timing.hpp"
 #include "segmentation/data.hpp"
 
@@ -25,11 +26,11 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   d.channels = data.channels();
   d.class_names = data.class_names();
   for (std::size_t k = 0; k < 3; ++k)
-    d.networks.push_back({.in = data.channels(),
-                          .classes = data.classes(),
-                          .width = c.widths[k],
-                          .depth = c.depths[k],
-                          .dropout = c.dropout});
+    d.networks.push_back(paser::models::UNetSpec{.in = data.channels(),
+                                                 .classes = data.classes(),
+                                                 .width = c.widths[k],
+                                                 .depth = c.depths[k],
+                                                 .dropout = c.dropout});
   d.grid = {c.grid[0], c.grid[1]};
   d.height = data.height();
   d.width = data.width();
@@ -49,10 +50,11 @@ inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
   paser.micro_batch = c.micro_batch;
   if (c.initial.empty()) return paser;
   const auto start = pipeline::load_paser<float>(c.initial);
+  const auto parameters = [](const Paser& p, std::size_t k) { return paser::nn::count_parameters(p.models[k]); };
   for (std::size_t k = 0; k < 3; ++k)
     paser::check<paser::ValueError>(
-        start.paser.models.size() == 3 && start.description.networks[k].width == d.networks[k].width &&
-            start.description.networks[k].depth == d.networks[k].depth && start.description.channels == d.channels &&
+        start.paser.models.size() == 3 && start.description.networks[k].type == d.networks[k].type &&
+            parameters(start.paser, k) == parameters(paser, k) && start.description.channels == d.channels &&
             start.description.classes() == d.classes(),
         c.initial.c_str(), "its networks are others than this run's; expected the same widths, depths, channels and ",
         "number of classes");

@@ -2,7 +2,6 @@
 
 #include "fixture.hpp"
 #include "paser/io/torch_names.hpp"
-#include "paser/metrics/flops.hpp"
 #include "paser/models/policy_net.hpp"
 #include "paser/models/segmenter.hpp"
 
@@ -22,8 +21,8 @@ NamedSegmenter make_unet(const std::string& arch, paser::Index channels, paser::
                          double drop_rate);
 
 /// The operations of one pass of such a UNet over images of this shape, counted by running its forward definition.
-paser::metrics::Operations count_unet(const std::string& arch, paser::Index classes, bool bilinear,
-                                      const paser::Shape<4>& images);
+paser::Operations count_unet(const std::string& arch, paser::Index classes, bool bilinear,
+                             const paser::Shape<4>& images);
 
 /// First width and number of poolings of an architecture.
 struct UNetSize {

@@ -1,5 +1,4 @@
 #include "networks.hpp"
-#include "paser/metrics/count_operations.hpp"
 #include "paser/models/unet.hpp"
 
 namespace fixtures {
@@ -54,10 +53,9 @@ NamedSegmenter make_unet(const std::string& arch, Index channels, Index classes,
           paser::io::unet_names(static_cast<int>(depth)), std::move(sites)};
 }
 
-paser::metrics::Operations count_unet(const std::string& arch, Index classes, bool bilinear,
-                                      const paser::Shape<4>& images) {
+paser::Operations count_unet(const std::string& arch, Index classes, bool bilinear, const paser::Shape<4>& images) {
   return with_unet(arch, images.c(), classes, bilinear, 0.5,
-                   [&images](const auto& network) { return paser::metrics::count_operations(network, images); });
+                   [&images](const auto& network) { return paser::count_operations(network, images); });
 }
 
 }  // namespace fixtures

@@ -89,7 +89,8 @@ TEST_CASE("evaluate: masks that are f1's own answer, or its opposite, give f1 al
   CHECK(j["per_image"][0]["name"] == "opposite");
   CHECK(j["per_image"][0]["iou"] == 0.0);
   CHECK(j["per_image"][1]["iou"] == 1.0);
-  CHECK(j["gmac"].get<double>() == Approx(1e-9 * pipeline::operation_counts(tiny::description(1)).small));
+  CHECK(j["gmac"].get<double>() ==
+        Approx(1e-9 * pipeline::operation_counts(bench.paser, tiny::description(1).image()).small));
   CHECK(nlohmann::json::parse(content_of(out / "evaluation.json")) == j);
 
   const auto lines = lines_of(content_of(table));
@@ -125,7 +126,7 @@ TEST_CASE("evaluate: PaSeR's IoU, routes and masks are those of the library") {
   // The two of the trained size at once, the other window by window.
   const data::SegmentationFolder folder(bench.images(), bench.masks(), {});
   const Key key = Key{4}.fold(7).fold(0);
-  const auto counts = pipeline::operation_counts(tiny::description(1));
+  const auto counts = pipeline::operation_counts(bench.paser, tiny::description(1).image());
   const auto pair = pipeline::evaluate_router(pipeline::paser_router(bench.paser, counts, key),
                                               folder.only(std::vector<Index>{0, 1}), {.classes = 3});
   pipeline::TiledOptions windows;

@@ -3,6 +3,8 @@
 #include <filesystem>
 
 #include "paser/io/image_file.hpp"
+#include "paser/models/registered/unet.hpp"
+#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 /// A PaSeR of random weights in a file, and pictures for it: what programs are run on in tests.
@@ -18,8 +20,9 @@ inline paser::pipeline::PaserDescription description(Index channels) {
   paser::pipeline::PaserDescription d;
   d.channels = channels;
   d.class_names = {"pore", "carbon", "particle"};
-  for (const Index width : {2, 4, 6}) d.networks.push_back({.in = channels, .classes = 3, .width = width, .depth = 1});
-  d.networks[0].dropout = 0.25;
+  for (const Index width : {2, 4, 6})
+    d.networks.push_back(paser::models::UNetSpec{
+        .in = channels, .classes = 3, .width = width, .depth = 1, .dropout = width == 2 ? 0.25 : 0.5});
   d.grid = {2, 2};
   d.height = 16;
   d.width = 24;

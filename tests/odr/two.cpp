@@ -1,3 +1,4 @@
+#include "paser/models/registered/registered.hpp"
 #include "paser/paser.hpp"
 
 const void* address_in_two() {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "paser/models/registered/registered.hpp"
+#include "paser/pipeline/operation_counts.hpp"
 #include "support/same_bits.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -11,13 +13,19 @@ using Catch::Matchers::Contains;
 
 namespace {
 
+using models::UNetSpec;
+
+UNetSpec unet(Index width, Index depth) {
+  return {.in = 3, .classes = 3, .width = width, .depth = depth};
+}
+
 PaserDescription small() {
   PaserDescription d;
   d.channels = 3;
   d.class_names = {"pore", "carbon", "particle"};
-  d.networks = {{.in = 3, .classes = 3, .width = 4, .depth = 1},
-                {.in = 3, .classes = 3, .width = 6, .depth = 2, .upsampling = models::Upsampling::transposed},
-                {.in = 3, .classes = 3, .width = 8, .depth = 2, .dropout = 0.25}};
+  d.networks = {unet(4, 1),
+                UNetSpec{.in = 3, .classes = 3, .width = 6, .depth = 2, .upsampling = models::Upsampling::transposed},
+                UNetSpec{.in = 3, .classes = 3, .width = 8, .depth = 2, .dropout = 0.25}};
   d.grid = {2, 3};
   d.height = 16;
   d.width = 24;
@@ -75,8 +83,11 @@ TEST_CASE("a saved Paser comes back with its description and its answers") {
   CHECK(d.width == 24);
   CHECK(d.value_range->high == 4095);
   CHECK(d.info["preset"] == "demo");
-  CHECK(d.networks[1].upsampling == models::Upsampling::transposed);
-  CHECK(d.networks[2].dropout == 0.25);
+  REQUIRE(d.networks.size() == 3);
+  for (std::size_t k = 0; k < 3; ++k) {
+    CHECK(d.networks[k].type == "unet");
+    CHECK(nlohmann::json::parse(d.networks[k].json) == nlohmann::json::parse(small().networks[k].json));
+  }
   CHECK(loaded.samples == 2);
   CHECK(loaded.baseline == Baseline::first_sample);
   CHECK(loaded.choice == RouteChoice::sampled);
@@ -91,16 +102,38 @@ TEST_CASE("a saved Paser comes back with its description and its answers") {
     CHECK(same_bits(evaluate(paser.models[k], images), evaluate(loaded.models[k], images)));
 }
 
-TEST_CASE("the grid, the samples and the baseline written are the Paser's own") {
+TEST_CASE("a file of the first format, whose networks are UNets without a name, opens") {
+  const TemporaryFolder folder;
+  const auto paser = make_paser(small(), Key{3});
+  save_paser(folder / "p.safetensors", paser, small());
+  rewrite(folder / "p.safetensors", [](auto& c) {
+    c.info["networks"] = nlohmann::json::parse(R"([
+      {"in": 3, "classes": 3, "width": 4, "depth": 1, "dropout": 0.5, "upsampling": "bilinear"},
+      {"in": 3, "classes": 3, "width": 6, "depth": 2, "dropout": 0.5, "upsampling": "transposed"},
+      {"in": 3, "classes": 3, "width": 8, "depth": 2, "dropout": 0.25, "upsampling": "bilinear"}])");
+  });
+  const auto loaded = load_paser(folder / "p.safetensors");
+  CHECK(loaded.description.networks[1].type == "unet");
+  const auto images = uniform<float>(Key{4}, Shape{1, 16, 24, 3});
+  const auto before = paser.segment(images, {7}, Key{5}), after = loaded.paser.segment(images, {7}, Key{5});
+  CHECK(same_bits(before.labels, after.labels));
+  CHECK(same_bits(before.actions, after.actions));
+  save_paser(folder / "again.safetensors", loaded.paser, loaded.description);
+  CHECK(io::Checkpoint::load(folder / "again.safetensors").info["networks"][1]["spec"]["width"] == 6);
+}
+
+TEST_CASE("the networks, the grid, the samples and the baseline written are the Paser's own") {
   const TemporaryFolder folder;
   auto paser = make_paser(small(), Key{3});
   paser.samples = 9;
   paser.baseline = Baseline::mean;
   auto d = small();
   d.grid = {1, 1};
+  d.networks.clear();
   save_paser(folder / "p.safetensors", paser, d);
   const auto loaded = load_paser<double>(folder / "p.safetensors");
   CHECK(loaded.description.grid == data::PatchGrid{2, 3});
+  CHECK(loaded.description.networks.size() == 3);
   CHECK(loaded.paser.samples == 9);
   CHECK(loaded.paser.baseline == Baseline::mean);
 }
@@ -109,20 +142,25 @@ TEST_CASE("a description that does not fit its Paser is refused before anything 
   const TemporaryFolder folder;
   const auto paser = make_paser(small(), Key{3});
   auto d = small();
-  d.networks.pop_back();
-  CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("names 2 networks, the Paser has 3"));
-  d = small();
-  d.networks[1].width = 8;
-  CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("network f2 has") && Contains("parameters"));
-  d = small();
   d.class_names.pop_back();
   CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("knows 3 classes, expected 3 channels and 2 classes"));
   d = small();
   d.height = 15;
   CHECK_THROWS_WITH(save_paser(folder / "p", paser, d), Contains("do not divide into 2 x 3 patches"));
   d = small();
-  d.networks[2].depth = 4;
-  CHECK_THROWS_WITH(make_paser(d, Key{}), Contains("network f3 pools 4 times") && Contains("a patch of 8 x 8"));
+  d.networks[2] = unet(8, 4);
+  CHECK_THROWS_WITH(make_paser(d, Key{}),
+                    Contains("network f3 takes sides of at least 16") && Contains("a patch has 8 x 8"));
+  d = small();
+  d.networks[1].type = "unett";
+  CHECK_THROWS_AS(make_paser(d, Key{}), ValueError);
+  CHECK_THROWS_WITH(make_paser(d, Key{}), Contains("network f2: unknown model 'unett', did you mean 'unet'?"));
+  d.networks.clear();
+  CHECK_THROWS_WITH(make_paser(d, Key{}), Contains("names no network"));
+  auto strange = paser;
+  strange.models[1] = nn::Conv2d<float>({.in = 3, .out = 3, .kernel = 1}, Key{1});
+  CHECK_THROWS_WITH(save_paser(folder / "p", strange, small()),
+                    Contains("network f2 does not say how to make it again") && Contains("models::ModelSpec"));
   CHECK_FALSE(std::filesystem::exists(folder / "p"));
 }
 
@@ -140,18 +178,39 @@ TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   refused([](auto& c) { c.info.erase("classes"); }, "'classes' not found");
   refused([](auto& c) { c.info["grid"] = 4; }, "cannot be read");
   refused([](auto& c) { c.info["baseline"] = "median"; }, "'median'");
-  refused([](auto& c) { c.info["networks"][0]["upsampling"] = "nearest"; }, "'nearest'");
-  refused([](auto& c) { c.info["networks"][0]["classes"] = 4; }, "network f1");
-  refused([](auto& c) { c.info["networks"][2]["width"] = 60000; }, "'f3' has");
+  refused([](auto& c) { c.info["networks"][0]["spec"]["upsampling"] = "nearest"; }, "network f1: model 'unet'");
+  refused([](auto& c) { c.info["networks"][0]["spec"]["classes"] = 4; }, "network f1");
+  refused([](auto& c) { c.info["networks"][0]["spec"]["classes"] = 2; }, "network f1 takes 3 channels and knows 2");
+  refused([](auto& c) { c.info["networks"][1]["type"] = "pyramid"; }, "network f2: unknown model 'pyramid'");
+  refused([](auto& c) { c.info["networks"][1].erase("spec"); }, "'spec' not found");
+  refused([](auto& c) { c.info["networks"][1] = 7; }, "network f2: model 'unet': expected an object");
+  refused([](auto& c) { c.info["networks"] = nlohmann::json::array(); }, "names no network");
+  refused([](auto& c) { c.info["networks"][2]["spec"]["width"] = 60000; }, "'f3' has");
   refused([](auto& c) { c.info["grid"] = {{"rows", 4}, {"columns", 6}}; }, "'policy' has");
   refused([](auto& c) { c.tensors.erase("f2/stem.weight"); }, "'f2' has");
   CHECK_THROWS_AS(load_paser(folder / "none.safetensors"), IoError);
 }
 
-TEST_CASE("the operations of a description are those of its networks") {
-  const auto counts = operation_counts(small());
-  CHECK(counts.small == static_cast<double>(metrics::unet_operations(3, 3, 4, 1, {1, 16, 24}).total()));
+TEST_CASE("the operations of a Paser are those of its parts") {
+  const auto paser = make_paser(small(), Key{3});
+  const auto counts = operation_counts(paser, small().image());
+  CHECK(counts.small == static_cast<double>(paser.models[0].count({1, 16, 24, 3}).total()));
   CHECK(counts.patch.size() == 3);
-  CHECK(counts.patch[2] == static_cast<double>(metrics::unet_operations(3, 3, 8, 2, {1, 8, 8}).total()));
-  CHECK(counts.policy == static_cast<double>(metrics::policy_operations(18, {1, 16, 24}).total()));
+  CHECK(counts.patch[2] == static_cast<double>(paser.models[2].count({1, 8, 8, 3}).total()));
+  CHECK(counts.policy == static_cast<double>(count_operations(paser.policy, Shape{1, 16, 24, 2}).total()));
+}
+
+TEST_CASE("the paper's networks cost what fvcore counts") {
+  PaserDescription d;
+  d.class_names = {"pore", "carbon", "particle"};
+  d.networks = {UNetSpec{.classes = 3, .width = 8, .depth = 2}, UNetSpec{.classes = 3, .width = 16, .depth = 4},
+                UNetSpec{.classes = 3, .width = 64, .depth = 4}};
+  d.grid = {4, 4};
+  d.height = 224;
+  d.width = 256;
+  const auto counts = operation_counts(make_paser(d, Key{1}), d.image());
+  CHECK(counts.small == 312'639'488);
+  CHECK(counts.patch[1] == 142'047'232);
+  CHECK(counts.patch[2] == 2'245'648'384);
+  CHECK(counts.policy == 254'837'504);
 }

@@ -5,6 +5,7 @@
 #include "paser/core/random.hpp"
 #include "paser/data/mask_map.hpp"
 #include "paser/data/stored_sample.hpp"
+#include "paser/kernels/axis_maps.hpp"
 
 /// Variations of training images. What is drawn is a function of a key alone; the image and its mask change in step.
 namespace paser::data {
@@ -74,13 +75,7 @@ inline GrayChange drawn_gray(const Augmentation& a, Key key) {
 
 namespace detail {
 
-/// The pixel inside 0 .. n-1 that a position outside mirrors; the border pixel is not repeated.
-inline Index mirrored(Index i, Index n) {
-  if (n == 1) return 0;
-  const Index period = 2 * (n - 1);
-  i = ((i % period) + period) % period;
-  return i < n ? i : period - i;
-}
+using kernels::mirrored;
 
 /// Position in the image of row or column `i` of a window, which may be flipped.
 inline Index source_of(Index i, Index begin, Index extent, bool flip) {

@@ -23,6 +23,15 @@ class BasicConfigReader {
                        document_.type_name());
   }
 
+  /// Parses a text. Throws FormatError with the place of the mistake.
+  static BasicConfigReader from_text(const std::string& text, const std::string& origin) {
+    try {
+      return {Json::parse(text), origin};
+    } catch (const typename Json::exception& e) {
+      throw FormatError(message(origin, ": not JSON: ", e.what()));
+    }
+  }
+
   /// Parses a file; // and block comments are allowed. Throws IoError, and FormatError with the place of the mistake.
   static BasicConfigReader from_file(const Path& path) {
     try {
@@ -47,6 +56,13 @@ class BasicConfigReader {
       throw FormatError(message(origin_, ": option '", key, "' is ", found->dump(), ": ", e.what()));
     }
     return true;
+  }
+
+  /// Sets `value` as read() does, and throws FormatError naming the option when it is absent.
+  template <class T>
+  void require(const std::string& key, T& value) {
+    const bool given = read(key, value);
+    check<FormatError>(given, origin_.c_str(), "option '", key, "' is missing, expected ", expected<T>());
   }
 
   /// The options under a key; none when it is absent.
@@ -90,8 +106,10 @@ class BasicConfigReader {
       return "a whole number";
     else if constexpr (std::is_floating_point_v<T>)
       return "a number";
-    else
+    else if constexpr (std::is_same_v<T, std::string>)
       return "a text";
+    else
+      return "a value of its kind";
   }
 
   Json document_;

@@ -39,6 +39,25 @@ AxisMap<T> nearest_axis(Index in, Index out, double scale) {
   return map;
 }
 
+/// The position inside 0 .. n-1 that a position outside mirrors; the border is not repeated.
+constexpr Index mirrored(Index i, Index n) {
+  if (n == 1) return 0;
+  const Index period = 2 * (n - 1);
+  i = ((i % period) + period) % period;
+  return i < n ? i : period - i;
+}
+
+/// Output o repeats input o; from the last input on it repeats that, or the inputs mirrored there.
+template <class T>
+AxisMap<T> extended_axis(Index in, Index out, bool mirror) {
+  AxisMap<T> map(in, out);
+  for (Index o = 0; o < out; ++o) {
+    map.add_tap(mirror ? mirrored(o, in) : std::min(o, in - 1), 1);
+    map.end_output();
+  }
+  return map;
+}
+
 /// Output o is the mean over a window of `kernel` inputs that starts at o * stride - padding. The padding counts as
 /// zeros in the mean, or not at all.
 template <class T>

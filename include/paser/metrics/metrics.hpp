@@ -6,8 +6,6 @@
 #include "paser/metrics/class_scores.hpp"
 #include "paser/metrics/confusion.hpp"
 #include "paser/metrics/count_operations.hpp"
-#include "paser/metrics/flops.hpp"
 #include "paser/metrics/iou.hpp"
-#include "paser/metrics/model_operations.hpp"
 #include "paser/metrics/statistics.hpp"
 #include "paser/metrics/total_variation.hpp"

@@ -4,6 +4,9 @@
 /// Every header of models/.
 
 #include "paser/models/double_conv.hpp"
+#include "paser/models/model_spec.hpp"
 #include "paser/models/policy_net.hpp"
+#include "paser/models/registry.hpp"
 #include "paser/models/segmenter.hpp"
 #include "paser/models/unet.hpp"
+#include "paser/models/wrappers.hpp"

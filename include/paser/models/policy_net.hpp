@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/count_context.hpp"
 #include "paser/nn/conv_batch_norm.hpp"
 #include "paser/nn/linear.hpp"
 #include "paser/ops/adaptive_avg_pool2d.hpp"
@@ -115,6 +116,7 @@ typename Context::template Value<2> PolicyNet<T>::operator()(Context& ctx, const
 #ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
 extern template Tensor<float, 2> PolicyNet<float>::operator()(EvalContext<float>&, const Tensor<float, 4>&) const;
 extern template Var<float, 2> PolicyNet<float>::operator()(TapeContext<float>&, const Var<float, 4>&) const;
+extern template Counted<2> PolicyNet<float>::operator()(CountContext<float>&, const Counted<4>&) const;
 #endif
 
 /// Parameters of a PolicyNet in closed form.

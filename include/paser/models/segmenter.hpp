@@ -1,11 +1,13 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "paser/autograd/context.hpp"
+#include "paser/autograd/count_context.hpp"
 #include "paser/core/rows.hpp"
+#include "paser/models/model_spec.hpp"
 #include "paser/nn/visit.hpp"
 #include "paser/ops/feature_map.hpp"
 
@@ -19,6 +21,7 @@ struct MemberVisitor {
   virtual ~MemberVisitor() = default;
   virtual void visit(const std::string& name, Parameter<T, 1>& p) = 0;
   virtual void visit(const std::string& name, Parameter<T, 2>& p) = 0;
+  virtual void visit(const std::string& name, Parameter<T, 3>& p) = 0;
   virtual void visit(const std::string& name, Parameter<T, 4>& p) = 0;
   virtual void visit(const std::string& name, Buffer<T, 1>& b) = 0;
 };
@@ -37,8 +40,26 @@ struct ForwardMembers final : MemberVisitor<T> {
   }
   void visit(const std::string& name, Parameter<T, 1>& p) override { forward(name, p); }
   void visit(const std::string& name, Parameter<T, 2>& p) override { forward(name, p); }
+  void visit(const std::string& name, Parameter<T, 3>& p) override { forward(name, p); }
   void visit(const std::string& name, Parameter<T, 4>& p) override { forward(name, p); }
   void visit(const std::string& name, Buffer<T, 1>& b) override { forward(name, b); }
+};
+
+/// What a network says of itself in numbers. The values here are those of one that says nothing.
+struct ModelTraits {
+  Index channels = 0, classes = 0;  // 0: not known
+  Index smallest_size = 1, size_multiple = 1, stride = 1;
+
+  template <class Network>
+  static ModelTraits of(const Network& network) {
+    ModelTraits t;
+    if constexpr (requires { network.channels(); }) t.channels = network.channels();
+    if constexpr (requires { network.classes(); }) t.classes = network.classes();
+    if constexpr (requires { network.smallest_size(); }) t.smallest_size = network.smallest_size();
+    if constexpr (requires { network.size_multiple(); }) t.size_multiple = network.size_multiple();
+    if constexpr (requires { network.stride(); }) t.stride = network.stride();
+    return t;
+  }
 };
 
 }  // namespace detail
@@ -46,6 +67,16 @@ struct ForwardMembers final : MemberVisitor<T> {
 /// Any segmentation network, its type forgotten: images (N, H, W, C) -> logits (N, H, W, K). The pipeline holds its
 /// models so, since which networks take part is a matter of a run and not of the program. It is itself a module:
 /// optimizers, checkpoints and counts walk it as they would walk the network inside. A copy is a copy of the weights.
+///
+/// A network is any module with a templated operator()(ctx, image). One that computes by itself and not in ops has an
+/// overload of it for CountContext<T> and Counted<4> as well. What it may say of itself by members of these names:
+///   ModelSpec spec() const            how to make it again, see registry.hpp; without, it cannot be saved in a Paser
+///   Index channels(), classes() const of its images and of its logits; 0, as without the member: not known
+///   Index smallest_size() const       of both sides of an image, 1 without
+///   Index size_multiple() const       both sides must be multiples of it, 1 without
+///   Index stride() const              pixels of the image per pixel of the answer along a side, 1 without
+///   prefix(ctx, image), suffix(ctx, maps)  the part before and after its first dropout, for plain tensors: MC samples
+///     share the prefix. Its maps are a std::vector of FeatureMaps, and its dropouts are nn::Dropout applied to these.
 template <class T = float>
 class Segmenter {
  public:
@@ -53,9 +84,6 @@ class Segmenter {
 
   using Maps = std::vector<FeatureMap<Tensor<T, 4>>>;
 
-  /// Takes any module with a templated operator()(ctx, image). A network that also has prefix(ctx, image) and
-  /// suffix(ctx, maps), the part before and after its first dropout, shares the prefix among MC samples; its maps are a
-  /// std::vector of FeatureMaps, and its dropouts are nn::Dropout applied to FeatureMaps.
   template <class Network>
   requires(!std::same_as<std::remove_cvref_t<Network>, Segmenter>) Segmenter(Network network)
       : holder_(std::make_unique<Holder<Network>>(std::move(network))) {}
@@ -74,6 +102,20 @@ class Segmenter {
   Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const { return holder_->prefix(ctx, image); }
   Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const { return holder_->suffix(ctx, std::move(maps)); }
 
+  /// The operations of one run on images of this shape. Computes nothing; throws what the run would throw about shapes.
+  Operations count(const Shape<4>& images, Mode mode = run::inference) const {
+    return count_operations<T>(*this, images, mode);
+  }
+
+  /// Its name in the registry and its settings; an empty name when the network does not say.
+  ModelSpec spec() const { return holder_->spec(); }
+
+  Index channels() const { return holder_->traits().channels; }            ///< of its images; 0: not known
+  Index classes() const { return holder_->traits().classes; }              ///< of its answer; 0: not known
+  Index smallest_size() const { return holder_->traits().smallest_size; }  ///< least pixels of both sides of an image
+  Index size_multiple() const { return holder_->traits().size_multiple; }  ///< that both sides must be multiples of
+  Index stride() const { return holder_->traits().stride; }  ///< pixels of the image per pixel of its answer
+
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
     detail::ForwardMembers<T, std::remove_reference_t<F>, std::is_const_v<Self>> forward(f);
@@ -86,8 +128,11 @@ class Segmenter {
     virtual std::unique_ptr<Base> clone() const = 0;
     virtual Tensor<T, 4> run(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
     virtual Var<T, 4> run(TapeContext<T>& ctx, const Var<T, 4>& image) const = 0;
+    virtual Counted<4> run(CountContext<T>& ctx, const Counted<4>& image) const = 0;
     virtual Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
     virtual Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const = 0;
+    virtual ModelSpec spec() const = 0;
+    virtual detail::ModelTraits traits() const = 0;
     virtual void visit(detail::MemberVisitor<T>& visitor) = 0;
   };
 
@@ -102,6 +147,7 @@ class Segmenter {
     std::unique_ptr<Base> clone() const override { return std::make_unique<Holder>(network); }
     Tensor<T, 4> run(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override { return network(ctx, image); }
     Var<T, 4> run(TapeContext<T>& ctx, const Var<T, 4>& image) const override { return network(ctx, image); }
+    Counted<4> run(CountContext<T>& ctx, const Counted<4>& image) const override { return network(ctx, image); }
     Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override {
       if constexpr (splits) {
         return network.prefix(ctx, image);
@@ -117,6 +163,16 @@ class Segmenter {
         return network(ctx, repeat_rows(images, ctx.passes(images.shape().n())));
       }
     }
+    ModelSpec spec() const override {
+      if constexpr (requires {
+                      { network.spec() } -> std::convertible_to<ModelSpec>;
+                    }) {
+        return network.spec();
+      } else {
+        return {};
+      }
+    }
+    detail::ModelTraits traits() const override { return detail::ModelTraits::of(network); }
     void visit(detail::MemberVisitor<T>& visitor) override {
       nn::walk(network, [&visitor](const std::string& name, auto& member) { visitor.visit(name, member); });
     }

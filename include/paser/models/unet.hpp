@@ -2,7 +2,9 @@
 
 #include <vector>
 
+#include "paser/autograd/count_context.hpp"
 #include "paser/models/double_conv.hpp"
+#include "paser/models/model_spec.hpp"
 #include "paser/nn/conv_transpose2d.hpp"
 #include "paser/nn/dropout.hpp"
 #include "paser/ops/pad.hpp"
@@ -15,6 +17,11 @@ enum class Upsampling {
   bilinear,   ///< interpolation with aligned corners; the form that PaSeR uses
   transposed  ///< 2x2 transposed convolution of stride 2
 };
+
+/// What an upsampling is called in files.
+inline const char* upsampling_name(Upsampling upsampling) {
+  return upsampling == Upsampling::bilinear ? "bilinear" : "transposed";
+}
 
 /// Parameters of UNet<in, classes, width, depth>, in closed form.
 constexpr Index unet_parameters(Index in, Index classes, Index width, Index depth,
@@ -39,6 +46,13 @@ struct UNetSpec {
   Index depth = 2;                               ///< poolings, 1 .. 10
   Upsampling upsampling = Upsampling::bilinear;  ///< of the decoder
   double dropout = 0.5;                          ///< probability that a channel's value is dropped, in [0,1]
+
+  /// The same for the registry, where a UNet is called "unet".
+  operator ModelSpec() const {
+    return {"unet",
+            message("{\"in\":", in, ",\"classes\":", classes, ",\"width\":", width, ",\"depth\":", depth,
+                    ",\"dropout\":", json_number(dropout), ",\"upsampling\":\"", upsampling_name(upsampling), "\"}")};
+  }
 };
 
 /// U-Net (Ronneberger et al. 2015) as PaSeR uses it: a 1x1 convolution to width / 2 channels, double convolutions with
@@ -67,6 +81,8 @@ class RuntimeUNet {
   /// Height and width must both be at least this, so that the deepest level still has a pixel.
   Index smallest_size() const { return Index{1} << spec_.depth; }
 
+  Index channels() const { return spec_.in; }
+  Index classes() const { return spec_.classes; }
   Upsampling upsampling() const { return spec_.upsampling; }
 
   template <class Self, class F>
@@ -170,6 +186,7 @@ extern template RuntimeUNet<float>::RuntimeUNet(const UNetSpec&, Key);
   extern template Image<Context> RuntimeUNet<float>::suffix(Context&, std::vector<FeatureMap<Image<Context>>>) const
 PASER_UNET(EvalContext<float>);
 PASER_UNET(TapeContext<float>);
+PASER_UNET(CountContext<float>);
 #undef PASER_UNET
 #endif
 
@@ -184,8 +201,6 @@ class UNet : public RuntimeUNet<T> {
   static_assert(Depth >= 1 && Depth <= 10, "UNet: Depth counts poolings and must lie in 1 .. 10");
 
  public:
-  static constexpr Index in = In, classes = Classes, width = Width, depth = Depth;
-
   /// See RuntimeUNet. Throws ValueError unless 0 <= dropout <= 1.
   explicit UNet(Key key, double dropout = 0.5, Upsampling upsampling = Upsampling::bilinear)
       : RuntimeUNet<T>({In, Classes, Width, Depth, upsampling, dropout}, key) {}

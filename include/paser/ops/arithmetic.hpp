@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/elementwise.hpp"
 
@@ -15,6 +16,11 @@ Tensor<T, Rank> combine(const char* where, void (*f)(Index, const T*, const T*, 
   Tensor<T, Rank> y(a.shape());
   f(a.numel(), a.data(), b.data(), y.mutable_data());
   return y;
+}
+
+template <int Rank>
+void check_counted(const char* where, const Counted<Rank>& a, const Counted<Rank>& b) {
+  check(a.shape() == b.shape(), where, "shapes differ: ", a.shape(), " and ", b.shape());
 }
 
 }  // namespace detail
@@ -71,6 +77,27 @@ Var<T, Rank> multiply(const Var<T, Rank>& a, const Var<T, Rank>& b) {
                   if (grad.wants(0)) grad.add(0, multiply(dy, b));
                   if (grad.wants(1)) grad.add(1, multiply(dy, a));
                 });
+}
+
+/// Element by element, and counted as free.
+template <int Rank>
+Counted<Rank> add(const Counted<Rank>& a, const Counted<Rank>& b) {
+  detail::check_counted("add", a, b);
+  return a;
+}
+template <int Rank>
+Counted<Rank> subtract(const Counted<Rank>& a, const Counted<Rank>& b) {
+  detail::check_counted("subtract", a, b);
+  return a;
+}
+template <int Rank>
+Counted<Rank> multiply(const Counted<Rank>& a, const Counted<Rank>& b) {
+  detail::check_counted("multiply", a, b);
+  return a;
+}
+template <int Rank>
+Counted<Rank> scale(const Counted<Rank>& x, double) {
+  return x;
 }
 
 }  // namespace paser

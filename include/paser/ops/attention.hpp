@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/attention.hpp"
@@ -8,6 +9,15 @@ namespace paser {
 
 namespace detail {
 
+inline void check_attention(const Shape<4>& query, const Shape<4>& key, const Shape<4>& value) {
+  check(query[0] == key[0] && query[1] == key[1] && key[0] == value[0] && key[1] == value[1] && key[2] == value[2] &&
+            query[3] == key[3],
+        "attention", "query ", query, ", key ", key, " and value ", value,
+        " (batch,heads,tokens,features) must agree in batch and heads, query and key in features, key and value in "
+        "tokens");
+  check(key[2] >= 1, "attention", "no tokens to attend to in key ", key);
+}
+
 template <class T>
 struct Attention {
   Tensor<T, 4> query, key, value;
@@ -15,12 +25,7 @@ struct Attention {
 
   Attention(const Tensor<T, 4>& q, const Tensor<T, 4>& k, const Tensor<T, 4>& v, double factor)
       : query(q), key(k), value(v), scale(static_cast<T>(factor)) {
-    const Shape<4>&a = q.shape(), &b = k.shape(), &c = v.shape();
-    check(a[0] == b[0] && a[1] == b[1] && b[0] == c[0] && b[1] == c[1] && b[2] == c[2] && a[3] == b[3], "attention",
-          "query ", a, ", key ", b, " and value ", c,
-          " (batch,heads,tokens,features) must agree in batch and heads, query and key in features, key and value in "
-          "tokens");
-    check(b[2] >= 1, "attention", "no tokens to attend to in key ", b);
+    check_attention(q.shape(), k.shape(), v.shape());
   }
 
   Shape<4> result() const { return {query.shape()[0], query.shape()[1], query.shape()[2], value.shape()[3]}; }
@@ -78,6 +83,13 @@ Var<T, 4> attention(const Var<T, 4>& query, const Var<T, 4>& key, const Var<T, 4
     grad.add(1, std::move(dkey));
     grad.add(2, std::move(dvalue));
   });
+}
+
+/// Counted: two matrix products a head; the softmax between them is free.
+inline Counted<4> attention(const Counted<4>& query, const Counted<4>& key, const Counted<4>& value, double) {
+  const Shape<4>&q = query.shape(), &k = key.shape(), &v = value.shape();
+  detail::check_attention(q, k, v);
+  return query.then(Shape<4>{q[0], q[1], q[2], v[3]}, "matmul", q[0] * q[1] * q[2] * k[2] * (q[3] + v[3]));
 }
 
 }  // namespace paser

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/kernels/axis_maps.hpp"
 #include "paser/kernels/pool_shape.hpp"
 #include "paser/ops/separable.hpp"
@@ -28,6 +29,12 @@ Tensor<T, 4> avg_pool2d(const Tensor<T, 4>& x, const Pool2dSpec& spec = {}, bool
 template <class T>
 Var<T, 4> avg_pool2d(const Var<T, 4>& x, const Pool2dSpec& spec = {}, bool count_include_pad = true) {
   return detail::record_separable(x, detail::avg_pool2d_map<T>(x.shape(), spec, count_include_pad));
+}
+
+/// Counted as free.
+inline Counted<4> avg_pool2d(const Counted<4>& x, const Pool2dSpec& spec = {}, bool = true) {
+  const auto shape = kernels::pool_shape("avg_pool2d", x.shape(), spec);
+  return x.free(Shape<4>{shape.n, shape.out_h, shape.out_w, shape.c});
 }
 
 }  // namespace paser

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <algorithm>
-
+#include "paser/autograd/counted.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/rows.hpp"
 #include "paser/ops/channel_norm.hpp"
@@ -246,6 +245,26 @@ BatchNormResult<Var<T, 4>> batch_norm_training(const Var<T, 4>& x, const Var<T, 
                    detail::batch_norm_backward(n, x, dy, grad);
                  }),
           std::move(b.running_mean), std::move(b.running_var)};
+}
+
+/// Counted: a scale and an offset for each element.
+template <class T>
+Counted<4> batch_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const Tensor<T, 1>&,
+                      const Tensor<T, 1>&, const BatchNormSpec& = {}) {
+  return x.then(x.shape(), "batch_norm", 2 * x.shape().numel());
+}
+
+/// What batch_norm_training counts; the running statistics are not known and stay as they are.
+template <class T>
+struct CountedBatchNorm {
+  Counted<4> y;
+  Tensor<T, 1> running_mean, running_var;
+};
+template <class T>
+CountedBatchNorm<T> batch_norm_training(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
+                                        const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
+                                        const BatchNormSpec& = {}) {
+  return {x.then(x.shape(), "batch_norm", 5 * x.shape().numel()), mean, variance};
 }
 
 }  // namespace paser

@@ -4,6 +4,7 @@
 #include <array>
 #include <type_traits>
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/copy_channels.hpp"
@@ -25,12 +26,12 @@ void for_each_part(const std::array<Index, Count>& channels, F&& f) {
   }
 }
 
-template <class T, std::size_t Count>
-Shape<4> concat_shape(const std::array<const Tensor<T, 4>*, Count>& x) {
-  Shape<4> shape = x[0]->shape();
+template <std::size_t Count>
+Shape<4> concat_shape(const std::array<Shape<4>, Count>& x) {
+  Shape<4> shape = x[0];
   for (std::size_t i = 1; i < Count; ++i) {
-    const Shape<4>& s = x[i]->shape();
-    check(s.n() == shape.n() && s.h() == shape.h() && s.w() == shape.w(), "concat_channels", "input 0 ", x[0]->shape(),
+    const Shape<4>& s = x[i];
+    check(s.n() == shape.n() && s.h() == shape.h() && s.w() == shape.w(), "concat_channels", "input 0 ", x[0],
           " and input ", i, " ", s, " differ in batch, height or width");
     shape[3] += s.c();
   }
@@ -39,13 +40,15 @@ Shape<4> concat_shape(const std::array<const Tensor<T, 4>*, Count>& x) {
 
 template <class T, std::size_t Count>
 Tensor<T, 4> concat(const std::array<const Tensor<T, 4>*, Count>& x) {
-  const Shape<4> shape = concat_shape(x);
+  std::array<Shape<4>, Count> shapes;
   std::array<Index, Count> channels;
   std::array<const T*, Count> from;
   for (std::size_t i = 0; i < Count; ++i) {
-    channels[i] = x[i]->shape().c();
+    shapes[i] = x[i]->shape();
+    channels[i] = shapes[i].c();
     from[i] = x[i]->data();
   }
+  const Shape<4> shape = concat_shape(shapes);
   Tensor<T, 4> y(shape);
   const Index c = shape.c(), pixels = shape.n() * shape.h() * shape.w();
   parallel_for(pixels, concat_run, [&, out = y.mutable_data()](Index begin, Index end) {
@@ -90,6 +93,12 @@ requires(std::is_same_v<More, Var<T, 4>>&&...) Var<T, 4> concat_channels(const V
                     if (grad.wants(static_cast<int>(i)))
                       grad.add(static_cast<int>(i), detail::slice_channels(dy, shapes[i], offset));
                 });
+}
+
+/// Counted as free.
+template <class... More>
+requires(std::is_same_v<More, Counted<4>>&&...) Counted<4> concat_channels(const Counted<4>& x, const More&... more) {
+  return x.free(detail::concat_shape(std::array<Shape<4>, 1 + sizeof...(More)>{x.shape(), more.shape()...}));
 }
 
 }  // namespace paser

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/conv2d.hpp"
 #include "paser/kernels/reduce.hpp"
@@ -101,6 +102,17 @@ Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Conv2dSpec& 
                 [shape, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
                   detail::conv2d_backward(shape, x, weight, dy, grad);
                 });
+}
+
+/// Counted: every tap of every output, taps in the padding included; the bias is free.
+inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Conv2dSpec& spec = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
+  return x.then(Shape<4>{shape.n, shape.out_h(), shape.out_w(), shape.k}, "conv", shape.macs());
+}
+inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Counted<1>& bias,
+                         const Conv2dSpec& spec = {}) {
+  detail::check_conv2d_bias(weight.shape(), bias.shape());
+  return conv2d(x, weight, spec);
 }
 
 }  // namespace paser

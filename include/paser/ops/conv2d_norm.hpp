@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "paser/autograd/counted.hpp"
 #include "paser/kernels/filter_cache.hpp"
 #include "paser/ops/concat_channels.hpp"
 #include "paser/ops/conv2d.hpp"
@@ -213,6 +214,18 @@ FeatureMap<Var<T, 4>> conv2d_norm_relu(const FeatureMap<Var<T, 4>>& x,
         detail::instance_norm_backward(*norm, held, dz, grad);
       });
   return {place, norm};
+}
+
+/// Counted as its parts, and concatenation and ReLU as free.
+inline Counted<4> conv2d(const FeatureMap<Counted<4>>& x, const Counted<4>& weight, const Counted<1>& bias,
+                         const Conv2dSpec& spec = {}) {
+  return conv2d(x.held(), weight, bias, spec);
+}
+inline FeatureMap<Counted<4>> conv2d_norm_relu(const FeatureMap<Counted<4>>& x,
+                                               const std::optional<FeatureMap<Counted<4>>>& beside,
+                                               const Counted<4>& weight, const Counted<1>& bias,
+                                               const Conv2dSpec& spec = {}) {
+  return instance_norm(conv2d(beside ? concat_channels(x.held(), beside->held()) : x.held(), weight, bias, spec));
 }
 
 }  // namespace paser

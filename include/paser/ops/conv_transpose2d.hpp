@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/conv2d.hpp"
 #include "paser/kernels/elementwise.hpp"
@@ -129,6 +130,19 @@ Var<T, 4> conv_transpose2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Co
                 [spec, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
                   detail::conv_transpose2d_backward(spec, x, weight, dy, grad);
                 });
+}
+
+/// Counted: every pixel of the input meets the whole weight; the bias is free.
+inline Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight,
+                                   const ConvTranspose2dSpec& spec = {}) {
+  const auto shape = detail::conv_transpose2d_shape(x.shape(), weight.shape(), spec);
+  const Shape<4>& s = x.shape();
+  return x.then(Shape<4>{shape.n, shape.h, shape.w, shape.c}, "conv", s.n() * s.h() * s.w() * weight.shape().numel());
+}
+inline Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight, const Counted<1>& bias,
+                                   const ConvTranspose2dSpec& spec = {}) {
+  detail::check_conv_transpose2d_bias(weight.shape(), bias.shape(), spec);
+  return conv_transpose2d(x, weight, spec);
 }
 
 }  // namespace paser

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "paser/autograd/counted.hpp"
 #include "paser/ops/channel_norm.hpp"
 #include "paser/ops/max_pool2d.hpp"
 
@@ -53,6 +54,11 @@ Var<T, 4> materialize(const FeatureMap<Var<T, 4>>& x) {
 template <class V>
 FeatureMap<V> max_pool2d(const FeatureMap<V>& x, const Pool2dSpec& spec = {}) {
   return {max_pool2d(x.held(), spec), x.norm()};
+}
+
+/// Counted as free.
+inline Counted<4> materialize(const FeatureMap<Counted<4>>& x) {
+  return x.held();
 }
 
 }  // namespace paser

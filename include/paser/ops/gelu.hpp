@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/ops/unary.hpp"
 
 namespace paser {
@@ -15,6 +16,12 @@ Tensor<T, Rank> gelu(const Tensor<T, Rank>& x) {
 template <class T, int Rank>
 Var<T, Rank> gelu(const Var<T, Rank>& x) {
   return detail::record_activation(Activation::gelu, x, detail::Keep::input);
+}
+
+/// Counted as free.
+template <int Rank>
+Counted<Rank> gelu(const Counted<Rank>& x) {
+  return x;
 }
 
 }  // namespace paser

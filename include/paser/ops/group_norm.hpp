@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/ops/channel_norm.hpp"
 
 namespace paser {
@@ -84,6 +85,11 @@ Var<T, 4> group_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1
                 [n = std::move(n), groups = spec.groups, x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
                   detail::group_norm_backward(n, groups, x, dy, grad);
                 });
+}
+
+/// Counted: five for each element.
+inline Counted<4> group_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const GroupNormSpec&) {
+  return x.then(x.shape(), "group_norm", 5 * x.shape().numel());
 }
 
 }  // namespace paser

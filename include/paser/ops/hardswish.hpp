@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/ops/unary.hpp"
 
 namespace paser {
@@ -14,6 +15,12 @@ Tensor<T, Rank> hardswish(const Tensor<T, Rank>& x) {
 template <class T, int Rank>
 Var<T, Rank> hardswish(const Var<T, Rank>& x) {
   return detail::record_activation(Activation::hardswish, x, detail::Keep::input);
+}
+
+/// Counted as free.
+template <int Rank>
+Counted<Rank> hardswish(const Counted<Rank>& x) {
+  return x;
 }
 
 }  // namespace paser

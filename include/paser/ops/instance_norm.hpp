@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/ops/channel_norm.hpp"
 
 namespace paser {
@@ -85,6 +86,15 @@ Var<T, 4> instance_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T
                 [n = std::move(n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
                   detail::instance_norm_backward(n, x, dy, grad);
                 });
+}
+
+/// Counted: four for each element, five with weight and bias.
+inline Counted<4> instance_norm(const Counted<4>& x, const InstanceNormSpec& = {}) {
+  return x.then(x.shape(), "instance_norm", 4 * x.shape().numel());
+}
+inline Counted<4> instance_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
+                                const InstanceNormSpec& = {}) {
+  return x.then(x.shape(), "instance_norm", 5 * x.shape().numel());
 }
 
 }  // namespace paser

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/layer_norm.hpp"
 
@@ -75,6 +76,12 @@ Var<T, Rank> layer_norm(const Var<T, Rank>& x, const Var<T, 1>& weight, const Va
                   grad.add(1, std::move(dweight));
                   grad.add(2, std::move(dbias));
                 });
+}
+
+/// Counted: five for each element.
+template <int Rank>
+Counted<Rank> layer_norm(const Counted<Rank>& x, const Counted<1>&, const Counted<1>&, const LayerNormSpec& = {}) {
+  return x.then(x.shape(), "layer_norm", 5 * x.shape().numel());
 }
 
 }  // namespace paser

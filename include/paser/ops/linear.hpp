@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/gemm.hpp"
 #include "paser/kernels/reduce.hpp"
@@ -80,6 +81,16 @@ Var<T, Rank> linear(const Var<T, Rank>& x, const Var<T, 2>& weight) {
                 [x = x.value(), weight = weight.value()](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
                   detail::linear_backward(dy, x, weight, grad);
                 });
+}
+
+/// Counted: every input value meets a row of the weight; the bias is free.
+template <int Rank>
+Counted<Rank> linear(const Counted<Rank>& x, const Counted<2>& weight) {
+  return x.then(detail::linear_shape(x.shape(), weight.shape()), "linear", x.shape().numel() * weight.shape()[1]);
+}
+template <int Rank>
+Counted<Rank> linear(const Counted<Rank>& x, const Counted<2>& weight, const Counted<1>&) {
+  return linear(x, weight);
 }
 
 }  // namespace paser

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/ops/softmax.hpp"
 
 namespace paser {
@@ -24,6 +25,13 @@ Var<T, Rank> log_softmax(const Var<T, Rank>& x) {
                                   dx.mutable_data());
     grad.add(0, std::move(dx));
   });
+}
+
+/// Counted as free.
+template <int Rank>
+Counted<Rank> log_softmax(const Counted<Rank>& x) {
+  detail::rows_of("log_softmax", x.shape());
+  return x;
 }
 
 }  // namespace paser

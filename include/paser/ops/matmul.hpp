@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/gemm.hpp"
@@ -73,6 +74,15 @@ Var<T, Rank> matmul(const Var<T, Rank>& a, const Var<T, Rank>& b) {
                     grad.add(1, std::move(db));
                   }
                 });
+}
+
+/// Counted: batch * m * k * n.
+template <int Rank>
+Counted<Rank> matmul(const Counted<Rank>& a, const Counted<Rank>& b) {
+  const auto [batch, m, k, n] = detail::matmul_shape(a.shape(), b.shape());
+  Shape<Rank> shape = a.shape();
+  shape[Rank - 1] = n;
+  return a.then(shape, "matmul", batch * m * k * n);
 }
 
 }  // namespace paser

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/max_pool2d.hpp"
 
@@ -70,6 +71,12 @@ MaxPoolWithIndices<T> max_pool2d_with_indices(const Tensor<T, 4>& x, const Pool2
     out[i] = h * s.w + w;
   }
   return {std::move(y), std::move(indices)};
+}
+
+/// Counted as free.
+inline Counted<4> max_pool2d(const Counted<4>& x, const Pool2dSpec& spec = {}) {
+  const auto shape = kernels::pool_shape("max_pool2d", x.shape(), spec);
+  return x.free(Shape<4>{shape.n, shape.out_h, shape.out_w, shape.c});
 }
 
 }  // namespace paser

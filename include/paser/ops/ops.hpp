@@ -18,6 +18,7 @@
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/ops/distillation.hpp"
 #include "paser/ops/dropout.hpp"
+#include "paser/ops/extend_to.hpp"
 #include "paser/ops/feature_map.hpp"
 #include "paser/ops/gelu.hpp"
 #include "paser/ops/group_norm.hpp"

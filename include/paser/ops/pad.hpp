@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/pad.hpp"
 
@@ -10,14 +11,21 @@ struct PadSpec {
   Index left = 0, right = 0, top = 0, bottom = 0;
 };
 
+namespace detail {
+inline Shape<4> pad_shape(const Shape<4>& x, const PadSpec& spec) {
+  const Shape<4> out{x.n(), x.h() + spec.top + spec.bottom, x.w() + spec.left + spec.right, x.c()};
+  check(out.h() >= 1 && out.w() >= 1, "pad", "input ", x, " padded by (left,right,top,bottom) = (", spec.left, ",",
+        spec.right, ",", spec.top, ",", spec.bottom, ") has no pixels left");
+  return out;
+}
+}  // namespace detail
+
 /// Adds pixels of a constant value at the borders; the convention of torch.nn.functional.pad(mode="constant").
 /// x: (N, H, W, C) -> (N, H + top + bottom, W + left + right, C). Throws ShapeError when nothing would be left.
 template <class T>
 Tensor<T, 4> pad(const Tensor<T, 4>& x, const PadSpec& spec, T value = T(0)) {
   const Shape<4>& s = x.shape();
-  const Shape<4> out{s.n(), s.h() + spec.top + spec.bottom, s.w() + spec.left + spec.right, s.c()};
-  check(out.h() >= 1 && out.w() >= 1, "pad", "input ", s, " padded by (left,right,top,bottom) = (", spec.left, ",",
-        spec.right, ",", spec.top, ",", spec.bottom, ") has no pixels left");
+  const Shape<4> out = detail::pad_shape(s, spec);
   if (spec.left == 0 && spec.right == 0 && spec.top == 0 && spec.bottom == 0) return x;
   Tensor<T, 4> y(out);
   kernels::pad(s.n(), s.h(), s.w(), s.c(), spec.top, spec.left, out.h(), out.w(), value, x.data(), y.mutable_data());
@@ -32,8 +40,13 @@ Var<T, 4> pad(const Var<T, 4>& x, const PadSpec& spec, T value = T(0)) {
   });
 }
 
+/// Counted as free.
+inline Counted<4> pad(const Counted<4>& x, const PadSpec& spec, double = 0) {
+  return x.free(detail::pad_shape(x.shape(), spec));
+}
+
 /// Adds zeros at the bottom and the right up to the given size, as a UNet's decoder needs for odd sizes.
-/// Value: Tensor<T,4> or Var<T,4>. (N, H, W, C) -> (N, height, width, C). Throws ShapeError when x is larger.
+/// Value: what a context carries. (N, H, W, C) -> (N, height, width, C). Throws ShapeError when x is larger.
 template <class Value>
 Value pad_to(const Value& x, Index height, Index width) {
   const Shape<4>& s = x.shape();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 
 namespace paser {
@@ -16,6 +17,13 @@ Var<T, NewRank> reshape(const Var<T, Rank>& x, const Shape<NewRank>& shape) {
   return record(x.value().reshape(shape), {x}, [from = x.shape()](const Tensor<T, NewRank>& dy, GradientSink<T>& grad) {
     grad.add(0, dy.reshape(from));
   });
+}
+
+/// Counted as free.
+template <int Rank, int NewRank>
+Counted<NewRank> reshape(const Counted<Rank>& x, const Shape<NewRank>& shape) {
+  check(shape.numel() == x.shape().numel(), "reshape", x.shape(), " and ", shape, " differ in elements");
+  return x.free(shape);
 }
 
 }  // namespace paser

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/ops/unary.hpp"
 
 namespace paser {
@@ -14,6 +15,12 @@ Tensor<T, Rank> silu(const Tensor<T, Rank>& x) {
 template <class T, int Rank>
 Var<T, Rank> silu(const Var<T, Rank>& x) {
   return detail::record_activation(Activation::silu, x, detail::Keep::input);
+}
+
+/// Counted as free.
+template <int Rank>
+Counted<Rank> silu(const Counted<Rank>& x) {
+  return x;
 }
 
 }  // namespace paser

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/softmax.hpp"
 
@@ -35,6 +36,13 @@ Var<T, Rank> softmax(const Var<T, Rank>& x) {
     kernels::softmax_backward(y.numel() / y.shape().last(), y.shape().last(), y.data(), dy.data(), dx.mutable_data());
     grad.add(0, std::move(dx));
   });
+}
+
+/// Counted as free.
+template <int Rank>
+Counted<Rank> softmax(const Counted<Rank>& x) {
+  detail::rows_of("softmax", x.shape());
+  return x;
 }
 
 }  // namespace paser

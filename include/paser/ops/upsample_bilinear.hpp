@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/autograd/counted.hpp"
 #include "paser/kernels/axis_maps.hpp"
 #include "paser/ops/resize_spec.hpp"
 #include "paser/ops/separable.hpp"
@@ -27,6 +28,13 @@ Tensor<T, 4> upsample_bilinear(const Tensor<T, 4>& x, const ResizeSpec& spec) {
 template <class T>
 Var<T, 4> upsample_bilinear(const Var<T, 4>& x, const ResizeSpec& spec) {
   return detail::record_separable(x, detail::bilinear_map<T>(x.shape(), spec));
+}
+
+/// Counted: four for each element of the result.
+inline Counted<4> upsample_bilinear(const Counted<4>& x, const ResizeSpec& spec) {
+  const auto out = detail::resize_extent("upsample_bilinear", x.shape(), spec).out;
+  const Shape<4> shape{x.shape().n(), out[0], out[1], x.shape().c()};
+  return x.then(shape, "upsample_bilinear2d", 4 * shape.numel());
 }
 
 }  // namespace paser

@@ -4,8 +4,8 @@
 
 #include "paser/io/checkpoint.hpp"
 #include "paser/io/page.hpp"
-#include "paser/metrics/model_operations.hpp"
-#include "paser/pipeline/routers.hpp"
+#include "paser/models/registry.hpp"
+#include "paser/pipeline/paser.hpp"
 
 /// A trained PaSeR in one file that says itself what is in it.
 namespace paser::pipeline {
@@ -13,9 +13,9 @@ namespace paser::pipeline {
 /// Everything that a program needs to know of a trained Paser, beside its weights, to segment images with it.
 template <class Json>
 struct BasicPaserDescription {
-  Index channels = 1;                      ///< of the images: 1 (gray) or 3 (RGB), or what the networks take
-  std::vector<std::string> class_names;    ///< the name of class k
-  std::vector<models::UNetSpec> networks;  ///< f1, f2, ..., cheapest first
+  Index channels = 1;                       ///< of the images: 1 (gray) or 3 (RGB), or what the networks take
+  std::vector<std::string> class_names;     ///< the name of class k
+  std::vector<models::ModelSpec> networks;  ///< f1, f2, ..., cheapest first
   data::PatchGrid grid;
   Index height = 0, width = 0;   ///< pixels of the images that f1 and the policy were trained on
   bool policy_by_patch = false;  ///< the policy's head reads each patch alone, see PolicyNet::windows
@@ -26,6 +26,8 @@ struct BasicPaserDescription {
   Json info = Json::object();                 ///< whatever else belongs to the run
 
   Index classes() const { return static_cast<Index>(class_names.size()); }
+  /// The shape of one such image.
+  Shape<4> image() const { return {1, height, width, channels}; }
   Index actions() const { return grid.patches() * static_cast<Index>(networks.size()); }
   std::array<Index, 2> policy_windows() const {
     return policy_by_patch ? std::array{grid.rows, grid.columns} : std::array<Index, 2>{1, 1};
@@ -47,17 +49,11 @@ struct LoadedPaser {
 
 namespace detail {
 
-/// What an upsampling is called in the file.
-inline const char* upsampling_name(models::Upsampling upsampling) {
-  return upsampling == models::Upsampling::bilinear ? "bilinear" : "transposed";
-}
-
-/// Throws E unless the networks, the grid and the size of the images fit each other.
+/// Throws E unless the classes, the grid and the size of the images fit each other.
 template <class E, class Json>
 void check_description(const BasicPaserDescription<Json>& d, const std::string& origin) {
   const char* where = origin.c_str();
   constexpr Index limit = io::image_pixel_limit;
-  check<E>(!d.networks.empty(), where, "the description names no network");
   check<E>(d.classes() >= 2, where, "the description names ", d.classes(), " classes, expected at least 2");
   check<E>(d.channels >= 1, where, "the images have ", d.channels, " channels, expected at least 1");
   check<E>(d.samples >= 1, where, "MC dropout makes ", d.samples, " samples, expected at least 1");
@@ -67,41 +63,44 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
            where, "images of ", d.height, " x ", d.width, " pixels do not divide into ", d.grid.rows, " x ",
            d.grid.columns, " patches");
   check<E>(!d.value_range || d.value_range->low < d.value_range->high, where, "the value range does not rise");
-  for (std::size_t k = 0; k < d.networks.size(); ++k) {
-    const models::UNetSpec& n = d.networks[k];
-    check<E>(n.in == d.channels && n.classes == d.classes(), where, "network f", k + 1, " takes ", n.in,
-             " channels and knows ", n.classes, " classes, expected ", d.channels, " channels and ", d.classes(),
-             " classes");
-    check<E>(n.width >= 2 && n.width <= 65536 && n.width % 2 == 0 && n.depth >= 1 && n.depth <= 10, where, "network f",
-             k + 1, " has width ", n.width, " and depth ", n.depth, ", expected an even width and a depth of 1 .. 10");
-    check<E>(n.dropout >= 0 && n.dropout <= 1, where, "network f", k + 1, " has dropout ", n.dropout,
-             ", expected a probability");
+}
+
+/// Throws E unless the networks, by what they say of themselves, fit the images and their patches.
+template <class E, class T, class Json>
+void check_networks(const std::vector<models::Segmenter<T>>& networks, const BasicPaserDescription<Json>& d,
+                    const std::string& origin) {
+  const char* where = origin.c_str();
+  for (std::size_t k = 0; k < networks.size(); ++k) {
+    const models::Segmenter<T>& n = networks[k];
+    const auto fits = [](Index said, Index expected) { return said == 0 || said == expected; };
+    check<E>(fits(n.channels(), d.channels) && fits(n.classes(), d.classes()), where, "network f", k + 1, " takes ",
+             n.channels(), " channels and knows ", n.classes(), " classes, expected ", d.channels, " channels and ",
+             d.classes(), " classes");
+    check<E>(n.stride() == 1, where, "network f", k + 1, " has one answer for ", n.stride(), " x ", n.stride(),
+             " pixels, expected one for each pixel; models::Resized makes it so");
     const Index h = k == 0 ? d.height : d.height / d.grid.rows, w = k == 0 ? d.width : d.width / d.grid.columns;
-    check<E>(h >> n.depth >= 1 && w >> n.depth >= 1, where, "network f", k + 1, " pools ", n.depth, " times, and ",
-             k == 0 ? "an image" : "a patch", " of ", h, " x ", w, " pixels vanishes in that");
+    const Index least = n.smallest_size(), multiple = n.size_multiple();
+    check<E>(h >= least && w >= least && h % multiple == 0 && w % multiple == 0, where, "network f", k + 1,
+             " takes sides of at least ", least, " pixels that are multiples of ", multiple, ", and ",
+             k == 0 ? "an image" : "a patch", " has ", h, " x ", w, " pixels; models::Padded makes them fit");
   }
 }
 
+/// A network as a file has it, {"type": ..., "spec": ...}. Files of paser 0.1 have the settings of UNets alone.
 template <class Json>
-Json network_json(const models::UNetSpec& n) {
-  return {{"in", n.in},       {"classes", n.classes}, {"width", n.width},
-          {"depth", n.depth}, {"dropout", n.dropout}, {"upsampling", upsampling_name(n.upsampling)}};
+models::ModelSpec network_of(const Json& j) {
+  if (j.contains("type")) return j.template get<models::ModelSpec>();
+  return {"unet", j.dump()};
 }
 
-template <class Json>
-models::UNetSpec network_of(const Json& j, const std::string& origin) {
-  models::UNetSpec n;
-  j.at("in").get_to(n.in);
-  j.at("classes").get_to(n.classes);
-  j.at("width").get_to(n.width);
-  j.at("depth").get_to(n.depth);
-  j.at("dropout").get_to(n.dropout);
-  const auto upsampling = j.at("upsampling").template get<std::string>();
-  const bool bilinear = upsampling == upsampling_name(models::Upsampling::bilinear);
-  check<FormatError>(bilinear || upsampling == upsampling_name(models::Upsampling::transposed), origin.c_str(),
-                     "the upsampling is '", upsampling, "', expected 'bilinear' or 'transposed'");
-  n.upsampling = bilinear ? models::Upsampling::bilinear : models::Upsampling::transposed;
-  return n;
+/// What `f` returns; errors in it become E, and name network f(k + 1).
+template <class E, class F>
+auto of_network(std::size_t k, const std::string& origin, const F& f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw E(message(origin, ": network f", k + 1, ": ", error.what()));
+  }
 }
 
 inline constexpr const char* paser_format = "paser/1";
@@ -122,7 +121,7 @@ void to_json(Json& j, const BasicPaserDescription<Json>& d) {
        {"baseline", d.baseline == Baseline::mean ? "mean" : "first_sample"},
        {"choice", d.choice == RouteChoice::sampled ? "sampled" : "most_probable"},
        {"info", d.info}};
-  for (const auto& network : d.networks) j["networks"].push_back(detail::network_json<Json>(network));
+  for (const auto& network : d.networks) j["networks"].push_back(Json(network));
   if (d.value_range) j["value_range"] = {d.value_range->low, d.value_range->high};
 }
 
@@ -136,7 +135,7 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
   try {
     j.at("channels").get_to(d.channels);
     j.at("classes").get_to(d.class_names);
-    for (const Json& network : j.at("networks")) d.networks.push_back(detail::network_of(network, origin));
+    for (const Json& network : j.at("networks")) d.networks.push_back(detail::network_of(network));
     j.at("grid").at("rows").get_to(d.grid.rows);
     j.at("grid").at("columns").get_to(d.grid.columns);
     j.at("image").at("height").get_to(d.height);
@@ -165,14 +164,17 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
   return d;
 }
 
-/// A Paser of fresh weights as the description says. Network k draws from key.fold(k + 1), the policy from the fold
-/// after the last network's. Throws ValueError when the description does not fit itself.
-template <class T = float, class Json>
-Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
-  detail::check_description<ValueError>(d, "make_paser");
+namespace detail {
+
+template <class E, class T, class Json>
+Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::string& origin) {
+  check_description<E>(d, origin);
+  check<E>(!d.networks.empty(), origin.c_str(), "the description names no network");
   std::vector<models::Segmenter<T>> networks;
-  for (const models::UNetSpec& spec : d.networks)
-    networks.emplace_back(models::RuntimeUNet<T>(spec, key.fold(networks.size() + 1)));
+  for (std::size_t k = 0; k < d.networks.size(); ++k)
+    networks.push_back(
+        of_network<E>(k, origin, [&] { return models::make_segmenter<T>(d.networks[k], key.fold(k + 1)); }));
+  check_networks<E>(networks, d, origin);
   models::PolicyNet<T> policy(d.actions(), key.fold(networks.size() + 1), d.policy_windows());
   return {.models = std::move(networks),
           .policy = std::move(policy),
@@ -182,10 +184,22 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
           .choice = d.choice};
 }
 
+}  // namespace detail
+
+/// A Paser of fresh weights as the description says, its networks made by the registry (models/registry.hpp): the
+/// program includes their headers, such as paser/models/registered/registered.hpp. Network k draws from
+/// key.fold(k + 1), the policy from the fold after the last network's. Throws ValueError when the description does not
+/// fit itself or names a network that is not known.
+template <class T = float, class Json>
+Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
+  return detail::make_paser<ValueError, T>(d, key, "make_paser");
+}
+
 /// Writes all networks, the policy and the description into one file, whole or not at all: a checkpoint (see
-/// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Grid, samples, baseline and
-/// what the policy reads are the Paser's own; those of `description` are not looked at. Throws ValueError when the
-/// description does not fit the Paser, IoError when the file cannot be written.
+/// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Networks, grid, samples,
+/// baseline and what the policy reads are the Paser's own; those of `description` are not looked at. Throws ValueError
+/// when the description does not fit the Paser or a network does not say how to make it again, IoError when the file
+/// cannot be written.
 template <class T, class Json = nlohmann::json>
 void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescription<Json> description) {
   description.grid = paser.grid;
@@ -193,17 +207,18 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
   description.baseline = paser.baseline;
   description.choice = paser.choice;
   description.policy_by_patch = paser.policy.windows != std::array<Index, 2>{1, 1};
+  description.networks.clear();
+  check<ValueError>(!paser.models.empty(), "save_paser", "the Paser has no network");
   detail::check_description<ValueError>(description, "save_paser");
-  check<ValueError>(description.networks.size() == paser.models.size(), "save_paser", "the description names ",
-                    description.networks.size(), " networks, the Paser has ", paser.models.size());
+  detail::check_networks<ValueError>(paser.models, description, "save_paser");
   io::BasicCheckpoint<Json> checkpoint;
-  for (std::size_t k = 0; k < paser.models.size(); ++k) {
-    const models::UNetSpec& n = description.networks[k];
-    const Index expected = models::unet_parameters(n.in, n.classes, n.width, n.depth, n.upsampling);
-    const Index found = nn::count_parameters(paser.models[k]);
-    check<ValueError>(found == expected, "save_paser", "network f", k + 1, " has ", found,
-                      " parameters, the UNet that the description names has ", expected);
-    checkpoint.put(message("f", k + 1), paser.models[k]);
+  for (const auto& model : paser.models) {
+    const std::size_t number = description.networks.size() + 1;
+    description.networks.push_back(model.spec());
+    check<ValueError>(!description.networks.back().type.empty(), "save_paser", "network f", number,
+                      " does not say how to make it again; give it a member spec() that returns a models::ModelSpec, ",
+                      "and its name a maker by models::register_model");
+    checkpoint.put(message("f", number), model);
   }
   const Index expected = description.policy_parameters();
   check<ValueError>(nn::count_parameters(paser.policy) == expected, "save_paser", "the policy has ",
@@ -214,8 +229,8 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
   checkpoint.save(file);
 }
 
-/// Reads what save_paser wrote. Throws IoError when the file cannot be read, FormatError with what is missing or does
-/// not fit.
+/// Reads what save_paser wrote, its networks made as make_paser makes them. Throws IoError when the file cannot be
+/// read, FormatError with what is missing or does not fit.
 template <class T = float, class Json = nlohmann::json>
 LoadedPaser<T, Json> load_paser(const io::Path& file) {
   const auto checkpoint = io::BasicCheckpoint<Json>::load(file);
@@ -225,35 +240,17 @@ LoadedPaser<T, Json> load_paser(const io::Path& file) {
     Index stored = 0;
     for (const auto& [path, tensor] : checkpoint.state(name)) stored += tensor.numel();
     check<FormatError>(stored >= parameters, checkpoint.origin.c_str(), "'", name, "' has ", stored,
-                       " numbers, the network of the description has ", parameters);
+                       " numbers, network ", name, " of the description has at least ", parameters);
   };
-  for (std::size_t k = 0; k < description.networks.size(); ++k) {
-    const models::UNetSpec& n = description.networks[k];
-    require(message("f", k + 1), models::unet_parameters(n.in, n.classes, n.width, n.depth, n.upsampling));
-  }
+  for (std::size_t k = 0; k < description.networks.size(); ++k)
+    require(message("f", k + 1), detail::of_network<FormatError>(k, checkpoint.origin, [&] {
+              return models::model_parameters<T>(description.networks[k]);
+            }));
   require("policy", description.policy_parameters());
-  Paser<T> paser = make_paser<T>(description, Key{});
+  Paser<T> paser = detail::make_paser<FormatError, T>(description, Key{}, checkpoint.origin);
   for (std::size_t k = 0; k < paser.models.size(); ++k) checkpoint.get(message("f", k + 1), paser.models[k]);
   checkpoint.get("policy", paser.policy);
   return {std::move(paser), std::move(description)};
-}
-
-/// Multiply-accumulates of the parts of a run on one image, or window, of the description's size.
-template <class Json>
-OperationCounts operation_counts(const BasicPaserDescription<Json>& d) {
-  const auto macs = [](const models::UNetSpec& n, Index h, Index w) {
-    return static_cast<double>(
-        metrics::unet_operations(n.in, n.classes, n.width, n.depth, {1, h, w}, n.upsampling).total());
-  };
-  OperationCounts counts;
-  counts.small = macs(d.networks.at(0), d.height, d.width);
-  counts.patch.push_back(0);
-  for (std::size_t k = 1; k < d.networks.size(); ++k)
-    counts.patch.push_back(macs(d.networks[k], d.grid.height_of(d.height), d.grid.width_of(d.width)));
-  const auto windows = d.policy_windows();
-  counts.policy = static_cast<double>(
-      metrics::policy_operations(d.actions(), {1, d.height, d.width}, windows[0] * windows[1]).total());
-  return counts;
 }
 
 }  // namespace paser::pipeline

@@ -10,6 +10,7 @@
 #include "paser/pipeline/fine_tune.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/observation.hpp"
+#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/pretrain.hpp"

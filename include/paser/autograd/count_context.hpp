@@ -1,0 +1,42 @@
+#pragma once
+
+#include "paser/autograd/context.hpp"
+#include "paser/autograd/counted.hpp"
+
+namespace paser {
+
+/// A run that only counts: values are Counted, of which nothing but the shape is known.
+template <class T>
+class CountContext : public RunContext<T> {
+ public:
+  template <int Rank>
+  using Value = Counted<Rank>;
+
+  explicit CountContext(Operations& operations, Mode m = run::inference) : RunContext<T>(m), operations_(&operations) {}
+
+  template <int Rank>
+  Counted<Rank> operator()(const Parameter<T, Rank>& p) const {
+    return {p.value.shape(), *operations_};
+  }
+  template <int Rank>
+  Counted<Rank> constant(const Tensor<T, Rank>& x) const {
+    return {x.shape(), *operations_};
+  }
+  template <int Rank>
+  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&) {}
+
+ private:
+  Operations* operations_;
+};
+
+/// The operations of one run of a model on an input of this shape. Computes nothing, so it is instant for any size;
+/// throws what the run would throw about shapes.
+template <class T = float, class Model, int Rank>
+Operations count_operations(const Model& model, const Shape<Rank>& input, Mode mode = run::inference) {
+  Operations operations;
+  CountContext<T> ctx(operations, mode);
+  model(ctx, Counted<Rank>(input, operations));
+  return operations;
+}
+
+}  // namespace paser

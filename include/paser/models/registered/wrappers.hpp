@@ -1,0 +1,102 @@
+#pragma once
+
+#include "paser/io/config.hpp"
+#include "paser/models/registry.hpp"
+#include "paser/models/wrappers.hpp"
+
+/// \file
+/// Makes the names of the wrappers known to the registry: "padded", "resized", "normalised" and "gray_to_colour". Each
+/// holds another network, {"type": ..., "spec": ...}, as its setting "model"; the other settings are in wrappers.hpp.
+namespace paser::models {
+
+/// Makes wrappers from JSON. All throw FormatError that names the setting which is unknown, missing or wrong.
+template <class T>
+struct WrapperMaker {
+  static Segmenter<T> padded(const std::string& json, Key key);
+  static Segmenter<T> resized(const std::string& json, Key key);
+  static Segmenter<T> normalised(const std::string& json, Key key);
+  static Segmenter<T> gray_to_colour(const std::string& json, Key key);
+  /// Those of the network inside.
+  static Index parameters(const std::string& json);
+
+ private:
+  /// Reads "model" and refuses the settings that were not asked for.
+  static Segmenter<T> inside(io::ConfigReader& options, Key key);
+};
+
+template <class T>
+Segmenter<T> WrapperMaker<T>::inside(io::ConfigReader& options, Key key) {
+  ModelSpec spec;
+  options.require("model", spec);
+  options.finish();
+  return make_segmenter<T>(spec, key);
+}
+
+template <class T>
+Segmenter<T> WrapperMaker<T>::padded(const std::string& json, Key key) {
+  auto options = io::ConfigReader::from_text(json, "model 'padded'");
+  Index multiple = 1;
+  std::string border = "mirrored";
+  options.require("multiple", multiple);
+  options.read("border", border);
+  check<FormatError>(border == "mirrored" || border == "edge", "model 'padded'", "its border is '", border,
+                     "', expected 'mirrored' or 'edge'");
+  return Padded<T>(inside(options, key), multiple, border == "mirrored" ? Border::mirrored : Border::edge);
+}
+
+template <class T>
+Segmenter<T> WrapperMaker<T>::resized(const std::string& json, Key key) {
+  auto options = io::ConfigReader::from_text(json, "model 'resized'");
+  std::vector<Index> size;
+  double factor = 0;
+  const bool to_size = options.read("size", size), by_factor = options.read("factor", factor);
+  check<FormatError>(to_size != by_factor && (by_factor || size.size() == 2), "model 'resized'",
+                     "expected either 'size', [height, width], or 'factor'");
+  if (to_size) return Resized<T>(inside(options, key), {size[0], size[1]});
+  return Resized<T>(inside(options, key), factor);
+}
+
+template <class T>
+Segmenter<T> WrapperMaker<T>::normalised(const std::string& json, Key key) {
+  auto options = io::ConfigReader::from_text(json, "model 'normalised'");
+  std::vector<double> mean, deviation;
+  options.require("mean", mean);
+  options.require("deviation", deviation);
+  return Normalised<T>(inside(options, key), std::move(mean), std::move(deviation));
+}
+
+template <class T>
+Segmenter<T> WrapperMaker<T>::gray_to_colour(const std::string& json, Key key) {
+  auto options = io::ConfigReader::from_text(json, "model 'gray_to_colour'");
+  return GrayToColour<T>(inside(options, key));
+}
+
+template <class T>
+Index WrapperMaker<T>::parameters(const std::string& json) {
+  auto options = io::ConfigReader::from_text(json, "a model that wraps another");
+  ModelSpec spec;
+  options.require("model", spec);
+  return model_parameters<T>(spec);
+}
+
+#ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
+extern template struct WrapperMaker<float>;
+extern template struct WrapperMaker<double>;
+#endif
+
+namespace detail {
+
+template <class T>
+bool register_wrappers() {
+  using Maker = WrapperMaker<T>;
+  return register_model<T>("padded", {Maker::padded, Maker::parameters}) &&
+         register_model<T>("resized", {Maker::resized, Maker::parameters}) &&
+         register_model<T>("normalised", {Maker::normalised, Maker::parameters}) &&
+         register_model<T>("gray_to_colour", {Maker::gray_to_colour, Maker::parameters});
+}
+
+inline const bool wrappers_are_known = register_wrappers<float>() && register_wrappers<double>();
+
+}  // namespace detail
+
+}  // namespace paser::models

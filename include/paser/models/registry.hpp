@@ -1,0 +1,105 @@
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "paser/core/random.hpp"
+#include "paser/core/text.hpp"
+#include "paser/models/segmenter.hpp"
+
+/// Networks by name: what a file or a command line calls "unet" becomes a network, and a program that has never heard
+/// of a network's type can use it. The headers in models/registered/ make the names of paser's own models known, each
+/// its own; a program's own model is made known by one call of register_model, at the top of main() or as the value of
+/// an inline variable in the model's header.
+namespace paser::models {
+
+/// How a network of a registered name is made.
+template <class T>
+struct ModelMaker {
+  /// From its settings, a JSON text. Throws FormatError or ValueError that names the setting which is wrong.
+  Segmenter<T> (*make)(const std::string& json, Key key) = nullptr;
+  /// The least number of values, parameters and buffers, of a network with these settings, told without making it: so a
+  /// file that promises more than it holds is refused before anything is allocated. Null: not known.
+  Index (*parameters)(const std::string& json) = nullptr;
+
+  bool operator==(const ModelMaker&) const = default;
+};
+
+namespace detail {
+
+template <class T>
+struct ModelRegistry {
+  std::mutex mutex;
+  std::map<std::string, ModelMaker<T>> makers;
+
+  static ModelRegistry& instance() {
+    static ModelRegistry registry;
+    return registry;
+  }
+
+  std::vector<std::string> names() {
+    const std::lock_guard lock(mutex);
+    std::vector<std::string> list;
+    for (const auto& [name, maker] : makers) list.push_back(name);
+    return list;
+  }
+};
+
+}  // namespace detail
+
+/// The names that make_segmenter<T> knows, in alphabetical order.
+template <class T = float>
+std::vector<std::string> registered_models() {
+  return detail::ModelRegistry<T>::instance().names();
+}
+
+/// Makes a name known, for networks in T. The same name once more with the same maker changes nothing, with another one
+/// throws ValueError. Returns true, so that it can be the value of a variable.
+template <class T = float>
+bool register_model(const std::string& name, const std::type_identity_t<ModelMaker<T>>& maker) {
+  check<ValueError>(!name.empty() && name.find_first_of("\"\\") == std::string::npos && maker.make != nullptr,
+                    "register_model", "'", name, "' needs a name without quotes and backslashes, and a maker");
+  auto& registry = detail::ModelRegistry<T>::instance();
+  const std::lock_guard lock(registry.mutex);
+  const auto known = registry.makers.emplace(name, maker).first;
+  check<ValueError>(known->second == maker, "register_model", "there is another model of the name '", name,
+                    "' already");
+  return true;
+}
+
+/// The maker of this name. Throws ValueError with the names that are known.
+template <class T = float>
+ModelMaker<T> model_maker(const std::string& name) {
+  auto& registry = detail::ModelRegistry<T>::instance();
+  {
+    const std::lock_guard lock(registry.mutex);
+    if (const auto known = registry.makers.find(name); known != registry.makers.end()) return known->second;
+  }
+  throw ValueError(unknown_name("model", name, registry.names()) +
+                   "; a program knows the models whose headers it includes, of paser's own those in "
+                   "paser/models/registered/");
+}
+
+/// A network of random weights drawn from `key`. Throws ValueError when the name is not known, and what its maker
+/// throws when the settings are wrong.
+template <class T = float>
+Segmenter<T> make_segmenter(const ModelSpec& spec, Key key) {
+  return model_maker<T>(spec.type).make(spec.json, key);
+}
+template <class T = float>
+Segmenter<T> make_segmenter(const std::string& name, const std::string& json, Key key) {
+  return make_segmenter<T>(ModelSpec{name, json}, key);
+}
+
+/// The least number of values of such a network, see ModelMaker::parameters; 0 when its maker does not tell. Throws as
+/// make_segmenter does.
+template <class T = float>
+Index model_parameters(const ModelSpec& spec) {
+  const ModelMaker<T> maker = model_maker<T>(spec.type);
+  return maker.parameters ? maker.parameters(spec.json) : 0;
+}
+
+}  // namespace paser::models

@@ -1,0 +1,189 @@
+#include "paser/models/wrappers.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "paser/io/state.hpp"
+#include "paser/models/registered/registered.hpp"
+#include "paser/nn/gradient_check.hpp"
+#include "paser/uncertainty/mc_dropout.hpp"
+#include "support/same_bits.hpp"
+
+using namespace paser;
+using namespace paser::models;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// Takes sides that are multiples of 32, and answers every 4 x 4 pixels once.
+template <class T>
+struct Coarse {
+  using Scalar = T;
+  nn::Conv2d<T> conv;
+
+  Coarse(Index in, Index out, Key key) : conv({.in = in, .out = out, .kernel = 4, .spec = {.stride = {4, 4}}}, key) {}
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("conv", self.conv);
+  }
+  Index channels() const { return conv.weight.value.shape()[2]; }
+  Index classes() const { return conv.bias.value.numel(); }
+  static Index smallest_size() { return 32; }
+  static Index size_multiple() { return 32; }
+  static Index stride() { return 4; }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
+    const Shape<4>& s = value_of(image).shape();
+    check(s.h() % 32 == 0 && s.w() % 32 == 0, "Coarse", "expected multiples of 32, got ", s);
+    return conv(ctx, image);
+  }
+};
+
+template <class T = float>
+Segmenter<T> unet(Index channels, Index depth = 2) {
+  return RuntimeUNet<T>({.in = channels, .classes = 3, .width = 4, .depth = depth, .dropout = 0.3}, Key{5});
+}
+
+Tensor<float, 4> images(Index h, Index w, Index channels = 1) {
+  return uniform<float>(Key{1}, Shape{2, h, w, channels});
+}
+
+void check_gradient(const Segmenter<double>& model, const Tensor<double, 4>& x) {
+  const auto result = nn::gradient_check(model, run::training, Key{5}, {.samples = 40}, x);
+  INFO(model.spec().text() << " " << result.where << " " << result.worst);
+  CHECK(result.passed);
+}
+
+/// A wrapped network made again from what it says, and given its state, answers with the same bits.
+void check_made_again(const Segmenter<float>& model, const Tensor<float, 4>& x) {
+  Segmenter<float> again = make_segmenter<float>(model.spec(), Key{77});
+  CHECK(again.spec() == model.spec());
+  io::load_state(again, io::state_of(model));
+  CHECK(same_bits(evaluate(again, x), evaluate(model, x)));
+  CHECK(model_parameters(model.spec()) == nn::count_parameters(model));
+}
+
+}  // namespace
+
+TEST_CASE("sizes that a network does not take are padded or resized, and every pixel is answered") {
+  const auto [h, w] = GENERATE(std::pair<Index, Index>{56, 64}, std::pair<Index, Index>{100, 136},
+                               std::pair<Index, Index>{57, 63}, std::pair<Index, Index>{3, 200});
+  const Segmenter<float> coarse = Coarse<float>(1, 3, Key{2});
+  const auto x = images(h, w);
+  CHECK_THROWS_AS(evaluate(coarse, x), ShapeError);
+  const Shape<4> every{2, h, w, 3};
+  const Segmenter<float> padded = Padded<float>(coarse, 32);
+  CHECK(padded.stride() == 4);
+  CHECK(evaluate(padded, x).shape() == Shape<4>{2, (h + 3) / 4, (w + 3) / 4, 3});
+  CHECK(padded.count(x.shape()).total() == coarse.count({2, (h + 31) / 32 * 32, (w + 31) / 32 * 32, 1}).total());
+  for (const Segmenter<float>& model :
+       {Segmenter<float>(Resized<float>(coarse, {64, 96})), Segmenter<float>(Resized<float>(coarse, 0.5)),
+        Segmenter<float>(Resized<float>(padded, 1.0))}) {
+    CHECK(evaluate(model, x).shape() == every);
+    CHECK(model.stride() == 1);
+    CHECK(model.size_multiple() == 1);
+    CHECK(model.count(x.shape()).total() > 0);
+  }
+}
+
+TEST_CASE("padding leaves the answers to what needs none as they are") {
+  const auto x = images(32, 64);
+  const Segmenter<float> inside = unet(1);
+  CHECK(same_bits(evaluate(Segmenter<float>(Padded<float>(inside, 32)), x), evaluate(inside, x)));
+  CHECK(same_bits(evaluate(Segmenter<float>(Resized<float>(inside, {32, 64})), x), evaluate(inside, x)));
+  CHECK(same_bits(evaluate(Segmenter<float>(Resized<float>(inside, 1.0)), x), evaluate(inside, x)));
+}
+
+TEST_CASE("a padded image is extended at the right and the bottom, and its answer cut to it") {
+  const auto x = images(57, 63);
+  const Segmenter<float> inside = unet(1);
+  for (const Border border : {Border::mirrored, Border::edge}) {
+    const auto whole = evaluate(inside, extend_to(x, 64, 64, border));
+    CHECK(same_bits(evaluate(Segmenter<float>(Padded<float>(inside, 32, border)), x),
+                    pad(whole, {.right = -1, .bottom = -7})));
+  }
+}
+
+TEST_CASE("a resized network sees the resized image") {
+  const auto x = images(20, 30);
+  const Segmenter<float> inside = unet(1);
+  const auto answer = evaluate(inside, upsample_bilinear(x, {.size = {10, 15}}));
+  CHECK(same_bits(evaluate(Segmenter<float>(Resized<float>(inside, 0.5)), x),
+                  upsample_bilinear(answer, {.size = {20, 30}})));
+}
+
+TEST_CASE("a network sees values less their mean, by their deviation, and gray in three channels") {
+  const Segmenter<float> inside = unet(3);
+  const std::vector<double> mean{0.4, 0.5, 0.6}, deviation{0.2, 0.25, 0.5};
+  const auto x = images(12, 16, 3);
+  Tensor<float, 4> seen = x.clone();
+  float* const to = seen.mutable_data();
+  for (Index i = 0; i < seen.numel(); ++i) {
+    const auto c = static_cast<std::size_t>(i % 3);
+    to[i] = static_cast<float>((static_cast<double>(to[i]) - mean[c]) / deviation[c]);
+  }
+  const Segmenter<float> normalised = Normalised<float>(inside, mean, deviation);
+  CHECK(max_abs_difference(evaluate(normalised, x), evaluate(inside, seen)) < 1e-4);
+  CHECK_THROWS_WITH(evaluate(normalised, images(12, 16)), Contains("expected (N,H,W,3) images"));
+
+  const Segmenter<float> gray = GrayToColour<float>(inside);
+  const auto g = images(12, 16);
+  CHECK(gray.channels() == 1);
+  CHECK(same_bits(evaluate(gray, g), evaluate(inside, concat_channels(g, g, g))));
+  CHECK_THROWS_WITH(evaluate(gray, x), Contains("expected (N,H,W,1) images"));
+}
+
+TEST_CASE("gradients pass through the wrappers") {
+  const auto gray = uniform<double>(Key{3}, Shape{2, 9, 7, 1}), colour = uniform<double>(Key{3}, Shape{2, 9, 7, 3});
+  check_gradient(Padded<double>(unet<double>(1, 1), 4), gray);
+  check_gradient(Padded<double>(unet<double>(1, 1), 4, Border::edge), gray);
+  check_gradient(Resized<double>(unet<double>(1, 1), {6, 10}), gray);
+  check_gradient(Resized<double>(unet<double>(1, 1), 0.7), gray);
+  check_gradient(Normalised<double>(unet<double>(3, 1), {0.4, 0.5, 0.6}, {0.2, 0.25, 0.5}), colour);
+  check_gradient(GrayToColour<double>(unet<double>(3, 1)), gray);
+  check_gradient(Resized<double>(Padded<double>(Coarse<double>(1, 2, Key{4}), 32), 1.0), gray);
+}
+
+TEST_CASE("wrappers in wrappers are made again from their specification") {
+  const auto x = images(57, 63);
+  const Segmenter<float> nested = GrayToColour<float>(Normalised<float>(
+      Resized<float>(Padded<float>(unet(3), 32, Border::edge), 0.6), {0.4, 0.5, 1.0 / 3}, {0.2, 0.25, 0.5}));
+  CHECK(nested.spec().type == "gray_to_colour");
+  CHECK_THAT(nested.spec().json,
+             Contains(R"("deviation":[0.2,0.25,0.5],"model":{"type":"resized","spec":{"factor":0.6,"model":)"
+                      R"({"type":"padded","spec":{"multiple":32,"border":"edge","model":{"type":"unet","spec":{)"));
+  CHECK(nested.classes() == 3);
+  check_made_again(nested, x);
+  check_made_again(Resized<float>(unet(1), {24, 40}), x);
+  std::vector<std::string> names;
+  nn::walk_parameters(nested, [&](const std::string& name, const auto&) { names.push_back(name); });
+  CHECK(names.front() == "model.model.model.model.stem.weight");
+  CHECK(Segmenter<float>(Padded<float>(Coarse<float>(1, 3, Key{2}), 32)).spec().type.empty());
+}
+
+TEST_CASE("MC samples share through a wrapper what they share in the network inside") {
+  const auto x = images(21, 18);
+  const auto check_parts = [&](const Segmenter<float>& model) {
+    EvalContext<float> ctx;
+    CHECK(same_bits(model.suffix(ctx, model.prefix(ctx, x)), evaluate(model, x)));
+    const auto belief = uncertainty::mc_dropout(model, x, Key{4}, {.samples = 3});
+    EvalContext<float> first(run::mc_dropout, Key{4});
+    for (std::uint64_t n = 0; n < 2; ++n) first.sample_keys.push_back(Key{4}.fold(0).fold(n));
+    CHECK(max_abs_difference(softmax(model(first, x)), belief.first_pass) < 1e-5);
+    CHECK(model.prefix(ctx, x).at(0).shape().c() == 4);  // the map of the UNet's first level
+  };
+  check_parts(Padded<float>(unet(1), 8));
+  check_parts(Resized<float>(unet(1), 0.5));
+  check_parts(Normalised<float>(unet(1), {0.5}, {0.25}));
+  check_parts(GrayToColour<float>(unet(3)));
+}
+
+TEST_CASE("wrappers that do not fit the network inside are refused") {
+  const Segmenter<float> coarse = Coarse<float>(1, 3, Key{2});
+  CHECK_THROWS_WITH(Padded<float>(coarse, 16), Contains("multiples of 16") && Contains("takes multiples of 32"));
+  CHECK_THROWS_WITH(Resized<float>(coarse, {48, 64}), Contains("resizing to 48 x 64") && Contains("multiples of 32"));
+  CHECK_THROWS_WITH(Resized<float>(coarse, 0.0), Contains("got 0"));
+  CHECK_THROWS_WITH(Normalised<float>(coarse, {0, 0}, {1, 1}), Contains("for a network of 1 channels"));
+  CHECK_THROWS_WITH(Normalised<float>(coarse, {0}, {0}), Contains("expected a positive deviation"));
+  CHECK_THROWS_WITH(GrayToColour<float>(coarse), Contains("1 channels, expected 3"));
+}
