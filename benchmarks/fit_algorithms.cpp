@@ -337,6 +337,12 @@ ConvCosts present_costs() {
   return isa() == "x86-64" ? kernels::detail::costs_x86_64 : kernels::detail::costs_x86_64_v3;
 }
 
+/// Direct summation packs its weights, which moves each of them at least once. Few layers have so many that a fit sees
+/// it, but the weights to keep packed are chosen by it.
+void charge_for_weights(ConvCost& direct) {
+  direct.c = std::max(direct.c, direct.b);
+}
+
 /// Changes one constant of a direction at a time for as long as the choices lose less: times near each other weigh as
 /// much as others in a fit of times, but a choice between them costs nothing.
 void descend(const std::vector<Case>& cases, ConvDirection direction, ConvCosts& costs) {
@@ -349,6 +355,7 @@ void descend(const std::vector<Case>& cases, ConvDirection direction, ConvCosts&
         for (const double factor : {0.8, 0.9, 0.97, 1.03, 1.1, 1.25}) {
           const double before = row.*constant;
           row.*constant = rounded(before * factor);
+          charge_for_weights(rows[0]);
           const double mean = lost(cases, costs).mean;
           better = better || mean < least - 1e-4;
           if (mean < least - 1e-4)
@@ -374,6 +381,7 @@ ConvCosts fit(const std::vector<Case>& cases) {
         const ConvCost row = fit_row(a == 0 ? some : fitting, a);
         if (unit <= 0) unit = row.a;
         rows[a] = {rounded(row.a / unit), rounded(row.b / unit), rounded(row.c / unit)};
+        if (a == 0) charge_for_weights(rows[0]);
       }
       fewest = fit_fewest(some, direction, costs);
     }

@@ -37,7 +37,7 @@ void entropy_rows(Index rows, Index n, const T* p, double epsilon, T* q, T* entr
     const T share = T(1) / sum;
     for (Index i = row * n; i < (row + 1) * n; ++i) q[i] = p[i] * share;
   }
-  // All rows in one go, for full packets. A NaN may be lost in the clamping; it comes back when q is multiplied.
+  // all rows in a single pass, for full packets. A NaN may be lost in the clamping; it comes back when q is multiplied.
   const auto lows = simd::broadcast(low), highs = simd::broadcast(high);
   Index at = 0;
   for (; at + simd::width<T> <= rows * n; at += simd::width<T>)

@@ -32,13 +32,11 @@ struct DirectionCosts {
 /// Of the forward pass, the input gradient and the weight gradient.
 using ConvCosts = std::array<DirectionCosts, 3>;
 
-// x86-64: AMD EPYC, family 26, model 2,
-// 2026-11-28, scripts/fit_algorithms.
-// Lost forward 0.0 %, at most 10.3 %; input gradient 0.3 %, at most 29.3 %; weight gradient 0.4 %, at most 22.5 %.
+// x86-64: not fitted; the table of x86-64-v3.
 inline constexpr ConvCosts costs_x86_64{{
-    {{{{1.78, 113, 0}, {2.12, 150, 114}, {1.94, 641, 315}}}, {4, 4, 1}},
-    {{{{1.35, 83.4, 0}, {2.08, 149, 135}, {1.88, 522, 319}}}, {4, 4, 1}},
-    {{{{2.15, 2.36, 95.1}, {2.77, 134, 194}, {2.87, 467, 338}}}, {4, 4, 1}},
+    {{{{0.98, 14, 103}, {1.13, 138, 213}, {1.21, 393, 397}}}, {8, 16, 128}},
+    {{{{0.98, 14, 103}, {1.13, 138, 213}, {1.21, 393, 397}}}, {8, 8, 128}},
+    {{{{1.16, 0, 64}, {1.28, 128, 173}, {1.34, 427, 336}}}, {8, 8, 256}},
 }};
 
 // x86-64-v3: AMD EPYC (Zen 3), 2026-11-26, benchmarks/winograd_bench.cpp. Lost forward and input gradient 0.2 %, at

@@ -13,7 +13,7 @@
 #include "paser/kernels/conv2d.hpp"
 #include "paser/kernels/pool_shape.hpp"
 
-/// The start of many networks in one go: a convolution of few input channels, a ReLU and a max-pool. What the
+/// The start of many networks in a single pass: a convolution of few input channels, a ReLU and a max-pool. What the
 /// convolution makes is the largest map of the network; only a few rows of one block of channels are ever there, in the
 /// first-level cache. The ReLU comes after the maximum, which it commutes with, on fewer numbers.
 namespace paser::kernels {

@@ -73,7 +73,7 @@ Index exp_few(Index rows, const T* logits, T* e, const F& f) {
 
 /// For each of `rows` rows of `n` logits: e = exp(logits - their maximum), sum = the sum of e, so that softmax = e /
 /// sum and log-sum-exp = maximum + log(sum), and nothing overflows. On this thread. The exponentials of all rows are
-/// taken in one go, since a row of three classes alone would leave a packet mostly empty.
+/// taken in a single pass, since a row of three classes alone would leave a packet mostly empty.
 template <class T>
 void exp_rows(Index rows, Index n, const T* logits, T* e, T* maximum, T* sum) {
   Index done = 0;

@@ -15,7 +15,8 @@
 /// same bits for any number of threads.
 namespace paser::kernels::direct {
 
-/// Images and output rows whose pixels are summed in one go: a few rows of one image, or a few whole small images.
+/// Images and output rows whose pixels are summed in a single pass: a few rows of one image, or a few whole small
+/// images.
 struct Chunk {
   Range images, rows;
 };
