@@ -7,8 +7,8 @@
 
 #include "counters.hpp"
 #include "paser/metrics/count_operations.hpp"
+#include "paser/models/any_segmenter.hpp"
 #include "paser/models/policy_net.hpp"
-#include "paser/models/segmenter.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/optim/adam.hpp"

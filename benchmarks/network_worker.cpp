@@ -15,8 +15,8 @@
 #include "paser/io/safetensors.hpp"
 #include "paser/io/state.hpp"
 #include "paser/io/torch_names.hpp"
+#include "paser/models/any_segmenter.hpp"
 #include "paser/models/policy_net.hpp"
-#include "paser/models/segmenter.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/optim/adam.hpp"
@@ -37,10 +37,10 @@ std::vector<float> values(const Tensor<float, 4>& nhwc) {
   return {x.data(), x.data() + x.numel()};
 }
 
-models::Segmenter<float> segmenter(const std::string& name, const io::State& weights, double dropout) {
+models::AnySegmenter<float> segmenter(const std::string& name, const io::State& weights, double dropout) {
   const auto loaded = [&](auto network) {
-    io::load_torch_state(network, weights, io::unet_names(static_cast<int>(network.depth)), name);
-    return models::Segmenter<float>(std::move(network));
+    io::load_torch_state(network, weights, io::unet_names(static_cast<int>(network.spec().depth)), name);
+    return models::AnySegmenter<float>(std::move(network));
   };
   if (name == "small") return loaded(models::UNet<1, 3, 8, 2>(Key{1}, dropout));
   if (name == "medium") return loaded(models::UNet<1, 3, 16, 4>(Key{1}, dropout));
@@ -48,16 +48,16 @@ models::Segmenter<float> segmenter(const std::string& name, const io::State& wei
   throw ValueError("there is no network '" + name + "'");
 }
 
-Workload inference(const models::Segmenter<float>& loaded, const Tensor<float, 4>& image) {
-  auto model = std::make_shared<models::Segmenter<float>>(loaded);
+Workload inference(const models::AnySegmenter<float>& loaded, const Tensor<float, 4>& image) {
+  auto model = std::make_shared<models::AnySegmenter<float>>(loaded);
   auto filters = std::make_shared<FilterCache<float>>();
   return {[=] { evaluate(*model, image, filters.get()); },
           [=] { return values(evaluate(*model, image, filters.get())); }};
 }
 
 /// The check uses the masks of the file, so that all programs drop the same elements; a timed run draws its own.
-Workload mc_dropout(const models::Segmenter<float>& loaded, const Tensor<float, 4>& image, const io::State& inputs) {
-  auto model = std::make_shared<models::Segmenter<float>>(loaded);
+Workload mc_dropout(const models::AnySegmenter<float>& loaded, const Tensor<float, 4>& image, const io::State& inputs) {
+  auto model = std::make_shared<models::AnySegmenter<float>>(loaded);
   uncertainty::McDropoutSpec<float> given;
   for (Index pass = 0; pass < given.samples; ++pass)
     given.masks.push_back([=](int call, const Shape<4>& shape) {
@@ -71,9 +71,10 @@ Workload mc_dropout(const models::Segmenter<float>& loaded, const Tensor<float, 
             uncertainty::mc_dropout(*model, image, Key{4}, {.image_ids = {image_id++}});
           },
           [=] {
-            const auto belief = uncertainty::mc_dropout(*model, image, Key{4}, given);
-            std::vector<float> result = values(belief.mean);
-            result.insert(result.end(), belief.entropy.data(), belief.entropy.data() + belief.entropy.numel());
+            const auto prediction = uncertainty::mc_dropout(*model, image, Key{4}, given);
+            std::vector<float> result = values(prediction.probabilities);
+            result.insert(result.end(), prediction.entropy.data(),
+                          prediction.entropy.data() + prediction.entropy.numel());
             return result;
           }};
 }
@@ -93,7 +94,7 @@ Workload policy(const io::State& weights, const Tensor<float, 4>& maps) {
 Workload training(const std::string& network, const io::State& weights, const Tensor<float, 4>& image,
                   const Labels& labels) {
   struct Trainer {
-    models::Segmenter<float> model;
+    models::AnySegmenter<float> model;
     optim::Adam<float> adam{{.learning_rate = 1e-4}};
     std::uint64_t steps = 0;
   };

@@ -25,7 +25,7 @@ using namespace paser;
 using Large = models::UNet<1, 3, 64, 4>;
 
 void infer(Index micro_batch, FilterCache<float>* filters) {
-  const models::Segmenter<float> model = Large(Key{1});
+  const models::AnySegmenter<float> model = Large(Key{1});
   const auto patches = uniform<float>(Key{2}, Shape<4>{16, 56, 64, 1});
   for (int i = 0; i < 3; ++i) pipeline::predict_logits(model, patches, micro_batch, filters);
   if (filters) std::cout << "transformed weights " << filters->bytes() / (1 << 20) << " MiB\n";
@@ -47,7 +47,7 @@ struct Batch {
 };
 
 void train(Index micro_batch) {
-  models::Segmenter<float> model = Large(Key{1});
+  models::AnySegmenter<float> model = Large(Key{1});
   optim::Adam<float> adam({.learning_rate = 1e-4});
   const Batch batch(512);
   pipeline::SupervisedOptions<float> options;

@@ -25,7 +25,7 @@ using paser::Key;
 using paser::Tensor;
 namespace pipeline = paser::pipeline;
 namespace report = paser::report;
-using Segmenter = paser::models::Segmenter<float>;
+using AnySegmenter = paser::models::AnySegmenter<float>;
 
 struct Arguments {
   std::uint64_t seed = 1;
@@ -85,7 +85,7 @@ class Set {
   paser::Labels labels_;
 };
 
-Segmenter network(std::size_t k, Index width, Key key) {
+AnySegmenter network(std::size_t k, Index width, Key key) {
   using paser::models::UNet;
   if (k == 0) return UNet<1, 3, 8, 2>(key);
   if (k == 1) return UNet<1, 3, 16, 4>(key);
@@ -124,7 +124,7 @@ int run(const Arguments& a) {
   std::array<std::vector<double>, 3> iou;
   for (std::size_t k = 0; k < 3; ++k) {
     const std::string name = paser::message("f", k + 1);
-    Segmenter model = network(k, a.width, key.fold(10 + k));
+    AnySegmenter model = network(k, a.width, key.fold(10 + k));
     pipeline::PretrainOptions<float> options;
     options.epochs = a.epochs[k];
     options.batch = a.batch;

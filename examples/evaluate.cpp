@@ -31,6 +31,7 @@ struct Arguments {
   std::vector<double> range;
   double noise = 0, overlap = 0.25;
   std::optional<std::uint64_t> seed;
+  pipeline::Thresholds thresholds;
   int samples = 0, threads = 0;
   bool json = false, quiet = false;
 };
@@ -97,11 +98,10 @@ int run(const Arguments& a, const std::string& command) {
   const pipeline::PaserDescription& description = loaded.description;
   pipeline::Paser<float>& paser = loaded.paser;
   const segmentation::Config config = settings(a, description);
-  if (a.samples > 0) paser.samples = a.samples;
+  if (a.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.samples};
   paser::FilterCache<float> filters;
   paser.filters = &filters;
-  Method method;
-  method.only = program::chosen_network(a.only, paser.actions());
+  Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds)};
   method.overlap = a.overlap;
   method.noise = a.noise;
   method.class_mean = class_mean(config);
@@ -131,7 +131,8 @@ int run(const Arguments& a, const std::string& command) {
   document["model"] = file.string();
   document["method"] = a.only;
   document["command"] = command;
-  document["samples"] = paser.samples;
+  document["estimator"] = program::part_json(paser.estimator.spec());
+  document["policy"] = program::part_json(method.policy.spec());
   document["noise"] = a.noise;
   document["seed"] = config.seed;
   const std::string text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -176,6 +177,10 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--noise", a.noise, "share of pixels that become salt or pepper, such as 0.01")
       ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--thresholds", a.thresholds,
+                 "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
       ->check(CLI::Range(0.0, 0.9))

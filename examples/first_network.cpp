@@ -70,7 +70,7 @@ DataSet load(const std::string& folder, const std::string& part) {
 /// The share of images whose largest score is at the right digit.
 double accuracy(const DigitNet& net, const DataSet& set) {
   Index right = 0;
-  for_each_run(set.digits.numel(), 500, [&](Index begin, Index end) {
+  for_each_chunk(set.digits.numel(), 500, [&](Index begin, Index end) {
     const Tensor<float, 2> scores = evaluate(net, slice_rows(set.images, begin, end));
     for (Index i = 0; i < end - begin; ++i) {
       const float* row = scores.data() + 10 * i;
@@ -90,7 +90,7 @@ int train(const std::string& folder, int epochs, Index batch, double rate, std::
     const auto number = static_cast<std::uint64_t>(epoch);
     const std::vector<Index> order = permutation(Key{seed}.fold(100 + number), data.digits.numel());
     report::Progress progress(message("epoch ", epoch + 1), data.digits.numel(), {.unit = "images"});
-    for_each_run(data.digits.numel(), batch, [&](Index begin, Index end) {
+    for_each_chunk(data.digits.numel(), batch, [&](Index begin, Index end) {
       const std::span<const Index> chosen(order.data() + begin, static_cast<std::size_t>(end - begin));
       const Tensor<float, 4> images = gather_rows(data.images, chosen);
       const Tensor<std::int32_t, 1> digits = gather_rows(data.digits, chosen);

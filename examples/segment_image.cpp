@@ -20,7 +20,6 @@
 
 #include "paser/core/text.hpp"
 #include "paser/models/registered/registered.hpp"
-#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
@@ -42,6 +41,7 @@ struct Arguments {
   std::vector<double> range;
   double overlap = 0.25;
   Index batch = 0;
+  pipeline::Thresholds thresholds;
   int samples = 0, threads = 0;
   std::uint64_t seed = 1;
   bool json = false, quiet = false;
@@ -57,14 +57,15 @@ class Session {
       : a_(arguments),
         d_(std::move(model.description)),
         paser_(std::move(model.paser)),
-        counts_(pipeline::operation_counts(paser_, d_.image())),
+        policy_(program::chosen_policy(paser_, a_.only, a_.thresholds)),
         wanted_(a_.write.begin(), a_.write.end()) {
     check<ValueError>(d_.channels == 1 || d_.channels == 3, "segment_image", "the model takes images of ", d_.channels,
                       " channels; image files have 1 or 3");
     check<ValueError>(d_.classes() <= 256 && paser_.actions() <= 256, "segment_image", "the model has ", d_.classes(),
                       " classes and ", paser_.actions(), " networks, more than a palette has colours");
     paser_.filters = &filters_;
-    if (a_.samples > 0) paser_.samples = a_.samples;
+    if (a_.samples > 0) paser_.estimator = uncertainty::McDropout{a_.samples};
+    costs_ = pipeline::mac_costs(paser_, policy_, d_.image());
     if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
     check<ValueError>(!d_.value_range || d_.value_range->low < d_.value_range->high, "segment_image",
                       "--range must rise");
@@ -72,7 +73,6 @@ class Session {
     tiling_.width = d_.width;
     tiling_.overlap = a_.overlap;
     tiling_.batch = a_.batch;
-    tiling_.only = program::chosen_network(a_.only, paser_.actions());
   }
 
   /// Every page of every file; what fails is told and counted. `tell` is called with the place in the work.
@@ -104,12 +104,16 @@ class Session {
 
   /// What --json prints.
   nlohmann::json document(const fs::path& model, bool interrupted) const {
-    nlohmann::json document{
-        {"model", model.string()},   {"method", a_.only},
-        {"classes", d_.class_names}, {"samples", paser_.samples},
-        {"seed", a_.seed},           {"window", {{"height", d_.height}, {"width", d_.width}, {"overlap", a_.overlap}}},
-        {"images", images_},         {"failed", failures_},
-        {"interrupted", interrupted}};
+    nlohmann::json document{{"model", model.string()},
+                            {"method", a_.only},
+                            {"classes", d_.class_names},
+                            {"estimator", program::part_json(paser_.estimator.spec())},
+                            {"policy", program::part_json(policy_.spec())},
+                            {"seed", a_.seed},
+                            {"window", {{"height", d_.height}, {"width", d_.width}, {"overlap", a_.overlap}}},
+                            {"images", images_},
+                            {"failed", failures_},
+                            {"interrupted", interrupted}};
     return document;
   }
 
@@ -140,8 +144,8 @@ class Session {
     Pictures pictures(wanted_, rows.height(), rows.width(), d_.classes(), paser_.actions());
     double reading = 0;
     const double start = report::monotonic_seconds();
-    const auto summary = pipeline::segment_tiled(paser_, rows.height(), rows.width(), Key{a_.seed}, tiling_, rows,
-                                                 [&](const pipeline::TiledBand<float>& band) {
+    const auto summary = pipeline::segment_tiled(paser_, policy_, rows.height(), rows.width(), Key{a_.seed}, tiling_,
+                                                 rows, [&](const pipeline::TiledBand<float>& band) {
                                                    const double before = report::monotonic_seconds();
                                                    pictures.add(band, rows);
                                                    reading += report::monotonic_seconds() - before;
@@ -152,7 +156,7 @@ class Session {
                          {"height", rows.height()},
                          {"width", rows.width()},
                          {"windows", summary.windows},
-                         {"gmac", macs(summary) * 1e-9},
+                         {"gmac", costs_.of(summary.work) * 1e-9},
                          {"ms", 1e3 * seconds},
                          {"mean_entropy", pictures.mean_entropy()},
                          {"files", pictures.write(a_.out, name)}};
@@ -161,17 +165,6 @@ class Session {
     for (const Index count : summary.patches)
       image["model_shares"].push_back(static_cast<double>(count) / static_cast<double>(patches));
     return image;
-  }
-
-  /// Multiply-accumulates of an image.
-  double macs(const pipeline::TiledSummary& summary) const {
-    const auto windows = static_cast<double>(summary.windows);
-    double sum = !tiling_.only        ? windows * (paser_.samples * counts_.small + counts_.policy)
-                 : *tiling_.only == 0 ? windows * counts_.small
-                                      : 0;
-    for (std::size_t k = 1; k < summary.patches.size(); ++k)
-      sum += static_cast<double>(summary.patches[k]) * counts_.patch[k];
-    return sum;
   }
 
   /// One line for people.
@@ -191,7 +184,8 @@ class Session {
   const Arguments& a_;
   pipeline::PaserDescription d_;
   pipeline::Paser<float> paser_;
-  pipeline::OperationCounts counts_;
+  pipeline::Policy<float> policy_;
+  pipeline::WorkCosts costs_;
   std::set<std::string> wanted_;
   FilterCache<float> filters_;
   pipeline::TiledOptions tiling_;
@@ -255,6 +249,10 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(Pictures::kinds));
   app.add_option("--only", a.only, "paser, or f1, f2, ...: that network alone, in one pass without noise")
       ->capture_default_str();
+  app.add_option("--thresholds", a.thresholds,
+                 "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
       ->delimiter(',')

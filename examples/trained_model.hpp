@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
+#include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/simple_policies.hpp"
 
 /// How programs name a trained PaSeR and what in it answers.
 namespace program {
@@ -35,16 +37,31 @@ inline std::filesystem::path model_file(const std::filesystem::path& model, cons
   throw paser::ValueError(paser::unknown_name("variant", wanted, known) + " (choose one by --variant)");
 }
 
-/// Number of the network of this name, f1, f2, ..., that answers alone; none for "paser". Throws ValueError on another
-/// name.
-inline std::optional<paser::Index> chosen_network(const std::string& name, paser::Index networks) {
-  if (name == "paser") return {};
-  std::vector<std::string> known{"paser"};
-  for (paser::Index k = 0; k < networks; ++k) {
-    known.push_back(paser::message("f", k + 1));
-    if (name == known.back()) return k;
+/// What a document says of an estimator or a policy.
+inline nlohmann::json part_json(const paser::TypedSpec& spec) {
+  return {{"type", spec.type}, {"spec", nlohmann::json::parse(spec.json)}};
+}
+
+/// The policy that a program is asked for: that of the Paser, a network alone by its name `only`, f1, f2, ... ("paser"
+/// names none), or the cascade with these thresholds in nats (empty: none is asked for). Throws ValueError on another
+/// name, on both, and on another number of thresholds.
+inline paser::pipeline::Policy<float> chosen_policy(const paser::pipeline::Paser<float>& paser, const std::string& only,
+                                                    const paser::pipeline::Thresholds& thresholds) {
+  using paser::ValueError;
+  if (!thresholds.empty()) {
+    paser::check<ValueError>(only == "paser", "policy", "--only and --thresholds exclude each other");
+    paser::check<ValueError>(static_cast<paser::Index>(thresholds.size()) + 1 == paser.actions(), "--thresholds",
+                             "there are ", thresholds.size(), ", expected one less than the ", paser.actions(),
+                             " models");
+    return paser::pipeline::EntropyThreshold{thresholds};
   }
-  throw paser::ValueError(paser::unknown_name("method", name, known));
+  if (only == "paser") return paser.policy;
+  std::vector<std::string> known{"paser"};
+  for (paser::Index k = 0; k < paser.actions(); ++k) {
+    known.push_back(paser::message("f", k + 1));
+    if (only == known.back()) return paser::pipeline::Constant{static_cast<std::int32_t>(k)};
+  }
+  throw paser::ValueError(paser::unknown_name("method", only, known));
 }
 
 }  // namespace program

@@ -4,7 +4,6 @@
 #include "paser/metrics/class_scores.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/evaluate.hpp"
-#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/tiled.hpp"
 #include "segmentation/data.hpp"
@@ -26,9 +25,9 @@ struct ImageScore {
 
 /// How a data set is answered.
 struct Method {
-  std::optional<Index> only{};  ///< one network alone; none: PaSeR
-  double overlap = 0.25;        ///< of windows, on images that are larger than the model's
-  double noise = 0;             ///< share of salt and pepper pixels
+  pipeline::Policy<float> policy;
+  double overlap = 0.25;  ///< of windows, on images that are larger than the model's
+  double noise = 0;       ///< share of salt and pepper pixels
   paser::metrics::ClassMean class_mean = paser::metrics::ClassMean::present;
   Key key{};  ///< of dropout and of the noise
 };
@@ -37,37 +36,32 @@ struct Method {
 class Answerer {
  public:
   Answerer(const pipeline::PaserDescription& d, const pipeline::Paser<float>& paser, const Method& method)
-      : d_(d), paser_(paser), method_(method), counts_(pipeline::operation_counts(paser, d.image())) {
-    whole_ = method.only ? pipeline::single_model(paser, static_cast<std::int32_t>(*method.only), counts_)
-                         : pipeline::paser_router(paser, counts_, method.key.fold(0));
-  }
+      : d_(d), paser_(paser), method_(method) {}
 
-  pipeline::Routed operator()(const paser::Tensor<float, 4>& image, const pipeline::Ids& ids) const {
-    if (image.shape().h() == d_.height && image.shape().w() == d_.width) return whole_(image, ids);
+  pipeline::Segmentation<float> operator()(const paser::Tensor<float, 4>& image, const paser::ImageIds& ids) const {
+    const Key key = method_.key.fold(0);
+    if (image.shape().h() == d_.height && image.shape().w() == d_.width)
+      return pipeline::segment(paser_, method_.policy, image, ids, key, {.maps = false});
     pipeline::TiledOptions options;
     options.height = d_.height;
     options.width = d_.width;
     options.overlap = method_.overlap;
-    options.only = method_.only;
-    auto tiled = pipeline::segment_tiled(paser_, image, method_.key.fold(0).fold(ids.at(0)), options);
+    auto tiled = pipeline::segment_tiled(paser_, method_.policy, image, key.fold(ids.at(0)), options);
     const auto& patches = tiled.summary.patches;
     pipeline::Actions actions({1, std::accumulate(patches.begin(), patches.end(), Index{0})});
     std::int32_t* out = actions.mutable_data();
     for (std::size_t k = 0; k < patches.size(); ++k) out = std::fill_n(out, patches[k], static_cast<std::int32_t>(k));
-    double macs = 0;
-    for (std::size_t k = 1; k < patches.size(); ++k) macs += static_cast<double>(patches[k]) * counts_.patch[k];
-    const double state = paser_.samples * counts_.small + counts_.policy;
-    const double window = !method_.only ? state : *method_.only == 0 ? counts_.small : 0;
-    macs += static_cast<double>(tiled.summary.windows) * window;
-    return {std::move(tiled.maps.labels), std::move(actions), macs};
+    pipeline::Segmentation<float> answer;
+    answer.labels = std::move(tiled.maps.labels);
+    answer.answered_by = std::move(actions);
+    answer.work = std::move(tiled.summary.work);
+    return answer;
   }
 
  private:
   const pipeline::PaserDescription& d_;
   const pipeline::Paser<float>& paser_;
-  Method method_;
-  pipeline::OperationCounts counts_;
-  pipeline::Router<float> whole_;
+  const Method& method_;
 };
 
 /// One image of a set, as a set.
@@ -84,6 +78,7 @@ template <class Tell, class Answered>
 std::vector<ImageScore> score(const pipeline::PaserDescription& d, const pipeline::Paser<float>& paser,
                               const Folder& folder, const Method& method, const Tell& tell, const Answered& answered) {
   const Answerer answer(d, paser, method);
+  const auto costs = pipeline::mac_costs(paser, method.policy, d.image());
   const paser::data::SaltAndPepper<Folder> noisy(folder, method.noise, method.key.fold(1));
   const pipeline::EvaluationOptions options{.classes = d.classes(),
                                             .models = paser.actions(),
@@ -93,14 +88,15 @@ std::vector<ImageScore> score(const pipeline::PaserDescription& d, const pipelin
   std::vector<ImageScore> scores;
   for (Index i = 0; i < folder.size(); ++i) {
     Labels labels;
-    const pipeline::Router<float> router = [&](const paser::Tensor<float, 4>& image, const pipeline::Ids& ids) {
-      pipeline::Routed routed = answer(image, ids);
-      labels = routed.labels;
-      return routed;
-    };
+    const pipeline::Method<float> tiled{[&](const paser::Tensor<float, 4>& image, const paser::ImageIds& ids) {
+                                          auto segmentation = answer(image, ids);
+                                          labels = segmentation.labels;
+                                          return segmentation;
+                                        },
+                                        costs};
     scores.push_back({folder.info(i).name,
-                      method.noise > 0 ? pipeline::evaluate_router(router, OneImage<decltype(noisy)>{noisy, i}, options)
-                                       : pipeline::evaluate_router(router, OneImage<Folder>{folder, i}, options)});
+                      method.noise > 0 ? pipeline::evaluate_method(tiled, OneImage<decltype(noisy)>{noisy, i}, options)
+                                       : pipeline::evaluate_method(tiled, OneImage<Folder>{folder, i}, options)});
     answered(i, labels);
     tell(i + 1);
   }

@@ -3,7 +3,6 @@
 #include <deque>
 
 #include "noisy_mnist/experiment.hpp"
-#include "paser/pipeline/operation_counts.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/method_row.hpp"
@@ -13,7 +12,7 @@
 namespace noisy_mnist {
 
 using Method = std::pair<report::Row, pipeline::MethodEvaluation>;
-using Router = pipeline::Router<float>;
+using Run = pipeline::Method<float>;
 
 class Comparison {
  public:
@@ -21,7 +20,7 @@ class Comparison {
       : experiment_(experiment),
         paser_(experiment.untuned()),
         key_(Key{experiment.config().seed}.fold(5)),
-        counts_(pipeline::operation_counts(paser_, description(experiment.config()).image())) {
+        costs_(pipeline::mac_costs(paser_, description(experiment.config()))) {
     options_ = {.classes = classes, .models = 3, .kinds = 3};
   }
 
@@ -29,13 +28,12 @@ class Comparison {
   report::Results results(const std::string& command) {
     const auto& test = experiment_.data().test();
     for (std::int32_t k = 0; k < 3; ++k)
-      add(paser::message("f", k + 1), "single", pipeline::single_model(paser_, k, counts_), "one pass");
+      add(paser::message("f", k + 1), "single", run_of(paser_, pipeline::Constant{k}, key_), "one pass");
     add_cascades();
-    add("random policy", "baseline", pipeline::random_router(paser_, counts_, key_.fold(1)),
-        "one pass of the drawn model");
+    add("random policy", "baseline", run_of(paser_, pipeline::Random{}, key_.fold(1)), "one pass of the drawn model");
     add_oracle(test);
     for (const Variant& v : experiment_.variants()) {
-      add(v.name, "paser", pipeline::paser_router(v.paser, counts_, key_),
+      add(v.name, "paser", run_of(v.paser, v.paser.policy, key_),
           v.reached ? paser::message("lambda = ", report::significant(v.lambda))
                     : paser::message("stopped at lambda = ", report::significant(v.lambda), " before this distance"));
       methods_.back().first.tvd = v.tvd;
@@ -78,25 +76,25 @@ class Comparison {
       for (std::size_t i = 0; i < all.kinds.size() && static_cast<paser::Index>(rows.size()) < per_kind; ++i)
         if (all.kinds[i] == kind) rows.push_back(static_cast<paser::Index>(i));
       const auto batch = test.rows(rows);
-      const auto belief = paser_.belief(batch.images, batch.ids, key_);
-      const auto result = paser_.segment(batch.images, batch.ids, key_);
+      const auto prediction = paser_.predict_coarse(batch.images, batch.ids, key_);
+      const auto result = pipeline::segment(paser_, batch.images, batch.ids, key_);
       const auto ious = paser::metrics::mean_iou<double>(
           paser::metrics::image_confusion(result.labels, batch.labels, classes), options_.class_mean);
       for (std::size_t i = 0; i < rows.size(); ++i) {
         const auto n = static_cast<paser::Index>(i);
-        const auto route = result.actions.data()[i];
+        const auto route = result.answered_by.data()[i];
         const auto mask = [&](const paser::Labels& labels) {
           return report::label_picture(labels, n, report::mask_palette);
         };
-        const auto& shape = belief.entropy.shape();
-        const auto entropy = belief.entropy.reshape(paser::Shape<4>{shape[0], shape[1], shape[2], 1});
+        const auto& shape = prediction.entropy.shape();
+        const auto entropy = prediction.entropy.reshape(paser::Shape<4>{shape[0], shape[1], shape[2], 1});
         shown.push_back({.kind = kind_names[static_cast<std::size_t>(kind)],
                          .route = paser::message("f", route + 1),
                          .right = route == kind,
                          .iou = ious(n),
                          .pictures = {{"input", report::image_picture(batch.images, n)},
                                       {"truth", mask(batch.labels)},
-                                      {"f1", mask(belief.labels)},
+                                      {"f1", mask(prediction.labels)},
                                       {"entropy of f1", report::heat_picture(entropy, 0, std::log(2.0), n)},
                                       {"PaSeR", mask(result.labels)}}});
       }
@@ -110,19 +108,23 @@ class Comparison {
   /// Images of the batch on which methods are timed.
   static constexpr paser::Index timed_images = 128;
 
+  Run run_of(const pipeline::Paser<float>& paser, const pipeline::Policy<float>& policy, Key key) const {
+    return pipeline::method(paser, policy, key, description(experiment_.config()).image());
+  }
+
   /// Evaluates a method on the test images. It is timed later, together with the others.
-  void add(const std::string& name, const std::string& kind, const Router& router, const std::string& note) {
-    auto e = evaluate(name, router, experiment_.data().test());
+  void add(const std::string& name, const std::string& kind, const Run& run, const std::string& note) {
+    auto e = evaluate(name, run, experiment_.data().test());
     methods_.emplace_back(report::method_row(name, kind, e, note), std::move(e));
-    routers_.emplace_back(&methods_.back().first, router);
+    runs_.emplace_back(&methods_.back().first, run);
   }
 
   template <class Source>
-  pipeline::MethodEvaluation evaluate(const std::string& what, const Router& router, const Source& source) const {
+  pipeline::MethodEvaluation evaluate(const std::string& what, const Run& run, const Source& source) const {
     return program::shown("compare: " + what, "images", [&](const pipeline::HowFar& how_far) {
       auto options = options_;
       options.how_far = how_far;
-      return pipeline::evaluate_router(router, source, options);
+      return pipeline::evaluate_method(run, source, options);
     });
   }
 
@@ -144,7 +146,7 @@ class Comparison {
     return program::shown("compare: times of all methods in turn", "runs", [&](const pipeline::HowFar& how_far) {
       report::TimingOptions options;
       options.progress = how_far;
-      return report::time_methods(routers_, batch, options);
+      return report::time_methods(runs_, batch, options);
     });
   }
 
@@ -153,12 +155,11 @@ class Comparison {
     const auto table = tabulate("validation", validation);
     const auto points =
         program::shown("compare: thresholds of the cascade", "pairs", [&](const pipeline::HowFar& how_far) {
-          return pipeline::search_thresholds(table, counts_, paser_.samples, options_.class_mean, 21, how_far);
+          return pipeline::search_thresholds(table, costs_, options_.class_mean, 21, how_far);
         });
-    const double target =
-        evaluate("PaSeR on validation images", pipeline::paser_router(paser_, counts_, key_), validation).iou;
+    const double target = evaluate("PaSeR on validation images", run_of(paser_, paser_.policy, key_), validation).iou;
     const auto cascade = [&](const std::string& name, const pipeline::CascadePoint& point, const std::string& note) {
-      add(name, "baseline", pipeline::cascade_router(paser_, point.thresholds, counts_, key_),
+      add(name, "baseline", run_of(paser_, pipeline::EntropyThreshold{point.thresholds}, key_),
           paser::message(note, "; entropy thresholds ", report::significant(point.thresholds[0]), " and ",
                          report::significant(point.thresholds[1]), " nats"));
       for (std::size_t k = 0; k < point.thresholds.size(); ++k)
@@ -173,11 +174,11 @@ class Comparison {
   void add_oracle(const Source& test) {
     const auto table = tabulate("test", test);
     std::vector<paser::Index> kinds;
-    paser::for_each_run(test.size(), 512, [&](paser::Index begin, paser::Index end) {
+    paser::for_each_chunk(test.size(), 512, [&](paser::Index begin, paser::Index end) {
       const auto batch = test.range(begin, end);
       kinds.insert(kinds.end(), batch.kinds.begin(), batch.kinds.end());
     });
-    auto e = pipeline::evaluate_oracle(table, counts_, paser_.samples, kinds, options_);
+    auto e = pipeline::evaluate_oracle(table, costs_, kinds, options_);
     methods_.emplace_back(report::method_row("oracle routing", "bound", e, "routes by the truth"), std::move(e));
   }
 
@@ -193,10 +194,10 @@ class Comparison {
   Experiment& experiment_;
   const pipeline::Paser<float>& paser_;
   Key key_;
-  pipeline::OperationCounts counts_;
+  pipeline::WorkCosts costs_;
   pipeline::EvaluationOptions options_;
-  std::deque<Method> methods_;  // whose rows routers_ points to
-  std::vector<std::pair<report::Row*, Router>> routers_;
+  std::deque<Method> methods_;  // whose rows runs_ points to
+  std::vector<std::pair<report::Row*, Run>> runs_;
   std::map<std::string, double> thresholds_;
 };
 

@@ -18,7 +18,7 @@ inline paser::pipeline::PaserDescription description(const Config& c) {
                 UNetSpec{.classes = classes, .width = 16, .depth = 4, .dropout = c.dropout},
                 UNetSpec{.classes = classes, .width = 64, .depth = 4, .dropout = c.dropout}};
   d.height = d.width = 32;
-  d.samples = c.samples;
+  d.estimator = paser::uncertainty::McDropout{c.samples}.spec();
   return d;
 }
 

@@ -30,7 +30,7 @@ inline std::vector<report::Claim> claims(const Experiment& experiment, const Com
       lean = &m.row;
   double ratio = mine.iou_per_gmac() / lean->iou_per_gmac();
   list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the best baseline", 2.74, ratio, ratio >= 2.74,
-                  paser::message("against ", lean->model, ", which makes one pass; ", experiment.networks().samples,
+                  paser::message("against ", lean->model, ", which makes one pass; ", experiment.config().samples,
                                  " passes of f1 and the policy are a floor of ",
                                  report::significant(experiment.expense({1, 0, 0}).first), " GMAC for every PaSeR")});
   const report::Row& idk = comparison.method("IDK cascade").row;

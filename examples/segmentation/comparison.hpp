@@ -57,17 +57,15 @@ class Comparison {
   /// Runs every method, and fills the rows and all that belongs to them.
   void compare(report::Results& r) {
     const Paser& networks = experiment_.networks();
-    const auto& counts = experiment_.counts();
     table_ = tabulate("test", test_, key_.fold(0));
     for (std::int32_t k = 0; k < 3; ++k)
-      add(paser::message("f", k + 1), "single", pipeline::single_model(networks, k, counts), "one pass");
-    add("random policy", "baseline", pipeline::random_router(networks, counts, key_.fold(1)),
-        "one pass of the drawn model");
+      add(paser::message("f", k + 1), "single", run_of(networks, pipeline::Constant{k}, key_), "one pass");
+    add("random policy", "baseline", run_of(networks, pipeline::Random{}, key_.fold(1)), "one pass of the drawn model");
     add_cascades(r);
-    add("oracle routing", "bound", pipeline::evaluate_oracle(table_, counts, networks.samples, {}, options_),
+    add("oracle routing", "bound", pipeline::evaluate_oracle(table_, experiment_.macs(), {}, options_),
         "routes by the truth, networks of stage 1");
     for (const Variant& v : experiment_.tuned())
-      add(v.name, "paser", pipeline::paser_router(v.paser, counts, key_.fold(0)),
+      add(v.name, "paser", run_of(v.paser, v.paser.policy, key_.fold(0)),
           paser::message("cost by ", v.reward.cost, v.reward.scale == "gain" ? " scaled to the mean gain of f3" : "",
                          ", lambda ", v.reward.lambda, ", ", v.reward.gradient, " gradient, the policy reads the ",
                          v.reward.view, ", fine-tuned"));
@@ -76,14 +74,18 @@ class Comparison {
     describe(r);
   }
 
-  /// Evaluates a router on some images and shows how far it is.
+  pipeline::Method<float> run_of(const Paser& paser, const pipeline::Policy<float>& policy, Key key) const {
+    return pipeline::method(paser, policy, key, experiment_.description().image());
+  }
+
+  /// Evaluates a method on some images and shows how far it is.
   template <class Source>
-  pipeline::MethodEvaluation evaluate(const std::string& what, const pipeline::Router<float>& router,
+  pipeline::MethodEvaluation evaluate(const std::string& what, const pipeline::Method<float>& run,
                                       const Source& source) const {
     return program::shown("compare: " + what, "images", [&](const pipeline::HowFar& how_far) {
       auto options = options_;
       options.how_far = how_far;
-      return pipeline::evaluate_router(router, source, options);
+      return pipeline::evaluate_method(run, source, options);
     });
   }
 
@@ -103,11 +105,11 @@ class Comparison {
   }
 
  private:
-  void add(const std::string& name, const std::string& kind, const pipeline::Router<float>& router,
+  void add(const std::string& name, const std::string& kind, const pipeline::Method<float>& run,
            const std::string& note) {
-    add(name, kind, evaluate(name, router, test_), note);
+    add(name, kind, evaluate(name, run, test_), note);
     // A part costs what the network of its name costs, which is timed.
-    if (kind != "part") routers_.emplace_back(&methods_.back().row, router);
+    if (kind != "part") runs_.emplace_back(&methods_.back().row, run);
   }
   void add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e, const std::string& note) {
     report::Row row = report::method_row(name, kind, e, note);
@@ -133,21 +135,20 @@ class Comparison {
       report::TimingOptions options;
       options.rounds = 5;  // f3 alone takes a quarter of a second an image
       options.progress = how_far;
-      return report::time_methods(routers_, batch, options);
+      return report::time_methods(runs_, batch, options);
     });
   }
 
   void add_cascades(report::Results& r) {
     const Paser& networks = experiment_.networks();
-    const auto& counts = experiment_.counts();
     const auto& validation = experiment_.data().validation();
     const auto table = tabulate("validation", validation, key_.fold(2));
     const auto points =
         program::shown("compare: thresholds of the cascade", "pairs", [&](const pipeline::HowFar& how_far) {
-          return pipeline::search_thresholds(table, counts, networks.samples, options_.class_mean, 21, how_far);
+          return pipeline::search_thresholds(table, experiment_.macs(), options_.class_mean, 21, how_far);
         });
     const auto cascade = [&](const std::string& name, const pipeline::CascadePoint& point, const std::string& note) {
-      add(name, "baseline", pipeline::cascade_router(networks, point.thresholds, counts, key_.fold(0)),
+      add(name, "baseline", run_of(networks, pipeline::EntropyThreshold{point.thresholds}, key_.fold(0)),
           paser::message(note, "; entropy thresholds ", report::significant(point.thresholds[0]), " and ",
                          report::significant(point.thresholds[1]), " nats"));
       for (std::size_t k = 0; k < point.thresholds.size(); ++k)
@@ -156,8 +157,7 @@ class Comparison {
     cascade("IDK cascade", pipeline::most_parsimonious(points), "best IoU per GMAC on validation (Eq. 5)");
     for (const Variant& v : experiment_.tuned()) {
       const double target =
-          evaluate(v.name + " on validation images", pipeline::paser_router(v.paser, counts, key_.fold(2)), validation)
-              .iou;
+          evaluate(v.name + " on validation images", run_of(v.paser, v.paser.policy, key_.fold(2)), validation).iou;
       cascade("IDK cascade, IoU of " + v.name, pipeline::iou_match(points, target),
               paser::message("cheapest with that PaSeR's validation IoU of ", report::fixed(target, 4),
                              ", else the one with the largest"));
@@ -168,8 +168,8 @@ class Comparison {
   void add_parts() {
     for (const Variant& v : experiment_.tuned())
       for (std::int32_t k = experiment_.config().fine_tune_small ? 0 : 1; k < 3; ++k)
-        add(paser::message("f", k + 1, " of ", v.name), "part",
-            pipeline::single_model(v.paser, k, experiment_.counts()), "fine-tuned, one pass over every patch");
+        add(paser::message("f", k + 1, " of ", v.name), "part", run_of(v.paser, pipeline::Constant{k}, key_),
+            "fine-tuned, one pass over every patch");
   }
 
   void describe(report::Results& r) const {
@@ -206,28 +206,28 @@ class Comparison {
 
   report::Sample sample(const Variant& v, Index i, const std::string& kind) const {
     const auto batch = test_.rows(std::span<const Index>(&i, 1));
-    const auto belief = v.paser.belief(batch.images, batch.ids, key_.fold(0));
-    const auto result = v.paser.segment(batch.images, batch.ids, key_.fold(0));
+    const auto prediction = v.paser.predict_coarse(batch.images, batch.ids, key_.fold(0));
+    const auto result = pipeline::segment(v.paser, batch.images, batch.ids, key_.fold(0));
     const auto input = report::image_picture(batch.images);
     const auto mask = [&](const paser::Labels& labels) { return report::label_picture(labels); };
     const auto whole = [&](std::size_t k) {
       return mask(paser::argmax_channels(
           pipeline::predict_logits_on_grid(v.paser.models[k], batch.images, v.paser.grid, v.paser.micro_batch)));
     };
-    const auto& shape = belief.entropy.shape();
-    const auto entropy = belief.entropy.reshape(paser::Shape<4>{shape[0], shape[1], shape[2], 1});
+    const auto& shape = prediction.entropy.shape();
+    const auto entropy = prediction.entropy.reshape(paser::Shape<4>{shape[0], shape[1], shape[2], 1});
     return {.kind = kind,
             .iou = method(v.name).evaluation.image_iou[static_cast<std::size_t>(i)],
             .pictures = {{"input", input},
                          {"truth", mask(batch.labels)},
-                         {"f1", mask(belief.labels)},
+                         {"f1", mask(prediction.labels)},
                          {"f2", whole(1)},
                          {"f3", whole(2)},
                          {"entropy of f1", report::heat_picture(entropy, 0, std::log(double(options_.classes)))},
-                         {"routes", report::route_picture(input, result.actions, v.paser.grid)},
+                         {"routes", report::route_picture(input, result.answered_by, v.paser.grid)},
                          {"PaSeR", mask(result.labels)}},
             .note = test_.info(i).name,
-            .share = pipeline::usage(result.actions, v.paser.actions())};
+            .share = pipeline::usage(result.answered_by, v.paser.actions())};
   }
 
   Experiment& experiment_;
@@ -235,8 +235,8 @@ class Comparison {
   Key key_;
   pipeline::EvaluationOptions options_;
   pipeline::RoutingTable table_;
-  std::deque<Method> methods_;  // whose rows routers_ points to
-  std::vector<std::pair<report::Row*, pipeline::Router<float>>> routers_;
+  std::deque<Method> methods_;  // whose rows runs_ points to
+  std::vector<std::pair<report::Row*, pipeline::Method<float>>> runs_;
 };
 
 }  // namespace segmentation

@@ -29,15 +29,16 @@ class Experiment {
       : config_(checked(config)),
         data_(config),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
-        networks_(fresh_paser(config, description_)),
-        counts_(pipeline::operation_counts(networks_, description_.image())),
         folder_(out, config, fresh, bytes_needed),
+        networks_(fresh_paser(config, description_)),
+        macs_(pipeline::mac_costs(networks_, description_)),
         ground_(config.belief_draws, key(3)) {}
 
   const Config& config() const { return config_; }
   const Data& data() const { return data_; }
   const pipeline::PaserDescription& description() const { return description_; }
-  const pipeline::OperationCounts& counts() const { return counts_; }
+  /// Of the networks and a policy that reads the whole image, in multiply-accumulates.
+  const pipeline::WorkCosts& macs() const { return macs_; }
   program::RunFolder& folder() { return folder_; }
   /// The root of one stream of random numbers. 1: weights; 2: stage 1; 3: stage 2; 4: stage 3; 5: the gain; 6: noise
   /// in training; 7: the comparison; 8: noise in the comparison.
@@ -84,7 +85,7 @@ class Experiment {
     const Measured& m = measured();
     pipeline::RewardOptions options = iou_options(config_, data_);
     options.lambda = r.lambda;
-    options.costs = costs_of(r.cost, networks_, counts_, m.times);
+    options.costs = costs_of(r.cost, networks_, macs_, m.times);
     if (scaled_to_gain(r)) options.costs = pipeline::scaled_to_gain(options.costs, m.gain);
     if (config_.small_free) options.costs = pipeline::with_small_free(options.costs);
     return options;
@@ -93,9 +94,9 @@ class Experiment {
   /// What an image costs on average with these shares of patches: 1e9 multiply-accumulates, and milliseconds.
   std::pair<double, double> expense(const std::vector<double>& share) const {
     const double patches = static_cast<double>(networks_.grid.patches());
-    double macs = networks_.samples * counts_.small + counts_.policy, ms = measured_.times.state;
+    double macs = macs_.estimate + macs_.decide, ms = measured_.times.state;
     for (std::size_t k = 1; k < share.size(); ++k) {
-      macs += share[k] * patches * counts_.patch[k];
+      macs += share[k] * patches * macs_.patch[k];
       ms += share[k] * patches * measured_.times.patch[k];
     }
     return {macs * 1e-9, ms};
@@ -161,10 +162,10 @@ class Experiment {
   Config config_;
   Data data_;
   pipeline::PaserDescription description_;
-  Paser networks_;
-  pipeline::OperationCounts counts_;
   program::RunFolder folder_;
-  pipeline::PolicyGround<float> ground_;
+  Paser networks_;
+  pipeline::WorkCosts macs_;
+  pipeline::PolicyCache<float> ground_;
   Measured measured_;
   std::vector<Variant> tuned_;
 };

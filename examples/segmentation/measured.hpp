@@ -18,7 +18,7 @@ struct Measured {
 
 /// Mean over training patches of IoU(f3) - IoU(f1) where that is positive, else 0; clamped to 0.001 .. 1. `key` draws
 /// f1's dropout.
-inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyGround<float>& ground,
+inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyCache<float>& ground,
                         const pipeline::RewardOptions& options, Key key) {
   const auto& table =
       program::shown("measure: every network on training images", "images", [&](const pipeline::HowFar& how_far) {
@@ -31,7 +31,7 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
       const auto seen = ground.train.rows(networks, images, std::span<const Index>(&i, 1), options, 0, key);
       const Index patches = networks.grid.patches(), last = table.shape()[2] - 1;
       for (Index p = 0; p < patches; ++p)
-        gain += std::max(0.0, static_cast<double>(table(i, p, last) - seen.iou_small.data()[p])) /
+        gain += std::max(0.0, static_cast<double>(table(i, p, last) - seen.iou_coarse.data()[p])) /
                 static_cast<double>(patches * images.size());
       how_far(i + 1, images.size());
     }

@@ -3,7 +3,6 @@
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/how_far.hpp"
-#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/timing.hpp"
 #include "segmentation/data.hpp"
@@ -34,11 +33,11 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   d.grid = {c.grid[0], c.grid[1]};
   d.height = data.height();
   d.width = data.width();
-  d.samples = c.samples;
+  d.estimator = paser::uncertainty::McDropout{c.samples}.spec();
   paser::check<paser::ValueError>(c.small_answer == "mean" || c.small_answer == "first sample", "small_answer", "'",
                                   c.small_answer, "', expected 'mean' or 'first sample'");
-  d.baseline = c.small_answer == "mean" ? pipeline::Baseline::mean : pipeline::Baseline::first_sample;
-  d.choice = route_choice(c);
+  d.coarse_answer = c.small_answer == "mean" ? pipeline::CoarseAnswer::mean : pipeline::CoarseAnswer::first_sample;
+  d.policy = pipeline::net_policy_spec({1, 1}, route_choice(c));
   d.value_range = value_range(c);
   d.info["settings"] = c;
   return d;
@@ -63,14 +62,16 @@ inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
 }
 
 /// A policy of random weights, the same ones in every call, that reads the whole image or each patch alone.
-inline paser::models::PolicyNet<float> fresh_policy(const Config& c, pipeline::PaserDescription d, bool by_patch) {
-  d.policy_by_patch = by_patch;
-  return {d.actions(), Key{c.seed}.fold(1).fold(d.networks.size() + 1), d.policy_windows()};
+inline pipeline::Policy<float> fresh_policy(const Config& c, const pipeline::PaserDescription& d, bool by_patch) {
+  const auto windows = by_patch ? std::array{d.grid.rows, d.grid.columns} : std::array<Index, 2>{1, 1};
+  return pipeline::make_policy<float>(pipeline::net_policy_spec(windows, route_choice(c)),
+                                      {d.grid, static_cast<Index>(d.networks.size())},
+                                      Key{c.seed}.fold(1).fold(d.networks.size() + 1));
 }
 
 /// Milliseconds on this machine, medians of runs in turn.
 struct Times {
-  double state = 0;           ///< all samples of f1 and the policy, an image
+  double state = 0;           ///< the estimator and the policy, per image
   std::vector<double> patch;  ///< one patch of model k; of f1 its share of a pass over the image
   int runs = 0;               ///< of each; 0 in older runs, which did not count them
   double spread = 0;          ///< the largest distance of the first and third quartile, as a share of its median
@@ -93,8 +94,8 @@ inline Times measure_times(const Paser& paser, const paser::Tensor<float, 4>& im
   const double patches = static_cast<double>(paser.grid.patches());
   const auto parts = paser::data::extract_patches(image, paser.grid);
   std::vector<std::function<void()>> works{[&] {
-    const auto belief = paser.belief(image, {0}, Key{1});
-    paser.routes(pipeline::policy_input(belief)).argmax();
+    const auto prediction = paser.predict_coarse(image, {0}, Key{1});
+    paser.policy.choose(paser.state(prediction.policy_state(), {0}), Key{1});
   }};
   works.push_back([&] { pipeline::predict(paser.models[0], image); });
   for (std::size_t k = 1; k < paser.models.size(); ++k)
@@ -123,7 +124,7 @@ inline void check_cost(const std::string& rule) {
 /// What each model costs under a rule: parameters (Eq. 3), macs and time of one patch, or bytes: the patch's image and
 /// label map, a byte a value, sent once to f2's machine and once more to f3's, while f1 runs where the image is.
 /// Shares of their sum.
-inline pipeline::Costs costs_of(const std::string& rule, const Paser& paser, const pipeline::OperationCounts& counts,
+inline pipeline::Costs costs_of(const std::string& rule, const Paser& paser, const pipeline::WorkCosts& macs,
                                 const Times& times) {
   check_cost(rule);
   std::vector<double> expenses;
@@ -131,7 +132,7 @@ inline pipeline::Costs costs_of(const std::string& rule, const Paser& paser, con
     if (rule == "parameters")
       expenses.push_back(static_cast<double>(paser::nn::count_parameters(paser.models[k])));
     else if (rule == "macs")
-      expenses.push_back(k == 0 ? counts.small / static_cast<double>(paser.grid.patches()) : counts.patch[k]);
+      expenses.push_back(k == 0 ? macs.coarse / static_cast<double>(paser.grid.patches()) : macs.patch[k]);
     else if (rule == "time")
       expenses.push_back(times.patch.at(k));
     else

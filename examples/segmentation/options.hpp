@@ -148,7 +148,7 @@ inline pipeline::PolicyOptions<float> policy_options(const Config& c, const Rewa
   options.advantage = advantage(reward);
   options.gradient.entropy_bonus = reward.entropy_bonus;
   options.estimate = gradient(reward);
-  options.belief_draws = c.belief_draws;
+  options.draws = c.belief_draws;
   return options;
 }
 

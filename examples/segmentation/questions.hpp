@@ -87,7 +87,7 @@ class Questions {
             times_note(),
         .header = {"policy", "costs of f1 / f2 / f3", "lambda", "mean cost", "shares of f1 / f2 / f3", "IoU", "GMAC",
                    "IoU/GMAC", "ms"}};
-    pipeline::FrozenSet<float> seen(1, comparison_.key());
+    pipeline::PolicyData<float> seen(1, comparison_.key());
     report::ProgressOf progress("compare: policies of the questions", "policies");
     const auto all = static_cast<Index>(further_.policies().size());
     progress(0, all);
@@ -114,17 +114,19 @@ class Questions {
     results_.tables.push_back(std::move(t));
   }
 
-  pipeline::MethodEvaluation routed(const Variant& v, pipeline::FrozenSet<float>& seen,
+  pipeline::MethodEvaluation routed(const Variant& v, pipeline::PolicyData<float>& seen,
                                     const pipeline::RewardOptions& options) const {
     std::vector<Index> choices;
-    paser::for_each_run(comparison_.test().size(), 16, [&](Index begin, Index end) {
+    paser::for_each_chunk(comparison_.test().size(), 16, [&](Index begin, Index end) {
       std::vector<Index> rows(static_cast<std::size_t>(end - begin));
       std::iota(rows.begin(), rows.end(), begin);
       const auto observed = seen.rows(v.paser, comparison_.test(), rows, options, 0, Key{});
-      for (const std::int32_t a : v.paser.routes(observed.input).argmax().values()) choices.push_back(a);
+      for (const std::int32_t a : v.paser.policy.probabilities(v.paser.state(observed.map)).argmax().values())
+        choices.push_back(a);
     });
-    return pipeline::evaluate_choices(comparison_.table(), choices, experiment_.counts(),
-                                      experiment_.networks().samples, {}, comparison_.options());
+    return pipeline::evaluate_choices(comparison_.table(), choices,
+                                      pipeline::mac_costs(v.paser, experiment_.description()), {},
+                                      comparison_.options());
   }
 
   void budgets() {
@@ -133,7 +135,7 @@ class Questions {
         .title = "Lambda calibrated to a budget",
         .note = "Mean expense of an image; lambda is found on validation images. Milliseconds: " + times_note(),
         .header = {"budget", "lambda", "spent on validation", "kept", "spent on the test", "IoU"}};
-    pipeline::FrozenSet<float> seen(1, comparison_.key());
+    pipeline::PolicyData<float> seen(1, comparison_.key());
     for (const Budget& b : further_.budgets())
       for (const Variant& v : further_.policies()) {
         if (v.reward.lambda != b.search.lambda || v.reward.scale != "gain" ||
@@ -158,11 +160,10 @@ class Questions {
     std::vector<paser::Tensor<float, 3>> routes;
     for (const int n : numbers) {
       Paser p = v.paser;
-      p.samples = n;
+      p.estimator = paser::uncertainty::McDropout{n};
       auto& entropies = entropy.emplace_back();
-      const auto e =
-          comparison_.evaluate(paser::message(n, " samples of f1"),
-                               pipeline::paser_router(p, experiment_.counts(), comparison_.key()), comparison_.test());
+      const auto e = comparison_.evaluate(paser::message(n, " samples of f1"),
+                                          comparison_.run_of(p, p.policy, comparison_.key()), comparison_.test());
       iou.push_back(e.image_iou);
       auto& all = routes.emplace_back(
           paser::Shape<3>{comparison_.test().size(), p.grid.patches(), static_cast<Index>(p.models.size())});
@@ -171,10 +172,10 @@ class Questions {
       progress(0, comparison_.test().size());
       for (Index i = 0; i < comparison_.test().size(); ++i) {
         const auto batch = comparison_.test().rows(std::span<const Index>(&i, 1));
-        const auto belief = p.belief(batch.images, batch.ids, comparison_.key());
-        const auto means = pipeline::mean_per_patch(belief.entropy, {1, 1});
+        const auto prediction = p.predict_coarse(batch.images, batch.ids, comparison_.key());
+        const auto means = pipeline::mean_per_patch(prediction.entropy, {1, 1});
         entropies.push_back(means[0]);
-        const auto r = p.routes(pipeline::policy_input(belief)).probabilities();
+        const auto r = p.policy.probabilities(p.state(prediction.policy_state())).probabilities();
         out = std::copy_n(r.data(), r.numel(), out);
         progress(i + 1, comparison_.test().size());
       }
@@ -216,14 +217,13 @@ class Questions {
             "and f3 were trained on further clean and noisy images; f1 and the policies never saw noise.",
         .header = {"method", "clean IoU", "noisy IoU", "loss", "noisy IoU, noise-aware f2, f3", "loss",
                    "shares of f1 / f2 / f3 on noisy images"}};
-    const auto& counts = experiment_.counts();
-    const auto evaluate = [&](const std::string& what, const pipeline::Router<float>& router) {
-      return comparison_.evaluate("noisy images, " + what, router, noisy);
+    const auto evaluate = [&](const std::string& what, const pipeline::Method<float>& run) {
+      return comparison_.evaluate("noisy images, " + what, run, noisy);
     };
-    const auto line = [&](const std::string& name, const auto& router_of, const Paser& unaware, const Paser& aware) {
+    const auto line = [&](const std::string& name, const auto& run_of_paser, const Paser& unaware, const Paser& aware) {
       const double clean = comparison_.method(name).row.iou;
-      const auto without = evaluate(name, router_of(unaware));
-      const auto with = evaluate(name + " with noise-aware f2, f3", router_of(aware));
+      const auto without = evaluate(name, run_of_paser(unaware));
+      const auto with = evaluate(name + " with noise-aware f2, f3", run_of_paser(aware));
       const double loss = 1 - with.iou / clean;
       t.rows.push_back({name, report::fixed(clean, 4), report::fixed(without.iou, 4),
                         percent(1 - without.iou / clean, 2), report::fixed(with.iou, 4), percent(loss, 2),
@@ -239,14 +239,16 @@ class Questions {
     const Paser aware = aware_with(networks);
     for (std::int32_t k = 0; k < 3; ++k)
       line(
-          paser::message("f", k + 1), [&](const Paser& p) { return pipeline::single_model(p, k, counts); }, networks,
+          paser::message("f", k + 1),
+          [&](const Paser& p) { return comparison_.run_of(p, pipeline::Constant{k}, comparison_.key()); }, networks,
           aware);
     findings_.noise_random = line(
-        "random policy", [&](const Paser& p) { return pipeline::random_router(p, counts, comparison_.key().fold(1)); },
-        networks, aware);
+        "random policy",
+        [&](const Paser& p) { return comparison_.run_of(p, pipeline::Random{}, comparison_.key().fold(1)); }, networks,
+        aware);
     for (const Variant& v : experiment_.tuned())
       findings_.noise_paser.push_back(line(
-          v.name, [&](const Paser& p) { return pipeline::paser_router(p, counts, comparison_.key().fold(0)); }, v.paser,
+          v.name, [&](const Paser& p) { return comparison_.run_of(p, p.policy, comparison_.key().fold(0)); }, v.paser,
           aware_with(v.paser)));
     results_.tables.push_back(std::move(t));
   }

@@ -31,11 +31,11 @@ void expect_expert_updates(Case& c, RoutingStep& step) {
   }
 }
 
-/// As Paser::refine, but the networks answer with dropout.
+/// As apply_experts, but the networks answer with dropout.
 paser::Labels refine_with_dropout(const RoutingStep& step, const paser::Labels& coarse) {
   paser::Labels composed = coarse;
   for (std::size_t k = 1; k < step.networks.size(); ++k) {
-    const auto chosen = step.paser.patches_of(step.actions, static_cast<Index>(k));
+    const auto chosen = paser::pipeline::patches_of(step.actions, static_cast<Index>(k));
     if (chosen.empty()) continue;
     paser::EvalContext<float> ctx(paser::run::mc_dropout);
     ctx.masks = step.masks("rew" + std::to_string(k), k);
@@ -50,8 +50,9 @@ void check_finetune_step(Case& c) {
   RoutingStep step(c);
   const auto state = expect_state(c, step);
   expect_expert_updates(c, step);
-  const auto composed = c.flag("local_reward_dropout") ? refine_with_dropout(step, state.coarse)
-                                                       : step.paser.refine(step.images, state.coarse, step.actions);
+  const auto composed = c.flag("local_reward_dropout")
+                            ? refine_with_dropout(step, state.coarse)
+                            : apply_experts(step.paser, step.images, state.coarse, step.actions);
   expect_policy_update(c, step, state, composed);
 }
 

@@ -3,7 +3,7 @@
 #include "families.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/reward.hpp"
-#include "paser/pipeline/routers.hpp"
+#include "paser/pipeline/work.hpp"
 #include "paser/rl/exploration.hpp"
 
 namespace fixtures {
@@ -71,10 +71,14 @@ void check_sampling_statistics(Case& c) {
 
 void check_pipeline_flops(Case& c) {
   const auto actions = to_tensor<std::int32_t, 2>(c.stored("actions"));
-  const paser::pipeline::OperationCounts counts{.small = c.number("small_full"),
-                                                .patch = {0, c.number("medium_patch"), c.number("large_patch")},
-                                                .policy = c.number("policy")};
-  const double total = paser::pipeline::paser_macs(actions, counts, static_cast<int>(c.integer("mc_samples")));
+  const paser::pipeline::WorkCosts costs{.estimate = c.number("mc_samples") * c.number("small_full"),
+                                         .decide = c.number("policy"),
+                                         .coarse = c.number("small_full"),
+                                         .patch = {0, c.number("medium_patch"), c.number("large_patch")}};
+  paser::pipeline::Work work{.estimated = actions.shape()[0], .coarse = 0, .patches = {0, 0, 0}};
+  for (const std::int32_t a : actions.values())
+    if (a > 0) ++work.patches.at(static_cast<std::size_t>(a));
+  const double total = costs.of(work);
   c.expect_number("total", total);
   c.expect_number("iou_per_gigaflop", c.number("iou") / (total * 1e-9));
 }

@@ -3,7 +3,7 @@
 #include "paser/data/patches.hpp"
 #include "paser/data/split.hpp"
 #include "paser/io/image.hpp"
-#include "paser/uncertainty/belief.hpp"
+#include "paser/uncertainty/prediction.hpp"
 
 namespace fixtures {
 
@@ -44,12 +44,12 @@ void check_mc_entropy(Case& c) {
   const auto logits = c.channels_last<5>("logits", 2);
   const auto& s = logits.shape();
   c.expect_that(c.integer("samples") == s[0], "samples", "differs from the logits");
-  const auto belief = paser::uncertainty::belief_of(logits.reshape(paser::Shape<4>{s[0] * s[1], s[2], s[3], s[4]}),
-                                                    s[0], {.epsilon = c.number("clamp_eps")});
-  c.expect("pred", belief.labels);
-  c.expect_image("mean_probs", belief.mean);
-  c.expect("entropy", belief.entropy);
-  c.expect_image("policy_input", belief.observation());
+  const auto prediction = paser::uncertainty::summarize_samples(
+      logits.reshape(paser::Shape<4>{s[0] * s[1], s[2], s[3], s[4]}), s[0], {.epsilon = c.number("clamp_eps")});
+  c.expect("pred", prediction.labels);
+  c.expect_image("mean_probs", prediction.probabilities);
+  c.expect("entropy", prediction.entropy);
+  c.expect_image("policy_input", prediction.policy_state());
 }
 
 /// A PNG file as an image and as a mask of the battery data set.

@@ -2,15 +2,15 @@
 
 #include "fixture.hpp"
 #include "paser/io/torch_names.hpp"
+#include "paser/models/any_segmenter.hpp"
 #include "paser/models/policy_net.hpp"
-#include "paser/models/segmenter.hpp"
 
 /// The networks of the fixtures: by PyTorch's names, with closed-form weights and masks.
 namespace fixtures {
 
 /// A network, and what its tensors are called in PyTorch.
 struct NamedSegmenter {
-  paser::models::Segmenter<float> model;
+  paser::models::AnySegmenter<float> model;
   paser::io::NameTable names;
   std::vector<std::string> dropout_sites;  ///< in forward order
 };

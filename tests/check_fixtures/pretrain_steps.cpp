@@ -70,7 +70,7 @@ void check_pretrain_steps(Case& c) {
   const auto tags = c.texts("mask_tags");
   const auto sites = c.texts("dropout_sites");
   c.expect_that(sites == student.dropout_sites, "dropout_sites", "are not those of the network");
-  paser::pipeline::Ids ids;
+  paser::ImageIds ids;
   for (Index n = 0; n < images.shape().n(); ++n) ids.push_back(static_cast<std::uint64_t>(n));
   paser::optim::Adam<float> adam({.learning_rate = options.learning_rate});
   std::vector<double> loss, cross_entropy, distillation;

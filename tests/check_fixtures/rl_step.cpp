@@ -8,7 +8,7 @@ namespace {
 void check_rl_step(Case& c) {
   RoutingStep step(c);
   const auto state = expect_state(c, step);
-  expect_policy_update(c, step, state, step.paser.refine(step.images, state.coarse, step.actions));
+  expect_policy_update(c, step, state, apply_experts(step.paser, step.images, state.coarse, step.actions));
 }
 
 }  // namespace

@@ -74,9 +74,10 @@ RoutingStep::RoutingStep(const Case& c)
     : images(c.other(c.text("inputs_from")).image("image")),
       labels(c.other(c.text("inputs_from")).labels("labels")),
       actions(to_tensor<std::int32_t, 2>(c.other(c.text("inputs_from")).stored("actions"))),
-      paser{{},
-            paser::models::PolicyNet<float>(c.integer("policy_actions"), paser::Key{}),
-            {c.integer("patches_vertical"), c.integer("patches_horizontal")}},
+      paser{
+          {},
+          paser::pipeline::NetPolicy<float>{paser::models::PolicyNet<float>(c.integer("policy_actions"), paser::Key{})},
+          {c.integer("patches_vertical"), c.integer("patches_horizontal")}},
       drop_rate(c.number("drop_rate")) {
   const auto archs = c.texts("archs");
   const auto given_seeds = c.integers("seeds");
@@ -92,21 +93,23 @@ RoutingStep::RoutingStep(const Case& c)
     load_network(networks[k], seeds[k], static_cast<float>(c.number("outc_gain")), {bias, bias + classes});
     paser.models.push_back(networks[k].model);
   }
-  load_closed_form(paser.policy, ::paser::io::policy_names(), static_cast<std::uint32_t>(c.integer("policy_seed")));
+  load_closed_form(net(), ::paser::io::policy_names(), static_cast<std::uint32_t>(c.integer("policy_seed")));
   const std::string baseline = c.text("baseline");
   ::paser::check<::paser::FormatError>(baseline == "mean" || baseline == "first_sample", "fixture", "baseline is '",
                                        baseline, "', expected mean or first_sample");
-  paser.baseline = baseline == "mean" ? ::paser::pipeline::Baseline::mean : ::paser::pipeline::Baseline::first_sample;
-  paser.samples = static_cast<int>(c.integer("mc_samples"));
+  paser.coarse_answer =
+      baseline == "mean" ? ::paser::pipeline::CoarseAnswer::mean : ::paser::pipeline::CoarseAnswer::first_sample;
+  samples = static_cast<int>(c.integer("mc_samples"));
+  paser.estimator = ::paser::uncertainty::McDropout{samples};
   for (Index n = 0; n < images.shape().n(); ++n) ids.push_back(static_cast<std::uint64_t>(n));
 }
 
 RoutingState expect_state(Case& c, const RoutingStep& step) {
-  paser::uncertainty::McDropoutSpec<float> spec{.samples = step.paser.samples};
+  paser::uncertainty::McDropoutSpec<float> spec{.samples = step.samples};
   for (const std::string& tag : c.texts("small_mask_tags")) spec.masks.push_back(step.masks(tag, 0));
-  const auto belief = paser::uncertainty::mc_dropout(step.paser.models[0], step.images, paser::Key{}, spec);
-  RoutingState state{step.paser.baseline_labels(belief), {}};
-  state.input = paser::pipeline::policy_input(belief);
+  const auto prediction = paser::uncertainty::mc_dropout(step.paser.models[0], step.images, paser::Key{}, spec);
+  RoutingState state{step.paser.coarse_labels(prediction), {}};
+  state.input = prediction.policy_state();
   c.expect_mismatches("baseline_pred", from_tensor(state.coarse), c.integer("max_mismatch"));
   expect_policy_input(c, state.input);
   return state;
@@ -124,7 +127,7 @@ void expect_policy_update(Case& c, RoutingStep& step, const RoutingState& state,
   c.expect("reward", rewards.reward);
 
   const paser::Mode mode = c.flag("policy_training") ? paser::run::training : paser::run::inference;
-  auto& policy = step.paser.policy;
+  auto& policy = step.net();
   paser::EvalContext<float> ctx(mode);
   const Tensor<float, 2> logits = policy(ctx, state.input);
   const paser::rl::Categorical<float> routes(logits, step.paser.grid.patches());
@@ -133,8 +136,8 @@ void expect_policy_update(Case& c, RoutingStep& step, const RoutingState& state,
   c.expect("log_prob", routes.log_prob(step.actions));
 
   const auto names = paser::io::policy_names();
-  const auto [loss, gradients] =
-      paser::pipeline::policy_gradients(policy, state.input, step.actions, rewards.reward, mode);
+  const auto [loss, gradients] = paser::pipeline::policy_gradients(step.paser.policy, step.paser.state(state.input),
+                                                                   step.actions, rewards.reward, mode);
   c.expect_number("loss", static_cast<double>(loss));
   expect_gradients(c, torch_gradients(policy, gradients, names), "policy/");
   paser::optim::Adam<float> adam({.learning_rate = c.number("lr")});

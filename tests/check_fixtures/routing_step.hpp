@@ -2,6 +2,7 @@
 
 #include "networks.hpp"
 #include "paser/pipeline/fine_tune.hpp"
+#include "paser/pipeline/net_policy.hpp"
 
 namespace fixtures {
 
@@ -13,12 +14,15 @@ struct RoutingStep {
   paser::Tensor<float, 4> images;
   paser::Labels labels;
   paser::pipeline::Actions actions;
-  paser::pipeline::Ids ids;
+  paser::ImageIds ids;
   paser::pipeline::Paser<float> paser;
   std::vector<NamedSegmenter> networks;  ///< names and dropout sites; the models that run are those of `paser`
   std::vector<std::uint32_t> seeds;
   double drop_rate;
   paser::Index classes;
+  int samples = 0;  ///< of MC dropout
+
+  paser::models::PolicyNet<float>& net() { return paser.policy.as<paser::pipeline::NetPolicy<float>>()->net; }
 
   /// The masks of a pass of network k.
   paser::MaskSource<float> masks(const std::string& tag, std::size_t k) const {
@@ -26,7 +30,7 @@ struct RoutingStep {
   }
 };
 
-/// The belief of the small network and what the policy sees of it.
+/// The prediction of the small network and what the policy sees of it.
 struct RoutingState {
   paser::Labels coarse;
   paser::Tensor<float, 4> input;

@@ -49,7 +49,7 @@ NamedSegmenter make_unet(const std::string& arch, Index channels, Index classes,
   for (Index level = 1; level <= depth; ++level) sites.push_back("drop" + std::to_string(level));
   sites.push_back("drop5");
   return {with_unet(arch, channels, classes, bilinear, drop_rate,
-                    [](auto network) { return paser::models::Segmenter<float>(std::move(network)); }),
+                    [](auto network) { return paser::models::AnySegmenter<float>(std::move(network)); }),
           paser::io::unet_names(static_cast<int>(depth)), std::move(sites)};
 }
 

@@ -146,29 +146,3 @@ TEST_CASE("noisy MNIST: the paper's sizes on the real digits") {
       mean[static_cast<std::size_t>(batch.kinds[static_cast<std::size_t>(i)])] += batch.images.data()[i * 1024 + p];
   for (const double m : mean) CHECK(m / (200 * 1024.0) == Approx(0.1).margin(0.02));
 }
-
-TEST_CASE("batches: an epoch has every image once, in an order of its own") {
-  const auto first = data::epoch_batches(Key{1}, 0, 10, 4), second = data::epoch_batches(Key{1}, 1, 10, 4);
-  REQUIRE(first.size() == 3);
-  CHECK(first[2].size() == 2);
-  CHECK(first != second);
-  CHECK(first == data::epoch_batches(Key{1}, 0, 10, 4));
-  std::set<Index> seen;
-  for (const auto& b : first) seen.insert(b.begin(), b.end());
-  CHECK(seen.size() == 10);
-  CHECK(data::epoch_batches(Key{1}, 0, 0, 4).empty());
-  CHECK_THROWS_AS(data::epoch_batches(Key{1}, 0, 4, 0), ValueError);
-}
-
-TEST_CASE("batches: micro-batches are the batch, cut") {
-  const auto sets = data::NoisyMnist(fake(Key{1}, 60), fake(Key{2}, 9), few_digits);
-  const auto batch = sets.policy().range(0, 10);
-  const auto parts = data::micro_batches(batch, 4);
-  REQUIRE(parts.size() == 3);
-  CHECK(parts[2].size() == 2);
-  CHECK(parts[1].ids == std::vector<std::uint64_t>(batch.ids.begin() + 4, batch.ids.begin() + 8));
-  CHECK(parts[2].kinds == std::vector<Index>{2, 0});
-  CHECK(std::ranges::equal(parts[1].images.values(), batch.images.values().subspan(4 * 1024, 4 * 1024)));
-  CHECK(std::ranges::equal(parts[2].labels.values(), batch.labels.values().last(2 * 1024)));
-  CHECK_THROWS_AS(data::micro_batches(batch, 0), ValueError);
-}

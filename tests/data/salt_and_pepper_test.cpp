@@ -63,7 +63,7 @@ TEST_CASE("salt and pepper: the share of pixels, half of them 0 and half 1, all 
   CHECK(share_of(images, 0.5f) == 0);
 }
 
-TEST_CASE("salt and pepper: noise hangs on the key and the image's id alone") {
+TEST_CASE("salt and pepper: noise depends on the key and the image's id alone") {
   const auto clean = Tensor<float, 4>::full({3, 20, 20, 1}, 0.5f);
   auto all = clean, two = slice_rows(clean, 0, 2), other = clean;
   data::add_salt_and_pepper(all, {7, 8, 9}, 0.2, Key{1});

@@ -35,7 +35,7 @@ std::uint64_t hash(const data::Electrodes& e) {
 
 }  // namespace
 
-TEST_CASE("synthetic electrode: image k hangs on key, number and parameters alone") {
+TEST_CASE("synthetic electrode: image k depends on key, number and parameters alone") {
   const Key key{11};
   const auto batch = data::make_electrodes(key, 0, 5, small());
   CHECK(batch.images.shape() == Shape<3>{5, 64, 80});

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <sstream>
 
+#include "examples/tiny_paser.hpp"
 #include "run_folder.hpp"
 #include "support/temporary_folder.hpp"
 #include "trained_model.hpp"
@@ -171,7 +172,12 @@ TEST_CASE("a trained model is a file, or a checkpoint of a run; a network has a 
   CHECK(program::model_file("some.safetensors", "") == "some.safetensors");
   CHECK_THROWS_AS(program::model_file("some.safetensors", "paser"), paser::ValueError);
 
-  CHECK_FALSE(program::chosen_network("paser", 3).has_value());
-  CHECK(program::chosen_network("f3", 3) == 2);
-  CHECK_THROWS_AS(program::chosen_network("f4", 3), paser::ValueError);
+  const auto paser = paser::pipeline::make_paser(tiny::description(1), paser::Key{1});
+  CHECK(program::chosen_policy(paser, "paser", {}).spec() == paser.policy.spec());
+  CHECK(program::chosen_policy(paser, "f3", {}).as<paser::pipeline::Constant>()->model == 2);
+  CHECK(program::chosen_policy(paser, "paser", {0.5, 0.25}).as<paser::pipeline::EntropyThreshold>()->thresholds[1] ==
+        0.25);
+  CHECK_THROWS_WITH(program::chosen_policy(paser, "f4", {}), Contains("unknown method 'f4'"));
+  CHECK_THROWS_WITH(program::chosen_policy(paser, "f2", {0.5, 0.25}), Contains("exclude each other"));
+  CHECK_THROWS_WITH(program::chosen_policy(paser, "paser", {0.5}), Contains("expected one less than the 3"));
 }

@@ -36,7 +36,7 @@ void write_data(const fs::path& root) {
   }
 }
 
-/// A run of train_segmentation with all stages, each of a few dozen steps. Nothing in it hangs on measured times.
+/// A run of train_segmentation with all stages, each of a few dozen steps. Nothing in it depends on measured times.
 struct Trainer {
   fs::path data, run;
 

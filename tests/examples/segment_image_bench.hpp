@@ -53,10 +53,11 @@ class Bench {
 
   /// What the library says of an image (1, H, W, C).
   pipeline::TiledImage<float> answer(const Tensor<float, 4>& image, std::uint64_t seed,
-                                     pipeline::TiledOptions options = {}) const {
+                                     pipeline::TiledOptions options = {},
+                                     std::optional<pipeline::Policy<float>> policy = {}) const {
     options.height = 16;
     options.width = 24;
-    return pipeline::segment_tiled(paser, image, Key{seed}, options);
+    return pipeline::segment_tiled(paser, policy.value_or(paser.policy), image, Key{seed}, options);
   }
 
   TemporaryFolder folder;

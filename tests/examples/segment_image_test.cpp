@@ -22,7 +22,7 @@ TEST_CASE("segment_image: a folder and a file become the pictures and shares tha
   const auto j = nlohmann::json::parse(ended.out);
   CHECK(j["classes"] == nlohmann::json{"pore", "carbon", "particle"});
   CHECK(j["failed"] == 0);
-  CHECK(j["samples"] == 2);
+  CHECK(j["estimator"] == nlohmann::json{{"type", "mc_dropout"}, {"spec", {{"samples", 2}}}});
   CHECK(j["window"]["width"] == 24);
   REQUIRE(j["images"].size() == 4);  // the folder's in the order of their names, and the file
   const auto gray = [](const tiny::Bytes& picture) { return io::Raster{picture.cast<std::uint16_t>(), 255}; };
@@ -38,7 +38,7 @@ TEST_CASE("segment_image: a folder and a file become the pictures and shares tha
   check_pictures(j["images"][3], bench.out(), "just", gray(exact), bench.answer(tiny::input(exact), 5));
 
   // An image of the trained size needs no windows.
-  const auto whole = bench.paser.segment(tiny::input(exact), {0}, Key{5});
+  const auto whole = pipeline::segment(bench.paser, tiny::input(exact), {0}, Key{5});
   CHECK(same_bits(tiny::stored_labels(bench.out() / "just_mask.png"), whole.labels));
 }
 
@@ -95,8 +95,7 @@ TEST_CASE("segment_image: options choose the pictures, the network, the windows 
   const auto plain = bench.answer(image, 1);
   REQUIRE(same_bits(tiny::stored_labels(mask), plain.maps.labels));
   pipeline::TiledOptions options;
-  options.only = 1;
-  const auto by_f2 = bench.answer(image, 1, options);
+  const auto by_f2 = bench.answer(image, 1, {}, pipeline::Constant{1});
   REQUIRE_FALSE(same_bits(by_f2.maps.labels, plain.maps.labels));
   const auto only = bench.segment({"--write", "mask,routes", "--only", "f2", "--json"});
   REQUIRE(only.status == 0);
@@ -105,7 +104,22 @@ TEST_CASE("segment_image: options choose the pictures, the network, the windows 
   CHECK(kinds_in(tiny::stored_labels(bench.out() / "image_routes.png")) == 1);
   CHECK(nlohmann::json::parse(only.out)["images"][0]["model_shares"] == nlohmann::json{0.0, 1.0, 0.0});
 
-  options = {};
+  double mean = 0;
+  for (const float entropy : plain.maps.entropy.values())
+    mean += static_cast<double>(entropy) / static_cast<double>(plain.maps.entropy.numel());
+  const auto cascaded = bench.answer(image, 1, {}, pipeline::EntropyThreshold{{mean, mean}});
+  REQUIRE_FALSE(same_bits(cascaded.maps.labels, plain.maps.labels));
+  REQUIRE(kinds_in(cascaded.maps.routes) > 1);
+  const std::string threshold = exact_number(mean);
+  const auto cascade = bench.segment({"--write", "mask,routes", "--thresholds", threshold + "," + threshold, "--json"});
+  REQUIRE(cascade.status == 0);
+  CHECK(same_bits(tiny::stored_labels(mask), cascaded.maps.labels));
+  CHECK(same_bits(tiny::stored_labels(bench.out() / "image_routes.png"), cascaded.maps.routes));
+  auto costs = pipeline::mac_costs(bench.paser, tiny::description(1));
+  costs.decide = 0;
+  CHECK(nlohmann::json::parse(cascade.out)["images"][0]["gmac"].get<double>() ==
+        Approx(1e-9 * costs.of(cascaded.summary.work)));
+
   options.overlap = 0.5;
   const auto overlapping = bench.answer(image, 1, options);
   REQUIRE_FALSE(same_bits(overlapping.maps.labels, plain.maps.labels));
@@ -113,7 +127,7 @@ TEST_CASE("segment_image: options choose the pictures, the network, the windows 
   CHECK(same_bits(tiny::stored_labels(mask), overlapping.maps.labels));
 
   pipeline::Paser<float> patient = bench.paser;
-  patient.samples = 7;
+  patient.estimator = uncertainty::McDropout{7};
   options = {};
   options.height = 16;
   options.width = 24;
@@ -204,6 +218,8 @@ TEST_CASE("segment_image: options that make no sense, and models that are none, 
   refused({model}, "inputs is required");
   refused(with({"--seedling", "1"}), "--seedling");
   refused(with({"--only", "f4"}), "f4");
+  refused(with({"--thresholds", "0.5"}), "expected one less than the 3 models");
+  refused(with({"--thresholds", "0.5,0.5", "--only", "f2"}), "--only and --thresholds");
   refused(with({"--write", "masks"}), "masks");
   refused(with({"--tile-overlap", "1"}), "--tile-overlap");
   refused(with({"--range", "5,5"}), "--range must rise");

@@ -4,7 +4,6 @@
 
 #include "paser/io/image_file.hpp"
 #include "paser/models/registered/unet.hpp"
-#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 /// A PaSeR of random weights in a file, and pictures for it: what programs are run on in tests.
@@ -26,7 +25,7 @@ inline paser::pipeline::PaserDescription description(Index channels) {
   d.grid = {2, 2};
   d.height = 16;
   d.width = 24;
-  d.samples = 2;
+  d.estimator = paser::uncertainty::McDropout{2}.spec();
   return d;
 }
 

@@ -2,8 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "paser/models/any_segmenter.hpp"
 #include "paser/models/policy_net.hpp"
-#include "paser/models/segmenter.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/nn/linear.hpp"
 #include "paser/ops/ops.hpp"
@@ -32,8 +32,8 @@ TEST_CASE("the paper's networks have the operations that fvcore counts") {
 
 TEST_CASE("a network whose type is forgotten counts as it does itself") {
   const models::UNet<1, 3, 8, 2> unet(Key{});
-  const models::Segmenter<float> any = unet;
-  const models::Segmenter<double> exact = models::UNet<1, 3, 8, 2, double>(Key{});
+  const models::AnySegmenter<float> any = unet;
+  const models::AnySegmenter<double> exact = models::UNet<1, 3, 8, 2, double>(Key{});
   const Shape<4> images{2, 33, 46, 1};
   CHECK(any.count(images).by_op == count_operations(unet, images).by_op);
   CHECK(exact.count(images, run::training).by_op == count_operations(unet, images).by_op);

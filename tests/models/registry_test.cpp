@@ -25,7 +25,7 @@ std::string with(const std::string& name, const nlohmann::json& value) {
   return j.dump();
 }
 
-Segmenter<float> another(const std::string&, Key key) {
+AnySegmenter<float> another(const std::string&, Key key) {
   return RuntimeUNet<float>({}, key);
 }
 
@@ -49,7 +49,7 @@ TEST_CASE("a network says what it takes and gives, and one that does not say has
   CHECK(nlohmann::json::parse(made.spec().json) == nlohmann::json::parse(settings));
   CHECK((made.channels() == 1 && made.classes() == 3 && made.smallest_size() == 4));
   CHECK((made.size_multiple() == 1 && made.stride() == 1));
-  const Segmenter<float> silent = nn::Conv2d<float>({.in = 2, .out = 2, .kernel = 1}, Key{1});
+  const AnySegmenter<float> silent = nn::Conv2d<float>({.in = 2, .out = 2, .kernel = 1}, Key{1});
   CHECK((silent.channels() == 0 && silent.classes() == 0 && silent.smallest_size() == 1));
   CHECK((silent.size_multiple() == 1 && silent.stride() == 1));
   CHECK(silent.spec().type.empty());

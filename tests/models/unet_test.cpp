@@ -2,8 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "paser/models/any_segmenter.hpp"
 #include "paser/models/policy_net.hpp"
-#include "paser/models/segmenter.hpp"
 #include "paser/nn/gradient_check.hpp"
 
 using namespace paser;
@@ -70,8 +70,8 @@ TEST_CASE("recorded and unrecorded runs of one model give the same bits, and so 
 
 TEST_CASE("a segmenter is the network inside it, and a copy has weights of its own") {
   const models::UNet<1, 3, 8, 2> model(Key{1});
-  models::Segmenter<float> any = model;
-  const models::Segmenter<float> copy = any;
+  models::AnySegmenter<float> any = model;
+  const models::AnySegmenter<float> copy = any;
   const auto image = uniform<float>(Key{2}, Shape<4>{2, 12, 12, 1});
   CHECK(max_abs_difference(evaluate(model, image), evaluate(any, image)) == 0);
   CHECK(nn::count_parameters(any) == 16'571);

@@ -40,7 +40,7 @@ struct Coarse {
 };
 
 template <class T = float>
-Segmenter<T> unet(Index channels, Index depth = 2) {
+AnySegmenter<T> unet(Index channels, Index depth = 2) {
   return RuntimeUNet<T>({.in = channels, .classes = 3, .width = 4, .depth = depth, .dropout = 0.3}, Key{5});
 }
 
@@ -48,15 +48,15 @@ Tensor<float, 4> images(Index h, Index w, Index channels = 1) {
   return uniform<float>(Key{1}, Shape{2, h, w, channels});
 }
 
-void check_gradient(const Segmenter<double>& model, const Tensor<double, 4>& x) {
+void check_gradient(const AnySegmenter<double>& model, const Tensor<double, 4>& x) {
   const auto result = nn::gradient_check(model, run::training, Key{5}, {.samples = 40}, x);
   INFO(model.spec().text() << " " << result.where << " " << result.worst);
   CHECK(result.passed);
 }
 
 /// A wrapped network made again from what it says, and given its state, answers with the same bits.
-void check_made_again(const Segmenter<float>& model, const Tensor<float, 4>& x) {
-  Segmenter<float> again = make_segmenter<float>(model.spec(), Key{77});
+void check_made_again(const AnySegmenter<float>& model, const Tensor<float, 4>& x) {
+  AnySegmenter<float> again = make_segmenter<float>(model.spec(), Key{77});
   CHECK(again.spec() == model.spec());
   io::load_state(again, io::state_of(model));
   CHECK(same_bits(evaluate(again, x), evaluate(model, x)));
@@ -68,17 +68,17 @@ void check_made_again(const Segmenter<float>& model, const Tensor<float, 4>& x) 
 TEST_CASE("sizes that a network does not take are padded or resized, and every pixel is answered") {
   const auto [h, w] = GENERATE(std::pair<Index, Index>{56, 64}, std::pair<Index, Index>{100, 136},
                                std::pair<Index, Index>{57, 63}, std::pair<Index, Index>{3, 200});
-  const Segmenter<float> coarse = Coarse<float>(1, 3, Key{2});
+  const AnySegmenter<float> coarse = Coarse<float>(1, 3, Key{2});
   const auto x = images(h, w);
   CHECK_THROWS_AS(evaluate(coarse, x), ShapeError);
   const Shape<4> every{2, h, w, 3};
-  const Segmenter<float> padded = Padded<float>(coarse, 32);
+  const AnySegmenter<float> padded = Padded<float>(coarse, 32);
   CHECK(padded.stride() == 4);
   CHECK(evaluate(padded, x).shape() == Shape<4>{2, (h + 3) / 4, (w + 3) / 4, 3});
   CHECK(padded.count(x.shape()).total() == coarse.count({2, (h + 31) / 32 * 32, (w + 31) / 32 * 32, 1}).total());
-  for (const Segmenter<float>& model :
-       {Segmenter<float>(Resized<float>(coarse, {64, 96})), Segmenter<float>(Resized<float>(coarse, 0.5)),
-        Segmenter<float>(Resized<float>(padded, 1.0))}) {
+  for (const AnySegmenter<float>& model :
+       {AnySegmenter<float>(Resized<float>(coarse, {64, 96})), AnySegmenter<float>(Resized<float>(coarse, 0.5)),
+        AnySegmenter<float>(Resized<float>(padded, 1.0))}) {
     CHECK(evaluate(model, x).shape() == every);
     CHECK(model.stride() == 1);
     CHECK(model.size_multiple() == 1);
@@ -88,32 +88,32 @@ TEST_CASE("sizes that a network does not take are padded or resized, and every p
 
 TEST_CASE("padding leaves the answers to what needs none as they are") {
   const auto x = images(32, 64);
-  const Segmenter<float> inside = unet(1);
-  CHECK(same_bits(evaluate(Segmenter<float>(Padded<float>(inside, 32)), x), evaluate(inside, x)));
-  CHECK(same_bits(evaluate(Segmenter<float>(Resized<float>(inside, {32, 64})), x), evaluate(inside, x)));
-  CHECK(same_bits(evaluate(Segmenter<float>(Resized<float>(inside, 1.0)), x), evaluate(inside, x)));
+  const AnySegmenter<float> inside = unet(1);
+  CHECK(same_bits(evaluate(AnySegmenter<float>(Padded<float>(inside, 32)), x), evaluate(inside, x)));
+  CHECK(same_bits(evaluate(AnySegmenter<float>(Resized<float>(inside, {32, 64})), x), evaluate(inside, x)));
+  CHECK(same_bits(evaluate(AnySegmenter<float>(Resized<float>(inside, 1.0)), x), evaluate(inside, x)));
 }
 
 TEST_CASE("a padded image is extended at the right and the bottom, and its answer cut to it") {
   const auto x = images(57, 63);
-  const Segmenter<float> inside = unet(1);
+  const AnySegmenter<float> inside = unet(1);
   for (const Border border : {Border::mirrored, Border::edge}) {
     const auto whole = evaluate(inside, extend_to(x, 64, 64, border));
-    CHECK(same_bits(evaluate(Segmenter<float>(Padded<float>(inside, 32, border)), x),
+    CHECK(same_bits(evaluate(AnySegmenter<float>(Padded<float>(inside, 32, border)), x),
                     pad(whole, {.right = -1, .bottom = -7})));
   }
 }
 
 TEST_CASE("a resized network sees the resized image") {
   const auto x = images(20, 30);
-  const Segmenter<float> inside = unet(1);
+  const AnySegmenter<float> inside = unet(1);
   const auto answer = evaluate(inside, upsample_bilinear(x, {.size = {10, 15}}));
-  CHECK(same_bits(evaluate(Segmenter<float>(Resized<float>(inside, 0.5)), x),
+  CHECK(same_bits(evaluate(AnySegmenter<float>(Resized<float>(inside, 0.5)), x),
                   upsample_bilinear(answer, {.size = {20, 30}})));
 }
 
 TEST_CASE("a network sees values less their mean, by their deviation, and gray in three channels") {
-  const Segmenter<float> inside = unet(3);
+  const AnySegmenter<float> inside = unet(3);
   const std::vector<double> mean{0.4, 0.5, 0.6}, deviation{0.2, 0.25, 0.5};
   const auto x = images(12, 16, 3);
   Tensor<float, 4> seen = x.clone();
@@ -122,11 +122,11 @@ TEST_CASE("a network sees values less their mean, by their deviation, and gray i
     const auto c = static_cast<std::size_t>(i % 3);
     to[i] = static_cast<float>((static_cast<double>(to[i]) - mean[c]) / deviation[c]);
   }
-  const Segmenter<float> normalised = Normalised<float>(inside, mean, deviation);
+  const AnySegmenter<float> normalised = Normalised<float>(inside, mean, deviation);
   CHECK(max_abs_difference(evaluate(normalised, x), evaluate(inside, seen)) < 1e-4);
   CHECK_THROWS_WITH(evaluate(normalised, images(12, 16)), Contains("expected (N,H,W,3) images"));
 
-  const Segmenter<float> gray = GrayToColour<float>(inside);
+  const AnySegmenter<float> gray = GrayToColour<float>(inside);
   const auto g = images(12, 16);
   CHECK(gray.channels() == 1);
   CHECK(same_bits(evaluate(gray, g), evaluate(inside, concat_channels(g, g, g))));
@@ -146,7 +146,7 @@ TEST_CASE("gradients pass through the wrappers") {
 
 TEST_CASE("wrappers in wrappers are made again from their specification") {
   const auto x = images(57, 63);
-  const Segmenter<float> nested = GrayToColour<float>(Normalised<float>(
+  const AnySegmenter<float> nested = GrayToColour<float>(Normalised<float>(
       Resized<float>(Padded<float>(unet(3), 32, Border::edge), 0.6), {0.4, 0.5, 1.0 / 3}, {0.2, 0.25, 0.5}));
   CHECK(nested.spec().type == "gray_to_colour");
   CHECK_THAT(nested.spec().json,
@@ -158,18 +158,18 @@ TEST_CASE("wrappers in wrappers are made again from their specification") {
   std::vector<std::string> names;
   nn::walk_parameters(nested, [&](const std::string& name, const auto&) { names.push_back(name); });
   CHECK(names.front() == "model.model.model.model.stem.weight");
-  CHECK(Segmenter<float>(Padded<float>(Coarse<float>(1, 3, Key{2}), 32)).spec().type.empty());
+  CHECK(AnySegmenter<float>(Padded<float>(Coarse<float>(1, 3, Key{2}), 32)).spec().type.empty());
 }
 
 TEST_CASE("MC samples share through a wrapper what they share in the network inside") {
   const auto x = images(21, 18);
-  const auto check_parts = [&](const Segmenter<float>& model) {
+  const auto check_parts = [&](const AnySegmenter<float>& model) {
     EvalContext<float> ctx;
     CHECK(same_bits(model.suffix(ctx, model.prefix(ctx, x)), evaluate(model, x)));
-    const auto belief = uncertainty::mc_dropout(model, x, Key{4}, {.samples = 3});
+    const auto prediction = uncertainty::mc_dropout(model, x, Key{4}, {.samples = 3});
     EvalContext<float> first(run::mc_dropout, Key{4});
     for (std::uint64_t n = 0; n < 2; ++n) first.sample_keys.push_back(Key{4}.fold(0).fold(n));
-    CHECK(max_abs_difference(softmax(model(first, x)), belief.first_pass) < 1e-5);
+    CHECK(max_abs_difference(softmax(model(first, x)), prediction.first_sample) < 1e-5);
     CHECK(model.prefix(ctx, x).at(0).shape().c() == 4);  // the map of the UNet's first level
   };
   check_parts(Padded<float>(unet(1), 8));
@@ -179,7 +179,7 @@ TEST_CASE("MC samples share through a wrapper what they share in the network ins
 }
 
 TEST_CASE("wrappers that do not fit the network inside are refused") {
-  const Segmenter<float> coarse = Coarse<float>(1, 3, Key{2});
+  const AnySegmenter<float> coarse = Coarse<float>(1, 3, Key{2});
   CHECK_THROWS_WITH(Padded<float>(coarse, 16), Contains("multiples of 16") && Contains("takes multiples of 32"));
   CHECK_THROWS_WITH(Resized<float>(coarse, {48, 64}), Contains("resizing to 48 x 64") && Contains("multiples of 32"));
   CHECK_THROWS_WITH(Resized<float>(coarse, 0.0), Contains("got 0"));

@@ -75,10 +75,10 @@ const Source validation(6);
 
 double reward_of(const Paser<float>& paser) {
   const auto batch = validation.range(0, 6);
-  const auto belief = paser.belief(batch.images, batch.ids, Key{});
+  const auto prediction = paser.predict_coarse(batch.images, batch.ids, Key{});
   auto reward = options(0).reward;
   reward.lambda = 0.1;
-  return greedy_reward(paser, validation, policy_input(belief), paser.baseline_labels(belief), reward);
+  return greedy_reward(paser, validation, prediction.policy_state(), paser.coarse_labels(prediction), reward);
 }
 
 /// The kept state, and what was logged as validation.

@@ -6,7 +6,6 @@
 #include "paser/nn/gradient_check.hpp"
 #include "paser/nn/linear.hpp"
 #include "paser/ops/ops.hpp"
-#include "paser/pipeline/operation_counts.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/tiled.hpp"
 #include "support/same_bits.hpp"
@@ -86,7 +85,7 @@ struct PatchTransformer {
 };
 
 template <class T>
-models::Segmenter<T> make(const std::string& json, Key key) {
+models::AnySegmenter<T> make(const std::string& json, Key key) {
   const auto j = nlohmann::json::parse(json);
   return PatchTransformer<T>(j.at("classes"), j.at("width"), key);
 }
@@ -107,7 +106,7 @@ PaserDescription description() {
   d.grid = {2, 2};
   d.height = 24;
   d.width = 20;
-  d.samples = 2;
+  d.estimator = uncertainty::McDropout{2}.spec();
   return d;
 }
 
@@ -119,7 +118,7 @@ TEST_CASE("a network that no library file knows is differentiated and counted") 
       nn::gradient_check(model, run::training, Key{2}, {.samples = 30}, uniform<double>(Key{3}, Shape{2, 8, 12, 3}));
   INFO(result.where << " " << result.worst);
   CHECK(result.passed);
-  const models::Segmenter<float> any = PatchTransformer<float>(2, 8, Key{1});
+  const models::AnySegmenter<float> any = PatchTransformer<float>(2, 8, Key{1});
   const auto count = any.count({1, 16, 12, 3});  // 12 tokens
   CHECK(count.by_op.at("conv") == 16 * 12 * 3 * 8);
   CHECK(count.by_op.at("linear") == 12 * (3 * 8 * 8 + 8 * 2));
@@ -131,18 +130,18 @@ TEST_CASE("it goes into a Paser that is counted, saved, loaded and segments imag
   CHECK(known);
   const TemporaryFolder folder;
   auto paser = make_paser(description(), Key{1});
-  float* const bias = paser.policy.head.bias.value.mutable_data();
+  float* const bias = paser.policy.as<NetPolicy<float>>()->net.head.bias.value.mutable_data();
   for (Index p = 0; p < 4; ++p) bias[2 * p + p % 2] = 20;  // every other patch goes to it
   save_paser(folder / "p.safetensors", paser, description());
   const auto [loaded, d] = load_paser(folder / "p.safetensors");
   CHECK(d.networks[1].type == "gray_to_colour");
   const auto image = uniform<float>(Key{2}, Shape{1, 24, 20, 1});
-  const auto before = paser.segment(image, {7}, Key{5}), after = loaded.segment(image, {7}, Key{5});
-  CHECK(before.actions.values()[1] == 1);
+  const auto before = segment(paser, image, {7}, Key{5}), after = segment(loaded, image, {7}, Key{5});
+  CHECK(before.answered_by.values()[1] == 1);
   CHECK(same_bits(before.labels, after.labels));
-  const auto counts = operation_counts(loaded, d.image());
-  CHECK(counts.patch[1] == static_cast<double>(loaded.models[1].count({1, 12, 10, 1}).total()));
-  CHECK(counts.patch[1] > 16 * 9 * 3 * 8);
+  const auto costs = mac_costs(loaded, d);
+  CHECK(costs.patch[1] == static_cast<double>(loaded.models[1].count({1, 12, 10, 1}).total()));
+  CHECK(costs.patch[1] > 16 * 9 * 3 * 8);
   const auto tiled =
       segment_tiled(loaded, uniform<float>(Key{2}, Shape{1, 50, 31, 1}), Key{3}, {.height = 24, .width = 20});
   CHECK(tiled.maps.labels.shape() == Shape{1, 50, 31});

@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "paser/models/registered/registered.hpp"
-#include "paser/pipeline/operation_counts.hpp"
+#include "paser/pipeline/segment.hpp"
 #include "support/same_bits.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -29,9 +29,9 @@ PaserDescription small() {
   d.grid = {2, 3};
   d.height = 16;
   d.width = 24;
-  d.samples = 2;
-  d.baseline = Baseline::first_sample;
-  d.choice = RouteChoice::sampled;
+  d.estimator = uncertainty::McDropout{2}.spec();
+  d.coarse_answer = CoarseAnswer::first_sample;
+  d.policy = net_policy_spec({1, 1}, RouteChoice::sampled);
   d.value_range = io::ValueRange{0, 4095};
   d.info["preset"] = "demo";
   return d;
@@ -51,24 +51,78 @@ TEST_CASE("a file says what its policy reads, and one that does not say has the 
   const TemporaryFolder folder;
   const auto file = folder / "p.safetensors";
   auto description = small();
-  description.policy_by_patch = true;
+  description.policy = net_policy_spec({2, 3});
   const auto paser = make_paser(description, Key{3});
-  CHECK(paser.policy.windows == std::array<Index, 2>{2, 3});
+  const auto& net = paser.policy.as<NetPolicy<float>>()->net;
+  CHECK(net.windows == std::array<Index, 2>{2, 3});
   save_paser(file, paser, small());
   const auto [loaded, d] = load_paser(file);
-  CHECK(d.policy_by_patch);
-  const auto belief = uniform<float>(Key{4}, Shape{1, 16, 24, 2});
-  CHECK(max_abs_difference(evaluate(paser.policy, belief), evaluate(loaded.policy, belief)) == 0);
+  CHECK(loaded.policy.spec() == description.policy);
+  const auto map = uniform<float>(Key{4}, Shape{1, 16, 24, 2});
+  CHECK(same_bits(evaluate(net, map), evaluate(loaded.policy.as<NetPolicy<float>>()->net, map)));
 
   save_paser(file, make_paser(small(), Key{3}), small());
-  rewrite(file, [](auto& c) {
-    c.info.erase("policy");
-    c.info.erase("choice");
-  });
-  CHECK_FALSE(load_paser(file).description.policy_by_patch);
-  CHECK(load_paser(file).description.choice == RouteChoice::most_probable);
-  rewrite(file, [](auto& c) { c.info["policy"] = "pixel"; });
-  CHECK_THROWS_WITH(load_paser(file), Contains("reads 'pixel', expected 'image' or 'patch'"));
+  rewrite(file, [](auto& c) { c.info["policy"]["spec"] = nlohmann::json::object(); });
+  CHECK(load_paser(file).paser.policy.spec() == net_policy_spec());
+}
+
+TEST_CASE("policy and estimator of a file of the first format are what it says, and with what it leaves out") {
+  const TemporaryFolder folder;
+  const auto file = folder / "p.safetensors";
+  auto by_patch = small();
+  by_patch.policy = net_policy_spec({2, 3});
+  const auto paser = make_paser(by_patch, Key{3});
+  save_paser(file, paser, by_patch);
+  const auto old = [&](const char* policy, const char* choice) {
+    rewrite(file, [&](auto& c) {
+      c.info["format"] = "paser/1";
+      for (const char* later : {"estimator", "coarse_answer", "policy", "choice"}) c.info.erase(later);
+      c.info["samples"] = 7;
+      c.info["baseline"] = "mean";
+      if (policy) c.info["policy"] = policy;
+      if (choice) c.info["choice"] = choice;
+    });
+    return load_paser(file);
+  };
+  const auto told = old("patch", "sampled");
+  CHECK(told.paser.estimator.spec() == uncertainty::McDropout{7}.spec());
+  CHECK(told.paser.coarse_answer == CoarseAnswer::mean);
+  CHECK(told.paser.policy.spec() == net_policy_spec({2, 3}, RouteChoice::sampled));
+  const auto map = uniform<float>(Key{4}, Shape{1, 16, 24, 2});
+  CHECK(same_bits(paser.policy.probabilities(paser.state(map)).probabilities(),
+                  told.paser.policy.probabilities(told.paser.state(map)).probabilities()));
+  CHECK_THROWS_WITH(old("pixel", nullptr), Contains("reads 'pixel', expected 'image' or 'patch'"));
+  CHECK_THROWS_WITH(old("patch", "best"), Contains("'best', expected 'most_probable' or 'sampled'"));
+
+  save_paser(file, make_paser(small(), Key{3}), small());
+  CHECK(old(nullptr, nullptr).paser.policy.spec() == net_policy_spec());
+}
+
+TEST_CASE("every policy and estimator of the library is saved and comes back with its answers") {
+  const TemporaryFolder folder;
+  const auto file = folder / "p.safetensors";
+  auto paser = make_paser(small(), Key{3});
+  const auto images = uniform<float>(Key{4}, Shape{2, 16, 24, 3});
+  for (const Policy<float>& policy :
+       {Policy<float>(Constant{1}), Policy<float>(Random{}), Policy<float>(EntropyThreshold{{1.0 / 3, 0.9}})}) {
+    paser.policy = policy;
+    paser.estimator = uncertainty::SoftmaxEntropy{};
+    save_paser(file, paser, small());
+    const auto [loaded, d] = load_paser(file);
+    CHECK(loaded.policy.spec() == policy.spec());
+    const auto before = segment(paser, images, {7, 9}, Key{5}), after = segment(loaded, images, {7, 9}, Key{5});
+    CHECK(same_bits(before.labels, after.labels));
+    CHECK(same_bits(before.answered_by, after.answered_by));
+  }
+  paser.estimator = uncertainty::Ensemble<float>{{models::RuntimeUNet<float>(unet(4, 1), Key{8})}};
+  save_paser(file, paser, small());
+  const auto ensemble = load_paser(file).paser;
+  CHECK(same_bits(paser.predict_coarse(images, {7, 9}, Key{5}).probabilities,
+                  ensemble.predict_coarse(images, {7, 9}, Key{5}).probabilities));
+  rewrite(file, [](auto& c) { c.tensors.erase("estimator/member1.stem.weight"); });
+  CHECK_THROWS_AS(load_paser(file), FormatError);
+  paser.policy = Oracle{};
+  CHECK_THROWS_WITH(save_paser(file, paser, small()), Contains("the policy's spec() names no type"));
 }
 
 TEST_CASE("a saved Paser comes back with its description and its answers") {
@@ -88,16 +142,16 @@ TEST_CASE("a saved Paser comes back with its description and its answers") {
     CHECK(d.networks[k].type == "unet");
     CHECK(nlohmann::json::parse(d.networks[k].json) == nlohmann::json::parse(small().networks[k].json));
   }
-  CHECK(loaded.samples == 2);
-  CHECK(loaded.baseline == Baseline::first_sample);
-  CHECK(loaded.choice == RouteChoice::sampled);
+  CHECK(loaded.estimator.spec() == uncertainty::McDropout{2}.spec());
+  CHECK(loaded.coarse_answer == CoarseAnswer::first_sample);
+  CHECK(loaded.policy.spec() == net_policy_spec({1, 1}, RouteChoice::sampled));
   Tensor<float, 4> images({2, 16, 24, 3});
   float* x = images.mutable_data();
   for (Index i = 0; i < images.numel(); ++i) x[i] = static_cast<float>(Key{4}.uniform(static_cast<std::uint64_t>(i)));
-  const auto before = paser.segment(images, {7, 9}, Key{5}), after = loaded.segment(images, {7, 9}, Key{5});
+  const auto before = segment(paser, images, {7, 9}, Key{5}), after = segment(loaded, images, {7, 9}, Key{5});
   CHECK(same_bits(before.labels, after.labels));
-  CHECK(same_bits(before.actions, after.actions));
-  CHECK(same_bits(before.input, after.input));
+  CHECK(same_bits(before.answered_by, after.answered_by));
+  CHECK(same_bits(before.state.map, after.state.map));
   for (std::size_t k = 0; k < 3; ++k)
     CHECK(same_bits(evaluate(paser.models[k], images), evaluate(loaded.models[k], images)));
 }
@@ -115,18 +169,18 @@ TEST_CASE("a file of the first format, whose networks are UNets without a name, 
   const auto loaded = load_paser(folder / "p.safetensors");
   CHECK(loaded.description.networks[1].type == "unet");
   const auto images = uniform<float>(Key{4}, Shape{1, 16, 24, 3});
-  const auto before = paser.segment(images, {7}, Key{5}), after = loaded.paser.segment(images, {7}, Key{5});
+  const auto before = segment(paser, images, {7}, Key{5}), after = segment(loaded.paser, images, {7}, Key{5});
   CHECK(same_bits(before.labels, after.labels));
-  CHECK(same_bits(before.actions, after.actions));
+  CHECK(same_bits(before.answered_by, after.answered_by));
   save_paser(folder / "again.safetensors", loaded.paser, loaded.description);
   CHECK(io::Checkpoint::load(folder / "again.safetensors").info["networks"][1]["spec"]["width"] == 6);
 }
 
-TEST_CASE("the networks, the grid, the samples and the baseline written are the Paser's own") {
+TEST_CASE("the networks, the grid, the estimator and the coarse answer written are the Paser's own") {
   const TemporaryFolder folder;
   auto paser = make_paser(small(), Key{3});
-  paser.samples = 9;
-  paser.baseline = Baseline::mean;
+  paser.estimator = uncertainty::SoftmaxEntropy{};
+  paser.coarse_answer = CoarseAnswer::mean;
   auto d = small();
   d.grid = {1, 1};
   d.networks.clear();
@@ -134,8 +188,8 @@ TEST_CASE("the networks, the grid, the samples and the baseline written are the 
   const auto loaded = load_paser<double>(folder / "p.safetensors");
   CHECK(loaded.description.grid == data::PatchGrid{2, 3});
   CHECK(loaded.description.networks.size() == 3);
-  CHECK(loaded.paser.samples == 9);
-  CHECK(loaded.paser.baseline == Baseline::mean);
+  CHECK(loaded.paser.estimator.spec().type == "softmax_entropy");
+  CHECK(loaded.paser.coarse_answer == CoarseAnswer::mean);
 }
 
 TEST_CASE("a description that does not fit its Paser is refused before anything is written") {
@@ -177,7 +231,13 @@ TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   refused([](auto& c) { c.info = nlohmann::json::object(); }, "holds no description");
   refused([](auto& c) { c.info.erase("classes"); }, "'classes' not found");
   refused([](auto& c) { c.info["grid"] = 4; }, "cannot be read");
-  refused([](auto& c) { c.info["baseline"] = "median"; }, "'median'");
+  refused([](auto& c) { c.info["coarse_answer"] = "median"; }, "'median'");
+  refused([](auto& c) { c.info["estimator"]["type"] = "mc_dropuot"; }, "did you mean 'mc_dropout'?");
+  refused([](auto& c) { c.info["estimator"]["spec"]["samples"] = 0; }, "makes 0 samples");
+  refused([](auto& c) { c.info["estimator"]["spec"]["samples"] = "many"; }, "'samples' is \"many\"");
+  refused([](auto& c) { c.info["policy"]["spec"]["choise"] = "sampled"; }, "did you mean 'choice'?");
+  refused([](auto& c) { c.info["policy"]["spec"]["windows"] = {3, 2}; }, "expected 1 x 1 or the 2 x 3 patches");
+  refused([](auto& c) { c.info["policy"] = {{"type", "constant"}, {"spec", {{"model", 3}}}}; }, "there are 3");
   refused([](auto& c) { c.info["networks"][0]["spec"]["upsampling"] = "nearest"; }, "network f1: model 'unet'");
   refused([](auto& c) { c.info["networks"][0]["spec"]["classes"] = 4; }, "network f1");
   refused([](auto& c) { c.info["networks"][0]["spec"]["classes"] = 2; }, "network f1 takes 3 channels and knows 2");
@@ -186,18 +246,20 @@ TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   refused([](auto& c) { c.info["networks"][1] = 7; }, "network f2: model 'unet': expected an object");
   refused([](auto& c) { c.info["networks"] = nlohmann::json::array(); }, "names no network");
   refused([](auto& c) { c.info["networks"][2]["spec"]["width"] = 60000; }, "'f3' has");
-  refused([](auto& c) { c.info["grid"] = {{"rows", 4}, {"columns", 6}}; }, "'policy' has");
+  refused([](auto& c) { c.info["grid"] = {{"rows", 4}, {"columns", 6}}; }, "one for 72 actions");
   refused([](auto& c) { c.tensors.erase("f2/stem.weight"); }, "'f2' has");
   CHECK_THROWS_AS(load_paser(folder / "none.safetensors"), IoError);
 }
 
 TEST_CASE("the operations of a Paser are those of its parts") {
   const auto paser = make_paser(small(), Key{3});
-  const auto counts = operation_counts(paser, small().image());
-  CHECK(counts.small == static_cast<double>(paser.models[0].count({1, 16, 24, 3}).total()));
-  CHECK(counts.patch.size() == 3);
-  CHECK(counts.patch[2] == static_cast<double>(paser.models[2].count({1, 8, 8, 3}).total()));
-  CHECK(counts.policy == static_cast<double>(count_operations(paser.policy, Shape{1, 16, 24, 2}).total()));
+  const auto costs = mac_costs(paser, small());
+  CHECK(costs.coarse == static_cast<double>(paser.models[0].count({1, 16, 24, 3}).total()));
+  CHECK(costs.estimate == 2 * costs.coarse);
+  CHECK(costs.patch.size() == 3);
+  CHECK(costs.patch[2] == static_cast<double>(paser.models[2].count({1, 8, 8, 3}).total()));
+  const auto& net = paser.policy.as<NetPolicy<float>>()->net;
+  CHECK(costs.decide == static_cast<double>(count_operations(net, Shape{1, 16, 24, 2}).total()));
 }
 
 TEST_CASE("the paper's networks cost what fvcore counts") {
@@ -208,9 +270,9 @@ TEST_CASE("the paper's networks cost what fvcore counts") {
   d.grid = {4, 4};
   d.height = 224;
   d.width = 256;
-  const auto counts = operation_counts(make_paser(d, Key{1}), d.image());
-  CHECK(counts.small == 312'639'488);
-  CHECK(counts.patch[1] == 142'047'232);
-  CHECK(counts.patch[2] == 2'245'648'384);
-  CHECK(counts.policy == 254'837'504);
+  const auto costs = mac_costs(make_paser(d, Key{1}), d);
+  CHECK(costs.coarse == 312'639'488);
+  CHECK(costs.patch[1] == 142'047'232);
+  CHECK(costs.patch[2] == 2'245'648'384);
+  CHECK(costs.decide == 254'837'504);
 }

@@ -57,9 +57,9 @@ PretrainOptions<float> teacher_options(bool keep, data::PatchGrid teacher_grid =
   return o;
 }
 
-models::Segmenter<float> trained(const TurningSet& train, const PretrainOptions<float>& o,
-                                 const models::Segmenter<float>* teacher) {
-  models::Segmenter<float> model = Net(Key{1});
+models::AnySegmenter<float> trained(const TurningSet& train, const PretrainOptions<float>& o,
+                                    const models::AnySegmenter<float>* teacher) {
+  models::AnySegmenter<float> model = Net(Key{1});
   REQUIRE(pretrain(model, train, TurningSet(6), o, Stage{.name = "f1"}, Key{5}, teacher));
   return model;
 }
@@ -68,7 +68,7 @@ models::Segmenter<float> trained(const TurningSet& train, const PretrainOptions<
 
 TEST_CASE("a teacher's logits that are kept teach the same bits, and the teacher runs once an image") {
   Index shown = 0;
-  const models::Segmenter<float> teacher = Teacher{.shown = &shown};
+  const models::AnySegmenter<float> teacher = Teacher{.shown = &shown};
   const TurningSet set(10);
   for (const data::PatchGrid grid : {data::PatchGrid{1, 1}, data::PatchGrid{2, 2}}) {
     shown = 0;
@@ -86,7 +86,7 @@ TEST_CASE("a teacher's logits that are kept teach the same bits, and the teacher
 
 TEST_CASE("with a teacher's logits kept the images are used as they are") {
   Index shown = 0;
-  const models::Segmenter<float> teacher = Teacher{.shown = &shown};
+  const models::AnySegmenter<float> teacher = Teacher{.shown = &shown};
   const auto plain = trained(TurningSet(10), teacher_options(false), &teacher);
   CHECK(same_state(trained(TurningSet(10, true), teacher_options(true), &teacher), plain));
   CHECK_FALSE(same_state(trained(TurningSet(10, true), teacher_options(false), &teacher), plain));
@@ -94,7 +94,7 @@ TEST_CASE("with a teacher's logits kept the images are used as they are") {
 
 TEST_CASE("distillation without a teacher is refused under the name of the stage") {
   for (const bool keep : {false, true}) {
-    models::Segmenter<float> model = Net(Key{1});
+    models::AnySegmenter<float> model = Net(Key{1});
     CHECK_THROWS_WITH(pretrain(model, toy::Set(4), toy::Set(4), teacher_options(keep), Stage{.name = "f1"}, Key{5}),
                       Catch::Contains("distillation needs a teacher"));
   }

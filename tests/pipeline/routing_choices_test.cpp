@@ -9,6 +9,7 @@ using namespace paser::pipeline;
 
 namespace {
 
+const WorkCosts costs{.estimate = 2e9, .decide = 2e9, .coarse = 1e9, .patch = {0, 10e9, 100e9}};
 constexpr Index images = 9, patches = 4;
 
 EvaluationOptions options() {
@@ -37,7 +38,7 @@ std::vector<Index> kinds() {
 Labels composed(const Paser<float>& paser, const toy::Batch& batch, const std::vector<Index>& choices) {
   Actions actions({images, patches});
   std::copy(choices.begin(), choices.end(), actions.mutable_data());
-  return paser.refine(batch.images, predict(paser.models[0], batch.images), actions);
+  return apply_experts(paser, batch.images, predict(paser.models[0], batch.images), actions);
 }
 
 /// Mean IoU of the two classes in a window, pixel by pixel; a class that is nowhere is left out.
@@ -69,7 +70,7 @@ TEST_CASE("evaluate_choices: what is read off the table is what the networks say
   for (const std::uint64_t seed : {1u, 2u}) {
     const auto choices = drawn_choices(Key{seed});
     const Labels labels = composed(paser, batch, choices);
-    const auto got = evaluate_choices(table, choices, toy::operations, paser.samples, kinds(), options());
+    const auto got = evaluate_choices(table, choices, costs, kinds(), options());
     REQUIRE(got.image_iou.size() == images);
     double mean = 0, squares = 0, macs = 0;
     std::vector<double> share(3, 0.0);
@@ -99,7 +100,7 @@ TEST_CASE("evaluate_choices: what is read off the table is what the networks say
       for (const double n : got.assignment[kind]) patches_of_kinds += n;
     CHECK(patches_of_kinds == images * patches);
   }
-  CHECK_THROWS_WITH(evaluate_choices(table, {0, 1}, toy::operations, 2, kinds(), options()),
+  CHECK_THROWS_WITH(evaluate_choices(table, {0, 1}, costs, kinds(), options()),
                     Catch::Contains("2 choices for 9 images of 4 patches"));
 }
 
@@ -124,30 +125,34 @@ TEST_CASE("best_choices: the best model of every patch, the cheapest of equals")
       CHECK(best[static_cast<std::size_t>(i * patches + p)] == expected);
     }
   // No other choice does better.
-  const double bound = evaluate_oracle(table, toy::operations, 2, kinds(), options()).iou;
+  const double bound = evaluate_oracle(table, costs, kinds(), options()).iou;
   for (std::uint64_t seed = 0; seed < 20; ++seed)
-    CHECK(evaluate_choices(table, drawn_choices(Key{seed}), toy::operations, 2, kinds(), options()).iou <=
-          bound + 1e-12);
+    CHECK(evaluate_choices(table, drawn_choices(Key{seed}), costs, kinds(), options()).iou <= bound + 1e-12);
 }
 
-TEST_CASE("evaluate_router: every image's IoU and shares, and the counts of all pixels") {
+TEST_CASE("evaluate_method: every image's IoU and shares, and the counts of all pixels") {
   const auto paser = paser_on_four_patches();
   const toy::Set set(images);
   const auto batch = set.range(0, images);
   const auto choices = drawn_choices(Key{6});
-  Index next = 0;  // the router sees the images in their order, four at a time
-  const Router<float> given = [&](const Tensor<float, 4>& some, const Ids& ids) {
+  Index next = 0;  // the method sees the images in their order, four at a time
+  Method<float> given;
+  given.costs = costs;
+  given.segment = [&](const Tensor<float, 4>& some, const ImageIds& ids) {
     const Index n = some.shape().n();
     CHECK(static_cast<Index>(ids.size()) == n);
     Actions actions({n, patches});
     std::copy_n(choices.begin() + next * patches, n * patches, actions.mutable_data());
     next += n;
-    return Routed{paser.refine(some, predict(paser.models[0], some), actions), actions, 3e9 * static_cast<double>(n)};
+    Segmentation<float> answer;
+    answer.labels = apply_experts(paser, some, predict(paser.models[0], some), actions);
+    answer.answered_by = actions;
+    answer.work = {.estimated = 0, .coarse = 3 * n, .patches = {}};
+    return answer;
   };
-  const auto got = evaluate_router(given, set, options());
+  const auto got = evaluate_method(given, set, options());
   CHECK(next == images);
-  const auto read =
-      evaluate_choices(tabulate_routing(paser, set, 2, Key{4}), choices, toy::operations, 2, kinds(), options());
+  const auto read = evaluate_choices(tabulate_routing(paser, set, 2, Key{4}), choices, costs, kinds(), options());
   const Labels labels = composed(paser, batch, choices);
   REQUIRE(got.image_iou.size() == images);
   REQUIRE(got.image_share.size() == images);
@@ -169,12 +174,12 @@ TEST_CASE("evaluate_router: every image's IoU and shares, and the counts of all 
   auto ignoring = options();
   ignoring.ignored = 1;
   next = 0;
-  const auto part = evaluate_router(given, set, ignoring);
+  const auto part = evaluate_method(given, set, ignoring);
   CHECK(part.confusion(0, 0) + part.confusion(0, 1) == pixels - got.confusion(1, 0) - got.confusion(1, 1));
   CHECK(part.confusion(1, 0) + part.confusion(1, 1) == 0);
 }
 
-TEST_CASE("scaled_to_gain: the dearest model costs what it gains, the others in proportion") {
+TEST_CASE("scaled_to_gain: the most expensive model costs what it gains, the others in proportion") {
   const Costs costs = scaled_to_gain(cost_shares({1, 3, 6}), 0.03);
   CHECK(costs[2] == Approx(0.03));
   CHECK(costs[1] == Approx(0.015));

@@ -9,6 +9,8 @@ using namespace paser::pipeline;
 
 namespace {
 
+/// Of an estimator of five passes.
+const WorkCosts five_pass_costs{.estimate = 5e9, .decide = 2e9, .coarse = 1e9, .patch = {0, 10e9, 100e9}};
 const EvaluationOptions evaluation{.classes = 2, .models = 3, .kinds = 3};
 
 /// Two images of one patch; model k is right on image 0 from k = 1 on, on image 1 only for k = 2.
@@ -31,16 +33,16 @@ RoutingTable small_table() {
 
 TEST_CASE("the cascade's cost is that of every model a patch visits") {
   const auto table = small_table();
-  const auto all = evaluate_thresholds(table, {0, 0.2}, toy::operations, 5, metrics::ClassMean::present);
+  const auto all = evaluate_thresholds(table, {0, 0.2}, five_pass_costs, metrics::ClassMean::present);
   CHECK(all.iou == Approx(1));  // image 0 stops at model 1, image 1 goes on to model 2
   CHECK(all.gmac == Approx((15.0 + 115.0) / 2));
-  const auto none = evaluate_thresholds(table, {1, 1}, toy::operations, 5, metrics::ClassMean::present);
+  const auto none = evaluate_thresholds(table, {1, 1}, five_pass_costs, metrics::ClassMean::present);
   CHECK(none.iou == Approx(0));
   CHECK(none.gmac == Approx(5));
 }
 
 TEST_CASE("the threshold search finds the cheapest match and the most parsimonious point") {
-  const auto points = search_thresholds(small_table(), toy::operations, 5, metrics::ClassMean::present, 11);
+  const auto points = search_thresholds(small_table(), five_pass_costs, metrics::ClassMean::present, 11);
   CHECK(points.size() == 121);
   for (const auto& p : points) {
     CHECK(p.thresholds[0] >= 0.5 - 1e-12);  // mean 0.55, deviation 0.05
@@ -53,7 +55,7 @@ TEST_CASE("the threshold search finds the cheapest match and the most parsimonio
 }
 
 TEST_CASE("the oracle takes the cheapest of the best models") {
-  const auto result = evaluate_oracle(small_table(), toy::operations, 5, {0, 1}, evaluation);
+  const auto result = evaluate_oracle(small_table(), five_pass_costs, {0, 1}, evaluation);
   CHECK(result.iou == Approx(1));
   CHECK(result.share == std::vector<double>{0, 0.5, 0.5});
   CHECK(result.assignment[0][1] == 1);
@@ -61,44 +63,50 @@ TEST_CASE("the oracle takes the cheapest of the best models") {
   CHECK(result.gmac == Approx((17.0 + 107.0) / 2));
 }
 
-TEST_CASE("routers run the models that they say, and count them") {
+TEST_CASE("policies run the models that they say, and what was run is counted") {
   auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
   const toy::Set set(30);
-  const auto single = evaluate_router(single_model(paser, 2, toy::operations), set, evaluation);
+  WorkCosts two = five_pass_costs;  // of the estimator's two passes
+  two.estimate = 2e9;
+  const auto run = [&](const Policy<float>& policy, Key key) {
+    Method<float> of_policy = method(paser, policy, key, {1, 8, 8, 2});
+    of_policy.costs = two;
+    return evaluate_method(of_policy, set, evaluation);
+  };
+  const auto single = run(Constant{2}, Key{});
   CHECK(single.share == std::vector<double>{0, 0, 1});
   CHECK(single.gmac == Approx(100));
-  const auto small = evaluate_router(single_model(paser, 0, toy::operations), set, evaluation);
+  const auto small = run(Constant{0}, Key{});
   CHECK(small.gmac == Approx(1));
   CHECK(small.iou < 0.9);
 
-  const auto random = evaluate_router(random_router(paser, toy::operations, Key{3}), set, evaluation);
+  const auto random = run(Random{}, Key{3});
   CHECK(random.gmac == Approx(random.share[0] * 1 + random.share[1] * 10 + random.share[2] * 100));
   for (const double s : random.share) CHECK(s > 0);
-  CHECK(evaluate_router(random_router(paser, toy::operations, Key{3}), set, evaluation).share == random.share);
+  CHECK(run(Random{}, Key{3}).share == random.share);
 
-  const auto routed = evaluate_router(paser_router(paser, toy::operations, Key{4}), set, evaluation);
+  const auto routed = run(paser.policy, Key{4});
   CHECK(routed.gmac ==
         Approx(2 * 1 + 2 + routed.share[1] * 10 + routed.share[2] * 100));  // two samples, policy, models
 
   const auto table = tabulate_routing(paser, set, 2, Key{4});
   std::vector<Index> kinds;
   for (Index i = 0; i < set.size(); ++i) kinds.push_back(i % 3);
-  const auto oracle = evaluate_oracle(table, toy::operations, paser.samples, kinds, evaluation);
+  const auto oracle = evaluate_oracle(table, two, kinds, evaluation);
   CHECK(oracle.iou == Approx(1));
   CHECK(oracle.assignment_accuracy() == Approx(1));
 
   // The toy models' entropy grows with the kind, so the cascade that stops below each next kind is right everywhere.
   const double first = (table.entropy[0][0] + table.entropy[0][1]) / 2,
                second = (table.entropy[1][1] + table.entropy[1][2]) / 2;
-  const auto cascade =
-      evaluate_router(cascade_router(paser, {first, second}, toy::operations, Key{4}), set, evaluation);
+  const auto cascade = run(EntropyThreshold{{first, second}}, Key{4});
   CHECK(cascade.iou == Approx(1));
-  CHECK(cascade.gmac == Approx((2.0 + 12.0 + 112.0) / 3));
-  const auto predicted =
-      evaluate_thresholds(table, {first, second}, toy::operations, paser.samples, evaluation.class_mean);
+  CHECK(cascade.gmac == Approx((2.0 + 12.0 + 112.0) / 3 + 2));  // and what deciding is said to cost
+  const auto predicted = evaluate_thresholds(table, {first, second}, two, evaluation.class_mean);
   CHECK(predicted.iou == Approx(cascade.iou));
-  CHECK(predicted.gmac == Approx(cascade.gmac));
-  CHECK_THROWS_AS(cascade_router(paser, {first}, toy::operations, Key{4}), ValueError);
+  CHECK(predicted.gmac == Approx(cascade.gmac - 2));
+  CHECK_THROWS_WITH(run(EntropyThreshold{{first}}, Key{4}), Catch::Contains("1 thresholds for 3 models"));
+  CHECK_THROWS_WITH(run(Constant{3}, Key{4}), Catch::Contains("chose model 3, there are 3"));
 }
 
 TEST_CASE("a patch keeps f1's answer unless it is sent elsewhere, in a grid of patches too") {
@@ -108,7 +116,7 @@ TEST_CASE("a patch keeps f1's answer unless it is sent elsewhere, in a grid of p
   const Labels coarse = Labels::full({3, 8, 8}, 1);
   Actions actions = Actions::zeros({3, 4});
   actions.mutable_data()[6] = 2;  // image 1, lower left patch
-  const Labels refined = paser.refine(batch.images, coarse, actions);
+  const Labels refined = apply_experts(paser, batch.images, coarse, actions);
   for (Index n = 0; n < 3; ++n)
     for (Index y = 0; y < 8; ++y)
       for (Index x = 0; x < 8; ++x) {
@@ -121,18 +129,18 @@ TEST_CASE("sampled routes are drawn for each image by its number, and answer as 
   auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
   const toy::Set set(60);
   const auto batch = set.range(0, 60);
-  const auto greedy = paser.segment(batch.images, batch.ids, Key{2});
-  paser.choice = RouteChoice::sampled;
-  const auto drawn = paser.segment(batch.images, batch.ids, Key{2});
-  const auto probabilities = paser.routes(drawn.input).probabilities();
+  const auto greedy = segment(paser, batch.images, batch.ids, Key{2});
+  paser.policy.as<NetPolicy<float>>()->choice = RouteChoice::sampled;
+  const auto drawn = segment(paser, batch.images, batch.ids, Key{2});
+  const auto probabilities = paser.policy.probabilities(drawn.state).probabilities();
   std::vector<double> expected(3);
   for (Index i = 0; i < probabilities.numel(); ++i)
     expected[static_cast<std::size_t>(i % 3)] += probabilities.data()[i] / 60;
-  const auto share = usage(drawn.actions, 3);
+  const auto share = usage(drawn.answered_by, 3);
   for (std::size_t k = 0; k < 3; ++k) CHECK(share[k] == Approx(expected[k]).margin(0.2));
-  CHECK_FALSE(std::ranges::equal(drawn.actions.values(), greedy.actions.values()));
+  CHECK_FALSE(std::ranges::equal(drawn.answered_by.values(), greedy.answered_by.values()));
   const auto again = set.range(40, 60);
-  const auto part = paser.segment(again.images, again.ids, Key{2});
-  CHECK(std::ranges::equal(part.actions.values(), drawn.actions.values().subspan(40)));
+  const auto part = segment(paser, again.images, again.ids, Key{2});
+  CHECK(std::ranges::equal(part.answered_by.values(), drawn.answered_by.values().subspan(40)));
   CHECK(std::ranges::equal(part.labels.values(), drawn.labels.values().subspan(40 * 64)));
 }

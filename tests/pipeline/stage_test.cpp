@@ -25,15 +25,15 @@ TEST_CASE("pretraining that was interrupted and resumed gives the same bits") {
   options.epochs = 3;
   options.batch = 8;
   options.learning_rate = 1e-2;
-  models::Segmenter<float> whole = Net(Key{1});
+  models::AnySegmenter<float> whole = Net(Key{1});
   REQUIRE(pretrain(whole, set, set, options, Stage{.name = "toy"}, Key{5}));
-  models::Segmenter<float> pieces = whole;
+  models::AnySegmenter<float> pieces = whole;
   in_pieces(2, folder.path() / "stage.safetensors", [&](const Stage& stage) {
     pieces = Net(Key{1});  // a new process knows nothing but the file
     return pretrain(pieces, set, set, options, stage, Key{5});
   });
   CHECK(same_state(whole, pieces));
-  CHECK_FALSE(same_state(whole, models::Segmenter<float>(Net(Key{1}))));
+  CHECK_FALSE(same_state(whole, models::AnySegmenter<float>(Net(Key{1}))));
 }
 
 TEST_CASE("policy training and fine-tuning that were interrupted and resumed give the same bits") {
@@ -88,7 +88,7 @@ TEST_CASE("a checkpoint of another stage or length is refused by name") {
   PretrainOptions<float> options;
   options.epochs = 1;
   options.batch = 4;
-  models::Segmenter<float> model = Net(Key{1});
+  models::AnySegmenter<float> model = Net(Key{1});
   Stage stage{.name = "first", .file = folder.path() / "stage.safetensors"};
   REQUIRE(pretrain(model, set, set, options, stage, Key{1}));
   options.epochs = 2;
@@ -107,7 +107,7 @@ TEST_CASE("a training that was interrupted does not go on with gradients over ot
   options.epochs = 2;
   options.batch = 4;
   options.supervised.micro_batch = 2;
-  models::Segmenter<float> model = Net(Key{1});
+  models::AnySegmenter<float> model = Net(Key{1});
   Stage stage{.name = "toy", .file = folder.path() / "stage.safetensors"};
   stage.monitor.interrupted = [] { return true; };
   CHECK_FALSE(pretrain(model, set, set, options, stage, Key{1}));
@@ -152,7 +152,7 @@ TEST_CASE("a stage tells what earlier runs have made, and is over when a step ha
     };
     stage.monitor.interrupted = [&] { return ++steps >= stop_after; };
     return run_stage(
-        stage, [](io::Checkpoint&) {}, [](const io::Checkpoint&) {},
+        stage, TrainingState(),
         [](Index step) -> std::optional<std::string> {
           if (step == 3) return std::nullopt;
           return message("step ", step);
@@ -178,7 +178,7 @@ TEST_CASE("what a policy needs before its first step is told by images, once") {
   options.epochs = 1;
   options.batch = 6;
   options.reward = {.lambda = 0.1, .costs = cost_shares({1, 2, 3}), .classes = 2};
-  PolicyGround<float> ground(1, Key{3});
+  PolicyCache<float> ground(1, Key{3});
   std::vector<std::string> told;
   Stage stage{.name = "toy"};
   stage.monitor.preparing = [&](const std::string& part, Index done, Index total) {

@@ -18,7 +18,7 @@ namespace {
 
 /// Calls f(a's, b's) with the gradient of each parameter and the next value of each buffer; empty where there is none.
 template <class T, class F>
-void for_each_pair(const models::Segmenter<T>& model, const Gradients<T>& a, const Gradients<T>& b, F&& f) {
+void for_each_pair(const models::AnySegmenter<T>& model, const Gradients<T>& a, const Gradients<T>& b, F&& f) {
   nn::walk(model, [&](const std::string& path, const auto& member) {
     INFO(path);
     if constexpr (nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
@@ -31,14 +31,14 @@ void for_each_pair(const models::Segmenter<T>& model, const Gradients<T>& a, con
 }
 
 /// The largest difference of two gradients, or of the next values of a buffer.
-double difference(const models::Segmenter<double>& model, const Gradients<double>& a, const Gradients<double>& b) {
+double difference(const models::AnySegmenter<double>& model, const Gradients<double>& a, const Gradients<double>& b) {
   double worst = 0;
   for_each_pair(model, a, b, [&](const auto& x, const auto& y) { worst = std::max(worst, max_abs_difference(x, y)); });
   return worst;
 }
 
 template <class T>
-bool same(const models::Segmenter<T>& model, const SupervisedResult<T>& a, const SupervisedResult<T>& b) {
+bool same(const models::AnySegmenter<T>& model, const SupervisedResult<T>& a, const SupervisedResult<T>& b) {
   bool all = a.loss == b.loss && a.cross_entropy == b.cross_entropy && a.distillation == b.distillation;
   for_each_pair(model, a.gradients, b.gradients, [&](const auto& x, const auto& y) { all = all && same_bits(x, y); });
   return all;
@@ -67,11 +67,11 @@ struct Normed {
 /// A batch of the toy set, whose images have noise, and gradients on it.
 template <class T>
 struct Task {
-  models::Segmenter<T> model;
+  models::AnySegmenter<T> model;
   toy::Batch batch;
   Tensor<T, 4> images;
 
-  Task(models::Segmenter<T> m, Index n) : model(std::move(m)), batch(toy::Set(n).range(0, n)) {
+  Task(models::AnySegmenter<T> m, Index n) : model(std::move(m)), batch(toy::Set(n).range(0, n)) {
     images = add(batch.images.template cast<T>(), normal<T>(Key{3}, batch.images.shape()));
   }
   SupervisedResult<T> gradients(const SupervisedOptions<T>& options) const {
@@ -95,7 +95,7 @@ Mode training_by(Index ghost_batch) {
 }  // namespace
 
 TEST_CASE("the size of a micro-batch changes neither loss nor gradient, with dropout and distillation") {
-  const models::Segmenter<double> model = models::UNet<2, 2, 4, 1, double>(Key{1});
+  const models::AnySegmenter<double> model = models::UNet<2, 2, 4, 1, double>(Key{1});
   std::vector<Index> rows(7);
   std::iota(rows.begin(), rows.end(), Index{3});
   const auto batch = toy::Set(20).rows(rows);
@@ -211,7 +211,7 @@ TEST_CASE("one part is a single run to the bit, and up to three parts are added 
   const Task<float> normed(Normed<float>{}, 9);
   const auto in_a_loop = [](const Task<float>& task, Index size) {
     SupervisedResult<float> sum;
-    for_each_run(9, size, [&](Index begin, Index end) {
+    for_each_chunk(9, size, [&](Index begin, Index end) {
       TapeContext<float> ctx(run::training, Key{9});
       for (Index i = begin; i < end; ++i)
         ctx.sample_keys.push_back(Key{9}.fold(task.batch.ids[static_cast<std::size_t>(i)]));
@@ -254,7 +254,7 @@ TEST_CASE("two epochs of training give the same bytes at 1, 2, 3 and 8 threads")
   std::vector<io::State> states;
   for (const int threads : {1, 2, 3, 8}) {
     set_threads(threads);
-    models::Segmenter<float> model = models::UNet<2, 2, 8, 2>(Key{1});
+    models::AnySegmenter<float> model = models::UNet<2, 2, 8, 2>(Key{1});
     REQUIRE(pretrain(model, set, set, options, Stage{.name = "toy"}, Key{5}));
     states.push_back(io::state_of(model));
   }
@@ -267,7 +267,7 @@ TEST_CASE("two epochs of training give the same bytes at 1, 2, 3 and 8 threads")
 }
 
 TEST_CASE("training on patches is training on the image put back together") {
-  models::Segmenter<double> model = models::UNet<2, 2, 4, 1, double>(Key{1});
+  models::AnySegmenter<double> model = models::UNet<2, 2, 4, 1, double>(Key{1});
   std::vector<Index> rows{0, 1, 2};
   const auto batch = toy::Set(20).rows(rows);
   const Tensor<double, 4> images = batch.images.cast<double>();

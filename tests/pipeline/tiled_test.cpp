@@ -4,6 +4,8 @@
 #include <set>
 
 #include "paser/models/unet.hpp"
+#include "paser/pipeline/net_policy.hpp"
+#include "paser/pipeline/simple_policies.hpp"
 #include "support/same_bits.hpp"
 
 using namespace paser;
@@ -22,12 +24,13 @@ Paser<float> small_paser() {
     return models::RuntimeUNet<float>({.in = 1, .classes = 3, .width = width, .depth = depth}, Key{key});
   };
   Paser<float> paser{.models = {unet(4, 1, 1), unet(4, 2, 2), unet(6, 2, 3)},
-                     .policy = models::PolicyNet<float>(12, Key{4}),
+                     .policy = NetPolicy<float>{models::PolicyNet<float>(12, Key{4})},
                      .grid = {2, 2},
-                     .samples = 2};
+                     .estimator = uncertainty::McDropout{.samples = 2}};
   // Scores that random features alone would hardly tell apart are made to differ.
-  float* weight = paser.policy.head.weight.value.mutable_data();
-  for (Index i = 0; i < paser.policy.head.weight.value.numel(); ++i) weight[i] *= 20;
+  auto& head = paser.policy.as<NetPolicy<float>>()->net.head.weight.value;
+  float* weight = head.mutable_data();
+  for (Index i = 0; i < head.numel(); ++i) weight[i] *= 20;
   return paser;
 }
 
@@ -59,24 +62,24 @@ TEST_CASE("windows cover an axis evenly and overlap as asked") {
   }
 }
 
-TEST_CASE("an image of the trained size is answered as Paser::segment answers it") {
+TEST_CASE("an image of the trained size is answered as segment() answers it") {
   const auto paser = small_paser();
   const auto image = random_image(h, w);
   const auto tiled = segment_tiled(paser, image, noise, window);
-  const auto whole = paser.segment(image, {0}, noise);
+  const auto whole = segment(paser, image, {0}, noise);
   CHECK(same_bits(tiled.maps.labels, whole.labels));
-  CHECK(same_bits(tiled.maps.entropy, paser.belief(image, {0}, noise).entropy));
+  CHECK(same_bits(tiled.maps.entropy, paser.predict_coarse(image, {0}, noise).entropy));
   CHECK(tiled.summary.windows == 1);
   for (Index y = 0; y < h; ++y)
-    for (Index x = 0; x < w; ++x) REQUIRE(tiled.maps.routes(0, y, x) == whole.actions(0, y / 8 * 2 + x / 12));
+    for (Index x = 0; x < w; ++x) REQUIRE(tiled.maps.routes(0, y, x) == whole.answered_by(0, y / 8 * 2 + x / 12));
   CHECK(std::accumulate(tiled.summary.patches.begin(), tiled.summary.patches.end(), Index{0}) == 4);
 }
 
 TEST_CASE("the first sample can stand for f1") {
   auto paser = small_paser();
-  paser.baseline = Baseline::first_sample;
+  paser.coarse_answer = CoarseAnswer::first_sample;
   const auto image = random_image(h, w);
-  CHECK(same_bits(segment_tiled(paser, image, noise, window).maps.labels, paser.segment(image, {0}, noise).labels));
+  CHECK(same_bits(segment_tiled(paser, image, noise, window).maps.labels, segment(paser, image, {0}, noise).labels));
 }
 
 TEST_CASE("every pixel of an image of any size is answered by the window with the nearest centre") {
@@ -94,7 +97,7 @@ TEST_CASE("every pixel of an image of any size is answered by the window with th
     for (const auto& column : columns) {
       Tensor<float, 4> cut({1, h, w, 1});
       data::copy_window(image, {.row = row.begin, .column = column.begin, .height = h, .width = w}, cut.mutable_data());
-      const auto answer = paser.segment(cut, {id++}, noise);
+      const auto answer = segment(paser, cut, {id++}, noise);
       for (Index y = row.answer_begin; y < row.answer_end; ++y)
         for (Index x = column.answer_begin; x < column.answer_end; ++x) {
           REQUIRE(tiled.maps.labels(0, y, x) == answer.labels(0, y - row.begin, x - column.begin));
@@ -139,19 +142,50 @@ TEST_CASE("an image of one pixel is the pixel of a flat window") {
 TEST_CASE("one model alone answers without noise, and says how sure it is") {
   const auto paser = small_paser();
   const auto image = random_image(h, w);
-  TiledOptions options = window;
-  options.only = 0;
-  const auto f1 = segment_tiled(paser, image, noise, options);
+  const auto f1 = segment_tiled(paser, Constant{0}, image, noise, window);
   const auto probabilities = softmax(evaluate(paser.models[0], image));
   CHECK(same_bits(f1.maps.labels, predict(paser.models[0], image)));
   CHECK(same_bits(f1.maps.entropy, uncertainty::entropy(probabilities)));
   CHECK(f1.maps.probability(0, 3, 5) == probabilities(0, 3, 5, f1.maps.labels(0, 3, 5)));
-  options.only = 2;
-  const auto f3 = segment_tiled(paser, image, noise, options);
+  const auto f3 = segment_tiled(paser, Constant{2}, image, noise, window);
   CHECK(same_bits(f3.maps.labels, data::assemble_patches(
                                       predict(paser.models[2], data::extract_patches(image, paser.grid)), paser.grid)));
   CHECK(f3.summary.patches == std::vector<Index>{0, 0, 4});
   CHECK(f3.maps.routes(0, 0, 0) == 2);
+}
+
+TEST_CASE("a cascade segments an image of any size, each window as it segments the window alone") {
+  const auto paser = small_paser();
+  const auto image = random_image(37, 50);
+  const auto table = segment(paser, random_image(h, w), {0}, noise);
+  double mean = 0;
+  for (Index i = 0; i < table.entropy.numel(); ++i)
+    mean += static_cast<double>(table.entropy.data()[i]) / static_cast<double>(table.entropy.numel());
+  const EntropyThreshold cascade{{mean, mean}};
+  TiledOptions options = window;
+  options.batch = 1;
+  const auto tiled = segment_tiled(paser, cascade, image, noise, options);
+  const auto rows = pipeline::detail::window_spans(37, h, 0.25), columns = pipeline::detail::window_spans(50, w, 0.25);
+  std::set<Index> models;
+  Work work;
+  std::uint64_t id = 0;
+  for (const auto& row : rows)
+    for (const auto& column : columns) {
+      Tensor<float, 4> cut({1, h, w, 1});
+      data::copy_window(image, {.row = row.begin, .column = column.begin, .height = h, .width = w}, cut.mutable_data());
+      const auto answer = segment(paser, cascade, cut, {id++}, noise);
+      work += answer.work;
+      for (const std::int32_t model : answer.answered_by.values()) models.insert(model);
+      for (Index y = row.answer_begin; y < row.answer_end; ++y)
+        for (Index x = column.answer_begin; x < column.answer_end; ++x)
+          REQUIRE(tiled.maps.labels(0, y, x) == answer.labels(0, y - row.begin, x - column.begin));
+    }
+  CHECK(models.size() > 1);
+  CHECK(tiled.summary.work.estimated == static_cast<Index>(id));
+  CHECK(tiled.summary.work.patches == work.patches);
+  // A patch that f3 answers was answered by f2 before.
+  CHECK(work.patches[1] >= work.patches[2]);
+  CHECK(work.patches[1] == tiled.summary.patches[1] + tiled.summary.patches[2]);
 }
 
 TEST_CASE("rows are read from the top on, no more than a window's, and written once each") {
@@ -166,7 +200,7 @@ TEST_CASE("rows are read from the top on, no more than a window's, and written o
     steps = done;
   };
   segment_tiled(
-      paser, 60, 30, noise, options,
+      paser, paser.policy, 60, 30, noise, options,
       [&](Index begin, Index end) {
         CHECK(begin <= read_to);
         CHECK(end >= read_to);
@@ -199,10 +233,10 @@ TEST_CASE("what cannot be tiled is refused with a sentence") {
   CHECK_THROWS_WITH(segment_tiled(paser, image, noise, with([](auto& o) { o.height = 17; })),
                     Contains("do not divide into 2 x 2 patches"));
   CHECK_THROWS_WITH(segment_tiled(paser, image, noise, with([](auto& o) { o.overlap = 1; })), Contains("overlap of 1"));
-  CHECK_THROWS_WITH(segment_tiled(paser, image, noise, with([](auto& o) { o.only = 3; })),
-                    Contains("no model 3, there are 3"));
+  CHECK_THROWS_WITH(segment_tiled(paser, Constant{3}, image, noise, window), Contains("model 3, there are 3"));
   CHECK_THROWS_AS(segment_tiled(paser, Tensor<float, 4>({2, 20, 20, 1}), noise, window), ShapeError);
-  CHECK_THROWS_WITH(segment_tiled(
-                        paser, 20, 20, noise, window, [&](Index, Index) { return image; }, [](const auto&) {}),
-                    Contains("asked for rows 0 .. 15"));
+  CHECK_THROWS_WITH(
+      segment_tiled(
+          paser, paser.policy, 20, 20, noise, window, [&](Index, Index) { return image; }, [](const auto&) {}),
+      Contains("asked for rows 0 .. 15"));
 }

@@ -1,8 +1,9 @@
 #pragma once
 
-#include "paser/models/segmenter.hpp"
+#include "paser/models/any_segmenter.hpp"
+#include "paser/pipeline/net_policy.hpp"
 #include "paser/pipeline/paser.hpp"
-#include "paser/pipeline/routers.hpp"
+#include "paser/pipeline/segment.hpp"
 
 /// A world in which the right routing is known: images of three kinds, and three models without weights whose skill on
 /// each kind is given.
@@ -21,7 +22,7 @@ enum class Skill {
 struct Batch {
   Tensor<float, 4> images;
   Labels labels;
-  pipeline::Ids ids;
+  ImageIds ids;
   std::vector<Index> kinds;
 };
 
@@ -84,14 +85,11 @@ struct Model {
   }
 };
 
-/// What the three models and the policy are said to cost.
-inline const pipeline::OperationCounts operations{1e9, {0, 10e9, 100e9}, 2e9};
-
 inline pipeline::Paser<float> paser(Key key, Skill skill) {
   return {.models = {Model{0, skill}, Model{1, skill}, Model{2, skill}},
-          .policy = models::PolicyNet<float>(3, key),
+          .policy = pipeline::NetPolicy<float>{models::PolicyNet<float>(3, key)},
           .grid = {1, 1},
-          .samples = 2};
+          .estimator = uncertainty::McDropout{.samples = 2}};
 }
 
 }  // namespace toy

@@ -23,7 +23,7 @@ PolicyOptions<float> options_with(double lambda) {
 std::vector<double> trained_share(Paser<float>& paser, const toy::Set& set, const PolicyOptions<float>& options,
                                   std::uint64_t seed) {
   REQUIRE(train_policy(paser, set, set, options, Stage{.name = "policy"}, Key{seed}));
-  FrozenSet<float> frozen(1, Key{seed}.fold(9));
+  PolicyData<float> frozen(1, Key{seed}.fold(9));
   return evaluate_policy(paser, set, frozen, options.reward).share;
 }
 
@@ -47,7 +47,7 @@ TEST_CASE("three kinds of images and one good model for each: the policy finds t
     options.epochs = 25;
     REQUIRE(train_policy(paser, set, set, options, Stage{.name = "policy"}, Key{seed}));
     const auto batch = set.range(0, set.size());
-    const auto actions = paser.segment(batch.images, batch.ids, Key{seed}).actions;
+    const auto actions = segment(paser, batch.images, batch.ids, Key{seed}).answered_by;
     double right = 0;
     for (std::size_t i = 0; i < batch.kinds.size(); ++i) right += actions.data()[i] == batch.kinds[i] ? 1 : 0;
     CHECK(right / static_cast<double>(set.size()) >= 0.9);
@@ -63,7 +63,8 @@ TEST_CASE("the exact gradient finds the good model of each kind, whatever is dra
     options.estimate = PolicyGradient::exact;
     options.explore = explore;
     REQUIRE(train_policy(paser, set, set, options, Stage{.name = "policy"}, Key{1}));
-    return paser.routes(policy_input(paser.belief(batch.images, batch.ids, Key{1})));
+    return paser.policy.probabilities(
+        paser.state(paser.predict_coarse(batch.images, batch.ids, Key{1}).policy_state()));
   };
   const auto routes = trained(rl::ExplorationScope::patch);
   const Actions actions = routes.argmax();

@@ -82,20 +82,21 @@ TEST_CASE("a time without a round is refused") {
 TEST_CASE("methods are timed on the same images, in milliseconds an image") {
   struct {
     Tensor<float, 4> images = Tensor<float, 4>::zeros({4, 2, 2, 1});
-    pipeline::Ids ids{0, 1, 2, 3};
+    ImageIds ids{0, 1, 2, 3};
   } batch;
   Machine m;
   Row small, large;
-  const auto router = [&](char name, double seconds) {
-    return pipeline::Router<float>([work = m.work(name, {seconds}, name == 'l' ? 0.5 : 0)](
-                                       const Tensor<float, 4>& images, const pipeline::Ids&) mutable {
-      CHECK(images.shape().n() == 4);
-      work();
-      return pipeline::Routed{};
-    });
+  const auto method = [&](char name, double seconds) {
+    return pipeline::Method<float>{[work = m.work(name, {seconds}, name == 'l' ? 0.5 : 0)](
+                                       const Tensor<float, 4>& images, const ImageIds&) mutable {
+                                     CHECK(images.shape().n() == 4);
+                                     work();
+                                     return pipeline::Segmentation<float>{};
+                                   },
+                                   {}};
   };
   const std::string how =
-      time_methods<float>({{&small, router('s', 0.002)}, {&large, router('l', 0.4)}}, batch, m.options(3, 1));
+      time_methods<float>({{&small, method('s', 0.002)}, {&large, method('l', 0.4)}}, batch, m.options(3, 1));
   CHECK(how ==
         "median of 3 runs on a batch of 4 test images, all methods in turn; in brackets the first and third quartile");
   CHECK(small.ms_per_image == Approx(0.5));

@@ -52,7 +52,7 @@ TEST_CASE("what is no distribution is refused") {
   CHECK_THROWS_WITH(d.log_prob(rl::Actions::full({1, 2}, 3)), Catch::Contains("action 3 at patch 0"));
 }
 
-TEST_CASE("draws by the images' numbers do not hang on the batch, and have the distribution's shares") {
+TEST_CASE("draws by the images' numbers do not depend on the batch, and have the distribution's shares") {
   const auto logits = normal<double>(Key{1}, Shape{3, 4, 3});
   const Categorical<double> routes(logits);
   const auto all = routes.sample(Key{2}, {7, 8, 9});

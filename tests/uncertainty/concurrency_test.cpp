@@ -64,10 +64,10 @@ TEST_CASE("several threads of a program may run one model at once") {
   SECTION("a wider network, whose layers take other kernels") {
     check_hosts([&](std::size_t host) { return evaluate(wide, image_of(host)); });
   }
-  SECTION("MC dropout, and the policy on what it believes") {
+  SECTION("MC dropout, and the policy on its prediction") {
     check_hosts([&](std::size_t host) {
       const auto image = slice_rows(image_of(host), 0, 1);
-      return evaluate(policy, uncertainty::mc_dropout(unet, image, Key{host}, {.samples = 3}).observation());
+      return evaluate(policy, uncertainty::mc_dropout(unet, image, Key{host}, {.samples = 3}).policy_state());
     });
   }
   SECTION("gradients, each on its own tape") {

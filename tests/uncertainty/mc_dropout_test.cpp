@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "paser/models/segmenter.hpp"
+#include "paser/models/any_segmenter.hpp"
 #include "paser/models/unet.hpp"
 
 using namespace paser;
@@ -67,8 +67,8 @@ McDropoutSpec<float> masked(int samples) {
 
 }  // namespace
 
-TEST_CASE("the belief is the mean of the passes' softmaxes, its entropy and its most probable class") {
-  const auto belief = mc_dropout(Noisy{}, images, Key{}, masked(3));
+TEST_CASE("the prediction is the mean of the passes' softmaxes, its entropy and its most probable class") {
+  const auto prediction = mc_dropout(Noisy{}, images, Key{}, masked(3));
   for (Index i = 0; i < images.numel(); i += 3) {
     std::vector<double> mean(3, 0.0), first;
     for (int pass = 0; pass < 3; ++pass) {
@@ -81,23 +81,24 @@ TEST_CASE("the belief is the mean of the passes' softmaxes, its entropy and its 
     }
     double h = 0;
     for (int k = 0; k < 3; ++k) {
-      CHECK(static_cast<double>(belief.mean.data()[i + k]) == Approx(mean[static_cast<std::size_t>(k)]).epsilon(1e-5));
+      CHECK(static_cast<double>(prediction.probabilities.data()[i + k]) ==
+            Approx(mean[static_cast<std::size_t>(k)]).epsilon(1e-5));
       h -= mean[static_cast<std::size_t>(k)] * std::log(mean[static_cast<std::size_t>(k)]);
     }
-    CHECK(static_cast<double>(belief.first_pass.data()[i]) == Approx(first[0]).epsilon(1e-5));
-    CHECK(static_cast<double>(belief.entropy.data()[i / 3]) == Approx(h).epsilon(1e-5));
-    CHECK(belief.labels.data()[i / 3] == std::max_element(mean.begin(), mean.end()) - mean.begin());
+    CHECK(static_cast<double>(prediction.first_sample.data()[i]) == Approx(first[0]).epsilon(1e-5));
+    CHECK(static_cast<double>(prediction.entropy.data()[i / 3]) == Approx(h).epsilon(1e-5));
+    CHECK(prediction.labels.data()[i / 3] == std::max_element(mean.begin(), mean.end()) - mean.begin());
   }
-  const auto seen = belief.observation();
+  const auto seen = prediction.policy_state();
   CHECK(seen.shape() == Shape{2, 6, 5, 2});
-  CHECK(seen(1, 2, 3, 0) == static_cast<float>(belief.labels(1, 2, 3)));
-  CHECK(seen(1, 2, 3, 1) == belief.entropy(1, 2, 3));
+  CHECK(seen(1, 2, 3, 0) == static_cast<float>(prediction.labels(1, 2, 3)));
+  CHECK(seen(1, 2, 3, 1) == prediction.entropy(1, 2, 3));
 }
 
-TEST_CASE("a belief of given logits is that of a network that answers them") {
+TEST_CASE("a prediction of given logits is that of a network that answers them") {
   const auto logits = normal<float>(Key{4}, Shape{6, 3, 2, 4});
-  const auto belief = uncertainty::belief_of(logits, 3);
-  CHECK(belief.mean.shape() == Shape{2, 3, 2, 4});
+  const auto prediction = uncertainty::summarize_samples(logits, 3);
+  CHECK(prediction.probabilities.shape() == Shape{2, 3, 2, 4});
   for (Index i = 0; i < 2 * 3 * 2; ++i) {
     double mean = 0;
     for (Index pass = 0; pass < 3; ++pass) {
@@ -106,9 +107,9 @@ TEST_CASE("a belief of given logits is that of a network that answers them") {
       for (int k = 0; k < 4; ++k) sum += std::exp(static_cast<double>(x[k]));
       mean += std::exp(static_cast<double>(x[3])) / sum / 3;
     }
-    CHECK(static_cast<double>(belief.mean.data()[4 * i + 3]) == Approx(mean).epsilon(1e-5));
+    CHECK(static_cast<double>(prediction.probabilities.data()[4 * i + 3]) == Approx(mean).epsilon(1e-5));
   }
-  CHECK_THROWS_AS(uncertainty::belief_of(logits, 4), ShapeError);
+  CHECK_THROWS_AS(uncertainty::summarize_samples(logits, 4), ShapeError);
 }
 
 TEST_CASE("certain passes that disagree: all of the entropy is mutual information") {
@@ -116,52 +117,55 @@ TEST_CASE("certain passes that disagree: all of the entropy is mutual informatio
   auto spec = masked(3);
   spec.masks.erase(spec.masks.begin());
   spec.samples = 2;
-  spec.belief.decompose = true;
-  const auto belief = mc_dropout(Noisy{}, x, Key{}, spec);
-  CHECK(belief.entropy(0, 0, 0) == Approx(0.6931472));
-  CHECK(belief.expected_entropy(0, 0, 0) == Approx(0).margin(1e-6));
-  CHECK(belief.mutual_information(0, 0, 0) == Approx(0.6931472));
-  CHECK_FALSE(belief.without_noise);
+  spec.prediction.decompose = true;
+  const auto prediction = mc_dropout(Noisy{}, x, Key{}, spec);
+  CHECK(prediction.entropy(0, 0, 0) == Approx(0.6931472));
+  CHECK(prediction.expected_entropy(0, 0, 0) == Approx(0).margin(1e-6));
+  CHECK(prediction.mutual_information(0, 0, 0) == Approx(0.6931472));
+  CHECK_FALSE(prediction.without_noise);
 }
 
 TEST_CASE("extreme logits have an entropy, and ties go to the lowest class") {
   const float infinity = std::numeric_limits<float>::infinity();
   const auto x = Tensor<float, 4>::from({1, 1, 3, 3}, {0, 0, -infinity, 1000, 0, 0, 2, 7, 7});
-  const auto belief = mc_dropout(Noisy{0}, x, Key{}, {.samples = 2, .belief = {.epsilon = 0}});
-  CHECK(belief.entropy(0, 0, 0) == Approx(0.6931472));
-  CHECK(belief.entropy(0, 0, 1) == Approx(0).margin(1e-30));
-  CHECK((belief.labels(0, 0, 0) == 0 && belief.labels(0, 0, 1) == 0 && belief.labels(0, 0, 2) == 1));
+  const auto prediction = mc_dropout(Noisy{0}, x, Key{}, {.samples = 2, .prediction = {.epsilon = 0}});
+  CHECK(prediction.entropy(0, 0, 0) == Approx(0.6931472));
+  CHECK(prediction.entropy(0, 0, 1) == Approx(0).margin(1e-30));
+  CHECK((prediction.labels(0, 0, 0) == 0 && prediction.labels(0, 0, 1) == 0 && prediction.labels(0, 0, 2) == 1));
 }
 
-TEST_CASE("without active dropout all passes are equal, and the belief says so") {
+TEST_CASE("without active dropout all passes are equal, and the prediction says so") {
   CHECK(mc_dropout(Noisy{0}, images, Key{1}).without_noise);
   CHECK_FALSE(mc_dropout(Noisy{0.5}, images, Key{1}).without_noise);
-  const auto belief = mc_dropout(Noisy{0}, images, Key{1});
-  CHECK(max_abs_difference(belief.mean, belief.first_pass) < 1e-6);
+  const auto prediction = mc_dropout(Noisy{0}, images, Key{1});
+  CHECK(max_abs_difference(prediction.probabilities, prediction.first_sample) < 1e-6);
 }
 
 TEST_CASE("the noise on an image depends on key, pass and image, not on the batch it is in") {
   const auto both = mc_dropout(Noisy{}, images, Key{1}, {.image_ids = {40, 41}});
   const auto second = mc_dropout(Noisy{}, slice_rows(images, 1, 2), Key{1}, {.image_ids = {41}});
-  CHECK(max_abs_difference(slice_rows(both.mean, 1, 2), second.mean) == 0);
-  CHECK(max_abs_difference(mc_dropout(Noisy{}, images, Key{1}).mean, mc_dropout(Noisy{}, images, Key{1}).mean) == 0);
-  CHECK(max_abs_difference(mc_dropout(Noisy{}, images, Key{2}).mean, mc_dropout(Noisy{}, images, Key{1}).mean) > 0);
+  CHECK(max_abs_difference(slice_rows(both.probabilities, 1, 2), second.probabilities) == 0);
+  CHECK(max_abs_difference(mc_dropout(Noisy{}, images, Key{1}).probabilities,
+                           mc_dropout(Noisy{}, images, Key{1}).probabilities) == 0);
+  CHECK(max_abs_difference(mc_dropout(Noisy{}, images, Key{2}).probabilities,
+                           mc_dropout(Noisy{}, images, Key{1}).probabilities) > 0);
   const auto one = mc_dropout(Noisy{}, images, Key{1}, {.samples = 1}), five = mc_dropout(Noisy{}, images, Key{1});
-  CHECK(max_abs_difference(one.mean, five.first_pass) == 0);
+  CHECK(max_abs_difference(one.probabilities, five.first_sample) == 0);
 }
 
 TEST_CASE("a network in two parts runs the first once, and no micro-batch changes a result") {
   const Split split;
-  const auto belief = mc_dropout(split, images, Key{1}, {.belief = {.decompose = true}});
+  const auto prediction = mc_dropout(split, images, Key{1}, {.prediction = {.decompose = true}});
   CHECK(split.prefixes == 1);
   CHECK(split.noisy.runs == 1);
   for (const Index micro_batch : {1, 2, 3, 4, 7}) {
-    const auto other = mc_dropout(Noisy{}, images, Key{1}, {.belief = {.decompose = true}, .micro_batch = micro_batch});
-    CHECK(max_abs_difference(belief.mean, other.mean) == 0);
-    CHECK(max_abs_difference(belief.first_pass, other.first_pass) == 0);
-    CHECK(max_abs_difference(belief.labels, other.labels) == 0);
-    CHECK(max_abs_difference(belief.entropy, other.entropy) == 0);
-    CHECK(max_abs_difference(belief.mutual_information, other.mutual_information) == 0);
+    const auto other =
+        mc_dropout(Noisy{}, images, Key{1}, {.prediction = {.decompose = true}, .micro_batch = micro_batch});
+    CHECK(max_abs_difference(prediction.probabilities, other.probabilities) == 0);
+    CHECK(max_abs_difference(prediction.first_sample, other.first_sample) == 0);
+    CHECK(max_abs_difference(prediction.labels, other.labels) == 0);
+    CHECK(max_abs_difference(prediction.entropy, other.entropy) == 0);
+    CHECK(max_abs_difference(prediction.mutual_information, other.mutual_information) == 0);
   }
   CHECK(mc_dropout(Noisy{0}, images, Key{1}, {.micro_batch = 1}).without_noise);
 }
@@ -179,16 +183,16 @@ TEST_CASE("a UNet's passes that share all they can give what as many whole runs 
       if (pass == 0) logits = Tensor<float, 4>({2 * samples, 33, 40, 3});
       std::copy_n(one.data(), one.numel(), logits.mutable_data() + pass * one.numel());
     }
-    const auto expected = uncertainty::belief_of(logits, samples);
-    const auto belief = mc_dropout(network, image, Key{5}, {.samples = samples});
-    CHECK(max_abs_difference(belief.mean, expected.mean) < 2e-5);
-    CHECK(max_abs_difference(belief.entropy, expected.entropy) < 5e-5);
-    CHECK(max_abs_difference(belief.first_pass, expected.first_pass) < 2e-5);
-    CHECK(max_abs_difference(belief.first_pass, belief.mean) > 1e-3);  // the passes do differ
+    const auto expected = uncertainty::summarize_samples(logits, samples);
+    const auto prediction = mc_dropout(network, image, Key{5}, {.samples = samples});
+    CHECK(max_abs_difference(prediction.probabilities, expected.probabilities) < 2e-5);
+    CHECK(max_abs_difference(prediction.entropy, expected.entropy) < 5e-5);
+    CHECK(max_abs_difference(prediction.first_sample, expected.first_sample) < 2e-5);
+    CHECK(max_abs_difference(prediction.first_sample, prediction.probabilities) > 1e-3);  // the passes do differ
   };
   check_network(models::UNet<1, 3, 8, 2>(Key{1}));
   check_network(models::UNet<1, 3, 16, 4>(Key{2}));
-  check_network(models::Segmenter<float>(models::UNet<1, 3, 8, 2>(Key{3})));
+  check_network(models::AnySegmenter<float>(models::UNet<1, 3, 8, 2>(Key{3})));
 }
 
 TEST_CASE("a specification that does not fit is refused") {

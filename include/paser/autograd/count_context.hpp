@@ -23,7 +23,7 @@ class CountContext : public RunContext<T> {
     return {x.shape(), *operations_};
   }
   template <int Rank>
-  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&) {}
+  void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&, double = 1) {}
 
  private:
   Operations* operations_;

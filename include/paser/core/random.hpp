@@ -62,6 +62,10 @@ struct Key {
   constexpr bool operator==(const Key&) const = default;
 };
 
+/// Numbers that name the images of a batch, such as their places in the data set. Noise on an image depends on its
+/// number and not on the batch that it is in.
+using ImageIds = std::vector<std::uint64_t>;
+
 /// Independent uniform values in [low, high).
 template <class T, int Rank>
 Tensor<T, Rank> uniform(Key key, const Shape<Rank>& shape, double low = 0, double high = 1) {

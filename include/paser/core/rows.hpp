@@ -65,8 +65,8 @@ Tensor<T, Rank> repeat_rows(const Tensor<T, Rank>& x, Index times) {
 
 /// Calls f(begin, end) on consecutive runs of at most `size` of 0 .. n-1: micro-batches.
 template <class F>
-void for_each_run(Index n, Index size, F&& f) {
-  check<ValueError>(size >= 1, "for_each_run", "a run needs at least one row, got ", size);
+void for_each_chunk(Index n, Index size, F&& f) {
+  check<ValueError>(size >= 1, "for_each_chunk", "a run needs at least one row, got ", size);
   for (Index begin = 0; begin < n; begin += size) f(begin, std::min(n, begin + size));
 }
 

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <numeric>
 #include <string>
 #include <string_view>
 #include <vector>
 
-/// Help with mistyped names.
+/// Help with mistyped names, and numbers as text.
 namespace paser {
 
 /// The number of letters to insert, delete or replace to get from a to b (Levenshtein).
@@ -47,6 +49,13 @@ inline std::string unknown_name(std::string_view what, std::string_view name, co
   const std::string near = suggestion(name, known);
   return "unknown " + std::string(what) + " '" + std::string(name) + "'" + near +
          (near.empty() ? ". Known: " : " Known: ") + list;
+}
+
+/// The shortest decimal text from which the same double is read.
+inline std::string exact_number(double value) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  return {text.data(), end};
 }
 
 }  // namespace paser

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,57 +13,79 @@ namespace paser::data {
 
 /// Some images of a data set with their truth.
 ///
-/// A data set ("source") has size(), rows(numbers) and range(begin, end); the latter two give such a batch.
+/// A data set has size(), rows(numbers) and range(begin, end); the latter two give such a batch. See Source.
 struct Batch {
   Tensor<float, 4> images;         ///< (N, H, W, C) in [0,1]
   Labels labels;                   ///< (N, H, W)
-  std::vector<std::uint64_t> ids;  ///< N; names an image for good, wherever it stands in a batch: for keys of noise
+  std::vector<std::uint64_t> ids;  ///< N; see ImageIds
   std::vector<Index> kinds;        ///< N, or empty: which of the set's kinds of corruption an image has
 
   Index size() const { return images.empty() ? 0 : images.shape().n(); }
 };
 
+/// What evaluations take as a data set: its size, and a range of its images with labels and ids.
+template <class S>
+concept RangeSource = requires(const S& source, Index at) {
+  { source.size() } -> std::convertible_to<Index>;
+  source.range(at, at).images;
+  source.range(at, at).labels;
+  source.range(at, at).ids;
+};
+
+/// What trainings take: the images of given numbers as well. Optional: rows(numbers, epoch), see epoch_rows.
+template <class S>
+concept Source = RangeSource<S> && requires(const S& source, std::span<const Index> numbers) {
+  source.rows(numbers).images;
+  source.rows(numbers).labels;
+  source.rows(numbers).ids;
+};
+
 /// The images of these numbers for training in an epoch: varied, where the source has rows(numbers, epoch) for that,
 /// and as they are where it has not.
-template <class Source>
-auto epoch_rows(const Source& source, std::span<const Index> numbers, Index epoch) {
+template <class S>
+auto epoch_rows(const S& source, std::span<const Index> numbers, Index epoch) {
   if constexpr (requires { source.rows(numbers, epoch); })
     return source.rows(numbers, epoch);
   else
     return source.rows(numbers);
 }
 
-/// The batches of one epoch: 0 .. n-1 in an order of this key and epoch, `batch` at a time; the last may be smaller.
-/// Throws ValueError unless n >= 0 and batch >= 1.
-inline std::vector<std::vector<Index>> epoch_batches(Key key, Index epoch, Index n, Index batch) {
-  check<ValueError>(n >= 0 && batch >= 1, "epoch_batches", n, " images in batches of ", batch);
-  const auto order = permutation(key.fold(static_cast<std::uint64_t>(epoch)), n);
-  std::vector<std::vector<Index>> batches;
-  for (Index begin = 0; begin < n; begin += batch)
-    batches.emplace_back(order.begin() + begin, order.begin() + std::min(n, begin + batch));
-  return batches;
-}
+/// The order in which a training goes through n images: every epoch in an order of its own, `batch` images at a time. A
+/// function of the key and the step alone, so that a training that is resumed goes on as if it had not been stopped.
+class BatchOrder {
+ public:
+  enum class Last {
+    smaller,  ///< what is left at an epoch's end is a smaller batch
+    dropped   ///< and is left out, unless it is all there is
+  };
 
-namespace detail {
-
-template <class T>
-std::vector<T> slice(const std::vector<T>& v, Index begin, Index end) {
-  return v.empty() ? v : std::vector<T>(v.begin() + begin, v.begin() + end);
-}
-
-}  // namespace detail
-
-/// The batch in consecutive parts of at most `size` images, for steps whose activations would not fit into memory
-/// whole. Throws ValueError unless size >= 1.
-inline std::vector<Batch> micro_batches(const Batch& batch, Index size) {
-  check<ValueError>(size >= 1, "micro_batches", "parts of ", size, " images");
-  std::vector<Batch> parts;
-  for (Index begin = 0; begin < batch.size(); begin += size) {
-    const Index end = std::min(batch.size(), begin + size);
-    parts.push_back({slice_rows(batch.images, begin, end), slice_rows(batch.labels, begin, end),
-                     detail::slice(batch.ids, begin, end), detail::slice(batch.kinds, begin, end)});
+  /// Throws ValueError unless n >= 1 and batch >= 1.
+  BatchOrder(Key key, Index n, Index batch, Last last = Last::smaller) : key_(key), n_(n), batch_(batch) {
+    check<ValueError>(n >= 1 && batch >= 1, "BatchOrder", n, " images in batches of ", batch,
+                      "; expected at least one image and a batch of one");
+    per_epoch_ = last == Last::smaller ? (n + batch - 1) / batch : std::max<Index>(n / batch, 1);
   }
-  return parts;
-}
+
+  Index per_epoch() const { return per_epoch_; }
+  Index epoch(Index step) const { return step / per_epoch_; }
+  bool begins_epoch(Index step) const { return step % per_epoch_ == 0; }
+  bool ends_epoch(Index step) const { return (step + 1) % per_epoch_ == 0; }
+
+  /// The numbers of the images of step 0, 1, ...; valid until the next call.
+  std::span<const Index> images(Index step) {
+    if (order_.empty() || shuffled_ != epoch(step)) {
+      shuffled_ = epoch(step);
+      order_ = permutation(key_.fold(static_cast<std::uint64_t>(shuffled_)), n_);
+    }
+    const Index begin = step % per_epoch_ * batch_, end = std::min(n_, begin + batch_);
+    return std::span<const Index>(order_).subspan(static_cast<std::size_t>(begin),
+                                                  static_cast<std::size_t>(end - begin));
+  }
+
+ private:
+  Key key_;
+  Index n_, batch_, per_epoch_ = 1, shuffled_ = -1;
+  std::vector<Index> order_;
+};
 
 }  // namespace paser::data

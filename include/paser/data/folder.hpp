@@ -31,8 +31,8 @@ struct SegmentationOptions {
 };
 
 /// A folder of images and one of masks as a source of batches for the pipeline: size(), rows(numbers), range(begin,
-/// end). rows(numbers, epoch) gives varied images: what is drawn hangs on the key, the epoch and the image's id, so it
-/// is the same in any batch and for any number of threads. Copies share what is in memory. (A template, so that it
+/// end). rows(numbers, epoch) gives varied images: what is drawn depends on the key, the epoch and the image's id, so
+/// it is the same in any batch and for any number of threads. Copies share what is in memory. (A template, so that it
 /// costs compile time only where it is used.)
 template <class Options = SegmentationOptions>
 class BasicSegmentationFolder {
@@ -97,8 +97,8 @@ class BasicSegmentationFolder {
     return part;
   }
 
-  /// The batches of an epoch in which all images have one size: shuffled, as data::epoch_batches, size by size; then
-  /// the batches are shuffled. Throws ValueError unless size >= 1.
+  /// The batches of an epoch in which all images have one size: shuffled, size by size; then the batches are
+  /// shuffled. Throws ValueError unless size >= 1.
   std::vector<std::vector<Index>> batches(Key key, Index epoch, Index size) const {
     check<ValueError>(size >= 1, "SegmentationFolder", "batches of ", size, " images");
     const Key k = key.fold(static_cast<std::uint64_t>(epoch));

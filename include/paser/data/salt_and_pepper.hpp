@@ -7,7 +7,7 @@
 namespace paser::data {
 
 /// Salt and pepper: every pixel, all its channels, becomes 0 or 1 with probability `share`, each with half of it; the
-/// noise of image n hangs on key.fold(ids[n]) alone. images: (N, H, W, C). The paper's R3 has a share of 1 %.
+/// noise of image n depends on key.fold(ids[n]) alone. images: (N, H, W, C). The paper's R3 has a share of 1 %.
 /// Throws ValueError unless 0 <= share <= 1.
 template <class T>
 void add_salt_and_pepper(Tensor<T, 4>& images, const std::vector<std::uint64_t>& ids, double share, Key key) {

@@ -8,7 +8,7 @@
 
 #include "paser/core/random.hpp"
 #include "paser/core/text.hpp"
-#include "paser/models/segmenter.hpp"
+#include "paser/models/any_segmenter.hpp"
 
 /// Networks by name: what a file or a command line calls "unet" becomes a network, and a program that has never heard
 /// of a network's type can use it. The headers in models/registered/ make the names of paser's own models known, each
@@ -20,7 +20,7 @@ namespace paser::models {
 template <class T>
 struct ModelMaker {
   /// From its settings, a JSON text. Throws FormatError or ValueError that names the setting which is wrong.
-  Segmenter<T> (*make)(const std::string& json, Key key) = nullptr;
+  AnySegmenter<T> (*make)(const std::string& json, Key key) = nullptr;
   /// The least number of values, parameters and buffers, of a network with these settings, told without making it: so a
   /// file that promises more than it holds is refused before anything is allocated. Null: not known.
   Index (*parameters)(const std::string& json) = nullptr;
@@ -86,11 +86,11 @@ ModelMaker<T> model_maker(const std::string& name) {
 /// A network of random weights drawn from `key`. Throws ValueError when the name is not known, and what its maker
 /// throws when the settings are wrong.
 template <class T = float>
-Segmenter<T> make_segmenter(const ModelSpec& spec, Key key) {
+AnySegmenter<T> make_segmenter(const ModelSpec& spec, Key key) {
   return model_maker<T>(spec.type).make(spec.json, key);
 }
 template <class T = float>
-Segmenter<T> make_segmenter(const std::string& name, const std::string& json, Key key) {
+AnySegmenter<T> make_segmenter(const std::string& name, const std::string& json, Key key) {
   return make_segmenter<T>(ModelSpec{name, json}, key);
 }
 

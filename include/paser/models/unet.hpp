@@ -51,7 +51,7 @@ struct UNetSpec {
   operator ModelSpec() const {
     return {"unet",
             message("{\"in\":", in, ",\"classes\":", classes, ",\"width\":", width, ",\"depth\":", depth,
-                    ",\"dropout\":", json_number(dropout), ",\"upsampling\":\"", upsampling_name(upsampling), "\"}")};
+                    ",\"dropout\":", exact_number(dropout), ",\"upsampling\":\"", upsampling_name(upsampling), "\"}")};
   }
 };
 

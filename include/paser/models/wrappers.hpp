@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "paser/models/segmenter.hpp"
+#include "paser/models/any_segmenter.hpp"
 #include "paser/ops/batch_norm.hpp"
 #include "paser/ops/concat_channels.hpp"
 #include "paser/ops/extend_to.hpp"
@@ -25,11 +25,11 @@ namespace detail {
 template <class T>
 struct Wrapper {
   using Scalar = T;
-  using Maps = typename Segmenter<T>::Maps;
+  using Maps = typename AnySegmenter<T>::Maps;
 
-  Segmenter<T> model;
+  AnySegmenter<T> model;
 
-  explicit Wrapper(Segmenter<T> network) : model(std::move(network)) {}
+  explicit Wrapper(AnySegmenter<T> network) : model(std::move(network)) {}
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -72,7 +72,7 @@ struct Padded : detail::Wrapper<T> {
   Border border;
 
   /// Throws ValueError unless multiples of `multiple` are sizes that the network inside takes.
-  Padded(Segmenter<T> network, Index side_multiple, Border beyond = Border::mirrored)
+  Padded(AnySegmenter<T> network, Index side_multiple, Border beyond = Border::mirrored)
       : detail::Wrapper<T>(std::move(network)), multiple(side_multiple), border(beyond) {
     check<ValueError>(multiple >= 1 && multiple <= 65536 && multiple % this->model.size_multiple() == 0 &&
                           multiple % this->model.stride() == 0,
@@ -131,7 +131,7 @@ struct Resized : detail::Wrapper<T> {
   double factor = 0;
 
   /// To a size. Throws ValueError unless the network inside takes it.
-  Resized(Segmenter<T> network, const std::array<Index, 2>& to) : detail::Wrapper<T>(std::move(network)), size(to) {
+  Resized(AnySegmenter<T> network, const std::array<Index, 2>& to) : detail::Wrapper<T>(std::move(network)), size(to) {
     const Index smallest = std::max<Index>(this->model.smallest_size(), 1), multiple = this->model.size_multiple();
     check<ValueError>(size[0] >= smallest && size[1] >= smallest && size[0] % multiple == 0 && size[1] % multiple == 0,
                       "Resized", "resizing to ", size[0], " x ", size[1],
@@ -140,13 +140,13 @@ struct Resized : detail::Wrapper<T> {
   }
 
   /// By a factor, 0.001 .. 1000. Throws ValueError outside of that.
-  Resized(Segmenter<T> network, double by) : detail::Wrapper<T>(std::move(network)), factor(by) {
+  Resized(AnySegmenter<T> network, double by) : detail::Wrapper<T>(std::move(network)), factor(by) {
     check<ValueError>(factor >= 1e-3 && factor <= 1e3, "Resized", "expected a factor of 0.001 .. 1000, got ", factor);
   }
 
   ModelSpec spec() const {
     return this->wrapped(
-        "resized", size[0] > 0 ? "\"size\":" + json_array(size) + "," : "\"factor\":" + json_number(factor) + ",");
+        "resized", size[0] > 0 ? "\"size\":" + json_array(size) + "," : "\"factor\":" + exact_number(factor) + ",");
   }
   static Index smallest_size() { return 1; }
   static Index size_multiple() { return 1; }
@@ -196,7 +196,7 @@ struct Normalised : detail::Wrapper<T> {
 
   /// One number for each channel of the images. Throws ValueError when their counts differ or a deviation is not
   /// positive.
-  Normalised(Segmenter<T> network, std::vector<double> means, std::vector<double> deviations)
+  Normalised(AnySegmenter<T> network, std::vector<double> means, std::vector<double> deviations)
       : detail::Wrapper<T>(std::move(network)), mean(std::move(means)), deviation(std::move(deviations)) {
     check<ValueError>(!mean.empty() && mean.size() == deviation.size() &&
                           (this->model.channels() == 0 || this->model.channels() == channels()),
@@ -252,7 +252,7 @@ struct GrayToColour : detail::Wrapper<T> {
   using typename detail::Wrapper<T>::Maps;
 
   /// Throws ValueError unless the network inside takes three channels, or does not say.
-  explicit GrayToColour(Segmenter<T> network) : detail::Wrapper<T>(std::move(network)) {
+  explicit GrayToColour(AnySegmenter<T> network) : detail::Wrapper<T>(std::move(network)) {
     check<ValueError>(this->model.channels() == 0 || this->model.channels() == 3, "GrayToColour",
                       "the network takes images of ", this->model.channels(), " channels, expected 3");
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "paser/autograd/counted.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/rows.hpp"
@@ -60,7 +62,7 @@ struct StatisticsGroups {
   /// f(first, last) for each group: what the kernels see as groups first .. last-1.
   template <class F>
   void for_each(F&& f) const {
-    for_each_run(shape.groups, run, f);
+    for_each_chunk(shape.groups, run, f);
   }
 
   /// Gives all parts of a group the statistics of the group.
@@ -175,7 +177,7 @@ void batch_norm_backward(const GroupedNormalization<T>& grouped, const Tensor<T,
       }
     }
   };
-  if (grouped.run > 0) for_each_run(n.shape.groups, grouped.run, average);
+  if (grouped.run > 0) for_each_chunk(n.shape.groups, grouped.run, average);
   grad.add(0, normalize_backward(n, x, dy, mean_g, mean_g_xhat));
 }
 
@@ -263,7 +265,7 @@ struct CountedBatchNorm {
 template <class T>
 CountedBatchNorm<T> batch_norm_training(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
                                         const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
-                                        const BatchNormSpec& = {}) {
+                                        const BatchNormSpec& = {}, Index = 0) {
   return {x.then(x.shape(), "batch_norm", 5 * x.shape().numel()), mean, variance};
 }
 

@@ -1,12 +1,9 @@
 #pragma once
 
 #include "paser/pipeline/routing_table.hpp"
+#include "paser/pipeline/simple_policies.hpp"
 
 namespace paser::pipeline {
-
-/// Thresholds of an IDK cascade ("I don't know"): a patch goes from model k to k + 1 when the mean entropy of k's
-/// answer is above thresholds[k], in nats.
-using Thresholds = std::vector<double>;
 
 /// What a choice of thresholds gives on the validation set.
 struct CascadePoint {
@@ -14,20 +11,20 @@ struct CascadePoint {
   double iou = 0, gmac = 0;
 };
 
-/// Mean image IoU and mean 1e9 multiply-accumulates of the cascade: f1's `samples` passes, then every model that a
-/// patch visits on its way.
-inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresholds& thresholds,
-                                        const OperationCounts& counts, int samples, metrics::ClassMean class_mean) {
+/// Mean image IoU and mean 1e9 multiply-accumulates of the cascade: the estimator, then every model that a patch visits
+/// on its way. costs: in multiply-accumulates.
+inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresholds& thresholds, const WorkCosts& costs,
+                                        metrics::ClassMean class_mean) {
   CascadePoint point{thresholds, 0, 0};
   const double n = static_cast<double>(table.images);
   for (Index image = 0; image < table.images; ++image) {
     std::vector<Index> choice;
-    double macs = samples * counts.small;
+    double macs = costs.estimate;
     for (Index p = 0; p < table.patches; ++p) {
       const auto patch = static_cast<std::size_t>(image * table.patches + p);
       std::size_t model = 0;
       while (model < thresholds.size() && table.entropy[model][patch] > thresholds[model])
-        macs += counts.patch[++model];
+        macs += costs.patch.at(++model);
       choice.push_back(static_cast<Index>(model));
     }
     point.iou += metrics::mean_iou(table.composed(image, choice), class_mean) / n;
@@ -36,10 +33,10 @@ inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresho
   return point;
 }
 
-/// Every combination of `steps` thresholds a model, evenly spaced from one standard deviation below to one above the
+/// Every combination of `steps` thresholds per model, evenly spaced from one standard deviation below to one above the
 /// mean entropy of that model's patches on validation data (the paper's search for its Eq. 5).
-inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, const OperationCounts& counts,
-                                                   int samples, metrics::ClassMean class_mean, Index steps = 21,
+inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, const WorkCosts& costs,
+                                                   metrics::ClassMean class_mean, Index steps = 21,
                                                    const HowFar& how_far = {}) {
   const std::size_t free = table.entropy.size() - 1;
   const double patches = static_cast<double>(table.images * table.patches);
@@ -63,7 +60,7 @@ inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, co
   for (bool more = true; more;) {
     Thresholds t;
     for (std::size_t k = 0; k < place.size(); ++k) t.push_back(candidates[k][place[k]]);
-    points.push_back(evaluate_thresholds(table, t, counts, samples, class_mean));
+    points.push_back(evaluate_thresholds(table, t, costs, class_mean));
     if (how_far) how_far(static_cast<Index>(points.size()), total);
     more = false;
     for (std::size_t k = 0; k < place.size() && !more; ++k) {
@@ -72,37 +69,6 @@ inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, co
     }
   }
   return points;
-}
-
-/// The model with whose answer the cascade stops: patches whose answer is in doubt go on to the next model.
-/// f1 answers by the mean of its noisy passes, the others without noise.
-template <class T>
-Router<T> cascade_router(const Paser<T>& paser, Thresholds thresholds, const OperationCounts& counts, Key key) {
-  check<ValueError>(static_cast<Index>(thresholds.size()) + 1 == paser.actions(), "cascade_router", thresholds.size(),
-                    " thresholds for ", paser.actions(), " models");
-  return [&paser, thresholds = std::move(thresholds), counts, key](const Tensor<T, 4>& images, const Ids& ids) {
-    const auto belief = paser.belief(images, ids, key);
-    Routed routed{paser.baseline_labels(belief), Actions::full({images.shape().n(), paser.grid.patches()}, 0),
-                  static_cast<double>(images.shape().n()) * paser.samples * counts.small};
-    std::int32_t* const actions = routed.actions.mutable_data();
-    std::vector<double> doubt = mean_per_patch(belief.entropy, paser.grid);
-    std::vector<Index> open(doubt.size());
-    std::iota(open.begin(), open.end(), Index{0});
-    for (std::size_t k = 0; k < thresholds.size() && !open.empty(); ++k) {
-      std::vector<Index> next;
-      for (std::size_t i = 0; i < open.size(); ++i)
-        if (doubt[i] > thresholds[k]) next.push_back(open[i]);
-      open = std::move(next);
-      if (open.empty()) break;
-      const auto answer =
-          confident_answer(paser.models[k + 1], data::gather_patches(images, paser.grid, open), paser.micro_batch);
-      data::scatter_patches(routed.labels, paser.grid, open, answer.labels);
-      for (const Index patch : open) actions[patch] = static_cast<std::int32_t>(k + 1);
-      routed.macs += static_cast<double>(open.size()) * counts.patch[k + 1];
-      doubt = answer.entropy;
-    }
-    return routed;
-  };
 }
 
 /// The point with the largest IoU per multiply-accumulate.

@@ -31,14 +31,14 @@ inline Costs with_small_free(Costs costs) {
   return costs;
 }
 
-/// The same costs in units of what can be gained: scaled so that the dearest model costs `gain`, for example the mean
-/// IoU that it gains over f1 on a patch. With lambda 1/2 it then pays where it gains more than that; under Eq. 3 the
-/// paper's large network would have to gain 0.94. Throws ValueError unless 0 < gain <= 1.
+/// The same costs in units of what can be gained: scaled so that the most expensive model costs `gain`, for example the
+/// mean IoU that it gains over f1 on a patch. With lambda 1/2 it then pays where it gains more than that; under Eq. 3
+/// the paper's large network would have to gain 0.94. Throws ValueError unless 0 < gain <= 1.
 inline Costs scaled_to_gain(Costs costs, double gain) {
   check<ValueError>(gain > 0 && gain <= 1, "scaled_to_gain", "the gain must lie in (0,1], got ", gain);
-  const double dearest = costs.empty() ? 0 : *std::max_element(costs.begin(), costs.end());
-  check<ValueError>(dearest > 0, "scaled_to_gain", "no model costs anything");
-  for (double& c : costs) c *= gain / dearest;
+  const double largest = costs.empty() ? 0 : *std::max_element(costs.begin(), costs.end());
+  check<ValueError>(largest > 0, "scaled_to_gain", "no model costs anything");
+  for (double& c : costs) c *= gain / largest;
   return costs;
 }
 

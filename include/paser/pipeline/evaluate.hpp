@@ -3,16 +3,19 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
+#include "paser/data/batch.hpp"
+#include "paser/metrics/iou.hpp"
 #include "paser/pipeline/how_far.hpp"
-#include "paser/pipeline/routers.hpp"
+#include "paser/pipeline/segment.hpp"
 
 namespace paser::pipeline {
 
 /// How one method did on a data set.
 struct MethodEvaluation {
   double iou = 0, iou_std = 0;  ///< mean and standard deviation over images of the macro IoU
-  double gmac = 0;              ///< 1e9 multiply-accumulates an image
+  double gmac = 0;              ///< 1e9 multiply-accumulates per image
   double ms_per_image = 0;      ///< wall time of the routing and of every network that ran, in this one run
   std::vector<double> share;    ///< of the patches answered by each model
   /// How many patches of each kind (row) went to each model (column).
@@ -44,32 +47,32 @@ struct EvaluationOptions {
   HowFar how_far{};                       ///< in images
 };
 
-/// Runs a method over a data set. Source: size() and range(begin, end) with images, labels, ids and, where
-/// there are several, kinds.
-template <class T, class Source>
-MethodEvaluation evaluate_router(const Router<T>& router, const Source& source, const EvaluationOptions& options) {
+/// Runs a method over a data set, whose batches say the kinds of their images where there are several.
+template <class T, data::RangeSource S>
+MethodEvaluation evaluate_method(const Method<T>& method, const S& source, const EvaluationOptions& options) {
   MethodEvaluation result;
   result.share.assign(static_cast<std::size_t>(options.models), 0.0);
   result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);
   result.confusion = metrics::Confusion<2>::zeros({options.classes, options.classes});
   std::vector<double>& ious = result.image_iou;
-  double macs = 0, seconds = 0, patches = 0;
+  Work work;
+  double seconds = 0, patches = 0;
   if (options.how_far) options.how_far(0, source.size());
-  for_each_run(source.size(), options.batch, [&](Index begin, Index end) {
+  for_each_chunk(source.size(), options.batch, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const auto start = std::chrono::steady_clock::now();
-    const Routed routed = router(batch.images, batch.ids);
+    const Segmentation<T> answer = method.segment(batch.images, batch.ids);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    macs += routed.macs;
-    const auto counts = metrics::image_confusion(routed.labels, batch.labels, options.classes, options.ignored);
+    work += answer.work;
+    const auto counts = metrics::image_confusion(answer.labels, batch.labels, options.classes, options.ignored);
     const auto all = metrics::merge(counts);
     std::transform(all.data(), all.data() + all.numel(), result.confusion.data(), result.confusion.mutable_data(),
                    std::plus<>{});
     const auto iou = metrics::mean_iou<double>(counts, options.class_mean);
     ious.insert(ious.end(), iou.data(), iou.data() + iou.numel());
-    const Index per_image = routed.actions.shape()[1];
-    for (Index i = 0; i < routed.actions.numel(); ++i) {
-      const auto model = static_cast<std::size_t>(routed.actions.data()[i]);
+    const Index per_image = answer.answered_by.shape()[1];
+    for (Index i = 0; i < answer.answered_by.numel(); ++i) {
+      const auto model = static_cast<std::size_t>(answer.answered_by.data()[i]);
       const auto image = static_cast<std::size_t>(i / per_image);
       const auto kind = batch.kinds.empty() ? std::size_t{0} : static_cast<std::size_t>(batch.kinds[image]);
       if (i % per_image == 0) result.image_share.emplace_back(result.share.size(), 0.0);
@@ -85,7 +88,7 @@ MethodEvaluation evaluate_router(const Router<T>& router, const Source& source, 
   result.iou = std::accumulate(ious.begin(), ious.end(), 0.0) / n;
   for (const double iou : ious) result.iou_std += (iou - result.iou) * (iou - result.iou) / n;
   result.iou_std = std::sqrt(result.iou_std);
-  result.gmac = macs * 1e-9 / n;
+  result.gmac = method.costs.of(work) * 1e-9 / n;
   result.ms_per_image = 1e3 * seconds / n;
   return result;
 }

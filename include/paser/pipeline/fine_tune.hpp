@@ -40,22 +40,22 @@ template <class T>
 struct Snapshot {
   double threshold = 0, tvd = 0, lambda = 0;
   Index step = 0;
-  std::vector<models::Segmenter<T>> models;
-  models::PolicyNet<T> policy;
+  std::vector<models::AnySegmenter<T>> models;
+  Policy<T> policy;
 };
 
 /// One Adam step of every model that got a patch on the cross entropy of its patches. Returns losses and gradients.
 template <class T>
 std::vector<SupervisedResult<T>> update_experts(Paser<T>& paser, std::vector<optim::Adam<T>>& adams,
-                                                const Tensor<T, 4>& images, const Labels& labels, const Ids& ids,
+                                                const Tensor<T, 4>& images, const Labels& labels, const ImageIds& ids,
                                                 const Actions& actions, Key key,
                                                 const std::vector<SupervisedOptions<T>>& options) {
   std::vector<SupervisedResult<T>> results(paser.models.size() - 1);
   for (std::size_t k = 1; k < paser.models.size(); ++k) {
-    const std::vector<Index> chosen = Paser<T>::patches_of(actions, static_cast<Index>(k));
+    const std::vector<Index> chosen = patches_of(actions, static_cast<Index>(k));
     results[k - 1].loss = std::numeric_limits<double>::quiet_NaN();
     if (chosen.empty()) continue;
-    Ids patch_ids;
+    ImageIds patch_ids;
     const Index patches = paser.grid.patches();
     for (const Index c : chosen)
       patch_ids.push_back(ids[static_cast<std::size_t>(c / patches)] * static_cast<std::uint64_t>(patches) +
@@ -68,193 +68,221 @@ std::vector<SupervisedResult<T>> update_experts(Paser<T>& paser, std::vector<opt
   return results;
 }
 
-/// Mean reward over the patches of a data set when every patch goes to its most probable model. `input` and `coarse`
-/// are what the policy sees of the whole set and f1's labels.
-template <class T, class Source>
-double greedy_reward(const Paser<T>& paser, const Source& source, const Tensor<T, 4>& input, const Labels& coarse,
+/// Mean reward over the patches of a data set when every patch goes to its most probable model. `map` and `coarse`
+/// are what the policy sees of the whole set and the labels of the coarse model.
+template <class T, data::Source S>
+double greedy_reward(const Paser<T>& paser, const S& source, const Tensor<T, 4>& map, const Labels& coarse,
                      const RewardOptions& options) {
   double sum = 0;
-  for_each_run(source.size(), 16, [&](Index begin, Index end) {
+  for_each_chunk(source.size(), 16, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Labels small = slice_rows(coarse, begin, end);
-    const Actions actions = paser.routes(slice_rows(input, begin, end)).argmax();
-    const Labels composed = paser.refine(batch.images, small, actions);
+    const Actions actions = paser.policy.probabilities(paser.state(slice_rows(map, begin, end))).argmax();
+    const Labels composed = apply_experts(paser, batch.images, small, actions);
     sum += mean(routing_reward<T>(composed, small, batch.labels, actions, paser.grid, options).reward) *
            static_cast<double>(end - begin);
   });
   return sum / static_cast<double>(std::max<Index>(source.size(), 1));
 }
 
+namespace detail {
+
+/// Stage 3 as it goes on.
+template <class T, data::Source S>
+class FineTuning {
+ public:
+  FineTuning(Paser<T>& paser, const S& train, const S& validation, const FineTuneOptions<T>& options, Stage& stage,
+             Key key, std::vector<Snapshot<T>>& snapshots)
+      : paser_(paser),
+        train_(train),
+        validation_(validation),
+        options_(options),
+        stage_(stage),
+        key_(key),
+        snapshots_(snapshots),
+        order_(key.fold(0), train.size(), options.batch, data::BatchOrder::Last::dropped),
+        supervised_(paser.models.size() - 1, options.supervised),
+        policy_adam_({.learning_rate = options.policy_learning_rate}),
+        coarse_adam_({.learning_rate = options.expert_learning_rate}) {
+    stage.steps = options.steps;
+    snapshots.clear();
+    for (std::size_t k = 1; k < paser.models.size(); ++k) {
+      adams_.emplace_back(optim::AdamOptions{.learning_rate = options.expert_learning_rate});
+      adams_.back().bind(paser.models[k]);
+    }
+    policy_adam_.bind(paser.policy);
+    if (options.small) coarse_adam_.bind(paser.models[0]);
+    predict_validation();
+    reference_ = validation_routes();
+  }
+
+  /// Returns false when interrupted.
+  bool run() {
+    TrainingState state;
+    keep_parts(state, "part_images", options_.supervised, options_.batch * paser_.grid.patches());
+    if (options_.small) keep_parts(state, "part_images1", *options_.small, options_.batch);
+    state.keep("policy", paser_.policy).keep("policy_adam", policy_adam_);
+    if (options_.small) state.keep("adam1", coarse_adam_);
+    for (std::size_t k = first_trained(); k < paser_.models.size(); ++k)
+      state.keep(message("model", k + 1), paser_.models[k]);
+    for (std::size_t k = 0; k < adams_.size(); ++k) state.keep(message("adam", k + 2), adams_[k]);
+    state.keep_tensor("reference", reference_).keep_value("done", done_);
+    state.part([this](io::Checkpoint& c) { save_snapshots(c); },
+               [this](const io::Checkpoint& c) { load_snapshots(c); });
+    return run_stage(stage_, state, [this](Index i) { return step(i); });
+  }
+
+ private:
+  /// The first model that changes.
+  std::size_t first_trained() const { return options_.small ? 0 : 1; }
+
+  /// What the policy sees of the validation data changes with the coarse model alone.
+  void predict_validation() {
+    const auto batch = validation_.range(0, validation_.size());
+    const auto prediction = paser_.predict_coarse(batch.images, batch.ids, key_.fold(2));
+    validation_state_ = paser_.state(prediction.policy_state());
+    validation_coarse_ = paser_.coarse_labels(prediction);
+  }
+  Tensor<T, 3> validation_routes() const { return paser_.policy.probabilities(validation_state_).probabilities(); }
+
+  Snapshot<T> snapshot(double threshold, double tvd, double lambda, Index step) const {
+    return {threshold, tvd, lambda, step, paser_.models, paser_.policy};
+  }
+
+  void save(io::Checkpoint& c, nlohmann::json& j, const std::string& name, const Snapshot<T>& s) const {
+    j = {{"threshold", s.threshold}, {"tvd", s.tvd}, {"lambda", s.lambda}, {"step", s.step}};
+    c.put(name + "_policy", s.policy);
+    for (std::size_t k = first_trained(); k < s.models.size(); ++k) c.put(message(name, "_model", k + 1), s.models[k]);
+  }
+  Snapshot<T> load(const io::Checkpoint& c, const nlohmann::json& j, const std::string& name) const {
+    Snapshot<T> s = snapshot(j.value("threshold", 1.0), j.at("tvd"), j.at("lambda"), j.at("step"));
+    c.get(name + "_policy", s.policy);
+    for (std::size_t k = first_trained(); k < s.models.size(); ++k) c.get(message(name, "_model", k + 1), s.models[k]);
+    return s;
+  }
+  void save_snapshots(io::Checkpoint& c) const {
+    if (best_.state) {
+      save(c, c.info["best"], "best", *best_.state);
+      c.info["best"]["reward"] = best_.score;
+    }
+    c.info["snapshots"] = nlohmann::json::array();
+    for (std::size_t i = 0; i < snapshots_.size(); ++i)
+      save(c, c.info["snapshots"].emplace_back(), message("snapshot", i), snapshots_[i]);
+  }
+  void load_snapshots(const io::Checkpoint& c) {
+    if (c.info.contains("best")) {
+      best_.state = load(c, c.info.at("best"), "best");
+      best_.score = c.info.at("best").at("reward").template get<double>();
+    }
+    for (std::size_t i = 0; i < c.info.at("snapshots").size(); ++i)
+      snapshots_.push_back(load(c, c.info.at("snapshots")[i], message("snapshot", i)));
+  }
+
+  double lambda(Index i) const {
+    return optim::linear_schedule(options_.lambda_from, options_.lambda_to, options_.steps)(i);
+  }
+
+  std::optional<std::string> step(Index i) {
+    if (done_) return std::nullopt;
+    if (options_.validate_every > 0 && i == 0) consider(0, 0, options_.lambda_from);
+    const auto batch = data::epoch_rows(train_, order_.images(i), order_.epoch(i));
+    const Key draw = key_.fold(1).fold(static_cast<std::uint64_t>(i));
+    nlohmann::json record = update(batch, draw, i);
+    if (options_.small)
+      coarse_adam_.step(paser_.models[0], supervised_gradients(paser_.models[0], batch.images, batch.labels, batch.ids,
+                                                               draw.fold(3), *options_.small)
+                                              .gradients);
+    std::string note = message("lambda ", lambda(i));
+    if ((i + 1) % options_.tvd_every == 0 || i + 1 == options_.steps ||
+        (options_.validate_every > 0 && (i + 1) % options_.validate_every == 0))
+      note += measure(i + 1, lambda(i), record);
+    stage_.log(i + 1, record);
+    return note;
+  }
+
+  /// One step of the policy, and of every expert that got a patch, between its actions and their reward. Returns the
+  /// log.
+  template <class Batch>
+  nlohmann::json update(const Batch& batch, Key draw, Index i) {
+    RewardOptions reward_options = options_.reward;
+    reward_options.lambda = lambda(i);
+    const double alpha = optim::linear_schedule(options_.exploit_from, options_.exploit_to, options_.steps)(i);
+    const auto prediction = paser_.predict_coarse(batch.images, batch.ids, draw.fold(0));
+    const Labels coarse = paser_.coarse_labels(prediction);
+    const PolicyState<T> state = paser_.state(prediction.policy_state());
+    Actions actions;
+    Rewards<T> rewards;
+    const auto result = value_and_gradients<T>(options_.policy_mode, Key{}, [&](auto& ctx) {
+      const auto logits = paser_.policy.record(ctx, state);
+      const rl::Categorical<T> routes(logits.value(), paser_.grid.patches());
+      actions = rl::explore(routes, alpha, draw.fold(1), options_.explore).actions;
+      update_experts(paser_, adams_, batch.images, batch.labels, batch.ids, actions, draw.fold(2), supervised_);
+      const Labels composed = apply_experts(paser_, batch.images, coarse, actions);
+      rewards = routing_reward<T>(composed, coarse, batch.labels, actions, paser_.grid, reward_options);
+      return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options_.advantage),
+                                      options_.gradient);
+    });
+    policy_adam_.step(paser_.policy, result.gradients);
+    return {{"loss", result.value},       {"reward", mean(rewards.reward)},
+            {"cost", mean(rewards.cost)}, {"lambda", reward_options.lambda},
+            {"exploit", alpha},           {"share", usage(actions, paser_.actions())}};
+  }
+
+  /// The distance from the starting policy after `steps` steps, and the snapshots that it calls for.
+  std::string measure(Index steps, double lambda, nlohmann::json& record) {
+    if (options_.small) predict_validation();
+    const double tvd = metrics::mean_total_variation(reference_, validation_routes());
+    record["tvd"] = tvd;
+    std::string note = message(", TVD ", tvd);
+    const auto& thresholds = options_.tvd_thresholds;
+    while (snapshots_.size() < thresholds.size() && tvd >= thresholds[snapshots_.size()])
+      snapshots_.push_back(snapshot(thresholds[snapshots_.size()], tvd, lambda, steps));
+    done_ = !thresholds.empty() && snapshots_.size() == thresholds.size();
+    const bool last = steps == options_.steps && !done_;
+    if (options_.validate_every > 0 && (steps % options_.validate_every == 0 || last)) {
+      const double reward = consider(steps, tvd, lambda);
+      record["validation_reward"] = reward;
+      note += message(", validation ", reward);
+    }
+    if (last) snapshots_.push_back(best_.state ? *best_.state : snapshot(1.0, tvd, lambda, steps));
+    return note;
+  }
+
+  /// Keeps the state if its validation reward with the last lambda is the largest so far; returns that reward.
+  double consider(Index steps, double tvd, double lambda) {
+    RewardOptions last = options_.reward;
+    last.lambda = options_.lambda_to;
+    const double reward = greedy_reward(paser_, validation_, validation_state_.map, validation_coarse_, last);
+    best_.offer(snapshot(1.0, tvd, lambda, steps), reward);
+    return reward;
+  }
+
+  Paser<T>& paser_;
+  const S &train_, &validation_;
+  const FineTuneOptions<T>& options_;
+  Stage& stage_;
+  Key key_;
+  std::vector<Snapshot<T>>& snapshots_;
+  data::BatchOrder order_;
+  std::vector<SupervisedOptions<T>> supervised_;
+  std::vector<optim::Adam<T>> adams_;
+  optim::Adam<T> policy_adam_, coarse_adam_;
+  PolicyState<T> validation_state_;
+  Labels validation_coarse_;
+  Tensor<T, 3> reference_;
+  BestState<std::optional<Snapshot<T>>> best_{};
+  bool done_ = false;
+};
+
+}  // namespace detail
+
 /// Stage 3. `snapshots` receives one entry for each threshold that was reached, and with no threshold reached or asked
 /// for the final state, or the best one under validate_every. `stage.steps` is set here. Returns false when
-/// interrupted. Source: see pretrain.
-template <class T, class Source>
-bool fine_tune(Paser<T>& paser, const Source& train, const Source& validation, const FineTuneOptions<T>& options,
-               Stage stage, Key key, std::vector<Snapshot<T>>& snapshots) {
-  stage.steps = options.steps;
-  const std::size_t experts = paser.models.size() - 1;
-  std::vector<optim::Adam<T>> adams;
-  for (std::size_t k = 0; k < experts; ++k) {
-    adams.emplace_back(optim::AdamOptions{.learning_rate = options.expert_learning_rate});
-    adams[k].bind(paser.models[k + 1]);
-  }
-  optim::Adam<T> policy_adam({.learning_rate = options.policy_learning_rate});
-  policy_adam.bind(paser.policy);
-  const std::vector<SupervisedOptions<T>> supervised(experts, options.supervised);
-
-  optim::Adam<T> small_adam({.learning_rate = options.expert_learning_rate});
-  if (options.small) small_adam.bind(paser.models[0]);
-
-  // What the policy sees of the validation data; it changes with f1 alone.
-  Tensor<T, 4> validation_input;
-  Labels validation_coarse;
-  const auto observe_validation = [&] {
-    const auto batch = validation.range(0, validation.size());
-    const auto belief = paser.belief(batch.images, batch.ids, key.fold(2));
-    validation_input = policy_input(belief);
-    validation_coarse = paser.baseline_labels(belief);
-  };
-  observe_validation();
-  Tensor<T, 3> reference = paser.routes(validation_input).probabilities();
-  const Index per_epoch = std::max<Index>(1, train.size() / options.batch);
-  bool done = false;
-  snapshots.clear();
-  std::optional<Snapshot<T>> best;
-  double best_reward = 0;
-  const auto consider = [&](Index step, double tvd, double lambda) {
-    RewardOptions last = options.reward;
-    last.lambda = options.lambda_to;
-    const double reward = greedy_reward(paser, validation, validation_input, validation_coarse, last);
-    if (!best || reward > best_reward) {
-      best_reward = reward;
-      best = Snapshot<T>{1.0, tvd, lambda, step, paser.models, paser.policy};
-    }
-    return reward;
-  };
-
-  const std::size_t trained = options.small ? 0 : 1;  // the first model that changes
-  const auto name = [](std::size_t i, const char* what) { return message("snapshot", i, "_", what); };
-  const bool finished = run_stage(
-      stage,
-      [&](io::Checkpoint& c) {
-        c.put("policy", paser.policy);
-        c.put("policy_adam", policy_adam);
-        if (options.small) c.put("adam1", small_adam);
-        for (std::size_t k = trained; k <= experts; ++k) c.put(message("model", k + 1), paser.models[k]);
-        for (std::size_t k = 0; k < experts; ++k) c.put(message("adam", k + 2), adams[k]);
-        c.tensors["reference"] = io::RawTensor::of(reference);
-        c.info["done"] = done;
-        detail::put_parts(c, "part_images", options.supervised, options.batch * paser.grid.patches());
-        if (options.small) detail::put_parts(c, "part_images1", *options.small, options.batch);
-        if (best) {
-          c.info["best"] = {
-              {"reward", best_reward}, {"tvd", best->tvd}, {"lambda", best->lambda}, {"step", best->step}};
-          c.put("best_policy", best->policy);
-          for (std::size_t k = trained; k < best->models.size(); ++k)
-            c.put(message("best_model", k + 1), best->models[k]);
-        }
-        c.info["snapshots"] = nlohmann::json::array();
-        for (std::size_t i = 0; i < snapshots.size(); ++i) {
-          const auto& s = snapshots[i];
-          c.info["snapshots"].push_back(
-              {{"threshold", s.threshold}, {"tvd", s.tvd}, {"lambda", s.lambda}, {"step", s.step}});
-          c.put(name(i, "policy"), s.policy);
-          for (std::size_t k = trained; k < s.models.size(); ++k)
-            c.put(name(i, message("model", k + 1).c_str()), s.models[k]);
-        }
-      },
-      [&](const io::Checkpoint& c) {
-        detail::require_same_parts(c, "part_images", options.supervised, options.batch * paser.grid.patches());
-        if (options.small) detail::require_same_parts(c, "part_images1", *options.small, options.batch);
-        c.get("policy", paser.policy);
-        c.get("policy_adam", policy_adam);
-        if (options.small) c.get("adam1", small_adam);
-        for (std::size_t k = trained; k <= experts; ++k) c.get(message("model", k + 1), paser.models[k]);
-        for (std::size_t k = 0; k < experts; ++k) c.get(message("adam", k + 2), adams[k]);
-        reference = c.tensors.at("reference").template as<T, 3>();
-        done = c.info.at("done").get<bool>();
-        if (c.info.contains("best")) {
-          const auto& j = c.info.at("best");
-          best = Snapshot<T>{1.0, j.at("tvd"), j.at("lambda"), j.at("step"), paser.models, paser.policy};
-          best_reward = j.at("reward").template get<double>();
-          c.get("best_policy", best->policy);
-          for (std::size_t k = trained; k < best->models.size(); ++k)
-            c.get(message("best_model", k + 1), best->models[k]);
-        }
-        for (std::size_t i = 0; i < c.info.at("snapshots").size(); ++i) {
-          const auto& j = c.info.at("snapshots")[i];
-          Snapshot<T> s{j.at("threshold"), j.at("tvd"), j.at("lambda"), j.at("step"), paser.models, paser.policy};
-          c.get(name(i, "policy"), s.policy);
-          for (std::size_t k = trained; k < s.models.size(); ++k)
-            c.get(name(i, message("model", k + 1).c_str()), s.models[k]);
-          snapshots.push_back(std::move(s));
-        }
-      },
-      [&](Index step) -> std::optional<std::string> {
-        if (done) return std::nullopt;
-        if (options.validate_every > 0 && step == 0) consider(0, 0, options.lambda_from);
-        const Index epoch = step / per_epoch, place = step % per_epoch;
-        const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
-        const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
-        const auto numbers = std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
-                                                                   static_cast<std::size_t>(end - begin));
-        const auto batch = data::epoch_rows(train, numbers, epoch);
-        const Key draw = key.fold(1).fold(static_cast<std::uint64_t>(step));
-        RewardOptions reward_options = options.reward;
-        reward_options.lambda = optim::linear_schedule(options.lambda_from, options.lambda_to, options.steps)(step);
-        const double alpha = optim::linear_schedule(options.exploit_from, options.exploit_to, options.steps)(step);
-
-        const auto belief = paser.belief(batch.images, batch.ids, draw.fold(0));
-        const Labels coarse = paser.baseline_labels(belief);
-        const Tensor<T, 4> input = policy_input(belief);
-        Actions actions;
-        Rewards<T> rewards;
-        std::vector<SupervisedResult<T>> updates;
-        const auto result = value_and_gradients<T>(options.policy_mode, Key{}, [&](auto& ctx) {
-          const auto logits = paser.policy(ctx, ctx.constant(input));
-          const rl::Categorical<T> routes(logits.value(), paser.grid.patches());
-          actions = rl::explore(routes, alpha, draw.fold(1), options.explore).actions;
-          updates =
-              update_experts(paser, adams, batch.images, batch.labels, batch.ids, actions, draw.fold(2), supervised);
-          const Labels composed = paser.refine(batch.images, coarse, actions);
-          rewards = routing_reward<T>(composed, coarse, batch.labels, actions, paser.grid, reward_options);
-          return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options.advantage),
-                                          options.gradient);
-        });
-        policy_adam.step(paser.policy, result.gradients);
-        if (options.small)
-          small_adam.step(paser.models[0], supervised_gradients(paser.models[0], batch.images, batch.labels, batch.ids,
-                                                                draw.fold(3), *options.small)
-                                               .gradients);
-
-        nlohmann::json record{{"loss", result.value},       {"reward", mean(rewards.reward)},
-                              {"cost", mean(rewards.cost)}, {"lambda", reward_options.lambda},
-                              {"exploit", alpha},           {"share", usage(actions, paser.actions())}};
-        std::string note = message("lambda ", reward_options.lambda);
-        if ((step + 1) % options.tvd_every == 0 || step + 1 == options.steps ||
-            (options.validate_every > 0 && (step + 1) % options.validate_every == 0)) {
-          if (options.small) observe_validation();
-          const auto now = paser.routes(validation_input).probabilities();
-          const double tvd = metrics::mean_total_variation(reference, now);
-          record["tvd"] = tvd;
-          note += message(", TVD ", tvd);
-          while (snapshots.size() < options.tvd_thresholds.size() && tvd >= options.tvd_thresholds[snapshots.size()])
-            snapshots.push_back({options.tvd_thresholds[snapshots.size()], tvd, reward_options.lambda, step + 1,
-                                 paser.models, paser.policy});
-          done = !options.tvd_thresholds.empty() && snapshots.size() == options.tvd_thresholds.size();
-          const bool last = step + 1 == options.steps && !done;
-          if (options.validate_every > 0 && ((step + 1) % options.validate_every == 0 || last)) {
-            record["validation_reward"] = consider(step + 1, tvd, reward_options.lambda);
-            note += message(", validation ", record["validation_reward"].template get<double>());
-          }
-          if (last)
-            snapshots.push_back(
-                best ? *best : Snapshot<T>{1.0, tvd, reward_options.lambda, step + 1, paser.models, paser.policy});
-        }
-        stage.log(step + 1, record);
-        return note;
-      });
-  return finished;
+/// interrupted.
+template <class T, data::Source S>
+bool fine_tune(Paser<T>& paser, const S& train, const std::type_identity_t<S>& validation,
+               const FineTuneOptions<T>& options, Stage stage, Key key, std::vector<Snapshot<T>>& snapshots) {
+  return detail::FineTuning<T, S>(paser, train, validation, options, stage, key, snapshots).run();
 }
 
 }  // namespace paser::pipeline

@@ -4,41 +4,28 @@
 
 #include "paser/core/rows.hpp"
 #include "paser/data/patches.hpp"
-#include "paser/models/policy_net.hpp"
-#include "paser/models/segmenter.hpp"
 #include "paser/ops/argmax_channels.hpp"
-#include "paser/rl/categorical.hpp"
+#include "paser/pipeline/policy.hpp"
+#include "paser/pipeline/work.hpp"
 #include "paser/uncertainty/mc_dropout.hpp"
 
 namespace paser::pipeline {
 
-/// The model chosen for each patch: (N, P), 0 for f1.
-using Actions = rl::Actions;
-
-/// Numbers that name images for good (their place in the data set): noise on an image hangs on its number alone.
-using Ids = std::vector<std::uint64_t>;
-
-/// Which prediction stands for f1 in the reward and where a patch keeps f1's answer. The policy sees the mean's labels
-/// under either.
-enum class Baseline {
+/// Which prediction stands for the coarse model in the reward and where a patch keeps its answer. The policy sees the
+/// mean's labels under either.
+enum class CoarseAnswer {
   mean,         ///< arg-max of the mean of all samples
   first_sample  ///< arg-max of the first sample, as the authors' released code does
 };
 
-/// How a trained policy's distribution becomes a choice.
-enum class RouteChoice {
-  most_probable,  ///< the paper: the action of the largest expected return
-  sampled         ///< drawn from it, as the authors' released code does
-};
-
-/// Logits of a batch without noise, computed in runs of `micro_batch` images to bound the memory. `filters` may keep
-/// transformed weights for further runs.
+/// Logits of a batch without noise, at most `micro_batch` images at once to bound the memory. `filters` may keep
+/// transformed weights for further calls.
 template <class T>
-Tensor<T, 4> predict_logits(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32,
+Tensor<T, 4> predict_logits(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32,
                             std::type_identity_t<FilterCache<T>*> filters = nullptr) {
   Tensor<T, 4> logits;
   T* out = nullptr;
-  for_each_run(images.shape().n(), micro_batch, [&](Index begin, Index end) {
+  for_each_chunk(images.shape().n(), micro_batch, [&](Index begin, Index end) {
     const Tensor<T, 4> part = evaluate(model, slice_rows(images, begin, end), filters);
     if (out == nullptr) {
       Shape<4> shape = part.shape();
@@ -53,100 +40,71 @@ Tensor<T, 4> predict_logits(const models::Segmenter<T>& model, const Tensor<T, 4
 
 /// Label map of a batch without noise: (N, H, W, C) -> (N, H, W).
 template <class T>
-Labels predict(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32,
+Labels predict(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32,
                std::type_identity_t<FilterCache<T>*> filters = nullptr) {
   Labels labels({images.shape().n(), images.shape().h(), images.shape().w()});
   std::int32_t* out = labels.mutable_data();
-  for_each_run(images.shape().n(), micro_batch, [&](Index begin, Index end) {
+  for_each_chunk(images.shape().n(), micro_batch, [&](Index begin, Index end) {
     const Labels part = argmax_channels(evaluate(model, slice_rows(images, begin, end), filters));
     out = std::copy_n(part.data(), part.numel(), out);
   });
   return labels;
 }
 
-/// The state that the policy sees, (N, H, W, 2): channel 0 the class index of the mean prediction, channel 1 its
-/// entropy in nats.
-template <class T>
-Tensor<T, 4> policy_input(const uncertainty::Belief<T>& belief) {
-  return belief.observation();
-}
-
-/// PaSeR: f1 segments the whole image and says where it is unsure; the policy sends every patch straight to one model.
+/// PaSeR as a value: the coarse model segments the whole image, the estimator says where that is unsure, and the policy
+/// sends every patch straight to one model. What is done with it are functions: segment(), segment_tiled(), the stages
+/// of training, evaluate_method().
 template <class T = float>
 struct Paser {
-  std::vector<models::Segmenter<T>> models;  ///< f1 (whole images), then the models that get patches, cheapest first
-  models::PolicyNet<T> policy;               ///< grid.patches() * models.size() logits
+  std::vector<models::AnySegmenter<T>> models;  ///< the coarse model (whole images), then those that get patches
+  Policy<T> policy;
   data::PatchGrid grid;
-  int samples = 5;  ///< T, the passes of MC dropout
-  Baseline baseline = Baseline::mean;
-  RouteChoice choice = RouteChoice::most_probable;
-  Index micro_batch =
-      32;  ///< images or patches that run at once; bounds the memory; results differ by rounding at most
+  uncertainty::Estimator<T> estimator = uncertainty::McDropout{};
+  CoarseAnswer coarse_answer = CoarseAnswer::mean;
+  /// Images or patches that run at once; bounds the memory; results differ by rounding at most.
+  Index micro_batch = 32;
   /// Where the models keep transformed weights from call to call, for a Paser that is not being trained; may be null.
   FilterCache<T>* filters = nullptr;
 
   Index actions() const { return static_cast<Index>(models.size()); }
 
-  /// What f1 believes about every pixel: mean probabilities, labels and entropy of `samples` noisy passes.
-  uncertainty::Belief<T> belief(const Tensor<T, 4>& images, const Ids& ids, Key key) const {
-    return uncertainty::mc_dropout(models[0], images, key,
-                                   {.samples = samples, .image_ids = ids, .micro_batch = micro_batch});
+  /// What the coarse model says about every pixel, by the estimator.
+  uncertainty::Prediction<T> predict_coarse(const Tensor<T, 4>& images, const ImageIds& ids, Key key) const {
+    return estimator.predict(models[0], images, {.ids = ids, .key = key, .micro_batch = micro_batch});
   }
 
-  /// f1's label map as `baseline` says.
-  Labels baseline_labels(const uncertainty::Belief<T>& state) const {
-    return baseline == Baseline::mean ? state.labels : argmax_channels(state.first_pass);
+  /// Its label map, as `coarse_answer` says.
+  Labels coarse_labels(const uncertainty::Prediction<T>& prediction) const {
+    return coarse_answer == CoarseAnswer::mean ? prediction.labels : argmax_channels(prediction.first_sample);
   }
 
-  /// One distribution over the models for each patch, batch norm by its running statistics.
-  rl::Categorical<T> routes(const Tensor<T, 4>& input) const {
-    return rl::Categorical<T>(evaluate(policy, input), grid.patches());
-  }
-
-  /// The models chosen under `choice`. Draws hang on the key and the image's number alone.
-  Actions choose(const rl::Categorical<T>& distribution, const Ids& ids, Key key) const {
-    return choice == RouteChoice::most_probable ? distribution.argmax() : distribution.sample(key.fold(0x20C7E), ids);
-  }
-
-  /// Replaces the patches that went to a model k > 0 by that model's answer; the others keep `coarse`.
-  Labels refine(const Tensor<T, 4>& images, const Labels& coarse, const Actions& chosen_models) const {
-    Labels composed = coarse;
-    for (Index k = 1; k < actions(); ++k) {
-      const std::vector<Index> chosen = patches_of(chosen_models, k);
-      if (chosen.empty()) continue;
-      for_each_run(static_cast<Index>(chosen.size()), micro_batch, [&](Index begin, Index end) {
-        const std::vector<Index> run(chosen.begin() + begin, chosen.begin() + end);
-        const Tensor<T, 4> patches = data::gather_patches(images, grid, run);
-        data::scatter_patches(composed, grid, run,
-                              predict(models[static_cast<std::size_t>(k)], patches, micro_batch, filters));
-      });
-    }
-    return composed;
-  }
-
-  /// Numbers (image-major, row by row) of the patches that were given to model k.
-  static std::vector<Index> patches_of(const Actions& actions, Index k) {
-    std::vector<Index> chosen;
-    for (Index i = 0; i < actions.numel(); ++i)
-      if (actions.data()[i] == k) chosen.push_back(i);
-    return chosen;
-  }
-
-  /// A segmentation and how it came about.
-  struct Result {
-    Labels labels;
-    Actions actions;
-    Tensor<T, 4> input;  ///< what the policy saw
-  };
-
-  /// Segments a batch; each patch goes to one model, as `choice` says. Draws noise for MC dropout from `key`.
-  Result segment(const Tensor<T, 4>& images, const Ids& ids, Key key) const {
-    const auto state = belief(images, ids, key);
-    const Labels coarse = baseline_labels(state);
-    const Tensor<T, 4> input = policy_input(state);
-    const Actions chosen = choose(routes(input), ids, key);
-    return {refine(images, coarse, chosen), chosen, input};
+  /// What the policy is asked by. map: see PolicyState; ids: of the images, for policies that draw.
+  PolicyState<T> state(Tensor<T, 4> map, ImageIds ids = {}) const {
+    return {.map = std::move(map), .ids = std::move(ids), .grid = grid, .models = actions()};
   }
 };
+
+/// Numbers (image-major, row by row) of the patches that were given to model k. actions: (N, P).
+inline std::vector<Index> patches_of(const Actions& actions, Index k) {
+  std::vector<Index> chosen;
+  for (Index i = 0; i < actions.numel(); ++i)
+    if (actions.data()[i] == k) chosen.push_back(i);
+  return chosen;
+}
+
+/// What each kind of work costs in multiply-accumulates, by the paper's convention (one counts as one), on an image of
+/// this shape, (1, height, width, channels), and its patches. Models, estimator and policy count themselves. Throws
+/// what a run would throw about shapes.
+template <class T>
+WorkCosts mac_costs(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy, const Shape<4>& image) {
+  const Shape<4> patch{1, paser.grid.height_of(image.h()), paser.grid.width_of(image.w()), image.c()};
+  const auto macs = [](const Operations& operations) { return static_cast<double>(operations.total()); };
+  WorkCosts costs{.estimate = macs(paser.estimator.operations(paser.models[0], image)),
+                  .decide = macs(policy.operations({1, image.h(), image.w()})),
+                  .coarse = macs(paser.models[0].count(image)),
+                  .patch = {0}};
+  for (std::size_t k = 1; k < paser.models.size(); ++k) costs.patch.push_back(macs(paser.models[k].count(patch)));
+  return costs;
+}
 
 }  // namespace paser::pipeline

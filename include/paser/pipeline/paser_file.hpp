@@ -5,7 +5,7 @@
 #include "paser/io/checkpoint.hpp"
 #include "paser/io/page.hpp"
 #include "paser/models/registry.hpp"
-#include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/part_registry.hpp"
 
 /// A trained PaSeR in one file that says itself what is in it.
 namespace paser::pipeline {
@@ -17,24 +17,16 @@ struct BasicPaserDescription {
   std::vector<std::string> class_names;     ///< the name of class k
   std::vector<models::ModelSpec> networks;  ///< f1, f2, ..., cheapest first
   data::PatchGrid grid;
-  Index height = 0, width = 0;   ///< pixels of the images that f1 and the policy were trained on
-  bool policy_by_patch = false;  ///< the policy's head reads each patch alone, see PolicyNet::windows
-  int samples = 5;               ///< passes of MC dropout
-  Baseline baseline = Baseline::mean;
-  RouteChoice choice = RouteChoice::most_probable;
+  Index height = 0, width = 0;  ///< pixels of the images that f1 and the policy were trained on
+  TypedSpec estimator = uncertainty::McDropout{}.spec();
+  TypedSpec policy = net_policy_spec();
+  CoarseAnswer coarse_answer = CoarseAnswer::mean;
   std::optional<io::ValueRange> value_range;  ///< the stored values that become 0 and 1; none: see io::to_unit
   Json info = Json::object();                 ///< whatever else belongs to the run
 
   Index classes() const { return static_cast<Index>(class_names.size()); }
   /// The shape of one such image.
   Shape<4> image() const { return {1, height, width, channels}; }
-  Index actions() const { return grid.patches() * static_cast<Index>(networks.size()); }
-  std::array<Index, 2> policy_windows() const {
-    return policy_by_patch ? std::array{grid.rows, grid.columns} : std::array<Index, 2>{1, 1};
-  }
-  Index policy_parameters() const {
-    return models::policy_parameters(actions(), policy_windows()[0] * policy_windows()[1]);
-  }
 };
 
 /// The description. A template so that only programs that use it pay for compiling JSON.
@@ -56,7 +48,6 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
   constexpr Index limit = io::image_pixel_limit;
   check<E>(d.classes() >= 2, where, "the description names ", d.classes(), " classes, expected at least 2");
   check<E>(d.channels >= 1, where, "the images have ", d.channels, " channels, expected at least 1");
-  check<E>(d.samples >= 1, where, "MC dropout makes ", d.samples, " samples, expected at least 1");
   check<E>(d.height >= 1 && d.width >= 1 && d.height <= limit && d.width <= limit && d.height * d.width <= limit, where,
            "the images are ", d.height, " x ", d.width, " pixels, expected the size of the images trained on");
   check<E>(d.grid.rows >= 1 && d.grid.columns >= 1 && d.height % d.grid.rows == 0 && d.width % d.grid.columns == 0,
@@ -67,11 +58,11 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
 
 /// Throws E unless the networks, by what they say of themselves, fit the images and their patches.
 template <class E, class T, class Json>
-void check_networks(const std::vector<models::Segmenter<T>>& networks, const BasicPaserDescription<Json>& d,
+void check_networks(const std::vector<models::AnySegmenter<T>>& networks, const BasicPaserDescription<Json>& d,
                     const std::string& origin) {
   const char* where = origin.c_str();
   for (std::size_t k = 0; k < networks.size(); ++k) {
-    const models::Segmenter<T>& n = networks[k];
+    const models::AnySegmenter<T>& n = networks[k];
     const auto fits = [](Index said, Index expected) { return said == 0 || said == expected; };
     check<E>(fits(n.channels(), d.channels) && fits(n.classes(), d.classes()), where, "network f", k + 1, " takes ",
              n.channels(), " channels and knows ", n.classes(), " classes, expected ", d.channels, " channels and ",
@@ -103,7 +94,41 @@ auto of_network(std::size_t k, const std::string& origin, const F& f) {
   }
 }
 
-inline constexpr const char* paser_format = "paser/1";
+/// Whether a part has weights or statistics to be stored.
+template <class Part>
+bool has_state(const Part& part) {
+  bool any = false;
+  nn::walk(part, [&any](const std::string&, const auto&) { any = true; });
+  return any;
+}
+
+inline constexpr const char* paser_format = "paser/2";
+
+/// Of files whose estimator is MC dropout and whose policy is a network, by fields of their own.
+inline constexpr const char* first_paser_format = "paser/1";
+
+/// Reads estimator, policy and answer of the coarse model from a file of the first format.
+template <class Description, class Json>
+void read_first_format(Description& d, const Json& j, const std::string& origin) {
+  const char* where = origin.c_str();
+  d.estimator = uncertainty::McDropout{j.at("samples").template get<int>()}.spec();
+  const auto policy = j.value("policy", "image");
+  check<FormatError>(policy == "image" || policy == "patch", where, "the policy reads '", policy,
+                     "', expected 'image' or 'patch'");
+  const auto choice = j.value("choice", "most_probable");
+  check<FormatError>(choice == "most_probable" || choice == "sampled", where, "the choice of routes is '", choice,
+                     "', expected 'most_probable' or 'sampled'");
+  d.policy = net_policy_spec(policy == "patch" ? std::array{d.grid.rows, d.grid.columns} : std::array<Index, 2>{1, 1},
+                             choice == "sampled" ? RouteChoice::sampled : RouteChoice::most_probable);
+}
+
+template <class Json>
+CoarseAnswer coarse_answer_of(const Json& j, const std::string& origin) {
+  const auto answer = j.template get<std::string>();
+  check<FormatError>(answer == "mean" || answer == "first_sample", origin.c_str(), "the coarse answer is '", answer,
+                     "', expected 'mean' or 'first_sample'");
+  return answer == "mean" ? CoarseAnswer::mean : CoarseAnswer::first_sample;
+}
 
 }  // namespace detail
 
@@ -116,10 +141,9 @@ void to_json(Json& j, const BasicPaserDescription<Json>& d) {
        {"networks", Json::array()},
        {"grid", {{"rows", d.grid.rows}, {"columns", d.grid.columns}}},
        {"image", {{"height", d.height}, {"width", d.width}}},
-       {"policy", d.policy_by_patch ? "patch" : "image"},
-       {"samples", d.samples},
-       {"baseline", d.baseline == Baseline::mean ? "mean" : "first_sample"},
-       {"choice", d.choice == RouteChoice::sampled ? "sampled" : "most_probable"},
+       {"estimator", d.estimator},
+       {"policy", d.policy},
+       {"coarse_answer", d.coarse_answer == CoarseAnswer::mean ? "mean" : "first_sample"},
        {"info", d.info}};
   for (const auto& network : d.networks) j["networks"].push_back(Json(network));
   if (d.value_range) j["value_range"] = {d.value_range->low, d.value_range->high};
@@ -128,8 +152,9 @@ void to_json(Json& j, const BasicPaserDescription<Json>& d) {
 /// Reads what to_json wrote. Throws FormatError that starts with `origin` and names the field that is missing or wrong.
 template <class Json>
 BasicPaserDescription<Json> parse_description(const Json& j, const std::string& origin) {
-  check<FormatError>(j.is_object() && j.contains("format") && j["format"] == detail::paser_format, origin.c_str(),
-                     "holds no description of a trained PaSeR, '", detail::paser_format,
+  const bool first = j.is_object() && j.contains("format") && j["format"] == detail::first_paser_format;
+  check<FormatError>(first || (j.is_object() && j.contains("format") && j["format"] == detail::paser_format),
+                     origin.c_str(), "holds no description of a trained PaSeR, '", detail::paser_format,
                      "'; expected a file that save_paser wrote");
   BasicPaserDescription<Json> d;
   try {
@@ -140,19 +165,13 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
     j.at("grid").at("columns").get_to(d.grid.columns);
     j.at("image").at("height").get_to(d.height);
     j.at("image").at("width").get_to(d.width);
-    j.at("samples").get_to(d.samples);
-    const auto policy = j.value("policy", "image");
-    check<FormatError>(policy == "image" || policy == "patch", origin.c_str(), "the policy reads '", policy,
-                       "', expected 'image' or 'patch'");
-    d.policy_by_patch = policy == "patch";
-    const auto baseline = j.at("baseline").template get<std::string>();
-    check<FormatError>(baseline == "mean" || baseline == "first_sample", origin.c_str(), "the baseline is '", baseline,
-                       "', expected 'mean' or 'first_sample'");
-    d.baseline = baseline == "mean" ? Baseline::mean : Baseline::first_sample;
-    const auto choice = j.value("choice", "most_probable");
-    check<FormatError>(choice == "most_probable" || choice == "sampled", origin.c_str(), "the choice of routes is '",
-                       choice, "', expected 'most_probable' or 'sampled'");
-    d.choice = choice == "sampled" ? RouteChoice::sampled : RouteChoice::most_probable;
+    if (first) {
+      detail::read_first_format(d, j, origin);
+    } else {
+      j.at("estimator").get_to(d.estimator);
+      j.at("policy").get_to(d.policy);
+    }
+    d.coarse_answer = detail::coarse_answer_of(j.at(first ? "baseline" : "coarse_answer"), origin);
     if (j.contains("value_range"))
       d.value_range = io::ValueRange{j.at("value_range").at(0).template get<double>(),
                                      j.at("value_range").at(1).template get<double>()};
@@ -167,21 +186,30 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
 namespace detail {
 
 template <class E, class T, class Json>
-Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::string& origin) {
+Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::string& origin,
+                    std::optional<Index> stored_policy) {
   check_description<E>(d, origin);
   check<E>(!d.networks.empty(), origin.c_str(), "the description names no network");
-  std::vector<models::Segmenter<T>> networks;
+  std::vector<models::AnySegmenter<T>> networks;
   for (std::size_t k = 0; k < d.networks.size(); ++k)
     networks.push_back(
         of_network<E>(k, origin, [&] { return models::make_segmenter<T>(d.networks[k], key.fold(k + 1)); }));
   check_networks<E>(networks, d, origin);
-  models::PolicyNet<T> policy(d.actions(), key.fold(networks.size() + 1), d.policy_windows());
+  const PolicyShape shape{d.grid, static_cast<Index>(networks.size()), stored_policy};
+  const auto part = [&](const char* what, const auto& make) {
+    try {
+      return make();
+    } catch (const Error& error) {
+      throw E(message(origin, ": the ", what, ": ", error.what()));
+    }
+  };
+  Policy<T> policy = part("policy", [&] { return make_policy<T>(d.policy, shape, key.fold(networks.size() + 1)); });
+  auto estimator = part("estimator", [&] { return make_estimator<T>(d.estimator); });
   return {.models = std::move(networks),
           .policy = std::move(policy),
           .grid = d.grid,
-          .samples = d.samples,
-          .baseline = d.baseline,
-          .choice = d.choice};
+          .estimator = std::move(estimator),
+          .coarse_answer = d.coarse_answer};
 }
 
 }  // namespace detail
@@ -192,21 +220,22 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::st
 /// fit itself or names a network that is not known.
 template <class T = float, class Json>
 Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
-  return detail::make_paser<ValueError, T>(d, key, "make_paser");
+  return detail::make_paser<ValueError, T>(d, key, "make_paser", {});
 }
 
 /// Writes all networks, the policy and the description into one file, whole or not at all: a checkpoint (see
-/// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Networks, grid, samples,
-/// baseline and what the policy reads are the Paser's own; those of `description` are not looked at. Throws ValueError
+/// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Networks, grid, estimator,
+/// policy and coarse answer are the Paser's own; those of `description` are not looked at. Throws ValueError
 /// when the description does not fit the Paser or a network does not say how to make it again, IoError when the file
 /// cannot be written.
 template <class T, class Json = nlohmann::json>
 void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescription<Json> description) {
   description.grid = paser.grid;
-  description.samples = paser.samples;
-  description.baseline = paser.baseline;
-  description.choice = paser.choice;
-  description.policy_by_patch = paser.policy.windows != std::array<Index, 2>{1, 1};
+  description.estimator = paser.estimator.spec();
+  description.policy = paser.policy.spec();
+  description.coarse_answer = paser.coarse_answer;
+  check<ValueError>(!description.estimator.type.empty(), "save_paser", "the estimator's spec() names no type");
+  check<ValueError>(!description.policy.type.empty(), "save_paser", "the policy's spec() names no type");
   description.networks.clear();
   check<ValueError>(!paser.models.empty(), "save_paser", "the Paser has no network");
   detail::check_description<ValueError>(description, "save_paser");
@@ -220,11 +249,8 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
                       "and its name a maker by models::register_model");
     checkpoint.put(message("f", number), model);
   }
-  const Index expected = description.policy_parameters();
-  check<ValueError>(nn::count_parameters(paser.policy) == expected, "save_paser", "the policy has ",
-                    nn::count_parameters(paser.policy), " parameters, one for ", description.actions(),
-                    " actions (patches x networks) has ", expected);
   checkpoint.put("policy", paser.policy);
+  checkpoint.put("estimator", paser.estimator);
   checkpoint.info = description;
   checkpoint.save(file);
 }
@@ -236,21 +262,30 @@ LoadedPaser<T, Json> load_paser(const io::Path& file) {
   const auto checkpoint = io::BasicCheckpoint<Json>::load(file);
   auto description = parse_description(checkpoint.info, checkpoint.origin);
   // Before anything is allocated by what the description says: the file has as many numbers.
+  const auto stored = [&](const std::string& name) {
+    Index numbers = 0;
+    for (const auto& [path, tensor] : checkpoint.state(name)) numbers += tensor.numel();
+    return numbers;
+  };
   const auto require = [&](const std::string& name, Index parameters) {
-    Index stored = 0;
-    for (const auto& [path, tensor] : checkpoint.state(name)) stored += tensor.numel();
-    check<FormatError>(stored >= parameters, checkpoint.origin.c_str(), "'", name, "' has ", stored,
+    check<FormatError>(stored(name) >= parameters, checkpoint.origin.c_str(), "'", name, "' has ", stored(name),
                        " numbers, network ", name, " of the description has at least ", parameters);
   };
   for (std::size_t k = 0; k < description.networks.size(); ++k)
     require(message("f", k + 1), detail::of_network<FormatError>(k, checkpoint.origin, [&] {
               return models::model_parameters<T>(description.networks[k]);
             }));
-  require("policy", description.policy_parameters());
-  Paser<T> paser = detail::make_paser<FormatError, T>(description, Key{}, checkpoint.origin);
+  Paser<T> paser = detail::make_paser<FormatError, T>(description, Key{}, checkpoint.origin, stored("policy"));
   for (std::size_t k = 0; k < paser.models.size(); ++k) checkpoint.get(message("f", k + 1), paser.models[k]);
-  checkpoint.get("policy", paser.policy);
+  if (detail::has_state(paser.policy)) checkpoint.get("policy", paser.policy);
+  if (detail::has_state(paser.estimator)) checkpoint.get("estimator", paser.estimator);
   return {std::move(paser), std::move(description)};
+}
+
+/// What the Paser's work costs in multiply-accumulates on images of the description's size, see mac_costs.
+template <class T, class Json>
+WorkCosts mac_costs(const Paser<T>& paser, const BasicPaserDescription<Json>& d) {
+  return mac_costs(paser, paser.policy, d.image());
 }
 
 }  // namespace paser::pipeline

@@ -33,18 +33,18 @@ struct PretrainOptions {
 
 /// Logits of all patches of a grid, put back together: (N, H, W, C) -> (N, H, W, K).
 template <class T>
-Tensor<T, 4> predict_logits_on_grid(const models::Segmenter<T>& model, const Tensor<T, 4>& images,
+Tensor<T, 4> predict_logits_on_grid(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images,
                                     const data::PatchGrid& grid, Index micro_batch) {
   if (grid.patches() == 1) return predict_logits(model, images, micro_batch);
   return data::assemble_patches(predict_logits(model, data::extract_patches(images, grid), micro_batch), grid);
 }
 
-/// Mean over images of the macro IoU, without noise, patch by patch of the grid. Source: see pretrain.
-template <class T, class Source>
-double validation_iou(const models::Segmenter<T>& model, const Source& source, const data::PatchGrid& grid,
+/// Mean over images of the macro IoU, without noise, patch by patch of the grid.
+template <class T, data::Source S>
+double validation_iou(const models::AnySegmenter<T>& model, const S& source, const data::PatchGrid& grid,
                       metrics::ClassMean class_mean, Index micro_batch, std::optional<std::int32_t> ignored = {}) {
   double sum = 0;
-  for_each_run(source.size(), 128, [&](Index begin, Index end) {
+  for_each_chunk(source.size(), 128, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Tensor<T, 4> logits = predict_logits_on_grid(model, batch.images, grid, micro_batch);
     const auto iou = metrics::mean_iou<double>(
@@ -57,11 +57,12 @@ double validation_iou(const models::Segmenter<T>& model, const Source& source, c
 /// One Adam step on one batch, on the patches of the options' grid. The loss is that of the reassembled images.
 /// Distillation needs the teacher, or its logits on the batch (N, H, W, K).
 template <class T>
-SupervisedResult<T> supervised_step(models::Segmenter<T>& model, optim::Adam<T>& adam, const Tensor<T, 4>& images,
-                                    const Labels& labels, const Ids& ids, Key key, const PretrainOptions<T>& options,
-                                    const models::Segmenter<T>* teacher = nullptr, Tensor<T, 4> target = {}) {
+SupervisedResult<T> supervised_step(models::AnySegmenter<T>& model, optim::Adam<T>& adam, const Tensor<T, 4>& images,
+                                    const Labels& labels, const ImageIds& ids, Key key,
+                                    const PretrainOptions<T>& options, const models::AnySegmenter<T>* teacher = nullptr,
+                                    Tensor<T, 4> target = {}) {
   const Index patches = options.grid.patches();
-  Ids patch_ids;
+  ImageIds patch_ids;
   for (const std::uint64_t id : ids)
     for (Index p = 0; p < patches; ++p)
       patch_ids.push_back(id * static_cast<std::uint64_t>(patches) + static_cast<std::uint64_t>(p));
@@ -81,28 +82,25 @@ SupervisedResult<T> supervised_step(models::Segmenter<T>& model, optim::Adam<T>&
 
 namespace detail {
 
-/// Stores under `name` how a batch of at most `images` images is cut into parts, which decides how gradients are
-/// rounded.
+/// Remembers under `name` how a batch of at most `images` images is cut into parts, which decides how gradients are
+/// rounded. A state with another number is refused by FormatError.
 template <class T>
-void put_parts(io::Checkpoint& c, const char* name, const SupervisedOptions<T>& options, Index images) {
-  c.info[name] = std::min(images_per_part(options), images);
+void keep_parts(TrainingState& state, const char* name, const SupervisedOptions<T>& options, Index images) {
+  const Index part = std::min(images_per_part(options), images);
+  state.part([name, part](io::Checkpoint& c) { c.info[name] = part; },
+             [name, part](const io::Checkpoint& c) {
+               const Index stored = c.info.value(name, part);
+               check<FormatError>(stored == part, c.origin.c_str(), "the gradients of this training are added over ",
+                                  "parts of ", stored, " images, now over parts of ", part,
+                                  ", which rounds differently: set part_images to ", stored, ", or train anew");
+             });
 }
 
-/// Throws FormatError when that is stored and is another number than these options give.
-template <class T>
-void require_same_parts(const io::Checkpoint& c, const char* name, const SupervisedOptions<T>& options, Index images) {
-  const Index expected = std::min(images_per_part(options), images);
-  const Index stored = c.info.value(name, expected);
-  check<FormatError>(stored == expected, c.origin.c_str(), "the gradients of this training are added over parts of ",
-                     stored, " images, now over parts of ", expected, ", which rounds differently: set part_images to ",
-                     stored, ", or train anew");
-}
-
-/// Keeps a teacher's logits on the images of a set.
-template <class T, class Source>
-class KeptLogits {
+/// A teacher's logits on the images of a set, each computed when it is first needed.
+template <class T, data::Source S>
+class TeacherCache {
  public:
-  KeptLogits(const models::Segmenter<T>& teacher, const Source& source, const PretrainOptions<T>& options)
+  TeacherCache(const models::AnySegmenter<T>& teacher, const S& source, const PretrainOptions<T>& options)
       : teacher_(teacher), source_(source), options_(options), logits_(static_cast<std::size_t>(source.size())) {}
 
   /// Logits of these images, (N, H, W, K).
@@ -126,87 +124,103 @@ class KeptLogits {
   }
 
  private:
-  const models::Segmenter<T>& teacher_;
-  const Source& source_;
+  const models::AnySegmenter<T>& teacher_;
+  const S& source_;
   const PretrainOptions<T>& options_;
   std::vector<Tensor<T, 4>> logits_;
 };
 
 }  // namespace detail
 
-/// Stage 1: trains `model` and leaves it at its best validation IoU. `stage.steps` is set here. Returns false when
-/// interrupted. Source: size(), range(begin, end) and rows(span of Index), which give a batch with images (N, H, W, C),
-/// labels and ids; rows(numbers, epoch), if there is one, gives the varied images to train on.
-template <class T, class Source>
-bool pretrain(models::Segmenter<T>& model, const Source& train, const Source& validation,
-              const PretrainOptions<T>& options, Stage stage, Key key, const models::Segmenter<T>* teacher = nullptr) {
-  check<ValueError>(train.size() >= 1 && options.batch >= 1 && options.epochs >= 1, stage.name.c_str(),
-                    "needs at least one image, one epoch and a batch of one");
-  const Index per_epoch = (train.size() + options.batch - 1) / options.batch;
-  stage.steps = options.epochs * per_epoch;
-  optim::Adam<T> adam({.learning_rate = options.learning_rate});
-  adam.bind(model);
-  std::optional<detail::KeptLogits<T, Source>> kept;
-  if (options.keep_teacher_logits && options.supervised.distillation) {
+namespace detail {
+
+/// Stage 1 as it goes on.
+template <class T, data::Source S>
+class Pretraining {
+ public:
+  Pretraining(models::AnySegmenter<T>& model, const S& train, const S& validation, const PretrainOptions<T>& options,
+              Stage& stage, Key key, const models::AnySegmenter<T>* teacher)
+      : model_(model),
+        train_(train),
+        validation_(validation),
+        options_(options),
+        stage_(stage),
+        key_(key),
+        teacher_(teacher),
+        order_(key.fold(0), train.size(), options.batch),
+        adam_({.learning_rate = options.learning_rate}),
+        best_{model} {
+    check<ValueError>(options.epochs >= 1, stage.name.c_str(), "needs at least one epoch");
+    stage.steps = options.epochs * order_.per_epoch();
+    adam_.bind(model);
+    if (!options.keep_teacher_logits || !options.supervised.distillation) return;
     check<ValueError>(teacher != nullptr, stage.name.c_str(), "distillation needs a teacher");
-    kept.emplace(*teacher, train, options);
+    teacher_cache_.emplace(*teacher, train, options);
   }
-  models::Segmenter<T> best = model;
-  double best_iou = -1, epoch_loss = 0;
-  const Index batch_images = options.batch * options.grid.patches();
-  const bool finished = run_stage(
-      stage,
-      [&](io::Checkpoint& c) {
-        c.put("model", model);
-        c.put("best", best);
-        c.put("adam", adam);
-        c.info["best_iou"] = best_iou;
-        c.info["epoch_loss"] = epoch_loss;
-        detail::put_parts(c, "part_images", options.supervised, batch_images);
-      },
-      [&](const io::Checkpoint& c) {
-        detail::require_same_parts(c, "part_images", options.supervised, batch_images);
-        c.get("model", model);
-        c.get("best", best);
-        c.get("adam", adam);
-        best_iou = c.info.at("best_iou").get<double>();
-        epoch_loss = c.info.at("epoch_loss").get<double>();
-      },
-      [&](Index step) {
-        const Index epoch = step / per_epoch, place = step % per_epoch;
-        const auto order = permutation(key.fold(0).fold(static_cast<std::uint64_t>(epoch)), train.size());
-        const Index begin = place * options.batch, end = std::min(train.size(), begin + options.batch);
-        const auto numbers = std::span<const Index>(order).subspan(static_cast<std::size_t>(begin),
-                                                                   static_cast<std::size_t>(end - begin));
-        adam.set_learning_rate(options.learning_rate *
-                               optim::linear_schedule(1.0, options.final_rate, stage.steps)(step));
-        const auto batch = kept ? train.rows(numbers) : data::epoch_rows(train, numbers, epoch);
-        const auto result = supervised_step(model, adam, batch.images, batch.labels, batch.ids,
-                                            key.fold(1).fold(static_cast<std::uint64_t>(step)), options, teacher,
-                                            kept ? kept->rows(numbers) : Tensor<T, 4>());
-        check<ValueError>(std::isfinite(result.loss), stage.name.c_str(), "the loss of step ", step, " is ",
-                          result.loss, "; a smaller learning rate than ", options.learning_rate, " may help");
-        epoch_loss = (place == 0 ? 0 : epoch_loss) + result.loss * static_cast<double>(end - begin);
-        nlohmann::json record{{"loss", result.loss}};
-        std::string note = message("loss ", result.loss);
-        const bool last = step + 1 == stage.steps;
-        if (last || (place + 1 == per_epoch && (epoch + 1) % options.validate_every == 0)) {
-          const double iou = validation_iou(model, validation, options.grid, options.class_mean,
-                                            options.supervised.micro_batch, options.supervised.ignored);
-          if (iou > best_iou) {
-            best_iou = iou;
-            best = model;
-          }
-          record["validation_iou"] = iou;
-          record["epoch_loss"] = epoch_loss / static_cast<double>(end);
-          record["epoch"] = epoch + 1;
-          note += message(", IoU ", iou);
-        }
-        stage.log(step + 1, record);
-        return note;
-      });
-  if (finished) model = best;
-  return finished;
+
+  /// Returns false when interrupted.
+  bool run() {
+    TrainingState state;
+    keep_parts(state, "part_images", options_.supervised, options_.batch * options_.grid.patches());
+    state.keep("model", model_).keep("best", best_.state).keep("adam", adam_);
+    state.keep_value("best_iou", best_.score).keep_value("epoch_loss", epoch_loss_);
+    const bool finished = run_stage(stage_, state, [this](Index i) { return step(i); });
+    if (finished) model_ = best_.state;
+    return finished;
+  }
+
+ private:
+  std::string step(Index i) {
+    const std::span<const Index> images = order_.images(i);
+    adam_.set_learning_rate(options_.learning_rate * optim::linear_schedule(1.0, options_.final_rate, stage_.steps)(i));
+    const auto batch = teacher_cache_ ? train_.rows(images) : data::epoch_rows(train_, images, order_.epoch(i));
+    const auto result = supervised_step(model_, adam_, batch.images, batch.labels, batch.ids,
+                                        key_.fold(1).fold(static_cast<std::uint64_t>(i)), options_, teacher_,
+                                        teacher_cache_ ? teacher_cache_->rows(images) : Tensor<T, 4>());
+    check<ValueError>(std::isfinite(result.loss), stage_.name.c_str(), "the loss of step ", i, " is ", result.loss,
+                      "; a smaller learning rate than ", options_.learning_rate, " may help");
+    epoch_loss_ = (order_.begins_epoch(i) ? 0 : epoch_loss_) + result.loss * static_cast<double>(images.size());
+    nlohmann::json record{{"loss", result.loss}};
+    std::string note = message("loss ", result.loss);
+    const Index epoch = order_.epoch(i) + 1;
+    if (i + 1 == stage_.steps || (order_.ends_epoch(i) && epoch % options_.validate_every == 0))
+      note += validate(epoch, record);
+    stage_.log(i + 1, record);
+    return note;
+  }
+
+  std::string validate(Index epoch, nlohmann::json& record) {
+    const double iou = validation_iou(model_, validation_, options_.grid, options_.class_mean,
+                                      options_.supervised.micro_batch, options_.supervised.ignored);
+    best_.offer(model_, iou);
+    record["validation_iou"] = iou;
+    record["epoch_loss"] = epoch_loss_ / static_cast<double>(train_.size());
+    record["epoch"] = epoch;
+    return message(", IoU ", iou);
+  }
+
+  models::AnySegmenter<T>& model_;
+  const S &train_, &validation_;
+  const PretrainOptions<T>& options_;
+  Stage& stage_;
+  Key key_;
+  const models::AnySegmenter<T>* teacher_;
+  data::BatchOrder order_;
+  optim::Adam<T> adam_;
+  BestState<models::AnySegmenter<T>> best_;
+  std::optional<TeacherCache<T, S>> teacher_cache_;
+  double epoch_loss_ = 0;
+};
+
+}  // namespace detail
+
+/// Stage 1: trains `model` and leaves it at its best validation IoU. `stage.steps` is set here. Returns false when
+/// interrupted. The varied images of an epoch are trained on where the source has such, see data::epoch_rows.
+template <class T, data::Source S>
+bool pretrain(models::AnySegmenter<T>& model, const S& train, const std::type_identity_t<S>& validation,
+              const PretrainOptions<T>& options, Stage stage, Key key,
+              const models::AnySegmenter<T>* teacher = nullptr) {
+  return detail::Pretraining<T, S>(model, train, validation, options, stage, key, teacher).run();
 }
 
 }  // namespace paser::pipeline

@@ -32,51 +32,38 @@ struct RoutingTable {
   }
 };
 
-/// Mean of a map over each patch: (N, H, W) -> N * P numbers, image after image.
-template <class T>
-std::vector<double> mean_per_patch(const Tensor<T, 3>& map, const data::PatchGrid& grid) {
-  const Tensor<T, 3> patches = data::extract_patches(map, grid);
-  const Index size = patches.shape()[1] * patches.shape()[2];
-  std::vector<double> means;
-  for (Index p = 0; p < patches.shape()[0]; ++p)
-    means.push_back(std::accumulate(patches.data() + p * size, patches.data() + (p + 1) * size, 0.0) /
-                    static_cast<double>(size));
-  return means;
-}
-
 /// Label maps of a batch without noise, and the mean entropy of each in nats.
 struct Answer {
   Labels labels;
   std::vector<double> entropy;
 };
 template <class T>
-Answer confident_answer(const models::Segmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch) {
+Answer deterministic_answer(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch) {
   const Tensor<T, 4> logits = predict_logits(model, images, micro_batch);
   return {argmax_channels(logits), mean_per_patch(uncertainty::entropy(softmax(logits)), {1, 1})};
 }
 
-/// Runs every model on every patch of a data set. Source: size() and range(begin, end). Pixels whose truth is `ignored`
-/// are not counted.
-template <class T, class Source>
-RoutingTable tabulate_routing(const Paser<T>& paser, const Source& source, Index classes, Key key,
+/// Runs every model on every patch of a data set. Pixels whose truth is `ignored` are not counted.
+template <class T, data::RangeSource S>
+RoutingTable tabulate_routing(const Paser<T>& paser, const S& source, Index classes, Key key,
                               std::optional<std::int32_t> ignored = {}, const HowFar& how_far = {}) {
   const std::size_t models = paser.models.size();
   RoutingTable table{source.size(), paser.grid.patches(), classes, std::vector<std::vector<double>>(models), {}};
   for (std::size_t k = 0; k < models; ++k)
     table.confusion.emplace_back(Shape<4>{table.images, table.patches, classes, classes});
   if (how_far) how_far(0, source.size());
-  for_each_run(source.size(), 64, [&](Index begin, Index end) {
+  for_each_chunk(source.size(), 64, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Tensor<T, 4> parts = data::extract_patches(batch.images, paser.grid);
     for (std::size_t k = 0; k < models; ++k) {
       Labels labels;
       std::vector<double> entropy;
       if (k == 0) {
-        const auto belief = paser.belief(batch.images, batch.ids, key);
-        labels = paser.baseline_labels(belief);
-        entropy = mean_per_patch(belief.entropy, paser.grid);
+        const auto prediction = paser.predict_coarse(batch.images, batch.ids, key);
+        labels = paser.coarse_labels(prediction);
+        entropy = mean_per_patch(prediction.entropy, paser.grid);
       } else {
-        Answer answer = confident_answer(paser.models[k], parts, paser.micro_batch);
+        Answer answer = deterministic_answer(paser.models[k], parts, paser.micro_batch);
         labels = data::assemble_patches(answer.labels, paser.grid);
         entropy = std::move(answer.entropy);
       }
@@ -111,10 +98,11 @@ inline std::vector<Index> best_choices(const RoutingTable& table, metrics::Class
   return choices;
 }
 
-/// PaSeR with given choices (a model for every patch, image after image), read off the table. kinds: of every image;
+/// PaSeR with given choices (a model for every patch, image after image), read off the table. costs: in
+/// multiply-accumulates. kinds: of every image;
 /// empty: all of kind 0.
 inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::vector<Index>& choices,
-                                         const OperationCounts& counts, int samples, const std::vector<Index>& kinds,
+                                         const WorkCosts& costs, const std::vector<Index>& kinds,
                                          const EvaluationOptions& options) {
   check<ValueError>(static_cast<Index>(choices.size()) == table.images * table.patches, "evaluate_choices",
                     choices.size(), " choices for ", table.images, " images of ", table.patches, " patches");
@@ -130,11 +118,11 @@ inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::v
                                                                 static_cast<std::size_t>(table.patches));
     const auto kind =
         kinds.empty() ? std::size_t{0} : static_cast<std::size_t>(kinds.at(static_cast<std::size_t>(image)));
-    double macs = samples * counts.small + counts.policy;
+    Work work{.estimated = 1, .coarse = 0, .patches = std::vector<Index>(result.share.size(), 0)};
     result.image_share.emplace_back(result.share.size(), 0.0);
     for (const Index chosen : choice) {
       const auto model = static_cast<std::size_t>(chosen);
-      if (model > 0) macs += counts.patch[model];
+      if (model > 0) ++work.patches.at(model);
       result.share.at(model) += 1 / (n * patches);
       result.image_share.back()[model] += 1 / patches;
       result.assignment.at(kind).at(model) += 1;
@@ -146,16 +134,16 @@ inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::v
     result.image_iou.push_back(iou);
     result.iou += iou / n;
     squares += iou * iou / n;
-    result.gmac += macs * 1e-9 / n;
+    result.gmac += costs.of(work) * 1e-9 / n;
   }
   result.iou_std = std::sqrt(std::max(0.0, squares - result.iou * result.iou));
   return result;
 }
 
 /// Every patch to the model that is best for it: an upper bound that no routing without the truth can reach.
-inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const OperationCounts& counts, int samples,
+inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const WorkCosts& costs,
                                         const std::vector<Index>& kinds, const EvaluationOptions& options) {
-  return evaluate_choices(table, best_choices(table, options.class_mean), counts, samples, kinds, options);
+  return evaluate_choices(table, best_choices(table, options.class_mean), costs, kinds, options);
 }
 
 }  // namespace paser::pipeline

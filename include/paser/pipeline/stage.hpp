@@ -7,8 +7,8 @@
 #include <string>
 #include <type_traits>
 
-#include "paser/io/checkpoint.hpp"
 #include "paser/pipeline/how_far.hpp"
+#include "paser/pipeline/training_state.hpp"
 
 namespace paser::pipeline {
 
@@ -54,13 +54,12 @@ struct Stage {
 
 /// Runs step(i), which returns a short note, for each i that is not done yet, after prepare() if there is one. A step
 /// may return a std::optional of the note: none says that it had nothing to do and that the stage is over, whatever
-/// number of steps was planned. `save(checkpoint)` puts the whole state
-/// of the stage, `load(checkpoint)` takes it back; since a step's randomness hangs on i alone, a run that was stopped
-/// and resumed gives the same bits as one that was not. Returns false when it was interrupted. Throws FormatError when
-/// the file belongs to another stage or to another number of steps.
-template <class Save, class Load, class Step, class Prepare = void (*)()>
+/// number of steps was planned. `state` is all that the stage remembers; since a step's randomness depends on i alone,
+/// a run that was stopped and resumed gives the same bits as one that was not. Returns false when it was interrupted.
+/// Throws FormatError when the file belongs to another stage or to another number of steps.
+template <class Step, class Prepare = void (*)()>
 bool run_stage(
-    const Stage& stage, Save&& save, Load&& load, Step&& step, Prepare&& prepare = [] {}) {
+    const Stage& stage, const TrainingState& state, Step&& step, Prepare&& prepare = [] {}) {
   using Clock = std::chrono::steady_clock;
   Index done = 0, made = 0;  // different only once a stage is over early
   if (!stage.file.empty() && std::filesystem::exists(stage.file)) {
@@ -72,13 +71,13 @@ bool run_stage(
                        stage.steps);
     done = checkpoint.info.at("step").get<Index>();
     made = checkpoint.info.value("made", done);
-    load(checkpoint);
+    state.load(checkpoint);
   }
   const auto store = [&] {
     if (stage.file.empty()) return;
     io::Checkpoint checkpoint;
     checkpoint.info = {{"stage", stage.name}, {"steps", stage.steps}, {"step", done}, {"made", made}};
-    save(checkpoint);
+    state.save(checkpoint);
     checkpoint.save(stage.file);
   };
   const bool was_finished = done == stage.steps;

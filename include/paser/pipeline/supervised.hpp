@@ -5,7 +5,7 @@
 
 #include "paser/core/rows.hpp"
 #include "paser/core/tree_sum.hpp"
-#include "paser/models/segmenter.hpp"
+#include "paser/models/any_segmenter.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/ops/distillation.hpp"
 #include "paser/optim/adam.hpp"
@@ -67,8 +67,8 @@ struct SupervisedResult {
 /// The share of some parts of a batch in its loss and gradient: what one of several processes adds. Arguments as for
 /// supervised_gradients, all of the whole batch. Throws ValueError when the parts are not there.
 template <class T>
-TreeSum<SupervisedResult<T>> supervised_parts(const models::Segmenter<T>& model, const Tensor<T, 4>& images,
-                                              const Labels& labels, const Ids& ids, Key key,
+TreeSum<SupervisedResult<T>> supervised_parts(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images,
+                                              const Labels& labels, const ImageIds& ids, Key key,
                                               const SupervisedOptions<T>& options, const Tensor<T, 4>& teacher,
                                               PartRange parts) {
   const Index n = images.shape().n(), size = images_per_part(options);
@@ -117,8 +117,8 @@ TreeSum<SupervisedResult<T>> supervised_parts(const models::Segmenter<T>& model,
 /// Loss and gradient of one batch, part by part: see SupervisedOptions::part_images.
 /// images: (N, H, W, C); labels: (N, H, W); ids: N; teacher: logits (N, H, W, K), only with distillation.
 template <class T>
-SupervisedResult<T> supervised_gradients(const models::Segmenter<T>& model, const Tensor<T, 4>& images,
-                                         const Labels& labels, const Ids& ids, Key key,
+SupervisedResult<T> supervised_gradients(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images,
+                                         const Labels& labels, const ImageIds& ids, Key key,
                                          const SupervisedOptions<T>& options, const Tensor<T, 4>& teacher = {}) {
   const Index size = images_per_part(options), parts = (images.shape().n() + size - 1) / size;
   return supervised_parts(model, images, labels, ids, key, options, teacher, {0, parts}).total();

@@ -4,25 +4,24 @@
 #include <optional>
 
 #include "paser/data/augment.hpp"
-#include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/segment.hpp"
 
 /// Segmentation of images of any size, in memory that the image's height does not matter to.
 ///
 /// The image is cut into overlapping windows of the size that the networks were trained on, and every pixel is answered
 /// by the window whose centre is nearest (the overlap-tile strategy of Ronneberger et al. 2015): near its edges a
 /// window has seen one side only. So each pixel has one window, one patch and one model, and nothing is averaged. An
-/// image of the trained size is one window, and its answer that of Paser::segment. Windows lie evenly between the
-/// borders of the image; an image that is smaller than a window is filled up with its mirrored self.
+/// image of the trained size is one window, and its answer that of segment(). Windows lie evenly between the
+/// borders of the image; an image that is smaller than a window is mirror-padded.
 namespace paser::pipeline {
 
-/// How an image is cut and who answers.
+/// How an image is cut.
 struct TiledOptions {
   Index height = 0, width = 0;  ///< of a window: the size of the images trained on
   double overlap = 0.25;        ///< least share of a window's side that it has in common with its neighbour, 0 .. 0.9
   /// Windows that f1 gets at once; bounds the memory. 0: as many as have 65,536 pixels together. Other batches give
   /// results that differ by rounding at most.
   Index batch = 0;
-  std::optional<Index> only{};  ///< no routing: model `only`, in one pass without noise, answers everything
   /// Called after each batch; may throw to stop.
   std::function<void(Index windows_done, Index windows)> progress{};
 };
@@ -32,16 +31,16 @@ template <class T>
 struct TiledBand {
   Index row = 0;             ///< of the image, that these begin with
   Labels labels;             ///< class
-  Labels routes;             ///< the model that answered, 0 for f1
+  Labels routes;             ///< the model that answered, 0 for the coarse model
   Tensor<T, 3> probability;  ///< of the class, as the model that answered has it
-  /// In nats: what f1's samples leave open (what the routing saw); with `only`, what that model's answer leaves open.
-  Tensor<T, 3> entropy;
+  Tensor<T, 3> entropy;      ///< in nats, see Segmentation::entropy
 };
 
 /// What an image took.
 struct TiledSummary {
   Index windows = 0;
   std::vector<Index> patches;  ///< of all windows, by the model that answered
+  Work work{};                 ///< what was run; its images are windows
 };
 
 /// A whole segmented image.
@@ -69,69 +68,6 @@ Spans window_spans(Index extent, Index window, double overlap) {
   for (std::size_t i = 1; i < spans.size(); ++i)
     spans[i].answer_begin = spans[i - 1].answer_end = (spans[i - 1].begin + window + spans[i].begin) / 2;
   return spans;
-}
-
-/// What is known of a batch of windows.
-template <class T>
-struct WindowAnswers {
-  Labels labels;                      ///< (N, H, W)
-  Tensor<T, 3> probability, entropy;  ///< (N, H, W)
-  Actions actions;                    ///< (N, P)
-};
-
-/// The probability (N, H, W) of each pixel's label. probabilities: (N, H, W, K).
-template <class T>
-Tensor<T, 3> probability_of(const Labels& labels, const Tensor<T, 4>& probabilities) {
-  Tensor<T, 3> result(labels.shape());
-  const Index classes = probabilities.shape().c();
-  parallel_for(labels.numel(), kernels::grain, [&, out = result.mutable_data()](Index begin, Index end) {
-    for (Index i = begin; i < end; ++i) out[i] = probabilities.data()[i * classes + labels.data()[i]];
-  });
-  return result;
-}
-
-/// Lets model k answer the patches of these numbers. Its entropy is written where it is asked for.
-template <class T>
-void answer_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& windows, const data::PatchGrid& grid,
-                    const std::vector<Index>& patches, WindowAnswers<T>& answers, bool entropies) {
-  for_each_run(static_cast<Index>(patches.size()), paser.micro_batch, [&](Index begin, Index end) {
-    const std::vector<Index> run(patches.begin() + begin, patches.begin() + end);
-    const Tensor<T, 4> logits =
-        evaluate(paser.models[static_cast<std::size_t>(k)], data::gather_patches(windows, grid, run), paser.filters);
-    const Tensor<T, 4> probabilities = softmax(logits);
-    const Labels labels = argmax_channels(logits);
-    data::scatter_patches(answers.labels, grid, run, labels);
-    data::scatter_patches(answers.probability, grid, run, probability_of(labels, probabilities));
-    if (entropies) data::scatter_patches(answers.entropy, grid, run, uncertainty::entropy(probabilities));
-  });
-}
-
-/// One model answers everything: f1 whole windows, the others patch by patch.
-template <class T>
-WindowAnswers<T> answer_by_one(const Paser<T>& paser, Index k, const Tensor<T, 4>& windows) {
-  const Shape<3> map{windows.shape().n(), windows.shape().h(), windows.shape().w()};
-  WindowAnswers<T> answers{Labels(map), Tensor<T, 3>(map), Tensor<T, 3>(map),
-                           Actions::full({map[0], paser.grid.patches()}, static_cast<std::int32_t>(k))};
-  const data::PatchGrid grid = k == 0 ? data::PatchGrid{} : paser.grid;
-  std::vector<Index> all(static_cast<std::size_t>(map[0] * grid.patches()));
-  std::iota(all.begin(), all.end(), Index{0});
-  answer_patches(paser, k, windows, grid, all, answers, true);
-  return answers;
-}
-
-/// PaSeR answers, as Paser::segment.
-template <class T>
-WindowAnswers<T> answer_by_route(const Paser<T>& paser, const Tensor<T, 4>& windows, const Ids& ids, Key key) {
-  const auto belief = paser.belief(windows, ids, key);
-  WindowAnswers<T> answers;
-  answers.labels = paser.baseline_labels(belief);
-  answers.probability =
-      probability_of(answers.labels, paser.baseline == Baseline::mean ? belief.mean : belief.first_pass);
-  answers.entropy = belief.entropy;
-  answers.actions = paser.choose(paser.routes(policy_input(belief)), ids, key);
-  for (Index k = 1; k < paser.actions(); ++k)
-    answer_patches(paser, k, windows, paser.grid, Paser<T>::patches_of(answers.actions, k), answers, false);
-  return answers;
 }
 
 /// The windows begin .. end - 1 of a row of them. `rows` are the image's rows from the windows' first on; what lies
@@ -170,7 +106,7 @@ class BandWriter {
     entropy_ = band.entropy.mutable_data();
   }
 
-  void write(const WindowAnswers<T>& answers, Index n, const data::PatchGrid& grid, const WindowSpan& row,
+  void write(const Segmentation<T>& answers, Index n, const data::PatchGrid& grid, const WindowSpan& row,
              const WindowSpan& column) {
     const Index h = answers.labels.shape()[1], w = answers.labels.shape()[2];
     const Index patch_h = h / grid.rows, patch_w = w / grid.columns;
@@ -181,7 +117,8 @@ class BandWriter {
         labels_[to + x] = answers.labels.data()[pixel];
         probability_[to + x] = answers.probability.data()[pixel];
         entropy_[to + x] = answers.entropy.data()[pixel];
-        routes_[to + x] = answers.actions(n, (y - row.begin) / patch_h * grid.columns + (x - column.begin) / patch_w);
+        routes_[to + x] =
+            answers.answered_by(n, (y - row.begin) / patch_h * grid.columns + (x - column.begin) / patch_w);
       }
     }
   }
@@ -192,7 +129,7 @@ class BandWriter {
   T *probability_, *entropy_;
 };
 
-inline void check_tiling(const TiledOptions& o, const data::PatchGrid& grid, Index models, Index height, Index width) {
+inline void check_tiling(const TiledOptions& o, const data::PatchGrid& grid, Index height, Index width) {
   check(height >= 1 && width >= 1, "segment_tiled", "an image of ", height, " x ", width, " pixels");
   check<ValueError>(o.height >= 1 && o.width >= 1, "segment_tiled", "windows of ", o.height, " x ", o.width, " pixels");
   check(o.height % grid.rows == 0 && o.width % grid.columns == 0, "segment_tiled", "windows of ", o.height, " x ",
@@ -200,26 +137,24 @@ inline void check_tiling(const TiledOptions& o, const data::PatchGrid& grid, Ind
   check<ValueError>(o.overlap >= 0 && o.overlap <= 0.9, "segment_tiled", "an overlap of ", o.overlap,
                     ", expected 0 .. 0.9 of a window");
   check<ValueError>(o.batch >= 0, "segment_tiled", "batches of ", o.batch, " windows");
-  check<ValueError>(!o.only || (*o.only >= 0 && *o.only < models), "segment_tiled", "there is no model ",
-                    o.only.value_or(0), ", there are ", models);
 }
 
 }  // namespace detail
 
-/// Segments an image of height x width pixels, one row of windows after the other. read(begin, end) returns rows
-/// begin .. end - 1 of the image, (1, end - begin, W, C); rows in which windows overlap are asked for twice.
-/// write(TiledBand) receives the answer from the top to the bottom. Memory: one row of windows, one batch of them in
-/// the networks. The dropout noise of a window hangs on `key` and the window's number, row by row, alone.
-/// Throws ShapeError when windows, grid or rows do not fit, ValueError on other options, and what read and write throw.
+/// Segments an image of height x width pixels under a policy, one row of windows after the other. read(begin, end)
+/// returns rows begin .. end - 1 of the image, (1, end - begin, W, C); rows in which windows overlap are asked for
+/// twice. write(TiledBand) receives the answer from the top to the bottom. Memory: one row of windows, one batch of
+/// them in the networks. Noise in a window depends only on `key` and the window's number, row by row. Throws ShapeError
+/// when windows, grid or rows do not fit, ValueError on other options, and what read and write throw.
 template <class T, class Read, class Write>
-TiledSummary segment_tiled(const Paser<T>& paser, Index height, Index width, Key key, const TiledOptions& options,
-                           const Read& read, const Write& write) {
-  detail::check_tiling(options, paser.grid, paser.actions(), height, width);
+TiledSummary segment_tiled(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy, Index height,
+                           Index width, Key key, const TiledOptions& options, const Read& read, const Write& write) {
+  detail::check_tiling(options, paser.grid, height, width);
   const auto rows = detail::window_spans(height, options.height, options.overlap);
   const auto columns = detail::window_spans(width, options.width, options.overlap);
   const auto across = static_cast<Index>(columns.size());
   const Index automatic = std::max<Index>(1, 65536 / std::max<Index>(1, options.height * options.width));
-  TiledSummary summary{static_cast<Index>(rows.size()) * across, {}};
+  TiledSummary summary{.windows = static_cast<Index>(rows.size()) * across, .patches = {}};
   summary.patches.assign(paser.models.size(), 0);
   Index done = 0;
   for (const detail::WindowSpan& row : rows) {
@@ -231,15 +166,16 @@ TiledSummary segment_tiled(const Paser<T>& paser, Index height, Index width, Key
     TiledBand<T> band;
     band.row = row.answer_begin;
     detail::BandWriter<T> out(band, row.answer_end - row.answer_begin, width);
-    for_each_run(across, options.batch > 0 ? options.batch : automatic, [&](Index first, Index last) {
+    for_each_chunk(across, options.batch > 0 ? options.batch : automatic, [&](Index first, Index last) {
       const Tensor<T, 4> windows = detail::cut_windows(pixels, columns, first, last, options);
-      Ids ids;
+      ImageIds ids;
       for (Index i = first; i < last; ++i) ids.push_back(static_cast<std::uint64_t>(done + i - first));
-      const auto answers = options.only ? detail::answer_by_one(paser, *options.only, windows)
-                                        : detail::answer_by_route(paser, windows, ids, key);
+      const auto answers = segment(paser, policy, windows, ids, key);
       for (Index i = first; i < last; ++i)
         out.write(answers, i - first, paser.grid, row, columns[static_cast<std::size_t>(i)]);
-      for (const std::int32_t model : answers.actions.values()) ++summary.patches.at(static_cast<std::size_t>(model));
+      for (const std::int32_t model : answers.answered_by.values())
+        ++summary.patches.at(static_cast<std::size_t>(model));
+      summary.work += answers.work;
       done += last - first;
       if (options.progress) options.progress(done, summary.windows);
     });
@@ -250,7 +186,8 @@ TiledSummary segment_tiled(const Paser<T>& paser, Index height, Index width, Key
 
 /// The same for an image in memory, (1, H, W, C).
 template <class T>
-TiledImage<T> segment_tiled(const Paser<T>& paser, const Tensor<T, 4>& image, Key key, const TiledOptions& options) {
+TiledImage<T> segment_tiled(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy,
+                            const Tensor<T, 4>& image, Key key, const TiledOptions& options) {
   const Shape<4>& s = image.shape();
   check(s.n() == 1, "segment_tiled", "expected one image, got ", s);
   const Index row = s.w() * s.c();
@@ -263,7 +200,7 @@ TiledImage<T> segment_tiled(const Paser<T>& paser, const Tensor<T, 4>& image, Ke
     std::copy_n(part.data(), part.numel(), whole.mutable_data() + at * s.w());
   };
   result.summary = segment_tiled(
-      paser, s.h(), s.w(), key, options,
+      paser, policy, s.h(), s.w(), key, options,
       [&](Index begin, Index end) {
         Tensor<T, 4> rows({1, end - begin, s.w(), s.c()});
         std::copy_n(image.data() + begin * row, rows.numel(), rows.mutable_data());
@@ -276,6 +213,12 @@ TiledImage<T> segment_tiled(const Paser<T>& paser, const Tensor<T, 4>& image, Ke
         place(entropy, band.entropy, band.row);
       });
   return result;
+}
+
+/// The same by the Paser's own policy.
+template <class T>
+TiledImage<T> segment_tiled(const Paser<T>& paser, const Tensor<T, 4>& image, Key key, const TiledOptions& options) {
+  return segment_tiled(paser, paser.policy, image, key, options);
 }
 
 }  // namespace paser::pipeline

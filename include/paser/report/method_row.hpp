@@ -7,8 +7,8 @@
 /// From what a method did to its row of a report.
 namespace paser::report {
 
-/// What the operation counts of a MethodEvaluation include, for Results::mac_convention. Source: the routers of
-/// pipeline/routers.hpp, pipeline/cascade.hpp.
+/// What the operation counts of a MethodEvaluation include, for Results::mac_convention. Source: WorkCosts of
+/// pipeline::mac_costs.
 inline constexpr const char* mac_convention =
     "multiply-accumulates by fvcore's rules (the paper's Flops), every pass of every network counted: PaSeR and the "
     "cascades run f1 T times for its entropy, the oracle too; single models and the random policy run one pass";
@@ -33,10 +33,10 @@ inline Row method_row(const std::string& model, const std::string& kind, const p
 /// Times methods on the same images, in turn, and puts the median and its spread into their rows, in milliseconds an
 /// image. Returns the sentence for Results::time_convention.
 template <class T, class Batch>
-std::string time_methods(const std::vector<std::pair<Row*, pipeline::Router<T>>>& methods, const Batch& batch,
+std::string time_methods(const std::vector<std::pair<Row*, pipeline::Method<T>>>& methods, const Batch& batch,
                          const TimingOptions& options = {}) {
   std::vector<std::function<void()>> works;
-  for (const auto& method : methods) works.push_back([&] { method.second(batch.images, batch.ids); });
+  for (const auto& method : methods) works.push_back([&] { method.second.segment(batch.images, batch.ids); });
   const std::vector<Timing> timings = time_in_turn(works, options);
   const Index images = batch.images.shape().n();
   const double ms = 1e3 / static_cast<double>(images);

@@ -109,7 +109,7 @@ class Categorical {
     return choose([&](Index row, const T* p) { return draw(p, key.uniform(static_cast<std::uint64_t>(row))); });
   }
 
-  /// The same with draws that hang on an image's number and not on its place in the batch: draw p of key.fold(ids[n])
+  /// The same with draws that depend on an image's number and not on its place in the batch: draw p of key.fold(ids[n])
   /// decides patch p of image n. Throws ShapeError unless there is a number for each image.
   Actions sample(Key key, const std::vector<std::uint64_t>& ids) const {
     check(static_cast<Index>(ids.size()) == batch(), "Categorical::sample", ids.size(), " ids for ", batch(),

@@ -5,17 +5,17 @@
 #include "paser/autograd/context.hpp"
 #include "paser/core/rows.hpp"
 #include "paser/ops/feature_map.hpp"
-#include "paser/uncertainty/belief.hpp"
+#include "paser/uncertainty/estimator.hpp"
 
 namespace paser::uncertainty {
 
 template <class T>
 struct McDropoutSpec {
   int samples = 5;  ///< the paper's
-  BeliefSpec belief{};
+  PredictionSpec prediction{};
   /// The image's number in its data set, one for each image of the batch: the noise on it then does not depend on the
   /// batch it is in. Empty: its place in the batch.
-  std::vector<std::uint64_t> image_ids{};
+  ImageIds image_ids{};
   /// Masks in place of random ones, one source a pass, each called for the whole batch.
   std::vector<MaskSource<T>> masks{};
   /// Images that run at once, every pass of an image counted; bounds the memory. Fewer than the batch: the batch is
@@ -52,11 +52,11 @@ EvalContext<T> pass_context(const McDropoutSpec<T>& spec, Key key, Index images,
 
 /// One micro-batch: all passes of all its images, as many passes at once as fit.
 template <class T, class Model>
-Belief<T> mc_dropout_run(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec) {
+Prediction<T> mc_dropout_run(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec) {
   const Index n = images.shape().n(), samples = spec.samples, together = std::max<Index>(spec.micro_batch / n, 1);
   const auto run_passes = [&](const auto& network) {
-    Passes<T> passes(spec.belief);
-    for_each_run(samples, together, [&](Index first, Index end) {
+    SampleSum<T> passes(spec.prediction);
+    for_each_chunk(samples, together, [&](Index first, Index end) {
       EvalContext<T> ctx = pass_context(spec, key, n, first, end - first);
       const Tensor<T, 4> logits = network(ctx);
       // A network that drops nothing answers once.
@@ -76,17 +76,6 @@ Belief<T> mc_dropout_run(const Model& model, const Tensor<T, 4>& images, Key key
   }
 }
 
-/// Writes `part` over the rows of `whole` from `row` on; `whole` is made for `rows` rows when it is empty.
-template <class T, int Rank>
-void place_rows(Tensor<T, Rank>& whole, Index rows, Index row, const Tensor<T, Rank>& part) {
-  if (part.empty()) return;
-  Shape<Rank> shape = part.shape();
-  const Index size = part.numel() / shape[0];
-  shape[0] = rows;
-  if (whole.empty()) whole = Tensor<T, Rank>(shape);
-  std::copy_n(part.data(), part.numel(), whole.mutable_data() + row * size);
-}
-
 }  // namespace detail
 
 /// Runs a segmentation network `samples` times with dropout on and normalisation statistics frozen, without a tape, and
@@ -96,7 +85,7 @@ void place_rows(Tensor<T, Rank>& whole, Index rows, Index row, const Tensor<T, R
 /// the maps are a std::vector<FeatureMap>, not repeated for the passes: nn::Dropout does that. Throws ValueError unless
 /// samples >= 1, ShapeError when ids or masks do not fit.
 template <class T, class Model>
-Belief<T> mc_dropout(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec = {}) {
+Prediction<T> mc_dropout(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec = {}) {
   const Shape<4>& shape = images.shape();
   const Index n = shape.n(), samples = spec.samples;
   check<ValueError>(samples >= 1, "mc_dropout", "expected at least 1 sample, got ", samples);
@@ -105,26 +94,36 @@ Belief<T> mc_dropout(const Model& model, const Tensor<T, 4>& images, Key key, co
         " image ids for ", n, " images");
   check(spec.masks.empty() || static_cast<Index>(spec.masks.size()) == samples, "mc_dropout", spec.masks.size(),
         " mask sources for ", samples, " samples");
-  if (n <= spec.micro_batch || !spec.masks.empty()) return detail::mc_dropout_run(model, images, key, spec);
-
-  Belief<T> whole;
-  whole.without_noise = samples > 1;
-  for_each_run(n, spec.micro_batch, [&](Index begin, Index end) {
-    McDropoutSpec<T> part_spec = spec;
-    part_spec.image_ids.clear();
+  if (!spec.masks.empty()) return detail::mc_dropout_run(model, images, key, spec);
+  return predict_in_parts<T>(n, spec.micro_batch, [&](Index begin, Index end) {
+    McDropoutSpec<T> part = spec;
+    part.image_ids.clear();
     for (Index i = begin; i < end; ++i)
-      part_spec.image_ids.push_back(spec.image_ids.empty() ? static_cast<std::uint64_t>(i)
-                                                           : spec.image_ids[static_cast<std::size_t>(i)]);
-    const Belief<T> part = detail::mc_dropout_run(model, slice_rows(images, begin, end), key, part_spec);
-    detail::place_rows(whole.mean, n, begin, part.mean);
-    detail::place_rows(whole.first_pass, n, begin, part.first_pass);
-    detail::place_rows(whole.labels, n, begin, part.labels);
-    detail::place_rows(whole.entropy, n, begin, part.entropy);
-    detail::place_rows(whole.expected_entropy, n, begin, part.expected_entropy);
-    detail::place_rows(whole.mutual_information, n, begin, part.mutual_information);
-    whole.without_noise = whole.without_noise && part.without_noise;
+      part.image_ids.push_back(spec.image_ids.empty() ? static_cast<std::uint64_t>(i)
+                                                      : spec.image_ids[static_cast<std::size_t>(i)]);
+    return detail::mc_dropout_run(model, slice_rows(images, begin, end), key, part);
   });
-  return whole;
 }
+
+/// MC dropout as an estimator (Gal & Ghahramani 2016), the paper's: the mean over `samples` passes with dropout.
+struct McDropout {
+  int samples = 5;
+
+  template <class T>
+  Prediction<T> predict(const models::AnySegmenter<T>& coarse, const Tensor<T, 4>& images,
+                        const EstimatorRun& run) const {
+    return mc_dropout(coarse, images, run.key,
+                      {.samples = samples, .image_ids = run.ids, .micro_batch = run.micro_batch});
+  }
+  /// Every sample counts as a whole pass, the paper's convention, though what no dropout has reached is computed once.
+  template <class T>
+  Operations operations(const models::AnySegmenter<T>& coarse, const Shape<4>& images) const {
+    const Operations once = coarse.count(images);
+    Operations sum;
+    for (int i = 0; i < samples; ++i) sum += once;
+    return sum;
+  }
+  TypedSpec spec() const { return {"mc_dropout", message("{\"samples\": ", samples, "}")}; }
+};
 
 }  // namespace paser::uncertainty

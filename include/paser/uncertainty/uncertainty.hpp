@@ -3,6 +3,7 @@
 /// \file
 /// Every header of uncertainty/.
 
-#include "paser/uncertainty/belief.hpp"
 #include "paser/uncertainty/entropy.hpp"
+#include "paser/uncertainty/estimator.hpp"
 #include "paser/uncertainty/mc_dropout.hpp"
+#include "paser/uncertainty/prediction.hpp"

@@ -33,9 +33,9 @@ inline void make_electrode(const ElectrodeParameters& parameters, Key key, std::
 
 }  // namespace detail
 
-/// Electrodes number first .. first + count - 1 of a key. Number k hangs on the key, k and the parameters alone: it is
-/// the same in any batch, for any number of threads and on every machine. Throws ValueError on parameters that make no
-/// sense (see synthetic::check_parameters) and on negative numbers.
+/// Electrodes number first .. first + count - 1 of a key. Number k depends on the key, k and the parameters alone: it
+/// is the same in any batch, for any number of threads and on every machine. Throws ValueError on parameters that make
+/// no sense (see synthetic::check_parameters) and on negative numbers.
 inline Electrodes make_electrodes(Key key, Index first, Index count, const ElectrodeParameters& parameters = {}) {
   synthetic::check_parameters(parameters);
   check<ValueError>(first >= 0 && count >= 0, "make_electrodes", count, " electrodes from number ", first);

@@ -14,7 +14,7 @@ template <class T>
 struct UNetMaker {
   /// Throws FormatError that names the setting which is unknown, missing or wrong.
   static UNetSpec read(const std::string& json);
-  static Segmenter<T> make(const std::string& json, Key key);
+  static AnySegmenter<T> make(const std::string& json, Key key);
   static Index parameters(const std::string& json);
 };
 
@@ -46,7 +46,7 @@ UNetSpec UNetMaker<T>::read(const std::string& json) {
 }
 
 template <class T>
-Segmenter<T> UNetMaker<T>::make(const std::string& json, Key key) {
+AnySegmenter<T> UNetMaker<T>::make(const std::string& json, Key key) {
   return RuntimeUNet<T>(read(json), key);
 }
 

@@ -12,20 +12,20 @@ namespace paser::models {
 /// Makes wrappers from JSON. All throw FormatError that names the setting which is unknown, missing or wrong.
 template <class T>
 struct WrapperMaker {
-  static Segmenter<T> padded(const std::string& json, Key key);
-  static Segmenter<T> resized(const std::string& json, Key key);
-  static Segmenter<T> normalised(const std::string& json, Key key);
-  static Segmenter<T> gray_to_colour(const std::string& json, Key key);
+  static AnySegmenter<T> padded(const std::string& json, Key key);
+  static AnySegmenter<T> resized(const std::string& json, Key key);
+  static AnySegmenter<T> normalised(const std::string& json, Key key);
+  static AnySegmenter<T> gray_to_colour(const std::string& json, Key key);
   /// Those of the network inside.
   static Index parameters(const std::string& json);
 
  private:
   /// Reads "model" and refuses the settings that were not asked for.
-  static Segmenter<T> inside(io::ConfigReader& options, Key key);
+  static AnySegmenter<T> inside(io::ConfigReader& options, Key key);
 };
 
 template <class T>
-Segmenter<T> WrapperMaker<T>::inside(io::ConfigReader& options, Key key) {
+AnySegmenter<T> WrapperMaker<T>::inside(io::ConfigReader& options, Key key) {
   ModelSpec spec;
   options.require("model", spec);
   options.finish();
@@ -33,7 +33,7 @@ Segmenter<T> WrapperMaker<T>::inside(io::ConfigReader& options, Key key) {
 }
 
 template <class T>
-Segmenter<T> WrapperMaker<T>::padded(const std::string& json, Key key) {
+AnySegmenter<T> WrapperMaker<T>::padded(const std::string& json, Key key) {
   auto options = io::ConfigReader::from_text(json, "model 'padded'");
   Index multiple = 1;
   std::string border = "mirrored";
@@ -45,7 +45,7 @@ Segmenter<T> WrapperMaker<T>::padded(const std::string& json, Key key) {
 }
 
 template <class T>
-Segmenter<T> WrapperMaker<T>::resized(const std::string& json, Key key) {
+AnySegmenter<T> WrapperMaker<T>::resized(const std::string& json, Key key) {
   auto options = io::ConfigReader::from_text(json, "model 'resized'");
   std::vector<Index> size;
   double factor = 0;
@@ -57,7 +57,7 @@ Segmenter<T> WrapperMaker<T>::resized(const std::string& json, Key key) {
 }
 
 template <class T>
-Segmenter<T> WrapperMaker<T>::normalised(const std::string& json, Key key) {
+AnySegmenter<T> WrapperMaker<T>::normalised(const std::string& json, Key key) {
   auto options = io::ConfigReader::from_text(json, "model 'normalised'");
   std::vector<double> mean, deviation;
   options.require("mean", mean);
@@ -66,7 +66,7 @@ Segmenter<T> WrapperMaker<T>::normalised(const std::string& json, Key key) {
 }
 
 template <class T>
-Segmenter<T> WrapperMaker<T>::gray_to_colour(const std::string& json, Key key) {
+AnySegmenter<T> WrapperMaker<T>::gray_to_colour(const std::string& json, Key key) {
   auto options = io::ConfigReader::from_text(json, "model 'gray_to_colour'");
   return GrayToColour<T>(inside(options, key));
 }

@@ -78,19 +78,19 @@ struct ModelTraits {
 ///   prefix(ctx, image), suffix(ctx, maps)  the part before and after its first dropout, for plain tensors: MC samples
 ///     share the prefix. Its maps are a std::vector of FeatureMaps, and its dropouts are nn::Dropout applied to these.
 template <class T = float>
-class Segmenter {
+class AnySegmenter {
  public:
   using Scalar = T;
 
   using Maps = std::vector<FeatureMap<Tensor<T, 4>>>;
 
   template <class Network>
-  requires(!std::same_as<std::remove_cvref_t<Network>, Segmenter>) Segmenter(Network network)
+  requires(!std::same_as<std::remove_cvref_t<Network>, AnySegmenter>) AnySegmenter(Network network)
       : holder_(std::make_unique<Holder<Network>>(std::move(network))) {}
 
-  Segmenter(const Segmenter& other) : holder_(other.holder_->clone()) {}
-  Segmenter(Segmenter&&) noexcept = default;
-  Segmenter& operator=(Segmenter other) noexcept {
+  AnySegmenter(const AnySegmenter& other) : holder_(other.holder_->clone()) {}
+  AnySegmenter(AnySegmenter&&) noexcept = default;
+  AnySegmenter& operator=(AnySegmenter other) noexcept {
     holder_ = std::move(other.holder_);
     return *this;
   }

@@ -1,4 +1,4 @@
-#include "paser/pipeline/observation.hpp"
+#include "paser/pipeline/policy_data.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -20,7 +20,7 @@ Paser<float> noisy_paser() {
   auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
   paser.models[0] = models::UNet<2, 2, 4, 1>(Key{4});
   paser.grid = {1, 2};
-  paser.policy = models::PolicyNet<float>(6, Key{2});
+  paser.policy = NetPolicy<float>{models::PolicyNet<float>(6, Key{2})};
   return paser;
 }
 
@@ -42,9 +42,9 @@ struct CountingSet : toy::Set {
 using Numbers = std::vector<Index>;
 
 /// Row i of an observation is row j of another one, bit by bit.
-bool same_row(const Observation<float>& a, Index i, const Observation<float>& b, Index j) {
-  return same_bits(slice_rows(a.input, i, i + 1), slice_rows(b.input, j, j + 1)) &&
-         same_bits(slice_rows(a.iou_small, i, i + 1), slice_rows(b.iou_small, j, j + 1));
+bool same_row(const PolicyBatch<float>& a, Index i, const PolicyBatch<float>& b, Index j) {
+  return same_bits(slice_rows(a.map, i, i + 1), slice_rows(b.map, j, j + 1)) &&
+         same_bits(slice_rows(a.iou_coarse, i, i + 1), slice_rows(b.iou_coarse, j, j + 1));
 }
 
 constexpr std::int32_t ignored = 255;
@@ -77,13 +77,13 @@ struct HalfSet {
 
 }  // namespace
 
-TEST_CASE("FrozenSet: a kept draw of an image has the same bits in any batch and order") {
+TEST_CASE("PolicyData: a kept draw of an image has the same bits in any batch and order") {
   const auto paser = noisy_paser();
   const toy::Set set(6);
-  FrozenSet<float> one(2, Key{5}), two(2, Key{5});
+  PolicyData<float> one(2, Key{5}), two(2, Key{5});
   const auto all = one.rows(paser, set, Numbers{0, 1, 2, 3, 4, 5}, settings, 0, Key{});
-  REQUIRE(all.input.shape() == Shape<4>{6, 8, 8, 2});
-  REQUIRE(all.iou_small.shape() == Shape<2>{6, 2});
+  REQUIRE(all.map.shape() == Shape<4>{6, 8, 8, 2});
+  REQUIRE(all.iou_coarse.shape() == Shape<2>{6, 2});
   const auto some = two.rows(paser, set, Numbers{4, 1}, settings, 0, Key{});
   CHECK(same_row(some, 0, all, 4));
   CHECK(same_row(some, 1, all, 1));
@@ -94,10 +94,10 @@ TEST_CASE("FrozenSet: a kept draw of an image has the same bits in any batch and
   CHECK_FALSE(same_row(all, 0, all, 3));
 }
 
-TEST_CASE("FrozenSet: draws differ, take turns, and are those of observe") {
+TEST_CASE("PolicyData: draws differ, take turns, and are those of observe") {
   const auto paser = noisy_paser();
   const toy::Set set(3);
-  FrozenSet<float> frozen(2, Key{5});
+  PolicyData<float> frozen(2, Key{5});
   const Numbers numbers{0, 1, 2};
   const auto first = frozen.rows(paser, set, numbers, settings, 0, Key{});
   const auto second = frozen.rows(paser, set, numbers, settings, 1, Key{});
@@ -109,25 +109,25 @@ TEST_CASE("FrozenSet: draws differ, take turns, and are those of observe") {
   }
 }
 
-TEST_CASE("FrozenSet: without kept draws every call is observe with the noise of its key") {
+TEST_CASE("PolicyData: without kept draws every call is observe with the noise of its key") {
   const auto paser = noisy_paser();
   const toy::Set set(4);
-  FrozenSet<float> frozen(0, Key{5});
+  PolicyData<float> frozen(0, Key{5});
   const Numbers numbers{3, 1};
   for (const std::uint64_t seed : {7u, 8u}) {
     const auto got = frozen.rows(paser, set, numbers, settings, 0, Key{seed});
     const auto expected = observe(paser, set.rows(numbers), settings, Key{seed});
-    CHECK(same_bits(got.input, expected.input));
-    CHECK(same_bits(got.iou_small, expected.iou_small));
+    CHECK(same_bits(got.map, expected.map));
+    CHECK(same_bits(got.iou_coarse, expected.iou_coarse));
   }
-  CHECK_FALSE(same_bits(frozen.rows(paser, set, numbers, settings, 0, Key{7}).input,
-                        frozen.rows(paser, set, numbers, settings, 0, Key{8}).input));
+  CHECK_FALSE(same_bits(frozen.rows(paser, set, numbers, settings, 0, Key{7}).map,
+                        frozen.rows(paser, set, numbers, settings, 0, Key{8}).map));
 }
 
-TEST_CASE("FrozenSet: what was computed once is not computed again") {
+TEST_CASE("PolicyData: what was computed once is not computed again") {
   const auto paser = noisy_paser();
   const CountingSet set(5);
-  FrozenSet<float> frozen(1, Key{5});
+  PolicyData<float> frozen(1, Key{5});
   for (int i = 0; i < 3; ++i) {
     frozen.experts(paser, set, settings);
     CHECK(set.served == 5);
@@ -138,7 +138,7 @@ TEST_CASE("FrozenSet: what was computed once is not computed again") {
   const auto& table = frozen.experts(paser, set, settings);
   REQUIRE(table.shape() == Shape<3>{5, 2, 2});
   for (const std::int32_t k : {1, 2}) {
-    const Labels labels = paser.refine(batch.images, Labels::zeros({5, 8, 8}), Actions::full({5, 2}, k));
+    const Labels labels = apply_experts(paser, batch.images, Labels::zeros({5, 8, 8}), Actions::full({5, 2}, k));
     const auto iou = metrics::patch_iou<float>(labels, batch.labels, 2, paser.grid);
     for (Index i = 0; i < 10; ++i) CHECK(table(i / 2, i % 2, k - 1) == iou.data()[i]);
   }
@@ -151,14 +151,14 @@ TEST_CASE("policies that share what was computed once are trained to the same bi
   options.batch = 4;
   options.learning_rate = 1e-2;
   options.reward = settings;
-  options.belief_draws = 2;
-  const auto trained = [&](double lambda, PolicyGround<float>* ground) {
+  options.draws = 2;
+  const auto trained = [&](double lambda, PolicyCache<float>* ground) {
     auto paser = noisy_paser();
     options.reward.lambda = lambda;
     REQUIRE(train_policy(paser, train, validation, options, Stage{.name = "policy"}, Key{6}, ground));
     return paser.policy;
   };
-  PolicyGround<float> ground(2, Key{6});
+  PolicyCache<float> ground(2, Key{6});
   const auto first = trained(0, &ground), second = trained(0.7, &ground);
   CHECK(same_state(first, trained(0, nullptr)));
   CHECK(same_state(second, trained(0.7, nullptr)));
@@ -173,21 +173,22 @@ TEST_CASE("pixels without a label count as if they had been cut out of the image
   RewardOptions options = settings;
   const auto without = cut.range(0, 6);
   const auto with = whole.range(0, 6);
-  const auto expected = observe(paser, without, options, Key{3}).iou_small;
+  const auto expected = observe(paser, without, options, Key{3}).iou_coarse;
   const auto experts = tabulate_expert_iou(paser, cut, options);
 
   Actions actions = Actions::zeros({6, 2});
   for (Index i = 0; i < 12; ++i) actions.mutable_data()[i] = static_cast<std::int32_t>(i % 3);
   const auto rewards = [&](const toy::Batch& b, const RewardOptions& o) {
     const Labels coarse = predict(paser.models[0], b.images);
-    return routing_reward<float>(paser.refine(b.images, coarse, actions), coarse, b.labels, actions, paser.grid, o);
+    return routing_reward<float>(apply_experts(paser, b.images, coarse, actions), coarse, b.labels, actions, paser.grid,
+                                 o);
   };
   const auto paid = rewards(without, options);
 
   // All labels given: the lower half, where the truth is another, changes the numbers.
   CHECK_FALSE(same_bits(rewards(whole.set.range(0, 6), options).reward, paid.reward));
   options.ignored = ignored;
-  CHECK(same_bits(observe(paser, with, options, Key{3}).iou_small, expected));
+  CHECK(same_bits(observe(paser, with, options, Key{3}).iou_coarse, expected));
   CHECK(same_bits(tabulate_expert_iou(paser, whole, options), experts));
   const auto got = rewards(with, options);
   CHECK(same_bits(got.reward, paid.reward));

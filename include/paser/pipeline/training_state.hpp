@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "paser/io/checkpoint.hpp"
+
+namespace paser::pipeline {
+
+/// What a stage of training has to remember, named once and saved and loaded by that: references to modules (anything
+/// with visit()) and to numbers, which must outlive it.
+class TrainingState {
+ public:
+  template <class Module>
+  TrainingState& keep(std::string name, Module& m) {
+    return part([name, &m](io::Checkpoint& c) { c.put(name, m); },
+                [name, &m](const io::Checkpoint& c) { c.get(name, m); });
+  }
+
+  /// Value: what JSON holds.
+  template <class Value>
+  TrainingState& keep_value(std::string name, Value& v) {
+    return part([name, &v](io::Checkpoint& c) { c.info[name] = v; },
+                [name, &v](const io::Checkpoint& c) { c.info.at(name).get_to(v); });
+  }
+
+  template <class T, int Rank>
+  TrainingState& keep_tensor(std::string name, Tensor<T, Rank>& x) {
+    return part([name, &x](io::Checkpoint& c) { c.tensors[name] = io::RawTensor::of(x); },
+                [name, &x](const io::Checkpoint& c) { x = c.tensors.at(name).template as<T, Rank>(); });
+  }
+
+  /// Anything else.
+  TrainingState& part(std::function<void(io::Checkpoint&)> save, std::function<void(const io::Checkpoint&)> load) {
+    parts_.emplace_back(std::move(save), std::move(load));
+    return *this;
+  }
+
+  void save(io::Checkpoint& c) const {
+    for (const auto& [save, load] : parts_) save(c);
+  }
+  void load(const io::Checkpoint& c) const {
+    for (const auto& [save, load] : parts_) load(c);
+  }
+
+ private:
+  std::vector<std::pair<std::function<void(io::Checkpoint&)>, std::function<void(const io::Checkpoint&)>>> parts_;
+};
+
+/// The best of several states by a score of which more is better, the earlier of equals.
+template <class State>
+struct BestState {
+  State state;
+  double score = -1e30;
+
+  /// Returns whether the candidate is better and was kept.
+  bool offer(const State& candidate, double candidate_score) {
+    if (!(candidate_score > score)) return false;
+    state = candidate;
+    score = candidate_score;
+    return true;
+  }
+};
+
+}  // namespace paser::pipeline
