@@ -66,7 +66,7 @@ struct Way {
 };
 
 void compare_parts(int rounds) {
-  models::Segmenter<float> model = models::UNet<1, 3, 16, 4>(Key{1});
+  models::AnySegmenter<float> model = models::UNet<1, 3, 16, 4>(Key{1});
   optim::Adam<float> adam({.learning_rate = 1e-4});
   const Batch batch(16);
   const auto on_parts_of = [&](Index images) {

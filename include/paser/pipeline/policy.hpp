@@ -123,17 +123,21 @@ class Policy {
   template <class P>
   struct Holder final : Base {
     P policy;
+    static constexpr bool reads = [] {
+      if constexpr (requires { P::reads_prediction; }) return P::reads_prediction;
+      return true;
+    }();
+    static constexpr bool again = [] {
+      if constexpr (requires { P::asks_again; }) return P::asks_again;
+      return false;
+    }();
+    static_assert(reads || !again, "Policy: a policy that is asked again after every answer must read the prediction");
+
     explicit Holder(P p) : policy(std::move(p)) {}
     std::unique_ptr<Base> clone() const override { return std::make_unique<Holder>(policy); }
     Actions choose(const PolicyState<T>& state, Key key) const override { return policy.choose(state, key); }
-    bool reads_prediction() const override {
-      if constexpr (requires { P::reads_prediction; }) return P::reads_prediction;
-      return true;
-    }
-    bool asks_again() const override {
-      if constexpr (requires { P::asks_again; }) return P::asks_again;
-      return false;
-    }
+    bool reads_prediction() const override { return reads; }
+    bool asks_again() const override { return again; }
     rl::Categorical<T> probabilities(const PolicyState<T>& state) const override {
       if constexpr (requires { policy.probabilities(state); })
         return policy.probabilities(state);
