@@ -2,6 +2,7 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <sstream>
 
 #include "examples/tiny_paser.hpp"
@@ -177,6 +178,7 @@ TEST_CASE("a trained model is a file, or a checkpoint of a run; a network has a 
   CHECK(program::chosen_policy(paser, "f3", {}).as<paser::pipeline::Constant>()->model == 2);
   CHECK(program::chosen_policy(paser, "paser", {0.5, 0.25}).as<paser::pipeline::EntropyThreshold>()->thresholds[1] ==
         0.25);
+  CHECK_THROWS_WITH(program::chosen_policy(paser, "paser", {0.5, std::nan("")}), Contains("expected nats"));
   CHECK_THROWS_WITH(program::chosen_policy(paser, "f4", {}), Contains("unknown method 'f4'"));
   CHECK_THROWS_WITH(program::chosen_policy(paser, "f2", {0.5, 0.25}), Contains("exclude each other"));
   CHECK_THROWS_WITH(program::chosen_policy(paser, "paser", {0.5}), Contains("expected one less than the 3"));

@@ -71,7 +71,7 @@ TEST_CASE("a name has one maker") {
   CHECK(register_model("registry test", {another}));
   CHECK(make_segmenter("registry test", "{}", Key{1}).classes() == 2);
   CHECK(model_parameters({"registry test", "{}"}) == 0);
-  CHECK_THROWS_WITH(register_model("unet", {another}), Contains("another model of the name 'unet'"));
+  CHECK_THROWS_WITH(register_model("unet", {another}), Contains("another maker of the name 'unet'"));
   CHECK_THROWS_AS(register_model("", {another}), ValueError);
   CHECK_THROWS_AS(register_model("a\"b", {another}), ValueError);
   CHECK_THROWS_AS(register_model("none", {}), ValueError);

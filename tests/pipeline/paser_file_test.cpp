@@ -234,6 +234,13 @@ TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   refused([](auto& c) { c.info["coarse_answer"] = "median"; }, "'median'");
   refused([](auto& c) { c.info["estimator"]["type"] = "mc_dropuot"; }, "did you mean 'mc_dropout'?");
   refused([](auto& c) { c.info["estimator"]["spec"]["samples"] = 0; }, "makes 0 samples");
+  refused([](auto& c) { c.info["estimator"]["spec"]["samples"] = 10001; }, "expected 1 .. 10000");
+  refused(
+      [](auto& c) {
+        c.info["estimator"] = {{"type", "ensemble"}, {"spec", {{"members", {c.info["networks"][0]}}}}};
+        c.info["estimator"]["spec"]["members"][0]["spec"]["width"] = 60000;
+      },
+      "there are 0 numbers for its members");
   refused([](auto& c) { c.info["estimator"]["spec"]["samples"] = "many"; }, "'samples' is \"many\"");
   refused([](auto& c) { c.info["policy"]["spec"]["choise"] = "sampled"; }, "did you mean 'choice'?");
   refused([](auto& c) { c.info["policy"]["spec"]["windows"] = {3, 2}; }, "expected 1 x 1 or the 2 x 3 patches");

@@ -1,55 +1,53 @@
 #pragma once
 
-#include <functional>
+#include <concepts>
 #include <map>
 #include <mutex>
-#include <utility>
+#include <string>
 #include <vector>
 
+#include "paser/core/error.hpp"
 #include "paser/core/text.hpp"
-#include "paser/core/typed_spec.hpp"
 
 namespace paser {
 
-/// Makers of one kind of part by the name of its type, for files that name what they hold. There is one registry for
-/// each Value and Arguments; threads may use it at the same time.
-template <class Value, class... Arguments>
+/// Makers of one kind of part by the name of its type, for files that name what they hold: one registry per type Maker.
+/// Threads may use it at the same time.
+template <std::equality_comparable Maker>
 class Registry {
  public:
-  using Maker = std::function<Value(const std::string& json, const Arguments&...)>;
-
   static Registry& instance() {
     static Registry registry;
     return registry;
   }
 
-  /// Makes a type known; returns true, so that a variable at namespace scope can hold the call. The later of two makers
-  /// of one name counts.
-  bool add(const std::string& type, Maker maker) {
+  /// Makes a name known. The same name once more with the same maker changes nothing, with another one, or a name that
+  /// JSON would have to escape, throws ValueError. Returns true, so that it can be the value of a variable.
+  bool add(const std::string& name, Maker maker) {
+    check<ValueError>(!name.empty() && name.find_first_of("\"\\") == std::string::npos, "Registry", "'", name,
+                      "' is no name; expected one without quotes and backslashes");
     const std::lock_guard lock(mutex_);
-    makers_[type] = std::move(maker);
+    const auto known = makers_.emplace(name, maker);
+    check<ValueError>(known.second || known.first->second == maker, "Registry", "there is another maker of the name '",
+                      name, "' already");
     return true;
   }
 
-  std::vector<std::string> types() const {
+  /// In alphabetical order.
+  std::vector<std::string> names() const {
     const std::lock_guard lock(mutex_);
-    std::vector<std::string> names;
-    for (const auto& entry : makers_) names.push_back(entry.first);
-    return names;
+    std::vector<std::string> list;
+    for (const auto& entry : makers_) list.push_back(entry.first);
+    return list;
   }
 
-  /// The part of this specification. `what` names the kind in errors. Throws FormatError when the type is not known,
-  /// and what its maker throws.
-  Value make(const char* what, const TypedSpec& spec, const Arguments&... arguments) const {
-    Maker maker;
+  /// The maker of this name. Throws ValueError with the names that are known, and `hint`; `what` is the kind of part.
+  Maker find(const char* what, const std::string& name, const char* hint) const {
     {
       const std::lock_guard lock(mutex_);
-      if (const auto found = makers_.find(spec.type); found != makers_.end()) maker = found->second;
+      if (const auto known = makers_.find(name); known != makers_.end()) return known->second;
     }
-    if (!maker)
-      throw FormatError(unknown_name(what, spec.type, types()) +
-                        "; a type of one's own is known once the program includes what registers it");
-    return maker(spec.json, arguments...);
+    throw ValueError(unknown_name(what, name, names()) + hint);
   }
 
  private:

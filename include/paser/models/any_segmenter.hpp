@@ -8,42 +8,12 @@
 #include "paser/autograd/count_context.hpp"
 #include "paser/core/rows.hpp"
 #include "paser/models/model_spec.hpp"
-#include "paser/nn/visit.hpp"
+#include "paser/nn/erased.hpp"
 #include "paser/ops/feature_map.hpp"
 
 namespace paser::models {
 
 namespace detail {
-
-/// Receives the members of a type-erased module.
-template <class T>
-struct MemberVisitor {
-  virtual ~MemberVisitor() = default;
-  virtual void visit(const std::string& name, Parameter<T, 1>& p) = 0;
-  virtual void visit(const std::string& name, Parameter<T, 2>& p) = 0;
-  virtual void visit(const std::string& name, Parameter<T, 3>& p) = 0;
-  virtual void visit(const std::string& name, Parameter<T, 4>& p) = 0;
-  virtual void visit(const std::string& name, Buffer<T, 1>& b) = 0;
-};
-
-template <class T, class F, bool Const>
-struct ForwardMembers final : MemberVisitor<T> {
-  F& f;
-  explicit ForwardMembers(F& target) : f(target) {}
-  template <class Member>
-  void forward(const std::string& name, Member& m) {
-    if constexpr (Const) {
-      f(name.c_str(), std::as_const(m));
-    } else {
-      f(name.c_str(), m);
-    }
-  }
-  void visit(const std::string& name, Parameter<T, 1>& p) override { forward(name, p); }
-  void visit(const std::string& name, Parameter<T, 2>& p) override { forward(name, p); }
-  void visit(const std::string& name, Parameter<T, 3>& p) override { forward(name, p); }
-  void visit(const std::string& name, Parameter<T, 4>& p) override { forward(name, p); }
-  void visit(const std::string& name, Buffer<T, 1>& b) override { forward(name, b); }
-};
 
 /// What a network says of itself in numbers. The values here are those of one that says nothing.
 struct ModelTraits {
@@ -88,13 +58,6 @@ class AnySegmenter {
   requires(!std::same_as<std::remove_cvref_t<Network>, AnySegmenter>) AnySegmenter(Network network)
       : holder_(std::make_unique<Holder<Network>>(std::move(network))) {}
 
-  AnySegmenter(const AnySegmenter& other) : holder_(other.holder_->clone()) {}
-  AnySegmenter(AnySegmenter&&) noexcept = default;
-  AnySegmenter& operator=(AnySegmenter other) noexcept {
-    holder_ = std::move(other.holder_);
-    return *this;
-  }
-
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
     return holder_->run(ctx, image);
@@ -118,8 +81,7 @@ class AnySegmenter {
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
-    detail::ForwardMembers<T, std::remove_reference_t<F>, std::is_const_v<Self>> forward(f);
-    self.holder_->visit(forward);
+    nn::visit_erased<T, Self>(self.holder_, f);
   }
 
  private:
@@ -133,7 +95,7 @@ class AnySegmenter {
     virtual Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const = 0;
     virtual ModelSpec spec() const = 0;
     virtual detail::ModelTraits traits() const = 0;
-    virtual void visit(detail::MemberVisitor<T>& visitor) = 0;
+    virtual void visit(nn::MemberVisitor<T>& visitor) = 0;
   };
 
   template <class Network>
@@ -173,12 +135,10 @@ class AnySegmenter {
       }
     }
     detail::ModelTraits traits() const override { return detail::ModelTraits::of(network); }
-    void visit(detail::MemberVisitor<T>& visitor) override {
-      nn::walk(network, [&visitor](const std::string& name, auto& member) { visitor.visit(name, member); });
-    }
+    void visit(nn::MemberVisitor<T>& visitor) override { nn::show_members(network, visitor); }
   };
 
-  std::unique_ptr<Base> holder_;
+  nn::Cloned<Base> holder_;
 };
 
 }  // namespace paser::models

@@ -1,13 +1,10 @@
 #pragma once
 
-#include <algorithm>
-#include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "paser/core/random.hpp"
-#include "paser/core/text.hpp"
+#include "paser/core/registry.hpp"
 #include "paser/models/any_segmenter.hpp"
 
 /// Networks by name: what a file or a command line calls "unet" becomes a network, and a program that has never heard
@@ -28,59 +25,25 @@ struct ModelMaker {
   bool operator==(const ModelMaker&) const = default;
 };
 
-namespace detail {
-
-template <class T>
-struct ModelRegistry {
-  std::mutex mutex;
-  std::map<std::string, ModelMaker<T>> makers;
-
-  static ModelRegistry& instance() {
-    static ModelRegistry registry;
-    return registry;
-  }
-
-  std::vector<std::string> names() {
-    const std::lock_guard lock(mutex);
-    std::vector<std::string> list;
-    for (const auto& [name, maker] : makers) list.push_back(name);
-    return list;
-  }
-};
-
-}  // namespace detail
-
 /// The names that make_segmenter<T> knows, in alphabetical order.
 template <class T = float>
 std::vector<std::string> registered_models() {
-  return detail::ModelRegistry<T>::instance().names();
+  return Registry<ModelMaker<T>>::instance().names();
 }
 
-/// Makes a name known, for networks in T. The same name once more with the same maker changes nothing, with another one
-/// throws ValueError. Returns true, so that it can be the value of a variable.
+/// Makes a name known, for networks in T; see Registry::add. Throws ValueError when there is no maker.
 template <class T = float>
 bool register_model(const std::string& name, const std::type_identity_t<ModelMaker<T>>& maker) {
-  check<ValueError>(!name.empty() && name.find_first_of("\"\\") == std::string::npos && maker.make != nullptr,
-                    "register_model", "'", name, "' needs a name without quotes and backslashes, and a maker");
-  auto& registry = detail::ModelRegistry<T>::instance();
-  const std::lock_guard lock(registry.mutex);
-  const auto known = registry.makers.emplace(name, maker).first;
-  check<ValueError>(known->second == maker, "register_model", "there is another model of the name '", name,
-                    "' already");
-  return true;
+  check<ValueError>(maker.make != nullptr, "register_model", "'", name, "' needs a maker");
+  return Registry<ModelMaker<T>>::instance().add(name, maker);
 }
 
 /// The maker of this name. Throws ValueError with the names that are known.
 template <class T = float>
 ModelMaker<T> model_maker(const std::string& name) {
-  auto& registry = detail::ModelRegistry<T>::instance();
-  {
-    const std::lock_guard lock(registry.mutex);
-    if (const auto known = registry.makers.find(name); known != registry.makers.end()) return known->second;
-  }
-  throw ValueError(unknown_name("model", name, registry.names()) +
-                   "; a program knows the models whose headers it includes, of paser's own those in "
-                   "paser/models/registered/");
+  return Registry<ModelMaker<T>>::instance().find(
+      "model", name,
+      "; a program knows the models whose headers it includes, of paser's own those in paser/models/registered/");
 }
 
 /// A network of random weights drawn from `key`. Throws ValueError when the name is not known, and what its maker

@@ -9,6 +9,7 @@
 #include "paser/nn/conv_batch_norm.hpp"
 #include "paser/nn/conv_transpose2d.hpp"
 #include "paser/nn/dropout.hpp"
+#include "paser/nn/erased.hpp"
 #include "paser/nn/gradient_check.hpp"
 #include "paser/nn/init.hpp"
 #include "paser/nn/linear.hpp"

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "paser/core/registry.hpp"
+#include "paser/io/config.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/pipeline/net_policy.hpp"
 #include "paser/pipeline/paser.hpp"
@@ -19,45 +20,63 @@ struct PolicyShape {
   std::optional<Index> stored{};
 };
 
-/// To make a policy of one's own known to every program that includes its header:
+/// How a policy is made from its settings, a JSON text. To make one of one's own known to every program that includes
+/// its header:
 ///   inline const bool known = PolicyRegistry<float>::instance().add("mine", [](const std::string& json,
-///       const PolicyShape& shape, const Key& key) { return Policy<float>(Mine(...)); });
+///       const PolicyShape& shape, Key key) { return Policy<float>(Mine(...)); });
 template <class T>
-using PolicyRegistry = Registry<Policy<T>, PolicyShape, Key>;
+using PolicyMaker = Policy<T> (*)(const std::string& json, const PolicyShape& shape, Key key);
 template <class T>
-using EstimatorRegistry = Registry<uncertainty::Estimator<T>>;
+using PolicyRegistry = Registry<PolicyMaker<T>>;
+
+/// The same for an estimator. stored: as PolicyShape::stored.
+template <class T>
+using EstimatorMaker = uncertainty::Estimator<T> (*)(const std::string& json, std::optional<Index> stored);
+template <class T>
+using EstimatorRegistry = Registry<EstimatorMaker<T>>;
 
 namespace detail {
 
-/// The JSON object of a specification, of which every key must be one of these. `what` names the part in errors. Throws
-/// FormatError.
-inline nlohmann::json settings_of(const std::string& what, const std::string& text,
-                                  const std::vector<std::string>& known) {
-  auto j = nlohmann::json::parse(text, nullptr, false);
-  check<FormatError>(j.is_object(), what.c_str(), "the settings are ", text, ", expected a JSON object");
-  for (const auto& item : j.items())
-    if (std::find(known.begin(), known.end(), item.key()) == known.end())
-      throw FormatError(what + ": " + unknown_name("setting", item.key(), known));
-  return j;
+template <class T>
+uncertainty::Estimator<T> make_mc_dropout(const std::string& json, std::optional<Index>) {
+  auto settings = io::ConfigReader::from_text(json, "estimator 'mc_dropout'");
+  uncertainty::McDropout estimator;
+  settings.read("samples", estimator.samples);
+  settings.finish();
+  check<FormatError>(estimator.samples >= 1 && estimator.samples <= 10'000, "estimator 'mc_dropout'", "it makes ",
+                     estimator.samples, " samples, expected 1 .. 10000");
+  return estimator;
 }
 
-/// A setting; one that is missing has a default. Throws FormatError when it is of another kind.
-template <class Value>
-Value setting(const std::string& what, const nlohmann::json& settings, const char* name, const Value& otherwise) {
-  if (!settings.contains(name)) return otherwise;
-  try {
-    return settings.at(name).get<Value>();
-  } catch (const nlohmann::json::exception&) {
-    throw FormatError(message(what, ": the setting '", name, "' is ", settings.at(name).dump(),
-                              ", expected a value such as ", nlohmann::json(otherwise).dump()));
-  }
+template <class T>
+uncertainty::Estimator<T> make_softmax_entropy(const std::string& json, std::optional<Index>) {
+  io::ConfigReader::from_text(json, "estimator 'softmax_entropy'").finish();
+  return uncertainty::SoftmaxEntropy{};
+}
+
+template <class T>
+uncertainty::Estimator<T> make_ensemble(const std::string& json, std::optional<Index> stored) {
+  auto settings = io::ConfigReader::from_text(json, "estimator 'ensemble'");
+  std::vector<TypedSpec> members;
+  settings.require("members", members);
+  settings.finish();
+  Index parameters = 0;
+  for (const TypedSpec& member : members) parameters += models::model_parameters<T>(member);
+  check<FormatError>(!stored || *stored >= parameters, "estimator 'ensemble'", "there are ", stored.value_or(0),
+                     " numbers for its members, which have at least ", parameters);
+  uncertainty::Ensemble<T> ensemble;
+  for (const TypedSpec& member : members) ensemble.members.push_back(models::make_segmenter<T>(member, Key{}));
+  return ensemble;
 }
 
 template <class T>
 Policy<T> make_net_policy(const std::string& json, const PolicyShape& shape, Key key) {
-  const auto settings = settings_of("policy 'net'", json, {"windows", "choice"});
-  const auto windows = setting("policy 'net'", settings, "windows", std::array<Index, 2>{1, 1});
-  const auto choice = setting("policy 'net'", settings, "choice", std::string("most_probable"));
+  auto settings = io::ConfigReader::from_text(json, "policy 'net'");
+  std::array<Index, 2> windows{1, 1};
+  std::string choice = "most_probable";
+  settings.read("windows", windows);
+  settings.read("choice", choice);
+  settings.finish();
   check<FormatError>(choice == "most_probable" || choice == "sampled", "policy 'net'", "the choice is '", choice,
                      "', expected 'most_probable' or 'sampled'");
   check<FormatError>(
@@ -73,54 +92,50 @@ Policy<T> make_net_policy(const std::string& json, const PolicyShape& shape, Key
                       choice == "sampled" ? RouteChoice::sampled : RouteChoice::most_probable};
 }
 
+template <class T>
+Policy<T> make_constant(const std::string& json, const PolicyShape& shape, Key) {
+  auto settings = io::ConfigReader::from_text(json, "policy 'constant'");
+  Constant policy;
+  settings.require("model", policy.model);
+  settings.finish();
+  check<FormatError>(policy.model >= 0 && policy.model < shape.models, "policy 'constant'", "it names model ",
+                     policy.model, ", there are ", shape.models);
+  return policy;
+}
+
+template <class T>
+Policy<T> make_random(const std::string& json, const PolicyShape&, Key) {
+  io::ConfigReader::from_text(json, "policy 'random'").finish();
+  return Random{};
+}
+
+template <class T>
+Policy<T> make_entropy_threshold(const std::string& json, const PolicyShape& shape, Key) {
+  auto settings = io::ConfigReader::from_text(json, "policy 'entropy_threshold'");
+  EntropyThreshold policy;
+  settings.require("thresholds", policy.thresholds);
+  settings.finish();
+  check<FormatError>(static_cast<Index>(policy.thresholds.size()) + 1 == shape.models, "policy 'entropy_threshold'",
+                     "it has ", policy.thresholds.size(), " thresholds, expected one less than the ", shape.models,
+                     " models");
+  return policy;
+}
+
 /// Makes the library's own parts known, once.
 template <class T>
 void register_parts() {
-  static const bool registered = [] {
-    auto& estimators = EstimatorRegistry<T>::instance();
-    estimators.add("mc_dropout", [](const std::string& json) {
-      const int samples =
-          setting("estimator 'mc_dropout'", settings_of("estimator 'mc_dropout'", json, {"samples"}), "samples", 5);
-      check<FormatError>(samples >= 1, "estimator 'mc_dropout'", "it makes ", samples, " samples, expected at least 1");
-      return uncertainty::McDropout{samples};
-    });
-    estimators.add("softmax_entropy", [](const std::string& json) {
-      settings_of("estimator 'softmax_entropy'", json, {});
-      return uncertainty::SoftmaxEntropy{};
-    });
-    estimators.add("ensemble", [](const std::string& json) {
-      const auto settings = settings_of("estimator 'ensemble'", json, {"members"});
-      uncertainty::Ensemble<T> ensemble;
-      for (const auto& member : setting("estimator 'ensemble'", settings, "members", std::vector<TypedSpec>{}))
-        ensemble.members.push_back(models::make_segmenter<T>(member, Key{}));
-      return ensemble;
-    });
-    auto& policies = PolicyRegistry<T>::instance();
-    policies.add("net", make_net_policy<T>);
-    policies.add("constant", [](const std::string& json, const PolicyShape& shape, const Key&) {
-      const auto model =
-          setting("policy 'constant'", settings_of("policy 'constant'", json, {"model"}), "model", std::int32_t{0});
-      check<FormatError>(model >= 0 && model < shape.models, "policy 'constant'", "it names model ", model,
-                         ", there are ", shape.models);
-      return Constant{model};
-    });
-    policies.add("random", [](const std::string& json, const PolicyShape&, const Key&) {
-      settings_of("policy 'random'", json, {});
-      return Random{};
-    });
-    policies.add("entropy_threshold", [](const std::string& json, const PolicyShape& shape, const Key&) {
-      const auto thresholds =
-          setting("policy 'entropy_threshold'", settings_of("policy 'entropy_threshold'", json, {"thresholds"}),
-                  "thresholds", Thresholds{});
-      check<FormatError>(static_cast<Index>(thresholds.size()) + 1 == shape.models, "policy 'entropy_threshold'",
-                         "it has ", thresholds.size(), " thresholds, expected one less than the ", shape.models,
-                         " models");
-      return EntropyThreshold{thresholds};
-    });
-    return true;
-  }();
+  auto& estimators = EstimatorRegistry<T>::instance();
+  auto& policies = PolicyRegistry<T>::instance();
+  static const bool registered =
+      estimators.add("mc_dropout", make_mc_dropout<T>) && estimators.add("softmax_entropy", make_softmax_entropy<T>) &&
+      estimators.add("ensemble", make_ensemble<T>) && policies.add("net", make_net_policy<T>) &&
+      policies.add("constant", make_constant<T>) && policies.add("random", make_random<T>) &&
+      policies.add("entropy_threshold", make_entropy_threshold<T>);
   static_cast<void>(registered);
 }
+
+inline constexpr const char* own_part_hint =
+    "; a type of one's own is known once the program includes what registers it";
 
 }  // namespace detail
 
@@ -129,14 +144,14 @@ void register_parts() {
 template <class T>
 Policy<T> make_policy(const TypedSpec& spec, const PolicyShape& shape, Key key) {
   detail::register_parts<T>();
-  return PolicyRegistry<T>::instance().make("policy", spec, shape, key);
+  return PolicyRegistry<T>::instance().find("policy", spec.type, detail::own_part_hint)(spec.json, shape, key);
 }
 
 /// The estimator of this specification; weights that it has are to be loaded. Throws as make_policy.
 template <class T>
-uncertainty::Estimator<T> make_estimator(const TypedSpec& spec) {
+uncertainty::Estimator<T> make_estimator(const TypedSpec& spec, std::optional<Index> stored = {}) {
   detail::register_parts<T>();
-  return EstimatorRegistry<T>::instance().make("estimator", spec);
+  return EstimatorRegistry<T>::instance().find("estimator", spec.type, detail::own_part_hint)(spec.json, stored);
 }
 
 }  // namespace paser::pipeline

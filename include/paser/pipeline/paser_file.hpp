@@ -187,7 +187,7 @@ namespace detail {
 
 template <class E, class T, class Json>
 Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::string& origin,
-                    std::optional<Index> stored_policy) {
+                    std::optional<Index> stored_policy, std::optional<Index> stored_estimator) {
   check_description<E>(d, origin);
   check<E>(!d.networks.empty(), origin.c_str(), "the description names no network");
   std::vector<models::AnySegmenter<T>> networks;
@@ -204,7 +204,7 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::st
     }
   };
   Policy<T> policy = part("policy", [&] { return make_policy<T>(d.policy, shape, key.fold(networks.size() + 1)); });
-  auto estimator = part("estimator", [&] { return make_estimator<T>(d.estimator); });
+  auto estimator = part("estimator", [&] { return make_estimator<T>(d.estimator, stored_estimator); });
   return {.models = std::move(networks),
           .policy = std::move(policy),
           .grid = d.grid,
@@ -220,7 +220,7 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::st
 /// fit itself or names a network that is not known.
 template <class T = float, class Json>
 Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
-  return detail::make_paser<ValueError, T>(d, key, "make_paser", {});
+  return detail::make_paser<ValueError, T>(d, key, "make_paser", {}, {});
 }
 
 /// Writes all networks, the policy and the description into one file, whole or not at all: a checkpoint (see
@@ -275,7 +275,8 @@ LoadedPaser<T, Json> load_paser(const io::Path& file) {
     require(message("f", k + 1), detail::of_network<FormatError>(k, checkpoint.origin, [&] {
               return models::model_parameters<T>(description.networks[k]);
             }));
-  Paser<T> paser = detail::make_paser<FormatError, T>(description, Key{}, checkpoint.origin, stored("policy"));
+  Paser<T> paser =
+      detail::make_paser<FormatError, T>(description, Key{}, checkpoint.origin, stored("policy"), stored("estimator"));
   for (std::size_t k = 0; k < paser.models.size(); ++k) checkpoint.get(message("f", k + 1), paser.models[k]);
   if (detail::has_state(paser.policy)) checkpoint.get("policy", paser.policy);
   if (detail::has_state(paser.estimator)) checkpoint.get("estimator", paser.estimator);

@@ -56,13 +56,6 @@ class Policy {
   template <PolicyFor<T> P>
   requires(!std::same_as<std::remove_cvref_t<P>, Policy>) Policy(P policy)
       : holder_(std::make_unique<Holder<P>>(std::move(policy))) {}
-  Policy(const Policy& other) : holder_(other.holder_->clone()) {}
-  Policy(Policy&&) noexcept = default;
-  Policy& operator=(Policy other) noexcept {
-    holder_ = std::move(other.holder_);
-    return *this;
-  }
-
   /// Throws ValueError when the policy names a model that is not there, ShapeError when it does not answer every patch.
   Actions choose(const PolicyState<T>& state, Key key) const {
     Actions actions = holder_->choose(state, key);
@@ -102,8 +95,7 @@ class Policy {
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
-    models::detail::ForwardMembers<T, std::remove_reference_t<F>, std::is_const_v<Self>> forward(f);
-    self.holder_->visit(forward);
+    nn::visit_erased<T, Self>(self.holder_, f);
   }
 
  private:
@@ -117,7 +109,7 @@ class Policy {
     virtual Var<T, 2> record(TapeContext<T>& ctx, const PolicyState<T>& state) const = 0;
     virtual Operations operations(const Shape<3>& images) const = 0;
     virtual TypedSpec spec() const = 0;
-    virtual void visit(models::detail::MemberVisitor<T>& visitor) = 0;
+    virtual void visit(nn::MemberVisitor<T>& visitor) = 0;
   };
 
   template <class P>
@@ -157,13 +149,10 @@ class Policy {
         return {};
     }
     TypedSpec spec() const override { return policy.spec(); }
-    void visit(models::detail::MemberVisitor<T>& visitor) override {
-      if constexpr (requires { P::visit(policy, [](const char*, auto&) {}); })
-        nn::walk(policy, [&visitor](const std::string& name, auto& member) { visitor.visit(name, member); });
-    }
+    void visit(nn::MemberVisitor<T>& visitor) override { nn::show_members(policy, visitor); }
   };
 
-  std::unique_ptr<Base> holder_;
+  nn::Cloned<Base> holder_;
 };
 
 }  // namespace paser::pipeline

@@ -39,13 +39,6 @@ class Estimator {
   template <EstimatorFor<T> E>
   requires(!std::same_as<std::remove_cvref_t<E>, Estimator>) Estimator(E estimator)
       : holder_(std::make_unique<Holder<E>>(std::move(estimator))) {}
-  Estimator(const Estimator& other) : holder_(other.holder_->clone()) {}
-  Estimator(Estimator&&) noexcept = default;
-  Estimator& operator=(Estimator other) noexcept {
-    holder_ = std::move(other.holder_);
-    return *this;
-  }
-
   /// Throws ShapeError when ids and images differ in number.
   Prediction<T> predict(const models::AnySegmenter<T>& coarse, const Tensor<T, 4>& images,
                         const EstimatorRun& run) const {
@@ -60,8 +53,7 @@ class Estimator {
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
-    models::detail::ForwardMembers<T, std::remove_reference_t<F>, std::is_const_v<Self>> forward(f);
-    self.holder_->visit(forward);
+    nn::visit_erased<T, Self>(self.holder_, f);
   }
 
  private:
@@ -72,7 +64,7 @@ class Estimator {
                                   const EstimatorRun& run) const = 0;
     virtual Operations operations(const models::AnySegmenter<T>& coarse, const Shape<4>& images) const = 0;
     virtual TypedSpec spec() const = 0;
-    virtual void visit(models::detail::MemberVisitor<T>& visitor) = 0;
+    virtual void visit(nn::MemberVisitor<T>& visitor) = 0;
   };
 
   template <class E>
@@ -88,13 +80,10 @@ class Estimator {
       return estimator.operations(coarse, images);
     }
     TypedSpec spec() const override { return estimator.spec(); }
-    void visit(models::detail::MemberVisitor<T>& visitor) override {
-      if constexpr (requires { E::visit(estimator, [](const char*, auto&) {}); })
-        nn::walk(estimator, [&visitor](const std::string& name, auto& member) { visitor.visit(name, member); });
-    }
+    void visit(nn::MemberVisitor<T>& visitor) override { nn::show_members(estimator, visitor); }
   };
 
-  std::unique_ptr<Base> holder_;
+  nn::Cloned<Base> holder_;
 };
 
 /// The answer of one pass of the coarse model without noise and the entropy of its softmax: the cheapest estimator. It

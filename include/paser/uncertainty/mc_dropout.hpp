@@ -118,10 +118,9 @@ struct McDropout {
   /// Every sample counts as a whole pass, the paper's convention, though what no dropout has reached is computed once.
   template <class T>
   Operations operations(const models::AnySegmenter<T>& coarse, const Shape<4>& images) const {
-    const Operations once = coarse.count(images);
-    Operations sum;
-    for (int i = 0; i < samples; ++i) sum += once;
-    return sum;
+    Operations operations = coarse.count(images);
+    for (auto& entry : operations.by_op) entry.second *= samples;
+    return operations;
   }
   TypedSpec spec() const { return {"mc_dropout", message("{\"samples\": ", samples, "}")}; }
 };
