@@ -36,6 +36,50 @@ TEST_CASE("pretraining that was interrupted and resumed gives the same bits") {
   CHECK_FALSE(same_state(whole, models::AnySegmenter<float>(Net(Key{1}))));
 }
 
+namespace {
+
+/// Images whose labels are those of the toy, or the opposite.
+struct Opposable {
+  toy::Set set;
+  bool opposite;
+  Index size() const { return set.size(); }
+  auto rows(std::span<const Index> numbers) const { return turned(set.rows(numbers)); }
+  auto range(Index begin, Index end) const { return turned(set.range(begin, end)); }
+
+ private:
+  toy::Batch turned(toy::Batch batch) const {
+    std::int32_t* const label = batch.labels.mutable_data();
+    for (Index i = 0; opposite && i < batch.labels.numel(); ++i) label[i] = 1 - label[i];
+    return batch;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a best state from before the interruption is the one that a resumed pretraining keeps") {
+  const TemporaryFolder folder;
+  const Opposable train{toy::Set(24), true}, validation{toy::Set(24), false};
+  PretrainOptions<float> options;
+  options.epochs = 4;
+  options.batch = 8;
+  options.learning_rate = 1e-2;
+  std::vector<double> iou;
+  Stage stage{.name = "toy"};
+  stage.monitor.log = [&](const nlohmann::json& record) {
+    if (record.contains("validation_iou")) iou.push_back(record["validation_iou"]);
+  };
+  models::AnySegmenter<float> whole = Net(Key{1});
+  REQUIRE(pretrain(whole, train, validation, options, stage, Key{5}));
+  REQUIRE(iou.size() == 4);
+  REQUIRE(std::max_element(iou.begin(), iou.end()) == iou.begin());  // what is learned is wrong
+  models::AnySegmenter<float> pieces = whole;
+  in_pieces(2, folder.path() / "stage.safetensors", [&](const Stage& part) {
+    pieces = Net(Key{1});
+    return pretrain(pieces, train, validation, options, part, Key{5});
+  });
+  CHECK(same_state(whole, pieces));
+}
+
 TEST_CASE("policy training and fine-tuning that were interrupted and resumed give the same bits") {
   const TemporaryFolder folder;
   const toy::Set set(24);
