@@ -55,6 +55,8 @@
   X(void, add_bias, (Index pixels, Index channels, const T* bias, T* y), (pixels, channels, bias, y)) \
   X(void, entropy, (Index rows, Index n, const T* p, double epsilon, T* entropy), (rows, n, p, epsilon, entropy)) \
   X(void, gemm, (const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> output), (a, b, c, output)) \
+  X(void, patch_statistics, (const PatchMapShape& s, const T* probabilities, const std::int32_t* labels, const T* \
+     entropy, T* statistics), (s, probabilities, labels, entropy, statistics)) \
   X(void, layer_norm_forward, (Index rows, Index n, double eps, const T* x, const T* weight, const T* bias, const \
      RowStatistics<T>& s, T* y), (rows, n, eps, x, weight, bias, s, y)) \
   X(void, layer_norm_backward_input, (Index rows, Index n, const T* x, const T* weight, const RowStatistics<T>& s, \

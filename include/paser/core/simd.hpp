@@ -167,6 +167,11 @@ template <class P>
 inline P mask_or(const P& a, const P& b) {
   return Eigen::internal::por(a, b);
 }
+/// x where the mask is set, else 0: less work than select.
+template <class P>
+inline P mask_and(const P& mask, const P& x) {
+  return Eigen::internal::pand(mask, x);
+}
 /// The larger of both, NaN where either is; max alone may lose a NaN of b. All bits set are a NaN.
 template <class P>
 inline P max_or_nan(const P& a, const P& b) {

@@ -22,6 +22,7 @@
 #include "paser/kernels/max_pool2d.hpp"
 #include "paser/kernels/optimizer.hpp"
 #include "paser/kernels/pad.hpp"
+#include "paser/kernels/patch_statistics.hpp"
 #include "paser/kernels/pool_shape.hpp"
 #include "paser/kernels/reduce.hpp"
 #include "paser/kernels/separable.hpp"

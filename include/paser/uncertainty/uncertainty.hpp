@@ -6,4 +6,5 @@
 #include "paser/uncertainty/entropy.hpp"
 #include "paser/uncertainty/estimator.hpp"
 #include "paser/uncertainty/mc_dropout.hpp"
+#include "paser/uncertainty/patch_statistics.hpp"
 #include "paser/uncertainty/prediction.hpp"
