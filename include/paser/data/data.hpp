@@ -20,5 +20,6 @@
 #include "paser/data/pairs.hpp"
 #include "paser/data/patches.hpp"
 #include "paser/data/salt_and_pepper.hpp"
+#include "paser/data/shifted.hpp"
 #include "paser/data/split.hpp"
 #include "paser/data/stored_sample.hpp"

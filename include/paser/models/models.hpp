@@ -4,6 +4,7 @@
 /// Every header of models/.
 
 #include "paser/models/any_segmenter.hpp"
+#include "paser/models/corrected.hpp"
 #include "paser/models/double_conv.hpp"
 #include "paser/models/model_spec.hpp"
 #include "paser/models/policy_net.hpp"

@@ -8,6 +8,7 @@
 #include "paser/autograd/tape.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/copy_channels.hpp"
+#include "paser/ops/slice_channels.hpp"
 
 namespace paser {
 
@@ -59,17 +60,6 @@ Tensor<T, 4> concat(const std::array<const Tensor<T, 4>*, Count>& x) {
       });
   });
   return y;
-}
-
-/// Channels offset .. offset + shape.c() of dy, as a tensor of the given shape.
-template <class T>
-Tensor<T, 4> slice_channels(const Tensor<T, 4>& dy, const Shape<4>& shape, Index offset) {
-  Tensor<T, 4> dx(shape);
-  const Index c = dy.shape().c(), part = shape.c();
-  parallel_for(shape.n() * shape.h() * shape.w(), 1024, [&, out = dx.mutable_data()](Index begin, Index end) {
-    kernels::copy_channels(end - begin, part, dy.data() + begin * c + offset, c, out + begin * part, part);
-  });
-  return dx;
 }
 
 }  // namespace detail

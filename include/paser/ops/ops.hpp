@@ -36,6 +36,7 @@
 #include "paser/ops/separable.hpp"
 #include "paser/ops/sigmoid.hpp"
 #include "paser/ops/silu.hpp"
+#include "paser/ops/slice_channels.hpp"
 #include "paser/ops/softmax.hpp"
 #include "paser/ops/unary.hpp"
 #include "paser/ops/upsample_bilinear.hpp"

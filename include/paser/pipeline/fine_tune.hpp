@@ -45,11 +45,13 @@ struct Snapshot {
 };
 
 /// One Adam step of every model that got a patch on the cross entropy of its patches. Returns losses and gradients.
+/// probabilities: of the coarse model's prediction, (N, H, W, K), for models that correct it; no gradient reaches it.
 template <class T>
 std::vector<SupervisedResult<T>> update_experts(Paser<T>& paser, std::vector<optim::Adam<T>>& adams,
                                                 const Tensor<T, 4>& images, const Labels& labels, const ImageIds& ids,
                                                 const Actions& actions, Key key,
-                                                const std::vector<SupervisedOptions<T>>& options) {
+                                                const std::vector<SupervisedOptions<T>>& options,
+                                                const Tensor<T, 4>& probabilities = {}) {
   std::vector<SupervisedResult<T>> results(paser.models.size() - 1);
   for (std::size_t k = 1; k < paser.models.size(); ++k) {
     const std::vector<Index> chosen = patches_of(actions, static_cast<Index>(k));
@@ -60,25 +62,27 @@ std::vector<SupervisedResult<T>> update_experts(Paser<T>& paser, std::vector<opt
     for (const Index c : chosen)
       patch_ids.push_back(ids[static_cast<std::size_t>(c / patches)] * static_cast<std::uint64_t>(patches) +
                           static_cast<std::uint64_t>(c % patches));
-    results[k - 1] =
-        supervised_gradients(paser.models[k], data::gather_patches(images, paser.grid, chosen),
-                             data::gather_patches(labels, paser.grid, chosen), patch_ids, key.fold(k), options[k - 1]);
+    results[k - 1] = supervised_gradients(
+        paser.models[k], expert_patches<T>(paser, static_cast<Index>(k), images, probabilities, paser.grid, chosen),
+        data::gather_patches(labels, paser.grid, chosen), patch_ids, key.fold(k), options[k - 1]);
     adams[k - 1].step(paser.models[k], results[k - 1].gradients);
   }
   return results;
 }
 
 /// Mean reward over the patches of a data set when every patch goes to its most probable model. `map` and `coarse`
-/// are what the policy sees of the whole set and the labels of the coarse model.
+/// are what the policy sees of the whole set and the labels of the coarse model; probabilities: of its prediction, for
+/// models that correct it.
 template <class T, data::Source S>
 double greedy_reward(const Paser<T>& paser, const S& source, const Tensor<T, 4>& map, const Labels& coarse,
-                     const RewardOptions& options) {
+                     const RewardOptions& options, const Tensor<T, 4>& probabilities = {}) {
   double sum = 0;
   for_each_chunk(source.size(), 16, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Labels small = slice_rows(coarse, begin, end);
     const Actions actions = paser.policy.probabilities(paser.state(slice_rows(map, begin, end))).argmax();
-    const Labels composed = apply_experts(paser, batch.images, small, actions);
+    const Tensor<T, 4> known = probabilities.empty() ? probabilities : slice_rows(probabilities, begin, end);
+    const Labels composed = apply_experts(paser, batch.images, small, actions, known);
     sum += mean(routing_reward<T>(composed, small, batch.labels, actions, paser.grid, options).reward) *
            static_cast<double>(end - begin);
   });
@@ -142,6 +146,7 @@ class FineTuning {
     const auto prediction = paser_.predict_coarse(batch.images, batch.ids, key_.fold(2));
     validation_state_ = paser_.state(prediction.policy_state());
     validation_coarse_ = paser_.coarse_labels(prediction);
+    if (any_corrects(paser_)) validation_probabilities_ = prediction.probabilities;
   }
   Tensor<T, 3> validation_routes() const { return paser_.policy.probabilities(validation_state_).probabilities(); }
 
@@ -216,8 +221,9 @@ class FineTuning {
       const auto logits = paser_.policy.record(ctx, state);
       const rl::Categorical<T> routes(logits.value(), paser_.grid.patches());
       actions = rl::explore(routes, alpha, draw.fold(1), options_.explore).actions;
-      update_experts(paser_, adams_, batch.images, batch.labels, batch.ids, actions, draw.fold(2), supervised_);
-      const Labels composed = apply_experts(paser_, batch.images, coarse, actions);
+      update_experts(paser_, adams_, batch.images, batch.labels, batch.ids, actions, draw.fold(2), supervised_,
+                     prediction.probabilities);
+      const Labels composed = apply_experts(paser_, batch.images, coarse, actions, prediction.probabilities);
       rewards = routing_reward<T>(composed, coarse, batch.labels, actions, paser_.grid, reward_options);
       return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options_.advantage),
                                       options_.gradient);
@@ -252,7 +258,8 @@ class FineTuning {
   double consider(Index steps, double tvd, double lambda) {
     RewardOptions last = options_.reward;
     last.lambda = options_.lambda_to;
-    const double reward = greedy_reward(paser_, validation_, validation_state_.map, validation_coarse_, last);
+    const double reward =
+        greedy_reward(paser_, validation_, validation_state_.map, validation_coarse_, last, validation_probabilities_);
     best_.offer(snapshot(1.0, tvd, lambda, steps), reward);
     return reward;
   }
@@ -269,6 +276,7 @@ class FineTuning {
   optim::Adam<T> policy_adam_, coarse_adam_;
   PolicyState<T> validation_state_;
   Labels validation_coarse_;
+  Tensor<T, 4> validation_probabilities_;  ///< of the coarse model, where a model corrects it
   Tensor<T, 3> reference_;
   BestState<std::optional<Snapshot<T>>> best_{};
   bool done_ = false;

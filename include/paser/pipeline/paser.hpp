@@ -84,6 +84,27 @@ struct Paser {
   }
 };
 
+/// Whether a task model corrects the coarse model's answer (models::Corrected does): it takes, beside the channels of
+/// the images, one for each class. False when either network does not say what the rule asks for.
+template <class T>
+bool corrects(const models::AnySegmenter<T>& coarse, const models::AnySegmenter<T>& expert) {
+  return coarse.channels() > 0 && coarse.classes() > 0 && expert.channels() == coarse.channels() + coarse.classes();
+}
+
+/// The same of model k of a Paser; the coarse model, 0, does not correct itself.
+template <class T>
+bool corrects(const Paser<T>& paser, Index k) {
+  return k > 0 && corrects(paser.models[0], paser.models[static_cast<std::size_t>(k)]);
+}
+
+/// Whether any model of a Paser does, so that its patches cannot be answered without the coarse model's prediction.
+template <class T>
+bool any_corrects(const Paser<T>& paser) {
+  for (Index k = 1; k < paser.actions(); ++k)
+    if (corrects(paser, k)) return true;
+  return false;
+}
+
 /// Numbers (image-major, row by row) of the patches that were given to model k. actions: (N, P).
 inline std::vector<Index> patches_of(const Actions& actions, Index k) {
   std::vector<Index> chosen;
@@ -93,8 +114,8 @@ inline std::vector<Index> patches_of(const Actions& actions, Index k) {
 }
 
 /// What each kind of work costs in multiply-accumulates, by the paper's convention (one counts as one), on an image of
-/// this shape, (1, height, width, channels), and its patches. Models, estimator and policy count themselves. Throws
-/// what a run would throw about shapes.
+/// this shape, (1, height, width, channels), and its patches, which have further channels for a model that corrects.
+/// Models, estimator and policy count themselves. Throws what a run would throw about shapes.
 template <class T>
 WorkCosts mac_costs(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy, const Shape<4>& image) {
   const Shape<4> patch{1, paser.grid.height_of(image.h()), paser.grid.width_of(image.w()), image.c()};
@@ -103,7 +124,11 @@ WorkCosts mac_costs(const Paser<T>& paser, const std::type_identity_t<Policy<T>>
                   .decide = macs(policy.operations({1, image.h(), image.w()})),
                   .coarse = macs(paser.models[0].count(image)),
                   .patch = {0}};
-  for (std::size_t k = 1; k < paser.models.size(); ++k) costs.patch.push_back(macs(paser.models[k].count(patch)));
+  for (Index k = 1; k < paser.actions(); ++k) {
+    Shape<4> taken = patch;
+    if (corrects(paser, k)) taken[3] += paser.models[0].classes();
+    costs.patch.push_back(macs(paser.models[static_cast<std::size_t>(k)].count(taken)));
+  }
   return costs;
 }
 

@@ -19,6 +19,9 @@ template <class T>
 struct PolicyState {
   /// (N, H, W, 2): label and entropy in nats of the coarse model's prediction. Empty for a policy that reads none.
   Tensor<T, 4> map{};
+  /// (N, P, F): what the coarse model's prediction says of each patch, see uncertainty::patch_statistics. Empty for a
+  /// policy that reads none.
+  Tensor<T, 3> statistics{};
   ImageIds ids{};          ///< N; empty where nothing is drawn
   data::PatchGrid grid{};  ///< P = grid.patches()
   Index models = 0;        ///< to choose from
@@ -28,7 +31,11 @@ struct PolicyState {
   Actions answered_by{};
   std::vector<double> doubt{};
 
-  Index images() const { return map.empty() ? static_cast<Index>(ids.size()) : map.shape().n(); }
+  Index images() const {
+    return !map.empty()          ? map.shape().n()
+           : !statistics.empty() ? statistics.shape()[0]
+                                 : static_cast<Index>(ids.size());
+  }
   Shape<2> shape() const { return {images(), grid.patches()}; }
 };
 
@@ -37,6 +44,7 @@ struct PolicyState {
 ///   spec()              its type and settings, for files
 /// and, where they apply:
 ///   static constexpr bool reads_prediction = false;  no prediction of the coarse model is made for it
+///   static constexpr bool reads_statistics = true;   of the prediction it reads the patches' statistics, not the map
 ///   static constexpr bool asks_again = true;         called after every answer, until it changes nothing
 ///   probabilities(state)       its distribution over the models
 ///   record(ctx, state)         the logits of that distribution on a tape, (N, P * models): it can be trained by
@@ -68,6 +76,7 @@ class Policy {
   }
 
   bool reads_prediction() const { return holder_->reads_prediction(); }
+  bool reads_statistics() const { return holder_->reads_statistics(); }
   bool asks_again() const { return holder_->asks_again(); }
 
   /// One distribution over the models for each patch. Throws ValueError when the policy has none.
@@ -104,6 +113,7 @@ class Policy {
     virtual std::unique_ptr<Base> clone() const = 0;
     virtual Actions choose(const PolicyState<T>& state, Key key) const = 0;
     virtual bool reads_prediction() const = 0;
+    virtual bool reads_statistics() const = 0;
     virtual bool asks_again() const = 0;
     virtual rl::Categorical<T> probabilities(const PolicyState<T>& state) const = 0;
     virtual Var<T, 2> record(TapeContext<T>& ctx, const PolicyState<T>& state) const = 0;
@@ -119,6 +129,10 @@ class Policy {
       if constexpr (requires { P::reads_prediction; }) return P::reads_prediction;
       return true;
     }();
+    static constexpr bool pooled = [] {
+      if constexpr (requires { P::reads_statistics; }) return P::reads_statistics;
+      return false;
+    }();
     static constexpr bool again = [] {
       if constexpr (requires { P::asks_again; }) return P::asks_again;
       return false;
@@ -129,6 +143,7 @@ class Policy {
     std::unique_ptr<Base> clone() const override { return std::make_unique<Holder>(policy); }
     Actions choose(const PolicyState<T>& state, Key key) const override { return policy.choose(state, key); }
     bool reads_prediction() const override { return reads; }
+    bool reads_statistics() const override { return pooled; }
     bool asks_again() const override { return again; }
     rl::Categorical<T> probabilities(const PolicyState<T>& state) const override {
       if constexpr (requires { policy.probabilities(state); })

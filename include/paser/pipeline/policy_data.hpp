@@ -34,20 +34,23 @@ PolicyBatch<T> observe(const Paser<T>& paser, const Batch& batch, const RewardOp
 }
 
 /// IoU of every model on every patch: entry (image, patch, model - 1) for the models behind the coarse one. While they
-/// are frozen the reward of any action can be read off instead of running a network again.
+/// are frozen the reward of any action can be read off instead of running a network again. key: of the estimator's
+/// noise, which reaches the models that correct the coarse one.
 template <class T, data::RangeSource S>
 Tensor<T, 3> tabulate_expert_iou(const Paser<T>& paser, const S& source, const RewardOptions& options,
-                                 const HowFar& how_far = {}) {
+                                 const HowFar& how_far = {}, Key key = {}) {
   const Index patches = paser.grid.patches(), experts = paser.actions() - 1;
   Tensor<T, 3> table({source.size(), patches, experts});
   T* out = table.mutable_data();
   if (how_far) how_far(0, source.size());
   for_each_chunk(source.size(), 64, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
-    const Tensor<T, 4> parts = data::extract_patches(batch.images, paser.grid);
+    Tensor<T, 4> probabilities;
+    if (any_corrects(paser)) probabilities = paser.predict_coarse(batch.images, batch.ids, key).probabilities;
     const Labels truth = data::extract_patches(batch.labels, paser.grid);
     for (Index k = 0; k < experts; ++k) {
-      const Labels labels = predict(paser.models[static_cast<std::size_t>(k + 1)], parts, paser.micro_batch);
+      const Labels labels = predict(paser.models[static_cast<std::size_t>(k + 1)],
+                                    expert_patches(paser, k + 1, batch.images, probabilities), paser.micro_batch);
       const auto iou = metrics::mean_iou<T>(metrics::image_confusion(labels, truth, options.classes, options.ignored),
                                             options.class_mean);
       for (Index i = 0; i < iou.numel(); ++i) out[(begin * patches + i) * experts + k] = iou.data()[i];
@@ -71,7 +74,7 @@ class PolicyData {
   template <data::Source S>
   const Tensor<T, 3>& experts(const Paser<T>& paser, const S& source, const RewardOptions& options,
                               const HowFar& how_far = {}) {
-    if (experts_.empty()) experts_ = tabulate_expert_iou(paser, source, options, how_far);
+    if (experts_.empty()) experts_ = tabulate_expert_iou(paser, source, options, how_far, key_.fold(0));
     return experts_;
   }
 

@@ -15,6 +15,7 @@ struct RoutingTable {
   Index images = 0, patches = 1, classes = 2;
   std::vector<std::vector<double>> entropy;      ///< by model: mean entropy of every patch in nats, image after image
   std::vector<metrics::Confusion<4>> confusion;  ///< by model: (image, patch, truth, prediction)
+  Tensor<float, 3> statistics{};                 ///< (image, patch, F), see PolicyState; empty where not asked for
 
   Index models() const { return static_cast<Index>(entropy.size()); }
 
@@ -43,10 +44,41 @@ Answer deterministic_answer(const models::AnySegmenter<T>& model, const Tensor<T
   return {argmax_channels(logits), mean_per_patch(uncertainty::entropy(softmax(logits)), {1, 1})};
 }
 
-/// Runs every model on every patch of a data set. Pixels whose truth is `ignored` are not counted.
+namespace detail {
+
+/// What every model answers to all patches of some images, model 0 by its prediction. Calls write(k, answer) with the
+/// labels put together, (N, H, W), and the mean entropy of every patch, and look(prediction) before.
+template <class T, class Batch, class Look, class Write>
+void answer_by_all(const Paser<T>& paser, const Batch& batch, Key key, const Look& look, const Write& write) {
+  const auto prediction = paser.predict_coarse(batch.images, batch.ids, key);
+  look(prediction);
+  write(std::size_t{0}, Answer{paser.coarse_labels(prediction), mean_per_patch(prediction.entropy, paser.grid)});
+  for (std::size_t k = 1; k < paser.models.size(); ++k) {
+    const Tensor<T, 4> patches = expert_patches(paser, static_cast<Index>(k), batch.images, prediction.probabilities);
+    Answer answer = deterministic_answer(paser.models[k], patches, paser.micro_batch);
+    answer.labels = data::assemble_patches(answer.labels, paser.grid);
+    write(k, answer);
+  }
+}
+
+/// Writes the statistics of the patches of images `begin` and following into those of the table.
+template <class T>
+void keep_statistics(RoutingTable& table, Index begin, const Tensor<T, 3>& part) {
+  if (table.statistics.empty()) table.statistics = Tensor<float, 3>({table.images, table.patches, part.shape()[2]});
+  std::transform(part.data(), part.data() + part.numel(),
+                 table.statistics.mutable_data() + begin * table.patches * part.shape()[2],
+                 [](T x) { return static_cast<float>(x); });
+}
+
+}  // namespace detail
+
+/// Runs every model on every patch of a data set; models that correct the coarse one see its prediction, the same that
+/// answers for it. Pixels whose truth is `ignored` are not counted. statistics: whether the table keeps what the
+/// prediction says of every patch.
 template <class T, data::RangeSource S>
 RoutingTable tabulate_routing(const Paser<T>& paser, const S& source, Index classes, Key key,
-                              std::optional<std::int32_t> ignored = {}, const HowFar& how_far = {}) {
+                              std::optional<std::int32_t> ignored = {}, const HowFar& how_far = {},
+                              bool statistics = false) {
   const std::size_t models = paser.models.size();
   RoutingTable table{source.size(), paser.grid.patches(), classes, std::vector<std::vector<double>>(models), {}};
   for (std::size_t k = 0; k < models; ++k)
@@ -54,24 +86,17 @@ RoutingTable tabulate_routing(const Paser<T>& paser, const S& source, Index clas
   if (how_far) how_far(0, source.size());
   for_each_chunk(source.size(), 64, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
-    const Tensor<T, 4> parts = data::extract_patches(batch.images, paser.grid);
-    for (std::size_t k = 0; k < models; ++k) {
-      Labels labels;
-      std::vector<double> entropy;
-      if (k == 0) {
-        const auto prediction = paser.predict_coarse(batch.images, batch.ids, key);
-        labels = paser.coarse_labels(prediction);
-        entropy = mean_per_patch(prediction.entropy, paser.grid);
-      } else {
-        Answer answer = deterministic_answer(paser.models[k], parts, paser.micro_batch);
-        labels = data::assemble_patches(answer.labels, paser.grid);
-        entropy = std::move(answer.entropy);
-      }
-      table.entropy[k].insert(table.entropy[k].end(), entropy.begin(), entropy.end());
-      const auto counts = metrics::patch_confusion(labels, batch.labels, classes, paser.grid, ignored);
-      std::copy_n(counts.data(), counts.numel(),
-                  table.confusion[k].mutable_data() + begin * table.patches * classes * classes);
-    }
+    detail::answer_by_all(
+        paser, batch, key,
+        [&](const uncertainty::Prediction<T>& prediction) {
+          if (statistics) detail::keep_statistics(table, begin, uncertainty::patch_statistics(prediction, paser.grid));
+        },
+        [&](std::size_t k, const Answer& answer) {
+          table.entropy[k].insert(table.entropy[k].end(), answer.entropy.begin(), answer.entropy.end());
+          const auto counts = metrics::patch_confusion(answer.labels, batch.labels, classes, paser.grid, ignored);
+          std::copy_n(counts.data(), counts.numel(),
+                      table.confusion[k].mutable_data() + begin * table.patches * classes * classes);
+        });
     if (how_far) how_far(end, source.size());
   });
   return table;

@@ -3,8 +3,9 @@
 #include <numeric>
 
 #include "paser/ops/softmax.hpp"
-#include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/expert_images.hpp"
 #include "paser/uncertainty/entropy.hpp"
+#include "paser/uncertainty/patch_statistics.hpp"
 
 /// The routing of patches: the one function that everything else which segments calls.
 namespace paser::pipeline {
@@ -60,14 +61,15 @@ struct AnswerMaps {
   std::vector<double>* doubt = nullptr;  ///< by patch, its mean entropy
 };
 
-/// Model k answers the patches of these numbers, without noise.
+/// Model k answers the patches of these numbers, without noise. predicted: the coarse model's probabilities, see
+/// expert_patches.
 template <class T>
-void answer_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images, const data::PatchGrid& grid,
-                    const std::vector<Index>& patches, const AnswerMaps<T>& out) {
+void answer_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images, const Tensor<T, 4>& predicted,
+                    const data::PatchGrid& grid, const std::vector<Index>& patches, const AnswerMaps<T>& out) {
   for_each_chunk(static_cast<Index>(patches.size()), paser.micro_batch, [&](Index begin, Index end) {
     const std::vector<Index> part(patches.begin() + begin, patches.begin() + end);
-    const Tensor<T, 4> logits =
-        evaluate(paser.models[static_cast<std::size_t>(k)], data::gather_patches(images, grid, part), paser.filters);
+    const Tensor<T, 4> logits = evaluate(paser.models[static_cast<std::size_t>(k)],
+                                         expert_patches<T>(paser, k, images, predicted, grid, part), paser.filters);
     const Labels labels = argmax_channels(logits);
     data::scatter_patches(*out.labels, grid, part, labels);
     if (!out.probability && !out.entropy && !out.doubt) return;
@@ -93,23 +95,30 @@ inline std::vector<Index> images_with_coarse(const Actions& actions) {
   return images;
 }
 
-/// The coarse model's part of a segmentation for a policy that reads its prediction.
+/// The coarse model's part of a segmentation by its prediction, for a policy that reads it or task models that correct
+/// it. Returns its probabilities where such models want them.
 template <class T>
-void answer_by_prediction(const Paser<T>& paser, const Policy<T>& policy, const Tensor<T, 4>& images, Key key,
-                          const SegmentOptions& options, Segmentation<T>& result) {
+Tensor<T, 4> answer_by_prediction(const Paser<T>& paser, const Policy<T>& policy, const Tensor<T, 4>& images, Key key,
+                                  const SegmentOptions& options, Segmentation<T>& result) {
   PolicyState<T>& state = result.state;
   auto prediction = paser.predict_coarse(images, state.ids, key);
   result.labels = paser.coarse_labels(prediction);
   result.work.estimated = images.shape().n();
-  state.map = prediction.policy_state();
+  if (policy.reads_statistics())
+    state.statistics = uncertainty::patch_statistics(prediction, paser.grid);
+  else if (policy.reads_prediction())
+    state.map = prediction.policy_state();
   if (policy.asks_again()) state.doubt = mean_per_patch(prediction.entropy, paser.grid);
-  if (!options.maps) return;
-  const bool mean = paser.coarse_answer == CoarseAnswer::mean;
-  result.probability = probability_of(result.labels, mean ? prediction.probabilities : prediction.first_sample);
-  result.entropy = std::move(prediction.entropy);
+  if (options.maps) {
+    const bool mean = paser.coarse_answer == CoarseAnswer::mean;
+    result.probability = probability_of(result.labels, mean ? prediction.probabilities : prediction.first_sample);
+    result.entropy = std::move(prediction.entropy);
+  }
+  return any_corrects(paser) ? std::move(prediction.probabilities) : Tensor<T, 4>();
 }
 
-/// The same for a policy that reads none: one pass on those images that keep its answer somewhere.
+/// The same for a policy that reads none, where no task model does either: one pass on those images that keep its
+/// answer somewhere.
 template <class T>
 void answer_in_one_pass(const Paser<T>& paser, const Tensor<T, 4>& images, const Actions& actions,
                         const SegmentOptions& options, Segmentation<T>& result) {
@@ -118,7 +127,7 @@ void answer_in_one_pass(const Paser<T>& paser, const Tensor<T, 4>& images, const
   if (options.maps) result.probability = result.entropy = Tensor<T, 3>(map);
   const std::vector<Index> kept = images_with_coarse(actions);
   result.work.coarse = static_cast<Index>(kept.size());
-  answer_patches(paser, 0, images, {1, 1}, kept,
+  answer_patches(paser, 0, images, {}, {1, 1}, kept,
                  {.labels = &result.labels,
                   .probability = options.maps ? &result.probability : nullptr,
                   .entropy = options.maps ? &result.entropy : nullptr});
@@ -127,17 +136,21 @@ void answer_in_one_pass(const Paser<T>& paser, const Tensor<T, 4>& images, const
 }  // namespace detail
 
 /// Replaces the patches that were given to a model k > 0 by that model's answer; the others keep `coarse`.
-/// images: (N, H, W, C); coarse: (N, H, W); actions: (N, P).
+/// images: (N, H, W, C); coarse: (N, H, W); actions: (N, P); probabilities: of the coarse model's prediction,
+/// (N, H, W, K). Throws ValueError when these are left out and a model that corrects is asked.
 template <class T>
-Labels apply_experts(const Paser<T>& paser, const Tensor<T, 4>& images, const Labels& coarse, const Actions& actions) {
+Labels apply_experts(const Paser<T>& paser, const Tensor<T, 4>& images, const Labels& coarse, const Actions& actions,
+                     const Tensor<T, 4>& probabilities = {}) {
   Labels composed = coarse;
   for (Index k = 1; k < paser.actions(); ++k)
-    detail::answer_patches<T>(paser, k, images, paser.grid, patches_of(actions, k), {.labels = &composed});
+    detail::answer_patches<T>(paser, k, images, probabilities, paser.grid, patches_of(actions, k),
+                              {.labels = &composed});
   return composed;
 }
 
 /// Segments images, (N, H, W, C), each patch by the model that `policy` sends it to. ids: N numbers of the images, on
-/// which with `key` all noise depends. Throws ShapeError when images, grid and ids do not fit, and what the policy
+/// which with `key` all noise depends. The coarse model's prediction is made for a policy that reads it, and for every
+/// policy where a task model corrects it. Throws ShapeError when images, grid and ids do not fit, and what the policy
 /// throws.
 template <class T>
 Segmentation<T> segment(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy,
@@ -147,12 +160,14 @@ Segmentation<T> segment(const Paser<T>& paser, const std::type_identity_t<Policy
   Segmentation<T> result;
   result.state = paser.state({}, ids);
   result.work.patches.assign(paser.models.size(), 0);
-  if (policy.reads_prediction()) detail::answer_by_prediction(paser, policy, images, key, options, result);
+  const bool predicts = policy.reads_prediction() || any_corrects(paser);
+  Tensor<T, 4> probabilities;
+  if (predicts) probabilities = detail::answer_by_prediction(paser, policy, images, key, options, result);
   PolicyState<T> state = result.state;
   state.answered_by = Actions::zeros(state.shape());
   for (Index round = 0; round < paser.actions(); ++round) {
     const Actions actions = policy.choose(state, key);
-    if (!policy.reads_prediction()) detail::answer_in_one_pass(paser, images, actions, options, result);
+    if (!predicts) detail::answer_in_one_pass(paser, images, actions, options, result);
     bool changed = false;
     for (Index k = 1; k < paser.actions(); ++k) {
       std::vector<Index> patches = patches_of(actions, k);
@@ -160,7 +175,7 @@ Segmentation<T> segment(const Paser<T>& paser, const std::type_identity_t<Policy
       if (patches.empty()) continue;
       changed = true;
       result.work.patches[static_cast<std::size_t>(k)] += static_cast<Index>(patches.size());
-      detail::answer_patches(paser, k, images, paser.grid, patches,
+      detail::answer_patches(paser, k, images, probabilities, paser.grid, patches,
                              {.labels = &result.labels,
                               .probability = options.maps ? &result.probability : nullptr,
                               .entropy = options.maps && !policy.reads_prediction() ? &result.entropy : nullptr,

@@ -1,12 +1,14 @@
 #pragma once
 
 #include "paser/io/config.hpp"
+#include "paser/models/corrected.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/models/wrappers.hpp"
 
 /// \file
-/// Makes the names of the wrappers known to the registry: "padded", "resized", "normalised" and "gray_to_colour". Each
-/// holds another network, {"type": ..., "spec": ...}, as its setting "model"; the other settings are in wrappers.hpp.
+/// Makes the names of the wrappers known to the registry: "padded", "resized", "normalised", "gray_to_colour" and
+/// "corrected". Each holds another network, {"type": ..., "spec": ...}, as its setting "model"; the other settings are
+/// in wrappers.hpp and corrected.hpp.
 namespace paser::models {
 
 /// Makes wrappers from JSON. All throw FormatError that names the setting which is unknown, missing or wrong.
@@ -16,6 +18,7 @@ struct WrapperMaker {
   static AnySegmenter<T> resized(const std::string& json, Key key);
   static AnySegmenter<T> normalised(const std::string& json, Key key);
   static AnySegmenter<T> gray_to_colour(const std::string& json, Key key);
+  static AnySegmenter<T> corrected(const std::string& json, Key key);
   /// Those of the network inside.
   static Index parameters(const std::string& json);
 
@@ -72,6 +75,12 @@ AnySegmenter<T> WrapperMaker<T>::gray_to_colour(const std::string& json, Key key
 }
 
 template <class T>
+AnySegmenter<T> WrapperMaker<T>::corrected(const std::string& json, Key key) {
+  auto options = io::ConfigReader::from_text(json, "model 'corrected'");
+  return Corrected<T>(inside(options, key));
+}
+
+template <class T>
 Index WrapperMaker<T>::parameters(const std::string& json) {
   auto options = io::ConfigReader::from_text(json, "a model that wraps another");
   ModelSpec spec;
@@ -92,7 +101,8 @@ bool register_wrappers() {
   return register_model<T>("padded", {Maker::padded, Maker::parameters}) &&
          register_model<T>("resized", {Maker::resized, Maker::parameters}) &&
          register_model<T>("normalised", {Maker::normalised, Maker::parameters}) &&
-         register_model<T>("gray_to_colour", {Maker::gray_to_colour, Maker::parameters});
+         register_model<T>("gray_to_colour", {Maker::gray_to_colour, Maker::parameters}) &&
+         register_model<T>("corrected", {Maker::corrected, Maker::parameters});
 }
 
 inline const bool wrappers_are_known = register_wrappers<float>() && register_wrappers<double>();
