@@ -1,8 +1,8 @@
 # Umbrella headers: <folder>/<folder>.hpp includes every header of its folder, paser.hpp every folder's umbrella.
 #   cmake -P scripts/umbrellas.cmake            writes them
 #   cmake -DCHECK=ON -P scripts/umbrellas.cmake fails when one is missing or stale (a CTest test)
-# Sub-folders (kernels/conv: what is behind kernels/conv2d.hpp) are not part of an umbrella, nor is what only the kernels
-# and the parallel loop include, such as core/simd.hpp, which brings Eigen.
+# Sub-folders (kernels/conv: what is behind kernels/conv2d.hpp) are not part of an umbrella but where they are named
+# below, nor is what only the kernels and the parallel loop include, such as core/simd.hpp, which brings Eigen.
 cmake_minimum_required(VERSION 3.21)
 cmake_path(SET include NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../include)
 
@@ -25,10 +25,17 @@ endfunction()
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
 set(inner paser/core/simd.hpp paser/core/random_words.hpp paser/core/thread_team.hpp paser/core/cpu_count.hpp)
+set(open_folders pipeline/routing)
 set(all "#pragma once\n\n/// \\file\n/// All of paser. A folder's own umbrella, paser/<folder>/<folder>.hpp, compiles faster.\n\n")
 set(lines "paser/version.hpp")
 foreach(folder IN LISTS paser_layers)
-  file(GLOB headers RELATIVE ${include} ${include}/paser/${folder}/*.hpp)
+  set(patterns ${include}/paser/${folder}/*.hpp)
+  foreach(open_folder IN LISTS open_folders)
+    if(open_folder MATCHES "^${folder}/")
+      list(APPEND patterns ${include}/paser/${open_folder}/*.hpp)
+    endif()
+  endforeach()
+  file(GLOB headers RELATIVE ${include} ${patterns})
   set(umbrella paser/${folder}/${folder}.hpp)
   list(REMOVE_ITEM headers ${umbrella} ${inner})
   if(NOT headers)

@@ -4,9 +4,11 @@
 
 #include "paser/core/registry.hpp"
 #include "paser/io/config.hpp"
+#include "paser/kernels/patch_statistics.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/pipeline/net_policy.hpp"
 #include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/routing/patch_policy.hpp"
 #include "paser/pipeline/simple_policies.hpp"
 
 /// Estimators and policies by the names that files give them.
@@ -18,6 +20,7 @@ struct PolicyShape {
   Index models = 0;
   /// How many numbers a file holds for it, beyond which a maker refuses to allocate; none: it is not from a file.
   std::optional<Index> stored{};
+  Index classes = 0;  ///< of the images; 0: not known
 };
 
 /// How a policy is made from its settings, a JSON text. To make one of one's own known to every program that includes
@@ -69,6 +72,12 @@ uncertainty::Estimator<T> make_ensemble(const std::string& json, std::optional<I
   return ensemble;
 }
 
+inline RouteChoice route_choice_of(const std::string& choice, const char* where) {
+  check<FormatError>(choice == "most_probable" || choice == "sampled", where, "the choice is '", choice,
+                     "', expected 'most_probable' or 'sampled'");
+  return choice == "sampled" ? RouteChoice::sampled : RouteChoice::most_probable;
+}
+
 template <class T>
 Policy<T> make_net_policy(const std::string& json, const PolicyShape& shape, Key key) {
   auto settings = io::ConfigReader::from_text(json, "policy 'net'");
@@ -77,8 +86,7 @@ Policy<T> make_net_policy(const std::string& json, const PolicyShape& shape, Key
   settings.read("windows", windows);
   settings.read("choice", choice);
   settings.finish();
-  check<FormatError>(choice == "most_probable" || choice == "sampled", "policy 'net'", "the choice is '", choice,
-                     "', expected 'most_probable' or 'sampled'");
+  const RouteChoice route = route_choice_of(choice, "policy 'net'");
   check<FormatError>(
       windows == std::array<Index, 2>{1, 1} || windows == std::array<Index, 2>{shape.grid.rows, shape.grid.columns},
       "policy 'net'", "it reads ", windows[0], " x ", windows[1], " windows, expected 1 x 1 or the ", shape.grid.rows,
@@ -88,8 +96,7 @@ Policy<T> make_net_policy(const std::string& json, const PolicyShape& shape, Key
   check<FormatError>(!shape.stored || *shape.stored >= parameters, "policy 'net'", "there are ",
                      shape.stored.value_or(0), " numbers for it, one for ", actions,
                      " actions (patches x networks) has ", parameters);
-  return NetPolicy<T>{models::PolicyNet<T>(actions, key, windows),
-                      choice == "sampled" ? RouteChoice::sampled : RouteChoice::most_probable};
+  return NetPolicy<T>{models::PolicyNet<T>(actions, key, windows), route};
 }
 
 template <class T>
@@ -121,6 +128,57 @@ Policy<T> make_entropy_threshold(const std::string& json, const PolicyShape& sha
   return policy;
 }
 
+/// The head and the prices of a router that judges patches by their statistics.
+template <class T>
+std::pair<PatchHead<T>, PatchPrices> read_patch_router(io::ConfigReader& settings, const char* where,
+                                                       const PolicyShape& shape, Index outputs, Key key) {
+  Index features = 0, width = 0;
+  PatchPrices prices;
+  settings.require("features", features);
+  settings.require("width", width);
+  settings.require("price", prices.price);
+  settings.require("costs", prices.costs);
+  constexpr Index most = 1 << 20;
+  check<FormatError>(features >= 1 && features <= most && width >= 1 && width <= most, where, "a head of ", features,
+                     " features and width ", width, ", expected 1 .. ", most);
+  check<FormatError>(std::isfinite(prices.price), where, "the price is ", prices.price);
+  check<FormatError>(static_cast<Index>(prices.costs.size()) == shape.models && prices.costs[0] == 0, where, "it has ",
+                     prices.costs.size(), " costs, expected one for each of the ", shape.models,
+                     " models, the first of them 0");
+  for (const double cost : prices.costs)
+    check<FormatError>(std::isfinite(cost) && cost >= 0, where, "a cost is ", cost, ", expected 0 or more");
+  const Index expected = kernels::patch_statistics_size(shape.classes);
+  check<FormatError>(shape.classes == 0 || features == expected, where, "it reads ", features,
+                     " statistics of a patch, images of ", shape.classes, " classes have ", expected);
+  const Index numbers = patch_head_numbers(features, width, outputs);
+  check<FormatError>(!shape.stored || *shape.stored >= numbers, where, "there are ", shape.stored.value_or(0),
+                     " numbers for it, a head of ", features, " features and width ", width, " has ", numbers);
+  return {PatchHead<T>(features, width, outputs, key), std::move(prices)};
+}
+
+template <class T>
+Policy<T> make_gain_router(const std::string& json, const PolicyShape& shape, Key key) {
+  auto settings = io::ConfigReader::from_text(json, "policy 'gain_router'");
+  auto [head, prices] = read_patch_router<T>(settings, "policy 'gain_router'", shape, shape.models - 1, key);
+  settings.finish();
+  return GainRouter<T>{std::move(head), std::move(prices), shape.grid.patches()};
+}
+
+template <class T>
+Policy<T> make_patch_policy(const std::string& json, const PolicyShape& shape, Key key) {
+  auto settings = io::ConfigReader::from_text(json, "policy 'patch_policy'");
+  auto [head, prices] = read_patch_router<T>(settings, "policy 'patch_policy'", shape, shape.models, key);
+  PatchPolicy<T> policy{.head = std::move(head), .prices = std::move(prices), .patches = shape.grid.patches()};
+  std::string choice = "most_probable";
+  settings.read("temperature", policy.temperature);
+  settings.read("choice", choice);
+  settings.finish();
+  check<FormatError>(policy.temperature > 0 && std::isfinite(policy.temperature), "policy 'patch_policy'",
+                     "the temperature is ", policy.temperature, ", expected a positive number");
+  policy.choice = route_choice_of(choice, "policy 'patch_policy'");
+  return policy;
+}
+
 /// Makes the library's own parts known, once.
 template <class T>
 void register_parts() {
@@ -129,6 +187,7 @@ void register_parts() {
   static const bool registered =
       estimators.add("mc_dropout", make_mc_dropout<T>) && estimators.add("softmax_entropy", make_softmax_entropy<T>) &&
       estimators.add("ensemble", make_ensemble<T>) && policies.add("net", make_net_policy<T>) &&
+      policies.add("gain_router", make_gain_router<T>) && policies.add("patch_policy", make_patch_policy<T>) &&
       policies.add("constant", make_constant<T>) && policies.add("random", make_random<T>) &&
       policies.add("entropy_threshold", make_entropy_threshold<T>);
   static_cast<void>(registered);

@@ -6,6 +6,8 @@
 #include "paser/io/page.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/pipeline/part_registry.hpp"
+#include "paser/pipeline/routing/calibration.hpp"
+#include "paser/pipeline/routing/machine_costs.hpp"
 
 /// A trained PaSeR in one file that says itself what is in it.
 namespace paser::pipeline {
@@ -22,6 +24,8 @@ struct BasicPaserDescription {
   TypedSpec policy = net_policy_spec();
   CoarseAnswer coarse_answer = CoarseAnswer::mean;
   std::optional<io::ValueRange> value_range;  ///< the stored values that become 0 and 1; none: see io::to_unit
+  std::optional<MachineCosts> machine;        ///< what the models cost on one machine, where it was measured
+  std::optional<Calibration> calibration;     ///< what each price of the policy costs and gains; none: it has no price
   Json info = Json::object();                 ///< whatever else belongs to the run
 
   Index classes() const { return static_cast<Index>(class_names.size()); }
@@ -56,7 +60,8 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
   check<E>(!d.value_range || d.value_range->low < d.value_range->high, where, "the value range does not rise");
 }
 
-/// Throws E unless the networks, by what they say of themselves, fit the images and their patches.
+/// Throws E unless the networks, by what they say of themselves, fit the images and their patches. A network behind f1
+/// that corrects it has further channels, see corrects.
 template <class E, class T, class Json>
 void check_networks(const std::vector<models::AnySegmenter<T>>& networks, const BasicPaserDescription<Json>& d,
                     const std::string& origin) {
@@ -64,9 +69,11 @@ void check_networks(const std::vector<models::AnySegmenter<T>>& networks, const 
   for (std::size_t k = 0; k < networks.size(); ++k) {
     const models::AnySegmenter<T>& n = networks[k];
     const auto fits = [](Index said, Index expected) { return said == 0 || said == expected; };
-    check<E>(fits(n.channels(), d.channels) && fits(n.classes(), d.classes()), where, "network f", k + 1, " takes ",
-             n.channels(), " channels and knows ", n.classes(), " classes, expected ", d.channels, " channels and ",
-             d.classes(), " classes");
+    const bool corrected = k > 0 && corrects(networks[0], n);
+    check<E>((corrected || fits(n.channels(), d.channels)) && fits(n.classes(), d.classes()), where, "network f", k + 1,
+             " takes ", n.channels(), " channels and knows ", n.classes(), " classes, expected ", d.channels,
+             " channels and ", d.classes(), " classes",
+             k == 0 ? "" : message(", or ", d.channels + d.classes(), " channels to correct f1, which says its own"));
     check<E>(n.stride() == 1, where, "network f", k + 1, " has one answer for ", n.stride(), " x ", n.stride(),
              " pixels, expected one for each pixel; models::Resized makes it so");
     const Index h = k == 0 ? d.height : d.height / d.grid.rows, w = k == 0 ? d.width : d.width / d.grid.columns;
@@ -91,6 +98,27 @@ auto of_network(std::size_t k, const std::string& origin, const F& f) {
     return f();
   } catch (const Error& error) {
     throw E(message(origin, ": network f", k + 1, ": ", error.what()));
+  }
+}
+
+/// Throws E unless measured costs and calibration are of as many models as there are.
+template <class E, class Json>
+void check_routing(const BasicPaserDescription<Json>& d, std::size_t models, const std::string& origin) {
+  const auto n = static_cast<Index>(models);
+  check<E>(!d.machine || d.machine->models() == n, origin.c_str(), "the costs of a machine are of ",
+           d.machine ? d.machine->models() : 0, " models, there are ", n);
+  check<E>(!d.calibration || d.calibration->models() == n, origin.c_str(), "the calibration is of ",
+           d.calibration ? d.calibration->models() : 0, " models, there are ", n);
+}
+
+/// Reads a part that a file may leave out; errors in it name the part.
+template <class Part, class Json>
+void read_optional_part(const Json& j, const char* name, std::optional<Part>& part, const std::string& origin) {
+  if (!j.contains(name)) return;
+  try {
+    part = j.at(name).template get<Part>();
+  } catch (const Error& error) {
+    throw FormatError(message(origin, ": '", name, "' in the description: ", error.what()));
   }
 }
 
@@ -147,6 +175,8 @@ void to_json(Json& j, const BasicPaserDescription<Json>& d) {
        {"info", d.info}};
   for (const auto& network : d.networks) j["networks"].push_back(Json(network));
   if (d.value_range) j["value_range"] = {d.value_range->low, d.value_range->high};
+  if (d.machine) j["machine"] = *d.machine;
+  if (d.calibration) j["calibration"] = *d.calibration;
 }
 
 /// Reads what to_json wrote. Throws FormatError that starts with `origin` and names the field that is missing or wrong.
@@ -175,6 +205,8 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
     if (j.contains("value_range"))
       d.value_range = io::ValueRange{j.at("value_range").at(0).template get<double>(),
                                      j.at("value_range").at(1).template get<double>()};
+    detail::read_optional_part(j, "machine", d.machine, origin);
+    detail::read_optional_part(j, "calibration", d.calibration, origin);
     d.info = j.value("info", Json::object());
   } catch (const typename Json::exception& error) {
     throw FormatError(origin + ": the description of the PaSeR in it cannot be read: " + error.what());
@@ -195,7 +227,8 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key, const std::st
     networks.push_back(
         of_network<E>(k, origin, [&] { return models::make_segmenter<T>(d.networks[k], key.fold(k + 1)); }));
   check_networks<E>(networks, d, origin);
-  const PolicyShape shape{d.grid, static_cast<Index>(networks.size()), stored_policy};
+  check_routing<E>(d, networks.size(), origin);
+  const PolicyShape shape{d.grid, static_cast<Index>(networks.size()), stored_policy, d.classes()};
   const auto part = [&](const char* what, const auto& make) {
     try {
       return make();
@@ -240,6 +273,7 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
   check<ValueError>(!paser.models.empty(), "save_paser", "the Paser has no network");
   detail::check_description<ValueError>(description, "save_paser");
   detail::check_networks<ValueError>(paser.models, description, "save_paser");
+  detail::check_routing<ValueError>(description, paser.models.size(), "save_paser");
   io::BasicCheckpoint<Json> checkpoint;
   for (const auto& model : paser.models) {
     const std::size_t number = description.networks.size() + 1;

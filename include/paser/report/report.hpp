@@ -4,11 +4,13 @@
 /// Every header of report/.
 
 #include "paser/report/csv.hpp"
+#include "paser/report/curve_figure.hpp"
 #include "paser/report/environment.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/log.hpp"
+#include "paser/report/measure_costs.hpp"
 #include "paser/report/memory.hpp"
 #include "paser/report/method_row.hpp"
 #include "paser/report/progress.hpp"
