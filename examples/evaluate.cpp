@@ -32,6 +32,7 @@ struct Arguments {
   double noise = 0, overlap = 0.25;
   std::optional<std::uint64_t> seed;
   pipeline::Thresholds thresholds;
+  program::Target target;
   int samples = 0, threads = 0;
   bool json = false, quiet = false;
 };
@@ -98,10 +99,13 @@ int run(const Arguments& a, const std::string& command) {
   const pipeline::PaserDescription& description = loaded.description;
   pipeline::Paser<float>& paser = loaded.paser;
   const segmentation::Config config = settings(a, description);
+  paser::check<paser::ValueError>(a.samples == 0 || !a.target.asked(), "evaluate",
+                                  "--samples changes what the policy sees; --budget, --quality and --share find the ",
+                                  "price by a calibration of the model's own estimator");
   if (a.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.samples};
   paser::FilterCache<float> filters;
   paser.filters = &filters;
-  Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds)};
+  Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds, a.target, description.calibration)};
   method.overlap = a.overlap;
   method.noise = a.noise;
   method.class_mean = class_mean(config);
@@ -181,6 +185,7 @@ int main(int argc, char** argv) {
                  "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
       ->delimiter(',')
       ->check(CLI::NonNegativeNumber);
+  program::add_target_options(app, a.target);
   app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
       ->check(CLI::Range(0.0, 0.9))

@@ -136,7 +136,7 @@ class RunFolder {
   void empty() const {
     if (!std::filesystem::exists(path_ / "config.json")) return;
     for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "measured.json", "results.json",
-                             "methods.csv", "images.csv", "samples", "report.html"})
+                             "methods.csv", "images.csv", "samples", "report.html", "curve.svg", "curve.csv"})
       std::filesystem::remove_all(path_ / part);
   }
 

@@ -42,6 +42,7 @@ struct Arguments {
   double overlap = 0.25;
   Index batch = 0;
   pipeline::Thresholds thresholds;
+  program::Target target;
   int samples = 0, threads = 0;
   std::uint64_t seed = 1;
   bool json = false, quiet = false;
@@ -57,13 +58,17 @@ class Session {
       : a_(arguments),
         d_(std::move(model.description)),
         paser_(std::move(model.paser)),
-        policy_(program::chosen_policy(paser_, a_.only, a_.thresholds)),
+        policy_(program::chosen_policy(paser_, a_.only, a_.thresholds, a_.target, d_.calibration)),
         wanted_(a_.write.begin(), a_.write.end()) {
     check<ValueError>(d_.channels == 1 || d_.channels == 3, "segment_image", "the model takes images of ", d_.channels,
                       " channels; image files have 1 or 3");
     check<ValueError>(d_.classes() <= 256 && paser_.actions() <= 256, "segment_image", "the model has ", d_.classes(),
                       " classes and ", paser_.actions(), " networks, more than a palette has colours");
     paser_.filters = &filters_;
+    check<ValueError>(
+        a_.samples == 0 || !a_.target.asked(), "segment_image",
+        "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
+        "and --share find the price, is of the model's own");
     if (a_.samples > 0) paser_.estimator = uncertainty::McDropout{a_.samples};
     costs_ = pipeline::mac_costs(paser_, policy_, d_.image());
     if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
@@ -114,6 +119,9 @@ class Session {
                             {"images", images_},
                             {"failed", failures_},
                             {"interrupted", interrupted}};
+    // Of a policy that weighs gain against cost; null for others.
+    const std::optional<double> price = pipeline::price_of(policy_);
+    document["price"] = price ? nlohmann::json(*price) : nlohmann::json();
     return document;
   }
 
@@ -253,6 +261,7 @@ int main(int argc, char** argv) {
                  "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
       ->delimiter(',')
       ->check(CLI::NonNegativeNumber);
+  program::add_target_options(app, a.target);
   app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
       ->delimiter(',')

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
 #include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/routing/calibration.hpp"
+#include "paser/pipeline/routing/with_price.hpp"
 #include "paser/pipeline/simple_policies.hpp"
 
 /// How programs name a trained PaSeR and what in it answers.
@@ -65,6 +68,56 @@ inline paser::pipeline::Policy<float> chosen_policy(const paser::pipeline::Paser
     if (only == known.back()) return paser::pipeline::Constant{static_cast<std::int32_t>(k)};
   }
   throw paser::ValueError(paser::unknown_name("method", only, known));
+}
+
+/// What a policy with a price is asked to keep to; at most one of the three, all empty: its own price. Budget and share
+/// are of an image of the size trained on, in the mean over images of the kind that the calibration was made on.
+struct Target {
+  std::string budget{};             ///< "12ms", "1GMAC"
+  std::optional<double> quality{};  ///< least IoU
+  std::string share{};              ///< of the patches that go to a network: "f2=0.3"
+
+  bool asked() const { return !budget.empty() || quality || !share.empty(); }
+};
+
+/// The options of a target, for any program. app: a CLI::App.
+template <class App>
+void add_target_options(App& app, Target& target) {
+  app.add_option("--budget", target.budget,
+                 "per image of the size trained on, such as 12ms or 1GMAC: the best answers for it");
+  app.add_option("--quality", target.quality, "least IoU, such as 0.69: the cheapest answers that have it");
+  app.add_option("--share", target.share, "of the patches that go to a network, such as f2=0.3");
+}
+
+/// The price at which the policy keeps to the target, by the calibration; none when nothing is asked for. Throws
+/// ValueError when there is no calibration, when several things are asked for, and when they cannot be had.
+inline std::optional<double> chosen_price(const std::optional<paser::pipeline::Calibration>& calibration,
+                                          const Target& target) {
+  using paser::ValueError;
+  if (!target.asked()) return {};
+  const int asked = !target.budget.empty() + target.quality.has_value() + !target.share.empty();
+  paser::check<ValueError>(asked == 1, "policy", "--budget, --quality and --share exclude each other");
+  paser::check<ValueError>(calibration.has_value(), "policy",
+                           "the model holds no calibration, by which --budget, --quality and --share find the price");
+  if (!target.budget.empty())
+    return paser::pipeline::price_for_budget(*calibration, paser::pipeline::parse_budget(target.budget));
+  if (target.quality) return paser::pipeline::price_for_quality(*calibration, *target.quality);
+  const auto share = paser::pipeline::parse_share(target.share);
+  return paser::pipeline::price_for_share(*calibration, share.model, share.share);
+}
+
+/// The same as chosen_policy, or the Paser's policy at the price that keeps to the target. Throws ValueError as
+/// chosen_policy and chosen_price do, when target and another policy are both asked for, and when the policy has no
+/// price.
+inline paser::pipeline::Policy<float> chosen_policy(const paser::pipeline::Paser<float>& paser, const std::string& only,
+                                                    const paser::pipeline::Thresholds& thresholds, const Target& target,
+                                                    const std::optional<paser::pipeline::Calibration>& calibration) {
+  if (!target.asked()) return chosen_policy(paser, only, thresholds);
+  paser::check<paser::ValueError>(
+      only == "paser" && thresholds.empty(), "policy",
+      "--budget, --quality and --share set the price of the model's own policy, and --only ",
+      "and --thresholds replace that policy; they exclude each other");
+  return paser::pipeline::with_price(paser.policy, chosen_price(calibration, target).value());
 }
 
 }  // namespace program

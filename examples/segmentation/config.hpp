@@ -180,18 +180,20 @@ struct Config {
   }
 };
 
-template <class Json>
-void to_json(Json& j, const Config& c) {
-  j = Json::object();
-  Config::visit(c, [&](const char* name, const auto& value) { j[name] = value; });
+/// Settings that name themselves by visit, as a JSON object.
+template <class Json, class Settings>
+Json settings_json(const Settings& settings) {
+  Json j = Json::object();
+  Settings::visit(settings, [&](const char* name, const auto& value) { j[name] = value; });
+  return j;
 }
 
-/// Settings that are absent keep their defaults. Throws ValueError on one that there is not, and on a value of another
-/// kind.
-template <class Json>
-void from_json(const Json& j, Config& c) {
+/// Reads them back. Settings that are absent keep their values. Throws ValueError on one that there is not, and on a
+/// value of another kind.
+template <class Json, class Settings>
+void read_settings(const Json& j, Settings& settings) {
   std::vector<std::string> known;
-  Config::visit(c, [&](const char* name, auto& value) {
+  Settings::visit(settings, [&](const char* name, auto& value) {
     known.emplace_back(name);
     const auto found = j.find(name);
     if (found == j.end()) return;
@@ -215,8 +217,18 @@ void from_json(const Json& j, Config& c) {
       throw paser::ValueError(paser::unknown_name("setting", name, known));
 }
 
+template <class Json>
+void to_json(Json& j, const Config& c) {
+  j = settings_json<Json>(c);
+}
+template <class Json>
+void from_json(const Json& j, Config& c) {
+  read_settings(j, c);
+}
+
 /// Applies "name=value" from a command line; the value is JSON, or a word without quotes.
-inline void apply(const std::string& setting, Config& config) {
+template <class Settings>
+void apply(const std::string& setting, Settings& settings) {
   const auto equals = setting.find('=');
   paser::check<paser::ValueError>(equals != std::string::npos && equals > 0, "--set", "'", setting,
                                   "', expected name=value");
@@ -225,7 +237,7 @@ inline void apply(const std::string& setting, Config& config) {
   if (value.is_discarded()) value = text;
   nlohmann::json document = nlohmann::json::object();
   document[setting.substr(0, equals)] = value;
-  from_json(document, config);
+  read_settings(document, settings);
 }
 
 /// The paper's settings: 200 epochs a stage, batches of 32, Adam 1e-4. Weeks on two cores.

@@ -116,6 +116,7 @@ class Data {
     return test.only(first(test.size(), config_.test_images));
   }
   bool has_test() const { return parts_.contains("test"); }
+  bool has_validation() const { return parts_.contains("validation"); }
 
  private:
   const paser::data::PartFolders& part(const std::string& name) const {

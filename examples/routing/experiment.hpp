@@ -1,0 +1,247 @@
+#pragma once
+
+#include "paser/data/shifted.hpp"
+#include "paser/models/registered/registered.hpp"
+#include "paser/pipeline/expert_images.hpp"
+#include "paser/pipeline/paser_file.hpp"
+#include "paser/pipeline/pretrain.hpp"
+#include "paser/pipeline/routing/router_examples.hpp"
+#include "routing/settings.hpp"
+#include "run_folder.hpp"
+#include "segmentation/data.hpp"
+
+/// The networks of a run, trained so that routers learn from images which the networks have not seen.
+namespace routing {
+
+namespace pipeline = paser::pipeline;
+using paser::Key;
+using Folder = segmentation::Folder;
+using Paser = pipeline::Paser<float>;
+
+inline paser::metrics::ClassMean class_mean(const Settings& s) {
+  return s.absent_class == "zero" ? paser::metrics::ClassMean::all : paser::metrics::ClassMean::present;
+}
+
+/// The reward of a table's patches, (N, P, M - 1), as the setting `gain` names it.
+inline paser::Tensor<double, 3> gains_of(const pipeline::RoutingTable& table, const std::string& gain,
+                                         paser::metrics::ClassMean mean) {
+  using paser::metrics::GainReference;
+  if (gain == "patch") return pipeline::patch_iou_gains(table, mean);
+  return pipeline::true_gains(table, gain == "image" ? GainReference::image : GainReference::set, mean);
+}
+
+/// Which tiles are of one file: numbers from 0 in the order in which the files appear.
+inline std::vector<Index> files_of(const Folder& folder) {
+  std::map<std::string, Index> number;
+  std::vector<Index> files;
+  for (Index i = 0; i < folder.size(); ++i)
+    files.push_back(number.emplace(folder.info(i).image.string(), static_cast<Index>(number.size())).first->second);
+  return files;
+}
+
+/// How task models answer and are trained, see the settings of these names.
+struct TaskModels {
+  bool corrected = true, shifts = false;
+};
+
+/// What networks do on images that they have not seen.
+struct Unseen {
+  pipeline::RoutingTable table;
+  std::vector<Index> files;  ///< of every image of the table, see files_of
+  Folder images;
+  Paser networks;
+};
+
+/// Data, networks and tables of a run. Every training can be stopped and resumed.
+class Experiment {
+ public:
+  static constexpr std::size_t bytes_needed = std::size_t{1} << 28;
+
+  Experiment(const Settings& settings, const std::filesystem::path& out, bool fresh)
+      : settings_(checked(settings)),
+        data_(settings.reading()),
+        description_((require_files(), describe(settings.corrected))),
+        fresh_(pipeline::make_paser<float>(description_, key(1))),  // before anything is written: whether the sizes fit
+        folder_(out, settings, fresh, bytes_needed) {}
+
+  const Settings& settings() const { return settings_; }
+  const segmentation::Data& data() const { return data_; }
+  const pipeline::PaserDescription& description() const { return description_; }
+  program::RunFolder& folder() { return folder_; }
+  /// The root of one stream of random numbers. 1: weights; 2: networks; 3: routers; 4: bootstrap; 5: folds; 6: the
+  /// estimator, where it draws; 7: resplits; 8: shifts.
+  Key key(std::uint64_t stream) const { return Key{settings_.seed}.fold(stream); }
+  /// The networks that the run ships, with a policy that keeps f1's answer.
+  const Paser& networks() const { return *networks_; }
+  std::string describe_split() const { return split_; }
+
+  /// Trains all networks, and returns the tables of training images by networks that have not seen them: with folds one
+  /// table per fold, else one of the images set apart.
+  std::vector<Unseen> train() {
+    std::vector<Unseen> tables;
+    const Folder& all = data_.plain(1);
+    const std::vector<Index> files = files_of(all);
+    const Index count = 1 + *std::max_element(files.begin(), files.end());
+    const auto order = paser::permutation(key(5), count);
+    const auto place = [&](Index i) { return order[static_cast<std::size_t>(files[static_cast<std::size_t>(i)])]; };
+    const auto rows = [&](const auto& wanted) {
+      std::vector<Index> numbers;
+      for (Index i = 0; i < all.size(); ++i)
+        if (wanted(place(i))) numbers.push_back(i);
+      return numbers;
+    };
+    if (settings_.folds == 0) {
+      const Index apart = files_apart(count);
+      const auto seen = rows([&](Index p) { return p >= apart; }), unseen = rows([&](Index p) { return p < apart; });
+      split_ = paser::message(count - apart, " training files for the networks, ", apart, " others for the routers");
+      networks_ = trained("", seen);
+      network_rows_ = seen;
+      tables.push_back(unseen_by(*networks_, "the routers' images", unseen, files));
+      return tables;
+    }
+    const Index folds = settings_.folds;
+    split_ = paser::message(folds, " folds of ", count, " training files: networks of a fold judge its images alone");
+    for (Index f = 0; f < folds; ++f) {
+      const Paser fold = trained(paser::message("fold", f + 1, "_"), rows([&](Index p) { return p % folds != f; }));
+      tables.push_back(
+          unseen_by(fold, paser::message("fold ", f + 1), rows([&](Index p) { return p % folds == f; }), files));
+    }
+    network_rows_ = rows([](Index) { return true; });
+    networks_ = trained("", network_rows_);
+    return tables;
+  }
+
+  /// Task models of another kind, trained on the images of the shipped ones, beside the same f1.
+  Paser with(const std::string& prefix, const TaskModels& kind) {
+    return trained(prefix, network_rows_, kind, &*networks_);
+  }
+
+  /// The images on which the shipped networks were trained.
+  Folder network_images() const { return data_.plain(1).only(network_rows_); }
+
+  /// Every network on every patch.
+  pipeline::RoutingTable table(const std::string& what, const Folder& source, const Paser& networks) const {
+    return program::shown("every network on " + what, "images", [&](const pipeline::HowFar& how_far) {
+      return pipeline::tabulate_routing(networks, source, data_.classes(), key(6), paser::data::ignored_label, how_far,
+                                        true);
+    });
+  }
+
+  /// Networks trained on these images alone; `prefix` names their stages. Task models may be of another kind than the
+  /// settings'; f1 is then that of `base`.
+  Paser trained(const std::string& prefix, const std::vector<Index>& rows) {
+    return trained(prefix, rows, {settings_.corrected, settings_.shifts}, nullptr);
+  }
+  Paser trained(const std::string& prefix, const std::vector<Index>& rows, const TaskModels& kind, const Paser* base) {
+    Paser paser = pipeline::make_paser<float>(describe(kind.corrected), key(1));
+    paser.micro_batch = settings_.micro_batch;
+    const Folder varied = data_.varied(1).only(rows);
+    for (std::size_t k = 0; k < settings_.models(); ++k) {
+      if (k == 0 && base) {
+        paser.models[0] = base->models[0];
+        continue;
+      }
+      const std::string name = paser::message(prefix, "f", k + 1);
+      folder_.run(name, name, [&](const pipeline::Stage& stage) {
+        const auto options = network_options(k);
+        const auto on = [&](const auto& train, const auto& validation) {
+          return pipeline::pretrain(paser.models[k], train, validation, options, stage, key(2).fold(k));
+        };
+        if (k == 0) return on(varied, data_.validation());
+        const auto on_patches = [&](const auto& train, const auto& validation) {
+          if (!kind.shifts) return on(train, validation);
+          const Index high = data_.height() / settings_.grid[0], wide = data_.width() / settings_.grid[1];
+          return on(paser::data::Shifted(train, high, wide, key(8)),
+                    paser::data::Shifted(validation, high, wide, key(8)));
+        };
+        if (!kind.corrected) return on_patches(varied, data_.validation());
+        return on_patches(pipeline::WithPrediction<float, Folder>(paser, varied, key(2)),
+                          pipeline::WithPrediction<float, Folder>(paser, data_.validation(), key(2)));
+      });
+    }
+    return paser;
+  }
+
+ private:
+  /// Training files that the networks do not see. Throws ValueError when there are too few.
+  Index files_apart(Index count) const {
+    const auto asked = static_cast<Index>(std::lround(settings_.router_share * static_cast<double>(count)));
+    paser::check<paser::ValueError>(count >= 3, "data", "there are ", count,
+                                    " training files; expected one for the networks and two others for the routers");
+    return std::clamp<Index>(asked, 2, count - 1);
+  }
+
+  /// Throws ValueError unless the data has all that a comparison needs, and files enough for what is asked.
+  void require_files() const {
+    using paser::check;
+    using paser::ValueError;
+    check<ValueError>(data_.has_validation() && data_.has_test(), settings_.data.c_str(),
+                      "expected folders of validation and of test images, which nothing is trained on");
+    const std::vector<Index> files = files_of(data_.plain(1));
+    const Index count = 1 + *std::max_element(files.begin(), files.end());
+    if (settings_.folds == 0)
+      files_apart(count);
+    else
+      check<ValueError>(count >= settings_.folds, "folds", count, " training files do not make ", settings_.folds,
+                        " folds");
+  }
+
+  Unseen unseen_by(const Paser& networks, const std::string& what, const std::vector<Index>& rows,
+                   const std::vector<Index>& files) const {
+    const Folder images = data_.plain(1).only(rows);
+    Unseen unseen{table(what, images, networks), {}, images, networks};
+    for (const Index i : rows) unseen.files.push_back(files[static_cast<std::size_t>(i)]);
+    return unseen;
+  }
+
+  pipeline::PaserDescription describe(bool corrected) const {
+    pipeline::PaserDescription d;
+    d.channels = data_.channels();
+    d.class_names = data_.class_names();
+    for (std::size_t k = 0; k < settings_.models(); ++k) {
+      const paser::models::ModelSpec unet = paser::models::UNetSpec{.in = data_.channels(),
+                                                                    .classes = data_.classes(),
+                                                                    .width = settings_.widths[k],
+                                                                    .depth = settings_.depths[k],
+                                                                    .dropout = settings_.dropout};
+      if (k > 0 && corrected)
+        d.networks.push_back({"corrected", "{\"model\":" + unet.text() + "}"});
+      else
+        d.networks.push_back(unet);
+    }
+    d.grid = {settings_.grid[0], settings_.grid[1]};
+    d.height = data_.height();
+    d.width = data_.width();
+    d.estimator = paser::uncertainty::SoftmaxEntropy{}.spec();
+    d.policy = pipeline::Constant{0}.spec();
+    d.info["settings"] = settings_.reading();  // by which `evaluate` reads images and masks
+    d.info["router_settings"] = settings_;
+    return d;
+  }
+
+  pipeline::PretrainOptions<float> network_options(std::size_t k) const {
+    pipeline::PretrainOptions<float> options;
+    options.epochs = settings_.epochs[k];
+    options.batch = settings_.batch[k];
+    options.learning_rate = settings_.rate[k];
+    options.final_rate = settings_.final_rate;
+    options.class_mean = class_mean(settings_);
+    options.validate_every = std::max<Index>(1, settings_.epochs[k] / 15);
+    options.supervised.class_weights = data_.weights().weights;
+    options.supervised.ignored = paser::data::ignored_label;
+    options.supervised.micro_batch = settings_.micro_batch;
+    if (k > 0) options.grid = {settings_.grid[0], settings_.grid[1]};
+    return options;
+  }
+
+  Settings settings_;
+  segmentation::Data data_;
+  pipeline::PaserDescription description_;
+  Paser fresh_;
+  program::RunFolder folder_;
+  std::optional<Paser> networks_;
+  std::vector<Index> network_rows_;
+  std::string split_;
+};
+
+}  // namespace routing

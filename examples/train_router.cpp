@@ -1,0 +1,291 @@
+/// Trains a cheap network and the task models that patches can be sent to, learns from images that the networks have
+/// not seen which patches are worth it, and compares the result with the networks alone, their mixes and the entropy
+/// cascade. Writes a run folder with checkpoints, results.json and curve.svg; `segment_image RUN IMAGES --budget 12ms`
+/// uses it at any budget. Where the task models gain nothing it says so, and which network to ship.
+///
+///   train_router --data DIR --masks index --out RUN --set grid=[4,4]
+///
+/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
+/// goes on.
+
+#include <CLI/CLI.hpp>
+
+#include "routing/report.hpp"
+
+namespace {
+
+using namespace routing;
+using paser::message;
+
+struct Arguments {
+  std::string out, data, masks, task;
+  std::vector<std::string> settings;
+  std::optional<std::uint64_t> seed;
+  int threads = 0;
+  bool fresh = false, json = false;
+};
+
+/// Times of an earlier start of this run; none when they cannot be read, or are of another machine or other threads.
+std::optional<pipeline::MachineCosts> measured_before(const std::filesystem::path& file) {
+  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
+  try {
+    auto machine = j.get<pipeline::MachineCosts>();
+    if (machine.processor == report::cpu_name() && machine.threads == paser::threads()) return machine;
+  } catch (const std::exception&) {  // measured anew
+  }
+  return {};
+}
+
+/// Measured once per run.
+pipeline::MachineCosts machine_of(Experiment& experiment) {
+  const auto file = experiment.folder().path() / "measured.json";
+  if (auto before = measured_before(file)) return *before;
+  // Any head of this size costs the same.
+  const Index classes = experiment.data().classes(), models = experiment.networks().actions();
+  const Settings& s = experiment.settings();
+  const pipeline::GainRouter<float> router{
+      pipeline::PatchHead<float>(paser::kernels::patch_statistics_size(classes), s.router_width * s.router_members,
+                                 models - 1, experiment.key(3)),
+      {std::vector<double>(static_cast<std::size_t>(models), 0.0), 1.0},
+      s.grid[0] * s.grid[1]};
+  const auto machine =
+      program::shown("measure: times of all parts in turn", "runs", [&](const pipeline::HowFar& how_far) {
+        return report::measure_costs<float>(experiment.networks(), router, experiment.description().image(),
+                                            {.rounds = 9, .progress = how_far});
+      });
+  paser::io::write_file(file, nlohmann::json(machine).dump(1) + "\n");
+  return machine;
+}
+
+/// Gains of the images of each file by a router that was fitted on other files.
+paser::Tensor<double, 3> cross_fitted(const RouterTraining& training, const pipeline::RouterExamples& examples,
+                                      const pipeline::RoutingTable& table, const std::vector<Index>& files,
+                                      const paser::data::PatchGrid& grid, bool policy) {
+  std::map<Index, Index> number;
+  for (const Index file : files) number.emplace(file, static_cast<Index>(number.size()));
+  const Index parts = std::min<Index>(static_cast<Index>(number.size()), 5);
+  const auto order = paser::permutation(Key{1}, static_cast<Index>(number.size()));
+  paser::Tensor<double, 3> all({table.images, table.patches, table.models() - 1});
+  const Index row = table.patches * (table.models() - 1);
+  for (Index part = 0; part < parts; ++part) {
+    const auto held = [&](Index image) {
+      return order[static_cast<std::size_t>(number.at(files[static_cast<std::size_t>(image)]))] % parts == part;
+    };
+    std::vector<Index> rows;
+    for (Index i = 0; i < examples.size(); ++i)
+      if (!held(i / table.patches)) rows.push_back(i);
+    const pipeline::RouterExamples others = pipeline::subset(examples, rows);
+    const std::string name = message(policy ? "PaSeR" : "GainRouter", " without part ", part + 1, " of ", parts);
+    const auto gains = (policy ? training.policy(name, others) : training.gain_router(name, others)).gains(table, grid);
+    for (Index i = 0; i < table.images; ++i)
+      if (held(i)) std::copy_n(gains.data() + i * row, row, all.mutable_data() + i * row);
+  }
+  return all;
+}
+
+/// Routers with one part of the design taken away each, on the same test images.
+class Ablations {
+ public:
+  Ablations(Experiment& experiment, const RouterTraining& training, const Comparison& comparison,
+            const std::vector<Unseen>& unseen, const Folder& test, Findings& found)
+      : experiment_(experiment),
+        training_(training),
+        comparison_(comparison),
+        unseen_(unseen),
+        test_(test),
+        groups_(files_of(test)),
+        found_(found) {}
+
+  void run() {
+    const auto test = table("test images", test_, experiment_.networks());
+    std::vector<pipeline::RoutingTable> tables;
+    for (const Unseen& u : unseen_) tables.push_back(u.table);
+    const std::string& gain = experiment_.settings().gain;
+    judge(training_.policy("drawn policy gradient", examples(tables, gain), {.exact = false}), test);
+    judge(training_.gain_router("patch IoU as reward", examples(tables, "patch")), test);
+    judge(training_.gain_router("gain on images as reward", examples(tables, "image")), test);
+    const auto seen = table("the networks' own training images", experiment_.network_images(), experiment_.networks());
+    const auto own = examples_of({seen}, {files_of(experiment_.network_images())}, gain, comparison_.mean());
+    judge(training_.gain_router("in-sample gains", own), test);
+    five_passes();
+    const Settings& s = experiment_.settings();
+    if (s.folds > 0) return;  // each fold would need networks of its own
+    other_kind(s.corrected ? "plain" : "corrected", {!s.corrected, s.shifts});
+    other_kind(s.shifts ? "on_grid" : "shifted", {s.corrected, !s.shifts});
+  }
+
+ private:
+  pipeline::RouterExamples examples(const std::vector<pipeline::RoutingTable>& tables, const std::string& gain) const {
+    std::vector<std::vector<Index>> files;
+    for (const Unseen& u : unseen_) files.push_back(u.files);
+    return examples_of(tables, files, gain, comparison_.mean());
+  }
+  pipeline::RoutingTable table(const std::string& what, const Folder& images, const Paser& networks) const {
+    return experiment_.table("(ablation) " + what, images, networks);
+  }
+  void judge(const Router& router, const pipeline::RoutingTable& test) {
+    found_.routers.push_back(comparison_.judge(router, test, groups_));
+  }
+
+  /// The state of MC dropout in place of one pass; the costs stay those of one.
+  void five_passes() {
+    const auto with_noise = [](Paser p) {
+      p.estimator = paser::uncertainty::McDropout{5};
+      return p;
+    };
+    std::vector<pipeline::RoutingTable> tables;
+    for (const Unseen& u : unseen_)
+      tables.push_back(table("unseen images, five passes", u.images, with_noise(u.networks)));
+    judge(training_.gain_router("five passes, priced as one", examples(tables, experiment_.settings().gain)),
+          table("test images, five passes", test_, with_noise(experiment_.networks())));
+  }
+
+  /// Task models of another kind, on the same images.
+  void other_kind(const std::string& name, const TaskModels& kind) {
+    const Paser other = experiment_.with(name + "_", kind);
+    std::vector<pipeline::RoutingTable> tables;
+    for (const Unseen& u : unseen_) tables.push_back(table("unseen images, other task models", u.images, other));
+    std::vector<bool> corrected = comparison_.corrects();
+    for (std::size_t k = 1; k < corrected.size(); ++k) corrected[k] = kind.corrected;
+    const Router router = training_.gain_router("task models: " + name, examples(tables, experiment_.settings().gain));
+    found_.routers.push_back(
+        comparison_.judge(router, table("test images, other task models", test_, other), groups_, corrected));
+  }
+
+  Experiment& experiment_;
+  const RouterTraining& training_;
+  const Comparison& comparison_;
+  const std::vector<Unseen>& unseen_;
+  const Folder& test_;
+  std::vector<Index> groups_;
+  Findings& found_;
+};
+
+/// A router, and what it does on images that the networks which answered and the routers that judged have not seen.
+struct Fitted {
+  Router router;
+  paser::Tensor<double, 3> unseen_gains;
+  pipeline::Calibration calibration;
+};
+
+void save(Experiment& experiment, const std::string& name, const pipeline::Policy<float>& policy,
+          const pipeline::MachineCosts& machine, const std::optional<pipeline::Calibration>& calibration) {
+  Paser paser = experiment.networks();
+  paser.policy = policy;
+  auto description = experiment.description();
+  description.machine = machine;
+  description.calibration = calibration;
+  pipeline::save_paser(experiment.folder().checkpoint(name), paser, description);
+}
+
+/// At the price at which nine tenths of what routing can gain is gained, on the calibration.
+void save(Experiment& experiment, const std::string& name, const Fitted& fitted,
+          const pipeline::MachineCosts& machine) {
+  double best = 0, least = 1;
+  for (const auto& p : fitted.calibration.points) {
+    best = std::max(best, p.iou);
+    least = std::min(least, p.iou);
+  }
+  const double price = pipeline::price_for_quality(fitted.calibration, least + 0.9 * (best - least));
+  save(experiment, name, pipeline::with_price(fitted.router.policy, price), machine, fitted.calibration);
+}
+
+int run(const Arguments& a, const std::string& command) {
+  Settings settings;
+  if (!a.data.empty()) settings.data = a.data;
+  if (!a.masks.empty()) settings.masks = a.masks;
+  if (a.seed) settings.seed = *a.seed;
+  for (const std::string& setting : a.settings) segmentation::apply(setting, settings);
+  if (a.threads > 0) paser::set_threads(a.threads);
+  const paser::report::InterruptGuard guard;
+  Experiment experiment(settings, a.out.empty() ? "runs/router" : a.out, a.fresh);
+  for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
+  const auto& s = experiment.settings();
+
+  const std::vector<Unseen> unseen = experiment.train();
+  const Comparison comparison(experiment, machine_of(experiment));
+  std::vector<pipeline::RoutingTable> tables;
+  std::vector<std::vector<Index>> files_of_table;
+  std::vector<Index> files;
+  for (const Unseen& u : unseen) {
+    tables.push_back(u.table);
+    files_of_table.push_back(u.files);
+    files.insert(files.end(), u.files.begin(), u.files.end());
+  }
+  const auto examples = examples_of(tables, files_of_table, s.gain, class_mean(s));
+  const RouterTraining training(s, comparison.prices(), experiment.key(3));
+
+  Findings found;
+  found.command = command;
+  found.task = a.task.empty() ? std::filesystem::path(s.data).lexically_normal().filename().string() : a.task;
+  found.split = experiment.describe_split();
+
+  // Calibrations, the floor and the verdict are of images that the networks which answered, and the routers that
+  // judged, have not seen.
+  const auto all = pipeline::joined(tables);
+  const auto validation = experiment.table("validation images", experiment.data().validation(), experiment.networks());
+  const auto pool = pipeline::joined({all, validation});
+  const auto fitted = [&](bool policy) {
+    Fitted f{policy ? training.policy("PaSeR", examples) : training.gain_router("GainRouter", examples), {}, {}};
+    f.unseen_gains = cross_fitted(training, examples, all, files, experiment.networks().grid, policy);
+    const auto honest = pipeline::measure(all, pipeline::curve_of_gains(f.unseen_gains, comparison.prices().costs),
+                                          comparison.costs(f.router.policy), class_mean(s));
+    f.calibration = comparison.calibrate(f.router, pool, honest, found.split);
+    return f;
+  };
+  const Fitted gain = fitted(false), policy = fitted(true);
+  const Fitted &shipped = s.router == "policy" ? policy : gain, &other = s.router == "policy" ? gain : policy;
+  found.unseen =
+      comparison.judge(shipped.router.policy, pipeline::curve_of_gains(shipped.unseen_gains, comparison.prices().costs),
+                       all, files, comparison.corrects());
+
+  const Folder test_images = experiment.data().test();
+  const auto test = experiment.table("test images", test_images, experiment.networks());
+  const auto groups = files_of(test_images);
+  found.routers.push_back(comparison.judge(shipped.router, test, groups));
+  found.routers.push_back(comparison.judge(other.router, test, groups));
+  for (Index k = 1; test.models() > 2 && k < test.models(); ++k)
+    found.routers.push_back({message(shipped.router.name, ", f1 and f", k + 1, " alone"),
+                             comparison.judge(shipped.router.policy, comparison.curve_to(shipped.router, test, k), test,
+                                              groups, comparison.corrects())});
+  found.oracle =
+      pipeline::measure(test, pipeline::curve_of_gains(gains_of(test, "set", class_mean(s)), comparison.prices().costs),
+                        comparison.costs(gain.router.policy), class_mean(s));
+  found.budgets = check_budgets(shipped.calibration, shipped.router, comparison, test, experiment.networks());
+  found.floors = comparison.floors(shipped.router, validation, all, shipped.unseen_gains, files, test, groups);
+  if (s.ablations) Ablations(experiment, training, comparison, unseen, test_images, found).run();
+
+  save(experiment, "paser_gain_router", gain, comparison.machine());
+  save(experiment, "paser_policy", policy, comparison.machine());
+  if (found.unseen.verdict == "nothing to route") {
+    save(experiment, "paser", pipeline::Constant{0}, comparison.machine(), {});
+  } else {
+    save(experiment, "paser", shipped, comparison.machine());
+  }
+  write_curve(experiment.folder().path(), found);
+  const auto j = document(found, comparison, s);
+  paser::io::write_file(experiment.folder().path() / "results.json", j.dump() + "\n");
+  if (a.json)
+    std::cout << j.dump(2) << "\n";
+  else
+    tell(std::cout, found, comparison);
+  return program::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments a;
+  CLI::App app("Networks of several costs, and a router that sends each patch to the one worth its cost.");
+  app.add_option("--data", a.data, "folder with train_images, train_label, validation_..., test_...");
+  app.add_option("--masks", a.masks,
+                 "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
+  app.add_option("--set", a.settings, "a setting as name=value, such as epochs=[60,30] or grid=[4,4]; repeatable");
+  app.add_option("--out", a.out, "run folder; a folder with an unfinished run goes on with it");
+  app.add_option("--task", a.task, "what the results call the data; by default the folder's name");
+  app.add_option("--seed", a.seed, "of the folds, weights and all noise; 1 by default");
+  app.add_option("--threads", a.threads, "at most so many; default: all cores");
+  app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
+  app.add_flag("--json", a.json, "print results.json instead of tables");
+  return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
+}

@@ -1,0 +1,165 @@
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "examples/child_process.hpp"
+#include "paser/core/random.hpp"
+#include "paser/io/image.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace paser;
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// Images of 32 x 32, bright where class 1 is, in the layout of the authors' data. With `hard` the two right quarters
+/// have stripes, bright and dark, that are class 1 all the same.
+void write_data(const fs::path& folder, bool hard) {
+  Index number = 0;
+  for (const auto& [part, count] : {std::pair{"train", 6}, {"validation", 2}, {"test", 4}})
+    for (int i = 0; i < count; ++i, ++number) {
+      const Key key = Key{5}.fold(static_cast<std::uint64_t>(number));
+      Tensor<std::uint8_t, 3> image({32, 32, 1}), mask({32, 32, 1});
+      for (Index p = 0; p < 1024; ++p) {
+        const Index y = p / 32, x = p % 32;
+        const bool one = (y / 8 + x / 8 + number) % 2 == 1, striped = hard && x >= 16 && x % 2 == 1;
+        mask.mutable_data()[p] = one;
+        image.mutable_data()[p] =
+            static_cast<std::uint8_t>((one != striped ? 170 : 80) + key.below(static_cast<std::uint64_t>(p), 60));
+      }
+      for (const auto& [kind, pixels] : {std::pair{"_images", image}, {"_label", mask}}) {
+        const fs::path to = folder / (std::string(part) + kind);
+        fs::create_directories(to);
+        io::write_png(to / message(i, ".png"), pixels);
+      }
+    }
+}
+
+struct Runs {
+  TemporaryFolder folder;
+
+  explicit Runs(bool hard = true) { write_data(folder / "data", hard); }
+
+  Outcome train(std::vector<std::string> more = {}) const {
+    std::vector<std::string> words{
+        PASER_TRAIN_ROUTER, "--data", (folder / "data").string(), "--out", (folder / "run").string(), "--threads", "1"};
+    for (const char* setting :
+         {"widths=[2,4]", "depths=[1,2]", "grid=[2,2]", "epochs=[3,2]", "folds=2", "router_epochs=3", "resamples=20",
+          "router_members=1", "flips=false", "half_turns=false"}) {
+      words.emplace_back("--set");
+      words.emplace_back(setting);
+    }
+    words.insert(words.end(), more.begin(), more.end());
+    return run_program(folder.path(), words);
+  }
+  nlohmann::json results() const { return nlohmann::json::parse(std::ifstream(folder / "run" / "results.json")); }
+};
+
+}  // namespace
+
+TEST_CASE("train_router leaves what the documents promise, and goes on with a run that is there") {
+  const Runs runs;
+  const auto first = runs.train();
+  INFO(first.err);
+  REQUIRE(first.status == 0);
+  CHECK_THAT(first.out, Contains("gap of the best network over f1") && Contains("GainRouter") && Contains("PaSeR") &&
+                            Contains("prices by the calibration alone"));
+  const auto j = runs.results();
+  for (const char* key : {"gap", "gap_interval", "apgr", "area_over_hull", "z_over_hull", "area_over_entropy",
+                          "z_over_entropy", "closed", "singles", "curve", "entropy", "verdict", "routers", "unseen",
+                          "oracle", "budgets", "floor", "machine", "settings"})
+    CHECK(j.contains(key));
+  CHECK(j["routers"].contains("PaSeR"));
+  CHECK(j["singles"].size() == 2);
+  CHECK(j["curve"].front()["share"] == 0);
+  CHECK(j["curve"].back()["share"] == 1);
+  CHECK(j["budgets"].size() == 5);
+  CHECK_THAT(j["split"].get<std::string>(), Contains("2 folds of 6 training files"));
+  for (const char* file : {"curve.svg", "curve.csv", "checkpoints/paser.safetensors",
+                           "checkpoints/paser_gain_router.safetensors", "checkpoints/paser_policy.safetensors"})
+    CHECK(fs::exists(runs.folder / "run" / file));
+
+  const auto second = runs.train();
+  REQUIRE(second.status == 0);
+  CHECK_THAT(second.err, Contains("made in an earlier run"));
+  auto again = runs.results(), before = j;
+  for (auto* document : {&again, &before}) document->erase("environment");
+  CHECK(again == before);
+}
+
+TEST_CASE("what train_router trained segments images at any budget") {
+  const Runs runs;
+  REQUIRE(runs.train().status == 0);
+  const auto segment = [&](std::vector<std::string> options) {
+    std::vector<std::string> words{PASER_SEGMENT_IMAGE,
+                                   (runs.folder / "run").string(),
+                                   (runs.folder / "data" / "test_images").string(),
+                                   "--variant",
+                                   "paser_gain_router",
+                                   "--out",
+                                   (runs.folder / "out").string(),
+                                   "--json",
+                                   "--quiet"};
+    words.insert(words.end(), options.begin(), options.end());
+    const auto ended = run_program(runs.folder.path(), words);
+    INFO(ended.err);
+    REQUIRE(ended.status == 0);
+    return nlohmann::json::parse(ended.out);
+  };
+  const auto share_of_f1 = [](const nlohmann::json& j) { return j["images"][0]["model_shares"][0].get<double>(); };
+  const auto all = segment({"--share", "f2=1"}), none = segment({"--share", "f2=0"});
+  CHECK(share_of_f1(all) == 0);
+  CHECK(share_of_f1(none) == 1);
+  CHECK(all["images"][0]["gmac"] > none["images"][0]["gmac"]);
+}
+
+TEST_CASE("evaluate scores what train_router trained, at any budget") {
+  const Runs runs;
+  REQUIRE(runs.train().status == 0);
+  const auto scored = [&](const std::string& share) {
+    const auto ended = run_program(
+        runs.folder.path(), {PASER_EVALUATE, (runs.folder / "run").string(), "--data", (runs.folder / "data").string(),
+                             "--variant", "paser_policy", "--share", share, "--json", "--quiet"});
+    INFO(ended.err);
+    REQUIRE(ended.status == 0);
+    return nlohmann::json::parse(ended.out);
+  };
+  CHECK(scored("f2=1") != scored("f2=0"));
+}
+
+TEST_CASE("where the task models gain nothing for sure, train_router ships f1 and says so") {
+  const Runs runs(false);
+  // A task model that has seen one step at a tiny rate corrects nothing.
+  const auto ended = runs.train({"--set", "rate=[0.02,1e-9]", "--set", "epochs=[12,1]"});
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK(runs.results()["unseen"]["verdict"] == "nothing to route");
+  CHECK_THAT(ended.out, Contains("nothing to route") && Contains("ship f1"));
+  const auto file = (runs.folder / "run" / "checkpoints" / "paser.safetensors").string();
+  std::ifstream in(file, std::ios::binary);
+  std::string start(4096, '\0');
+  in.read(start.data(), 4096);
+  CHECK(start.find("constant") != std::string::npos);
+}
+
+TEST_CASE("settings that make no run end with 2 and a sentence") {
+  const Runs runs;
+  const auto refused = [&](const char* setting, const char* sentence) {
+    const auto ended = runs.train({"--set", setting});
+    CAPTURE(setting);
+    CHECK(ended.status == 2);
+    CHECK_THAT(ended.err, Contains(sentence));
+  };
+  refused("folds=7", "6 training files do not make 7 folds");
+  refused("folds=1", "expected 0 or 2 .. 20");
+  refused("widths=[2]", "expected widths, depths, epochs, batch and rate of the same two or more networks");
+  refused("gain=most", "expected set, image or patch");
+  refused("gains=set", "did you mean");
+  refused("epochs=[0,1]", "expected at least one epoch");
+  refused("grid=[3,2]", "do not divide into 3 x 2 patches");
+  CHECK_FALSE(fs::exists(runs.folder / "run" / "config.json"));  // so that the mended command can use the folder
+  fs::remove_all(runs.folder / "data" / "test_images");
+  fs::remove_all(runs.folder / "data" / "test_label");
+  CHECK_THAT(runs.train().err, Contains("expected folders of validation and of test images"));
+}
