@@ -7,6 +7,8 @@
 using namespace paser;
 using namespace paser::data;
 
+namespace shifted_test {
+
 namespace {
 
 /// Images of 6 x 8 whose pixel (y, x) of image i has the values 100 i + 10 y + x and its negative, and label 10 y + x.
@@ -73,3 +75,5 @@ TEST_CASE("a shift depends on the epoch and the image, and not on the batch; oth
   CHECK(same_bits(shifted.range(1, 3).labels, images.range(1, 3).labels));
   CHECK_THROWS_AS(Shifted<Numbered>(images, 0, 4, Key{1}), ValueError);
 }
+
+}  // namespace shifted_test

@@ -7,6 +7,8 @@
 using namespace segment_image_bench;
 using Catch::Matchers::Contains;
 
+namespace segment_image_target_test {
+
 namespace {
 
 /// From everything to f3, over what the router finds best at no price, to everything by f1.
@@ -125,3 +127,5 @@ TEST_CASE("a target asks for a price only of a policy that has one") {
   CHECK_FALSE(program::chosen_price({}, {}).has_value());
   CHECK(program::chosen_price(calibration(), {.share = "f2=0.2"}) == Approx(500));
 }
+
+}  // namespace segment_image_target_test

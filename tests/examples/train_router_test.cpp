@@ -11,6 +11,8 @@ using namespace paser;
 using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
 
+namespace train_router_test {
+
 namespace {
 
 /// Images of 32 x 32, bright where class 1 is, in the layout of the authors' data. With `hard` the two right quarters
@@ -163,3 +165,5 @@ TEST_CASE("settings that make no run end with 2 and a sentence") {
   fs::remove_all(runs.folder / "data" / "test_label");
   CHECK_THAT(runs.train().err, Contains("expected folders of validation and of test images"));
 }
+
+}  // namespace train_router_test

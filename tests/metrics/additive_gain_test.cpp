@@ -7,6 +7,8 @@
 using namespace paser;
 using namespace paser::metrics;
 
+namespace additive_gain_test {
+
 namespace {
 
 /// Label maps of `images` images of 4 x 4 pixels, four patches each, with about `errors` of the labels wrong.
@@ -126,3 +128,5 @@ TEST_CASE("gains of other answers than those of the same patches are refused") {
   const Maps m(Key{1}, 2, 3, 0.2);
   CHECK_THROWS_AS(additive_gain(counts(m.base, m.truth, 3), counts(m.base, m.truth, 4)), ShapeError);
 }
+
+}  // namespace additive_gain_test

@@ -13,6 +13,8 @@ using namespace paser;
 using namespace paser::models;
 using Catch::Matchers::Contains;
 
+namespace corrected_test {
+
 namespace {
 
 template <class T = float>
@@ -99,3 +101,5 @@ TEST_CASE("networks that do not say what they take or answer coarsely cannot cor
   CHECK_THROWS_AS(evaluate(corrected, image), ShapeError);
   CHECK_THROWS_WITH(evaluate(corrected, image), Contains("expected (N,H,W,5) images, 2 channels and the logarithms"));
 }
+
+}  // namespace corrected_test

@@ -9,6 +9,8 @@
 using namespace paser;
 using Catch::Contains;
 
+namespace slice_channels_test {
+
 namespace {
 
 const auto first_two = normal<float>(Key{1}, Shape{2, 60, 50, 2}),
@@ -55,3 +57,5 @@ TEST_CASE("slice_channels says what is wrong with its input") {
   CHECK_THROWS_AS(slice_channels(x, 1, -1), ShapeError);
   CHECK_THROWS_AS(slice_channels(x, 5, 0), ShapeError);
 }
+
+}  // namespace slice_channels_test

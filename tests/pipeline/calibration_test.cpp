@@ -15,6 +15,8 @@ using namespace paser::pipeline;
 using Catch::Matchers::Contains;
 using nlohmann::json;
 
+namespace calibration_test {
+
 namespace {
 
 /// Three models; the third is given up first, and the middle one answers most patches in between.
@@ -275,3 +277,5 @@ TEST_CASE("a policy that weighs gain against cost gets another price, and others
   CHECK_THROWS_AS(with_price(constant, 1), ValueError);
   CHECK_THROWS_WITH(with_price(before, std::nan("")), Contains("the price is nan, expected a finite number"));
 }
+
+}  // namespace calibration_test

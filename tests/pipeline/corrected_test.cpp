@@ -16,6 +16,8 @@ using namespace paser;
 using namespace paser::pipeline;
 using Catch::Matchers::Contains;
 
+namespace corrected_test {
+
 namespace {
 
 using Model = models::AnySegmenter<float>;
@@ -333,3 +335,5 @@ TEST_CASE("fine-tuning trains a model that corrects together with the policy") {
   CHECK(greedy_reward(paser, set, prediction.policy_state(), paser.coarse_labels(prediction), options.reward,
                       prediction.probabilities) > 0.2);
 }
+
+}  // namespace corrected_test

@@ -9,6 +9,8 @@ using namespace paser::pipeline;
 using Catch::Matchers::Contains;
 using nlohmann::json;
 
+namespace machine_costs_test {
+
 namespace {
 
 MachineCosts measured() {
@@ -88,3 +90,5 @@ TEST_CASE("costs of a machine that cannot be are refused, written or read") {
   CHECK_THROWS_WITH(json(broken), Contains("the time of the policy is nan ms"));
   CHECK_THROWS_AS(json(broken), ValueError);
 }
+
+}  // namespace machine_costs_test

@@ -8,6 +8,8 @@ using namespace paser;
 using namespace paser::pipeline;
 using Catch::Matchers::Contains;
 
+namespace quality_floor_test {
+
 namespace {
 
 /// Points that save ever more, from the dearest price, at which nothing is paid, to one that costs more than the best
@@ -194,3 +196,5 @@ TEST_CASE("wrong candidates and floors are refused") {
   c.best_ms = 0;
   CHECK_THROWS_AS(certify_floor(c, 0.1), ValueError);
 }
+
+}  // namespace quality_floor_test

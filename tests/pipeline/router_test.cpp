@@ -9,6 +9,8 @@ using namespace paser;
 using namespace paser::pipeline;
 using Catch::Contains;
 
+namespace router_test {
+
 namespace {
 
 constexpr Index features = 6, patches = 4;
@@ -197,3 +199,5 @@ TEST_CASE("what cannot be learned from is refused") {
   CHECK(more.size() == 2 * e.size());
   CHECK(more.image.back() == 7);
 }
+
+}  // namespace router_test

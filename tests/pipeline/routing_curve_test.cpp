@@ -11,6 +11,8 @@ using namespace paser::pipeline;
 using Catch::Matchers::Contains;
 using nlohmann::json;
 
+namespace routing_curve_test {
+
 namespace {
 
 constexpr double inf = std::numeric_limits<double>::infinity();
@@ -395,3 +397,5 @@ TEST_CASE("a report is written with its keys, what is not defined as null") {
   CHECK(j["entropy"].size() == r.entropy.size());
   CHECK(j["verdict"] == "routing pays");
 }
+
+}  // namespace routing_curve_test

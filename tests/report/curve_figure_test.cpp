@@ -8,6 +8,8 @@ using namespace paser;
 using namespace paser::report;
 using Catch::Matchers::Contains;
 
+namespace curve_figure_test {
+
 namespace {
 
 pipeline::MeasuredPoint at(double ms, double iou) {
@@ -171,3 +173,5 @@ TEST_CASE("A report becomes a figure of both curves and all networks") {
   const std::string csv = curve_csv(curve_figure(report, "t"));
   CHECK_THAT(csv, Contains("network,f1,") && Contains("learned router,0.25,8,") && Contains("entropy cascade,0.25,9,"));
 }
+
+}  // namespace curve_figure_test

@@ -8,6 +8,8 @@
 using namespace paser;
 using namespace paser::report;
 
+namespace measure_costs_test {
+
 namespace {
 
 /// A clock that only models, estimator and policy move, and what they were asked.
@@ -164,3 +166,5 @@ TEST_CASE("on real clocks every cost is above nothing") {
   CHECK(costs.coarse > 0);
   for (const double ms : costs.patch[2]) CHECK(ms > 0);
 }
+
+}  // namespace measure_costs_test

@@ -12,6 +12,8 @@ using namespace paser;
 using namespace paser::uncertainty;
 using Catch::Contains;
 
+namespace patch_statistics_test {
+
 namespace {
 
 Prediction<float> prediction(const Shape<4>& shape) {
@@ -101,3 +103,5 @@ TEST_CASE("maps that do not divide or do not fit are refused") {
   p.entropy = Tensor<float, 3>({1, 4, 8});
   CHECK_THROWS_AS(patch_statistics(p, data::PatchGrid{2, 2}), ShapeError);
 }
+
+}  // namespace patch_statistics_test
