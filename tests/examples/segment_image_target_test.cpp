@@ -22,7 +22,7 @@ pipeline::Calibration calibration() {
 
 /// Weights by which each network gets patches of the picture below, at no price and at 0.25.
 pipeline::GainRouter<float> router(double price) {
-  return {pipeline::PatchHead<float>(kernels::patch_statistics_size(3), 8, 2, Key{378}),
+  return {pipeline::PatchHead<float>(kernels::patch_statistics_size(3), 8, 2, Key{28}),
           {.costs = {0, 0.05, 0.15}, .price = price},
           4};
 }

@@ -167,8 +167,8 @@ template <class T>
 void patch_statistics(const PatchMapShape& s, const T* probabilities, const std::int32_t* labels, const T* entropy,
                       T* statistics) {
   const Index h = s.height / s.rows, w = s.width / s.columns, size = patch_statistics_size(s.classes);
-  const Index per_image = s.rows * s.columns, grain = std::max<Index>(1, 4096 / std::max<Index>(1, h * w));
-  parallel_for(s.patches(), grain, [&](Index begin, Index end) {
+  const Index per_image = s.rows * s.columns, together = std::max<Index>(1, 4096 / std::max<Index>(1, h * w));
+  parallel_for(s.patches(), together, [&](Index begin, Index end) {
     Scratch<T> scratch(static_cast<std::size_t>(detail::PatchSums<T>::scratch_size(s.classes, w)));
     for (Index i = begin; i < end; ++i) {
       const Index image = i / per_image, patch = i % per_image;
