@@ -198,7 +198,11 @@ int run(const Arguments& a, const std::string& command) {
   for (const std::string& setting : a.settings) segmentation::apply(setting, settings);
   if (a.threads > 0) paser::set_threads(a.threads);
   const paser::report::InterruptGuard guard;
-  Experiment experiment(settings, a.out.empty() ? "runs/router" : a.out, a.fresh);
+  const std::filesystem::path out = a.out.empty() ? "runs/router" : a.out;
+  paser::check<paser::ValueError>(
+      !std::filesystem::exists(out) || std::filesystem::is_empty(out) || std::filesystem::exists(out / "config.json"),
+      "--out", out.string(), " holds files and no run; expected an empty folder, a new one, or that of a run");
+  Experiment experiment(settings, out, a.fresh);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
   const auto& s = experiment.settings();
 

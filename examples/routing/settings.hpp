@@ -131,6 +131,9 @@ inline const Settings& checked(const Settings& s) {
                     "expected widths, depths, epochs, batch and rate of the same two or more networks, got ", n, ", ",
                     s.depths.size(), ", ", s.epochs.size(), ", ", s.batch.size(), " and ", s.rate.size());
   for (std::size_t k = 0; k < n; ++k)
+    check<ValueError>(s.widths[k] <= 4096, "widths", "network f", k + 1, " is ", s.widths[k],
+                      " wide, expected at most 4096");
+  for (std::size_t k = 0; k < n; ++k)
     check<ValueError>(s.epochs[k] >= 1 && s.batch[k] >= 1 && s.rate[k] > 0, "settings", "network f", k + 1, " has ",
                       s.epochs[k], " epochs of batches of ", s.batch[k], " at a rate of ", s.rate[k],
                       "; expected at least one epoch, one image and a positive rate");
@@ -143,9 +146,10 @@ inline const Settings& checked(const Settings& s) {
   check<ValueError>(s.gain == "set" || s.gain == "image" || s.gain == "patch", "gain", "'", s.gain,
                     "', expected set, image or patch");
   check<ValueError>(s.router == "gain" || s.router == "policy", "router", "'", s.router, "', expected gain or policy");
-  check<ValueError>(s.router_epochs >= 1 && s.router_width >= 1 && s.router_members >= 1, "settings", "a router of ",
-                    s.router_members, " members of width ", s.router_width, " in ", s.router_epochs,
-                    " epochs; expected at least one of each");
+  const auto usual = [](Index x) { return x >= 1 && x <= 10'000; };
+  check<ValueError>(usual(s.router_epochs) && usual(s.router_width) && usual(s.router_members), "settings",
+                    "a router of ", s.router_members, " members of width ", s.router_width, " in ", s.router_epochs,
+                    " epochs; expected 1 .. 10000 of each");
   check<ValueError>(s.floor_confidence > 0 && s.floor_confidence < 1, "floor_confidence", s.floor_confidence,
                     ", expected a share between 0 and 1");
   check<ValueError>(s.resamples >= 10 && s.resamples <= 1'000'000, "resamples", s.resamples,

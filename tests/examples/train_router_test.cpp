@@ -145,6 +145,18 @@ TEST_CASE("where the task models gain nothing for sure, train_router ships f1 an
   CHECK(start.find("constant") != std::string::npos);
 }
 
+TEST_CASE("a folder that holds something else than a run is left alone") {
+  const Runs runs;
+  fs::create_directories(runs.folder / "run");
+  std::ofstream(runs.folder / "run" / "results.json") << "mine";
+  const auto ended = runs.train();
+  CHECK(ended.status == 2);
+  CHECK_THAT(ended.err, Contains("holds files and no run"));
+  std::string kept;
+  std::ifstream(runs.folder / "run" / "results.json") >> kept;
+  CHECK(kept == "mine");
+}
+
 TEST_CASE("settings that make no run end with 2 and a sentence") {
   const Runs runs;
   const auto refused = [&](const char* setting, const char* sentence) {
@@ -156,6 +168,8 @@ TEST_CASE("settings that make no run end with 2 and a sentence") {
   refused("folds=7", "6 training files do not make 7 folds");
   refused("folds=1", "expected 0 or 2 .. 20");
   refused("widths=[2]", "expected widths, depths, epochs, batch and rate of the same two or more networks");
+  refused("widths=[8,5000]", "expected at most 4096");
+  refused("router_width=1000000", "expected 1 .. 10000");
   refused("gain=most", "expected set, image or patch");
   refused("gains=set", "did you mean");
   refused("epochs=[0,1]", "expected at least one epoch");

@@ -1,6 +1,7 @@
 #include "paser/pipeline/routing/fit_router.hpp"
 
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "paser/pipeline/part_registry.hpp"
 #include "support/same_bits.hpp"
@@ -185,6 +186,24 @@ TEST_CASE("patches of few images of any numbers are learned from, and damaged on
   e.statistics.mutable_data()[3] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH(fit_gain_router(e, {{0, 1.0}, 0}, patches, quick, Key{}), Contains("not a finite number"));
   CHECK_THROWS_WITH(router.choose(state_of(e), Key{}), Contains("is not a number"));
+}
+
+TEST_CASE("what a member is judged on are images that it is not trained on, whole ones, other ones for each member") {
+  auto e = examples(Key{1}, 9, 0.2);
+  for (Index& image : e.image) image = 7 + 2 * image;
+  std::set<Index> judged;
+  for (Index member = 0; member < 3; ++member) {
+    const pipeline::detail::MemberRows rows(e, member, 3, Key{4});
+    std::set<Index> seen, held;
+    for (const Index i : rows.train) seen.insert(e.image[static_cast<std::size_t>(i)]);
+    for (const Index i : rows.held_out) held.insert(e.image[static_cast<std::size_t>(i)]);
+    CHECK(held.size() == 3);
+    CHECK(seen.size() == 6);
+    CHECK(rows.held_out.size() == 3 * patches);
+    judged.insert(held.begin(), held.end());
+    for (const Index image : held) CHECK_FALSE(seen.contains(image));
+  }
+  CHECK(judged.size() == 9);
 }
 
 TEST_CASE("what cannot be learned from is refused") {
