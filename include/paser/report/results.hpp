@@ -17,7 +17,7 @@ namespace paser::report {
 /// One method of the comparison.
 struct Row {
   std::string model{};  ///< as shown: "f1", "IDK cascade", "PaSeR (TVD 10 %)"
-  std::string kind{};   ///< "single", "baseline", "bound" (an upper bound no method can use), "paser", "part" (one of
+  std::string kind{};   ///< "single", "baseline", "bound" (routing by the truth, no method), "paser", "part" (one of
                         ///< its networks alone)
   double iou = 0;       ///< mean over the test images, in the convention of Results::iou_convention
   double gmac = 0;      ///< 1e9 multiply-accumulates an image, all dropout samples counted (the paper's GigaFlops)
