@@ -40,6 +40,13 @@
     if (results.claims.length) number("Claims", `${results.claims.filter((c) => c.reproduced).length} of ${results.claims.length}`, "claims of the paper are reproduced by this run");
   }
 
+  // ---- drawings ------------------------------------------------------------------------------------------------
+  // As pictures: what is inside of them cannot run.
+  if (!(results.figures || []).length) hide("figures");
+  for (const f of results.figures || [])
+    $("figures-list").append(el("h2", {}, f.title),
+      el("figure", { class: "card" }, el("img", { class: "drawing", src: "data:image/svg+xml," + encodeURIComponent(f.svg), alt: f.title }), el("figcaption", {}, f.note)));
+
   // ---- results table -------------------------------------------------------------------------------------------
   {
     const columns = [
