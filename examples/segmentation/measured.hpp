@@ -37,7 +37,8 @@ inline paser::metrics::GainBase answers_of_coarse(const Paser& networks, const F
   });
 }
 
-/// What f3 gains over f1 on a training patch, on average; clamped to 0.001 .. 1. `key` draws f1's dropout.
+/// What f3 gains over f1 on a training patch, on average; clamped to 0.001 .. 1. Of patches' own IoUs losses count as
+/// 0: these do not add up, and a patch that would lose is not sent. `key` draws f1's dropout.
 inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyCache<float>& ground,
                         const pipeline::RewardOptions& options, Key key) {
   const auto& table =
@@ -53,7 +54,9 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
       const auto gains = pipeline::tabulated_gains<float>(table, row, seen.coarse, options);
       const Index patches = gains.shape()[1], models = gains.shape()[2];
       for (Index p = 0; p < patches; ++p)
-        gain += static_cast<double>(gains(0, p, models - 1)) / static_cast<double>(patches * images.size());
+        gain += std::max(options.gain == pipeline::PatchGain::additive ? -1e300 : 0.0,
+                         static_cast<double>(gains(0, p, models - 1))) /
+                static_cast<double>(patches * images.size());
       how_far(i + 1, images.size());
     }
     return std::clamp(gain, 0.001, 1.0);
