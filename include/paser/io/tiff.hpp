@@ -111,13 +111,11 @@ class TiffFile {
     check<FormatError>(false, name_.c_str(), "page ", k, " ", said);
   }
 
-  /// Of the present directory; by tag 255, which tag 254 has replaced, where that is absent.
-  bool full_size() const {
+  /// Of the present directory.
+  bool full_size() {
     std::uint32_t kind = 0;
-    std::uint16_t old_kind = 0;
-    if (TIFFGetField(file_.get(), TIFFTAG_SUBFILETYPE, &kind) == 0 &&
-        TIFFGetField(file_.get(), TIFFTAG_OSUBFILETYPE, &old_kind) != 0)
-      return old_kind != OFILETYPE_REDUCEDIMAGE;
+    if (TIFFGetField(file_.get(), TIFFTAG_SUBFILETYPE, &kind) == 0)
+      return detail::old_kind(bytes_, static_cast<Index>(TIFFCurrentDirOffset(file_.get()))) != OFILETYPE_REDUCEDIMAGE;
     return (kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == 0;
   }
 

@@ -7,7 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "paser/core/shape.hpp"
+#include "paser/io/bytes.hpp"
+#include "paser/io/file.hpp"
 
 /// TIFF files, through libtiff, which is optional: a program that wants them links the CMake target paser::tiff (or
 /// defines PASER_WITH_TIFF and links libtiff). In other programs the same calls throw, and say what to install.
@@ -60,6 +61,25 @@ inline bool lossy_compression(std::uint16_t compression) {
   constexpr std::uint16_t jpeg_2000[] = {33003, 33004, 33005, 34712}, jpeg_xl = 50002, webp = 50001, lerc = 34887;
   return compression == COMPRESSION_JPEG || compression == COMPRESSION_OJPEG || compression == jpeg_xl ||
          compression == webp || compression == lerc || std::ranges::count(jpeg_2000, compression) > 0;
+}
+
+/// The value of tag 255, which tag 254 has replaced and libtiff leaves out, of the directory at `offset`; 0 without.
+inline std::uint32_t old_kind(InputFile& file, Index offset) {
+  std::string header(4, '\0');
+  file.read_at(0, header.data(), 4);
+  const bool big = header[0] == 'M', wide = header[big ? 3 : 2] == 43;
+  const auto number = [&](Index at, Index bytes) {
+    std::string text(static_cast<std::size_t>(bytes), '\0');
+    file.read_at(at, text.data(), bytes);
+    return big ? big_endian(text, 0, text.size()) : little_endian(text, 0, text.size());
+  };
+  const Index entries = number(wide && big ? offset + 6 : offset, 2), first = offset + (wide ? 8 : 2),
+              size = wide ? 20 : 12;
+  for (Index at = first; at < first + entries * size; at += size) {
+    const std::uint32_t tag = number(at, 2);
+    if (tag >= TIFFTAG_OSUBFILETYPE) return tag == TIFFTAG_OSUBFILETYPE ? number(at + (wide ? 12 : 8), 2) : 0;
+  }
+  return 0;
 }
 
 /// What libtiff said of a file since this was cleared.
