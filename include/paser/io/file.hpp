@@ -44,6 +44,13 @@ class InputFile {
                    static_cast<Index>(count - stream_.gcount()), " bytes early");
   }
 
+  /// The same from byte `position` of the file.
+  void read_at(Index position, void* to, Index count) {
+    stream_.clear();
+    stream_.seekg(static_cast<std::streamoff>(position));
+    read(to, count);
+  }
+
  private:
   Path path_;
   Index size_ = 0;
