@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -12,9 +11,7 @@ namespace paser::data {
 namespace detail {
 
 inline std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, share > 0 && share < 0.01 ? "%.3f %%" : "%.1f %%", 100 * share);
-  return text;
+  return fixed_number(100 * share, share > 0 && share < 0.01 ? 3 : 1) + " %";
 }
 
 template <class Map, class Name>

@@ -2,12 +2,11 @@
 
 #include <filesystem>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "paser/core/text.hpp"
-#include "paser/io/file.hpp"
+#include "paser/io/text.hpp"
 
 /// Which image belongs to which mask: files of two folders with the same name but for the ending.
 namespace paser::data {
@@ -136,18 +135,22 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
 }
 
 /// The stems that a list file names, one a line; an ending is cut off, and so are carriage returns, blanks around a
-/// name, and empty lines. Throws IoError, and FormatError when it names none.
+/// name, and empty lines. Names are bytes, as the system has them. Throws as io::read_text, and FormatError when it
+/// names none.
 template <class File = io::Path>
 std::vector<std::string> read_stem_list(const File& path) {
-  std::istringstream in(io::read_file(path));
+  const std::string text = io::read_text(path), origin = io::Path(path).string();
   std::vector<std::string> stems;
-  for (std::string line; std::getline(in, line);) {
-    const auto begin = line.find_first_not_of(" \t\r"), end = line.find_last_not_of(" \t\r");
-    if (begin == line.npos) continue;
-    const io::Path name(line.substr(begin, end + 1 - begin));
+  Index number = 0;
+  for (const std::string_view line : io::trimmed_lines(text)) {
+    ++number;
+    if (line.empty()) continue;
+    const io::Path name(line);
     stems.push_back(detail::picture_name(name) ? name.stem().string() : name.filename().string());
+    check<FormatError>(!stems.back().empty(), origin.c_str(), "line ", number, " is '", excerpt(line),
+                       "', which names no file");
   }
-  check<FormatError>(!stems.empty(), io::Path(path).string().c_str(), "names no image");
+  check<FormatError>(!stems.empty(), origin.c_str(), "names no image");
   return stems;
 }
 

@@ -56,7 +56,7 @@ struct BasicCheckpoint {
   void save(const Path& path) const {
     Safetensors content;
     content.tensors = tensors;
-    content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", info.dump()}};
+    content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", json_text(info)}};
     content.metadata["paser.checksum"] = std::to_string(checksum(tensors, content.metadata["paser.info"]));
     write_safetensors(path, content);
   }
@@ -75,8 +75,7 @@ struct BasicCheckpoint {
     BasicCheckpoint c;
     c.tensors = std::move(content.tensors);
     c.origin = file;
-    c.info = Json::parse(metadata["paser.info"], nullptr, false);
-    check<FormatError>(!c.info.is_discarded(), file.c_str(), "metadata 'paser.info' is not JSON");
+    c.info = parse_json<Json>(metadata["paser.info"], file + ": metadata 'paser.info'");
     return c;
   }
 

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "paser/core/error.hpp"
+#include "paser/core/text.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/text.hpp"
 
@@ -17,9 +17,7 @@ namespace paser::report {
 /// A number with `digits` behind the point; "-" when it is not finite.
 inline std::string fixed(double value, int digits) {
   if (!std::isfinite(value)) return "-";
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
+  return fixed_number(value, digits);
 }
 
 /// A number with about `digits` figures that count, never in powers of ten: 8.84, 0.0213, 149.
