@@ -137,7 +137,7 @@ TEST_CASE("safetensors: malformed files are refused with a sentence") {
   refused(file_of(R"({"__metadata__":"a"})", 0), "table of texts");
   refused(file_of("{\"x\":" + std::string(100000, '['), 0), "nested");
   refused(file_of("{" + std::string(100000, ' '), 0), "not JSON");
-  refused(file_of(good + '\0', 4), "byte 51 is NUL");
+  refused(file_of(good + '\0', 4), "byte 53 is NUL");
   refused(file_of(good + std::string("\0 hidden text", 13), 4), "is NUL");
   refused(file_of(good + " hidden text", 4), "not JSON");
 }

@@ -22,6 +22,13 @@ struct BasicCheckpoint {
   Json info = Json::object();
   std::string origin = "Checkpoint";  ///< the file it was loaded from, for messages
 
+  BasicCheckpoint() = default;
+  BasicCheckpoint(const BasicCheckpoint&) = default;
+  BasicCheckpoint(BasicCheckpoint&&) = default;
+  BasicCheckpoint& operator=(const BasicCheckpoint&) = default;
+  BasicCheckpoint& operator=(BasicCheckpoint&&) = default;
+  ~BasicCheckpoint() { dissolve(info); }
+
   /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken.
   template <class Module>
   void put(const std::string& name, const Module& module) {
@@ -106,9 +113,9 @@ void save_model(const Path& path, const Module& module, const nlohmann::json& do
 /// Reads what save_model wrote into a model of the same shapes and returns the document. Throws as Checkpoint does.
 template <class Module>
 nlohmann::json load_model(const Path& path, Module& module) {
-  const Checkpoint c = Checkpoint::load(path);
+  Checkpoint c = Checkpoint::load(path);
   c.get("model", module);
-  return c.info;
+  return std::move(c.info);
 }
 
 }  // namespace paser::io

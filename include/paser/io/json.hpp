@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "paser/io/text.hpp"
@@ -43,6 +44,25 @@ Json parse_json(std::string_view text, const std::string& origin, const JsonRule
     throw FormatError(message(origin, ": is not JSON: ", e.what()));
   }
 }
+
+/// Empties a document from its leaves upwards. The destructor of a document that has children asks for memory first,
+/// and ends the program where there is none.
+template <class Json>
+void dissolve(Json& json) noexcept {
+  if (json.is_structured())
+    for (Json& child : json) dissolve(child);
+  json.clear();
+}
+
+/// A document that is dissolved at its end.
+template <class Json>
+struct Dissolving {
+  Json json;
+  explicit Dissolving(Json document) : json(std::move(document)) {}
+  Dissolving(const Dissolving&) = delete;
+  Dissolving& operator=(const Dissolving&) = delete;
+  ~Dissolving() { dissolve(json); }
+};
 
 /// The document in a file that a person or a program wrote. Throws IoError when it cannot be read, FormatError as
 /// read_text and parse_json.

@@ -90,11 +90,11 @@ template <class Json>
 std::vector<SafetensorsEntry> parse_safetensors_header(const std::string& text, Index payload, Safetensors& content) {
   const std::string& origin = content.origin;
   check<FormatError>(text.starts_with('{'), origin.c_str(), "the header does not start with '{'");
-  const Json header = parse_json<Json>(text, origin + ": the header", {.depth = 3});
+  const Dissolving<Json> header(parse_json<Json>(text, origin + ": the header", {.depth = 3}));
   check<FormatError>(text[text.find_last_not_of(' ')] == '}', origin.c_str(),
                      "the header does not end with '}', and spaces to fill it up");
   std::vector<SafetensorsEntry> entries;
-  for (const auto& [name, entry] : header.items()) {
+  for (const auto& [name, entry] : header.json.items()) {
     if (name != "__metadata__") {
       entries.push_back(parse_safetensors_entry(name, entry, payload, origin));
       continue;
