@@ -13,6 +13,7 @@
 
 #include "evaluate/tell.hpp"
 #include "paser/io/indexed_png.hpp"
+#include "paser/io/json.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
@@ -139,7 +140,7 @@ int run(const Arguments& a, const std::string& command) {
   document["policy"] = program::part_json(method.policy.spec());
   document["noise"] = a.noise;
   document["seed"] = config.seed;
-  const std::string text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text = paser::io::json_text(document, 2) + "\n";
   if (!a.csv.empty()) paser::io::write_file(a.csv, csv(scores, description.class_names));
   if (!a.out.empty()) {
     paser::io::write_file(a.out / "evaluation.json", text);

@@ -61,7 +61,7 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
       {report::read_log(folder.path() / "log.jsonl"), samples, std::log(static_cast<double>(results.classes.size()))},
       PASER_ASSETS_DIR);
   if (json) {
-    std::cout << nlohmann::json(results).dump(2) << "\n";
+    std::cout << io::json_text(nlohmann::json(results), 2) << "\n";
     return;
   }
   std::cout << "\n" << report::results_table(results) << "\n" << report::results_legend(results) << "\n";

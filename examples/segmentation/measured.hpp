@@ -1,8 +1,7 @@
 #pragma once
 
-#include <fstream>
-
 #include "paser/io/atomic_file.hpp"
+#include "paser/io/json.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "segmentation/options.hpp"
 #include "shown.hpp"
@@ -41,14 +40,18 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
 
 /// Throws FormatError when the file is another one.
 inline Measured read_measured(const std::filesystem::path& file) {
-  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
+  const auto j = paser::io::read_json(file);
   paser::check<paser::FormatError>(j.is_object() && j.contains("gain"), file.string().c_str(),
                                    "does not hold what a run measured");
-  return {j.at("times").get<Times>(), j.at("gain").get<double>()};
+  try {
+    return {j.at("times").get<Times>(), j.at("gain").get<double>()};
+  } catch (const nlohmann::json::exception& error) {
+    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+  }
 }
 
 inline void write_measured(const std::filesystem::path& file, const Measured& m) {
-  paser::io::write_file(file, nlohmann::json{{"times", m.times}, {"gain", m.gain}}.dump(1) + "\n");
+  paser::io::write_file(file, paser::io::json_text(nlohmann::json{{"times", m.times}, {"gain", m.gain}}, 1) + "\n");
 }
 
 }  // namespace segmentation

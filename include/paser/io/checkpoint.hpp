@@ -59,12 +59,15 @@ struct BasicCheckpoint {
     load_state(module, state(name), origin + ": '" + name + "'");
   }
 
-  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole.
+  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole. Texts of the
+  /// document that are not UTF-8 are stored as json_text writes them. Throws FormatError on a document that load would
+  /// refuse.
   void save(const Path& path) const {
     Safetensors content;
     content.tensors = tensors;
     content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", json_text(info)}};
     content.metadata["paser.checksum"] = std::to_string(checksum(tensors, content.metadata["paser.info"]));
+    const Dissolving<Json> readable(parse_json<Json>(content.metadata["paser.info"], quoted(path) + ": info"));
     write_safetensors(path, content);
   }
 

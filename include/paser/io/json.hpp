@@ -45,6 +45,16 @@ Json parse_json(std::string_view text, const std::string& origin, const JsonRule
   }
 }
 
+/// A value as it is typed on a command line: JSON, or else a text without quotes.
+template <class Json = nlohmann::json>
+Json json_or_word(const std::string& text) {
+  try {
+    return parse_json<Json>(text, "value");
+  } catch (const FormatError&) {
+    return text;
+  }
+}
+
 /// Empties a document from its leaves upwards. The destructor of a document that has children asks for memory first,
 /// and ends the program where there is none.
 template <class Json>
