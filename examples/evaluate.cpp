@@ -19,6 +19,7 @@
 #include "paser/report/progress.hpp"
 #include "program.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -104,6 +105,7 @@ int run(const Arguments& a, const std::string& command) {
                                   "--samples changes what the policy sees; --budget, --quality and --share find the ",
                                   "price by a calibration of the model's own estimator");
   if (a.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.samples};
+  if (a.only == "paser") program::warn_without_noise(paser, description.channels);
   paser::FilterCache<float> filters;
   paser.filters = &filters;
   Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds, a.target, description.calibration)};

@@ -28,6 +28,7 @@
 #include "program.hpp"
 #include "segment_image/pictures.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -71,6 +72,7 @@ class Session {
         "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
         "and --share find the price, is of the model's own");
     if (a_.samples > 0) paser_.estimator = uncertainty::McDropout{a_.samples};
+    if (a_.only == "paser") program::warn_without_noise(paser_, d_.channels);
     costs_ = pipeline::mac_costs(paser_, policy_, d_.image());
     if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
     check<ValueError>(!d_.value_range || d_.value_range->low < d_.value_range->high, "segment_image",

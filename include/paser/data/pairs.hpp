@@ -134,12 +134,13 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
   return result;
 }
 
-/// The stems that a list file names, one a line; an ending is cut off, and so are carriage returns, blanks around a
-/// name, and empty lines. Names are bytes, as the system has them. Throws as io::read_text, and FormatError when it
-/// names none.
-template <class File = io::Path>
-std::vector<std::string> read_stem_list(const File& path) {
-  const std::string text = io::read_text(path), origin = io::Path(path).string();
+/// The stems that a list names, one a line; an ending is cut off, and so are blanks around a name, and empty lines.
+/// Names are bytes, as the system has them; byte order marks and line ends are taken as io::plain_text does. `origin`
+/// is the file's name for messages. Throws FormatError as io::plain_text does, when a line names no file, and when
+/// there is none.
+template <class Text = std::string>
+std::vector<std::string> parse_stem_list(const Text& written, const std::string& origin) {
+  const std::string text = io::plain_text(written, origin);
   std::vector<std::string> stems;
   Index number = 0;
   for (const std::string_view line : io::trimmed_lines(text)) {
@@ -152,6 +153,12 @@ std::vector<std::string> read_stem_list(const File& path) {
   }
   check<FormatError>(!stems.empty(), origin.c_str(), "names no image");
   return stems;
+}
+
+/// Reads a list file; throws as parse_stem_list and io::read_text.
+template <class File = io::Path>
+std::vector<std::string> read_stem_list(const File& path) {
+  return parse_stem_list(io::read_text(path), io::Path(path).string());
 }
 
 /// The folders of one part of a data set.
