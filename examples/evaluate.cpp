@@ -13,11 +13,13 @@
 
 #include "evaluate/tell.hpp"
 #include "paser/io/indexed_png.hpp"
+#include "paser/io/json.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "program.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -103,6 +105,7 @@ int run(const Arguments& a, const std::string& command) {
                                   "--samples changes what the policy sees; --budget, --quality and --share find the ",
                                   "price by a calibration of the model's own estimator");
   if (a.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.samples};
+  if (a.only == "paser") program::warn_without_noise(paser, description.channels);
   paser::FilterCache<float> filters;
   paser.filters = &filters;
   Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds, a.target, description.calibration)};
@@ -143,7 +146,7 @@ int run(const Arguments& a, const std::string& command) {
   document["seed"] = config.seed;
   const auto domain = watch.check();
   if (domain) document["domain"] = *domain;
-  const std::string text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string text = paser::io::json_text(document, 2) + "\n";
   if (!a.csv.empty()) paser::io::write_file(a.csv, csv(scores, description.class_names));
   if (!a.out.empty()) {
     paser::io::write_file(a.out / "evaluation.json", text);

@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/interrupt.hpp"
@@ -27,6 +28,7 @@
 #include "program.hpp"
 #include "segment_image/pictures.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -71,6 +73,7 @@ class Session {
         "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
         "and --share find the price, is of the model's own");
     if (a_.samples > 0) paser_.estimator = uncertainty::McDropout{a_.samples};
+    if (a_.only == "paser") program::warn_without_noise(paser_, d_.channels);
     costs_ = pipeline::mac_costs(paser_, policy_, d_.image());
     if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
     check<ValueError>(!d_.value_range || d_.value_range->low < d_.value_range->high, "segment_image",
@@ -147,7 +150,8 @@ class Session {
     } catch (const std::exception& error) {
       ++failures_;
       const std::string text = error.what();
-      std::cerr << "error: " << (text.find(file.string()) == std::string::npos ? origin + ": " : "") << text << "\n";
+      std::cerr << "error: " << visible(text.find(file.string()) == std::string::npos ? origin + ": " : "")
+                << visible(text, "\n") << "\n";
       nlohmann::json failed{{"image", file.string()}, {"error", text}};
       if (page > 0) failed["page"] = page;
       images_.push_back(failed);
@@ -186,9 +190,9 @@ class Session {
 
   /// One line for people.
   void say(const std::string& origin, const nlohmann::json& image) const {
-    std::cout << origin << ": " << image["height"] << " x " << image["width"] << ";";
+    std::cout << visible(origin) << ": " << image["height"] << " x " << image["width"] << ";";
     for (std::size_t k = 0; k < d_.class_names.size(); ++k)
-      std::cout << (k > 0 ? ", " : " ") << d_.class_names[k] << " "
+      std::cout << (k > 0 ? ", " : " ") << visible(d_.class_names[k]) << " "
                 << report::fixed(100 * image["class_shares"][k].get<double>(), 1) << " %";
     std::cout << "; patches";
     for (std::size_t k = 0; k < image["model_shares"].size(); ++k)
@@ -220,7 +224,7 @@ int segment_all(const Arguments& a) {
     session.emplace(a, pipeline::load_paser(model));
     fs::create_directories(a.out);
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
+    std::cerr << "error: " << visible(error.what(), "\n") << "\n";
     return program::wrong_usage;
   }
   const std::vector<fs::path> files = listed(a.inputs, a.out);
@@ -241,9 +245,7 @@ int segment_all(const Arguments& a) {
     progress.reset();
     std::cerr << "interrupted; the images before are done\n";
   }
-  if (a.json)
-    std::cout << session->document(model, stopped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-              << std::endl;
+  if (a.json) std::cout << io::json_text(session->document(model, stopped), 2) << std::endl;
   session->warn();
   if (session->failures() > 0) std::cerr << session->failures() << " images failed\n";
   return stopped ? program::interrupted : session->failures() > 0 ? program::failed : program::done;

@@ -10,6 +10,7 @@
 #include "paser/core/text.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -62,6 +63,7 @@ int run(const Arguments& arguments, const std::string& command) {
   const report::InterruptGuard guard;
   print_plan(std::cout, config, out, !arguments.fresh && std::filesystem::exists(out / "config.json"));
   Experiment experiment(config, out, arguments.mnist, arguments.fresh);
+  if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   experiment.train();
   Comparison comparison(experiment);
   const report::MemoryMeter memory;

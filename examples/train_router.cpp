@@ -29,9 +29,8 @@ struct Arguments {
 
 /// Times of an earlier start of this run; none when they cannot be read, or are of another machine or other threads.
 std::optional<pipeline::MachineCosts> measured_before(const std::filesystem::path& file) {
-  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
   try {
-    auto machine = j.get<pipeline::MachineCosts>();
+    auto machine = paser::io::read_json(file).get<pipeline::MachineCosts>();
     if (machine.processor == report::cpu_name() && machine.threads == paser::threads()) return machine;
   } catch (const std::exception&) {  // measured anew
   }
@@ -55,7 +54,7 @@ pipeline::MachineCosts machine_of(Experiment& experiment) {
         return report::measure_costs<float>(experiment.networks(), router, experiment.description().image(),
                                             {.rounds = 9, .progress = how_far});
       });
-  paser::io::write_file(file, nlohmann::json(machine).dump(1) + "\n");
+  paser::io::write_file(file, paser::io::json_text(nlohmann::json(machine), 1) + "\n");
   return machine;
 }
 
@@ -203,9 +202,9 @@ int run(const Arguments& a, const std::string& command) {
   }
   write_page(experiment, found, comparison);
   const auto j = document(found, comparison, s);
-  paser::io::write_file(experiment.folder().path() / "results.json", j.dump() + "\n");
+  paser::io::write_file(experiment.folder().path() / "results.json", paser::io::json_text(j) + "\n");
   if (a.json)
-    std::cout << j.dump(2) << "\n";
+    std::cout << paser::io::json_text(j, 2) << "\n";
   else
     tell(std::cout, found, comparison);
   return program::done;

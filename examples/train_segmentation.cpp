@@ -12,6 +12,7 @@
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
 #include "segmentation/questions.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -61,7 +62,7 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
       {report::read_log(folder.path() / "log.jsonl"), samples, std::log(static_cast<double>(results.classes.size()))},
       PASER_ASSETS_DIR);
   if (json) {
-    std::cout << nlohmann::json(results).dump(2) << "\n";
+    std::cout << paser::io::json_text(nlohmann::json(results), 2) << "\n";
     return;
   }
   std::cout << "\n" << report::results_table(results) << "\n" << report::results_legend(results) << "\n";
@@ -88,6 +89,7 @@ int run(const Arguments& a, const std::string& command) {
   const paser::report::InterruptGuard guard;
   segmentation::Experiment experiment(config, out, a.fresh);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
+  if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   segmentation::FurtherTrainings further(experiment);
   if (experiment.train(a.stage)) further.train();
   if (a.stage == "all") compare(experiment, further, command, a.json);

@@ -8,6 +8,7 @@
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 
 /// The settings of the noisy-MNIST experiment (R4 of the paper) and the presets that name them.
 namespace noisy_mnist {
@@ -70,8 +71,7 @@ inline void apply(const std::string& setting, Config& config) {
   for (const auto& [known, value] : document.items()) names.push_back(known);
   const std::string name = setting.substr(0, equals), text = setting.substr(equals + 1);
   if (!document.contains(name)) throw paser::ValueError(paser::unknown_name("setting", name, names));
-  document[name] = nlohmann::json::parse(text, nullptr, false);
-  if (document[name].is_discarded()) document[name] = text;
+  document[name] = paser::io::json_or_word(text);
   try {
     config = document.get<Config>();
   } catch (const nlohmann::json::exception& error) {

@@ -10,6 +10,7 @@
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 
 /// The settings of a PaSeR training on a folder of images and masks, and the presets that name them.
 namespace segmentation {
@@ -213,8 +214,8 @@ void read_settings(const Json& j, Settings& settings) {
       fits = false;
     }
     if (!fits)
-      throw paser::ValueError(paser::message("setting ", name, ": ", found->dump(), " is not of the kind of ",
-                                             expected.dump(), ", its default"));
+      throw paser::ValueError(paser::message("setting ", name, ": ", paser::excerpt(paser::io::json_text(*found)),
+                                             " is not of the kind of ", expected.dump(), ", its default"));
   });
   for (const auto& [name, value] : j.items())
     if (std::find(known.begin(), known.end(), name) == known.end())
@@ -236,9 +237,7 @@ void apply(const std::string& setting, Settings& settings) {
   const auto equals = setting.find('=');
   paser::check<paser::ValueError>(equals != std::string::npos && equals > 0, "--set", "'", setting,
                                   "', expected name=value");
-  const std::string text = setting.substr(equals + 1);
-  nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
-  if (value.is_discarded()) value = text;
+  const nlohmann::json value = paser::io::json_or_word(setting.substr(equals + 1));
   nlohmann::json document = nlohmann::json::object();
   document[setting.substr(0, equals)] = value;
   read_settings(document, settings);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -57,6 +58,7 @@ class MessagePart {
 
 inline std::string joined(std::initializer_list<MessagePart> parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());  // a host's locale may group the digits of numbers
   for (const MessagePart& part : parts) out << part;
   return out.str();
 }
@@ -68,7 +70,7 @@ template <class E>
 
 }  // namespace detail
 
-/// The parts, streamed one after the other into one string.
+/// The parts, streamed one after the other into one string; the same in every locale.
 template <class... Parts>
 std::string message(const Parts&... parts) {
   return detail::joined({detail::MessagePart(parts)...});

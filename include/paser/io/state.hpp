@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "paser/io/raw_tensor.hpp"
 #include "paser/nn/visit.hpp"
 
@@ -41,10 +43,14 @@ void load_state(Module& module, const State& state, const std::string& origin = 
     if (!known.contains(path)) problems += "\n  unexpected: " + path + " " + raw.shape_text();
   check<FormatError>(problems.empty(), origin.c_str(), state.size(), " tensors do not fit a model of ", expected,
                      problems);
+  std::vector<std::function<void()>> writes;  // nothing is written before all is converted
   nn::walk(module, [&](const std::string& path, auto& member) {
     using Value = std::remove_cvref_t<decltype(member.value)>;
-    member.value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+    writes.push_back([&member, value = state.at(path).template cast<typename Value::Scalar, Value::rank>()]() mutable {
+      member.value = std::move(value);
+    });
   });
+  for (const auto& write : writes) write();
 }
 
 }  // namespace paser::io

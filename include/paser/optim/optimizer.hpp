@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,11 +37,16 @@ class Optimizer {
   /// when the state belongs to a model of other parameters.
   template <class Model>
   void bind(const Model& model) {
-    const bool fresh = states_.empty();
+    if (states_.empty()) {
+      std::vector<State> made;
+      nn::walk_parameters(
+          model, [&](const std::string& path, const auto& p) { made.push_back(make_state(path, p.value.numel())); });
+      states_ = std::move(made);
+      return;
+    }
     std::size_t number = 0;
     nn::walk_parameters(model, [&](const std::string& path, const auto& p) {
       const Index size = p.value.numel();
-      if (fresh) states_.push_back(make_state(path, size));
       check(number < states_.size() && states_[number].size == size && states_[number].name == path, "Optimizer",
             "its state is that of another model: it does not hold ", path, " of ", size, " values at place ", number);
       ++number;
@@ -49,7 +55,8 @@ class Optimizer {
           " parameters instead of ", number);
   }
 
-  /// One update. Throws ValueError when the gradients are of another model object than this one.
+  /// One update, all or nothing: what throws, throws before anything is changed. Throws ValueError when the gradients
+  /// are of another model object than this one.
   template <class Model>
   void step(Model& model, const Gradients<T>& gradients) {
     bind(model);
@@ -57,15 +64,22 @@ class Optimizer {
     nn::walk(model, [&](const std::string&, auto& member) { matched += is_of(gradients, member) ? 1 : 0; });
     check<ValueError>(matched > 0 || gradients.empty(), "Optimizer::step",
                       "none of the gradients belongs to this model; gradients go with the very object that was run");
+    std::vector<Update> updates;
+    std::vector<std::function<void()>> buffers;
     std::size_t number = 0;
     nn::walk(model, [&](const std::string&, auto& member) {
       if constexpr (nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
         State& state = states_[number++];
-        if (const Tensor<T, 1>* g = gradients.find(member)) update(state, *g, member.value.mutable_data());
+        if (const Tensor<T, 1>* g = gradients.find(member))
+          updates.push_back(state.update(g->data(), member.value.mutable_data()));
       } else {
-        if (const Tensor<T, 1>* next = gradients.next(member)) member.value = next->reshape(member.value.shape());
+        if (const Tensor<T, 1>* next = gradients.next(member))
+          buffers.push_back([&member, value = next->reshape(member.value.shape())] { member.value = value; });
       }
     });
+    for (const Update& u : updates)
+      rule_.update(u.size, static_cast<double>(*u.count += T(1)), u.gradient, u.value, u.slots);
+    for (const auto& write : buffers) write();
   }
 
   template <class Self, class F>
@@ -77,12 +91,27 @@ class Optimizer {
   }
 
  private:
+  /// What an update reads and writes.
+  struct Update {
+    Index size;
+    T* count;
+    const T* gradient;
+    T* value;
+    std::vector<T*> slots;
+  };
+
   /// What is remembered of one parameter. The step count is a tensor so that it is stored beside the others.
   struct State {
     std::string name;
     Index size;
     std::vector<std::pair<std::string, Buffer<T, 1>>> slots;
     Buffer<T, 1> step;
+
+    Update update(const T* gradient, T* value) {
+      Update u{size, step.value.mutable_data(), gradient, value, {}};
+      for (auto& [slot, buffer] : slots) u.slots.push_back(buffer.value.mutable_data());
+      return u;
+    }
   };
 
   State make_state(const std::string& name, Index size) const {
@@ -98,14 +127,6 @@ class Optimizer {
     } else {
       return false;
     }
-  }
-
-  void update(State& state, const Tensor<T, 1>& gradient, T* value) {
-    T& count = *state.step.value.mutable_data();
-    count += T(1);
-    std::vector<T*> slots;
-    for (auto& [name, buffer] : state.slots) slots.push_back(buffer.value.mutable_data());
-    rule_.update(state.size, static_cast<double>(count), gradient.data(), value, slots);
   }
 
   Rule rule_;
