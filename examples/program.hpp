@@ -15,6 +15,7 @@ enum Exit {
   done = 0,
   failed = 1,        ///< something that was asked for could not be done; a message says what
   wrong_usage = 2,   ///< the options make no sense together, or what they name is not there
+  not_finite = 3,    ///< a number in training, in a model or in an answer is NaN or infinite; a message says where
   interrupted = 130  ///< stopped by Ctrl-C; what was done is saved
 };
 
@@ -57,6 +58,9 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
   } catch (const Interrupted& stop) {
     std::cerr << "\n" << stop.what() << "\n";
     return interrupted;
+  } catch (const paser::NotFiniteError& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return not_finite;
   } catch (const paser::ValueError& error) {
     std::cerr << "error: " << error.what() << "\n";
     return wrong_usage;

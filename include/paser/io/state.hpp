@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/core/finite.hpp"
 #include "paser/io/raw_tensor.hpp"
 #include "paser/nn/visit.hpp"
 
@@ -16,7 +17,8 @@ State state_of(const Module& module) {
 
 /// Gives every parameter and buffer of a module the tensor of its path; other floating types are converted.
 /// Strict, and all or nothing: throws FormatError that starts with `origin` and lists everything missing, unexpected,
-/// of another shape or not of floating type, and then leaves the module as it was.
+/// of another shape or not of floating type, NotFiniteError naming a tensor with NaN or infinity in it (after the
+/// conversion), and then leaves the module as it was.
 template <class Module>
 void load_state(Module& module, const State& state, const std::string& origin = "load_state") {
   std::string problems;
@@ -41,6 +43,11 @@ void load_state(Module& module, const State& state, const std::string& origin = 
     if (!known.contains(path)) problems += "\n  unexpected: " + path + " " + raw.shape_text();
   check<FormatError>(problems.empty(), origin.c_str(), state.size(), " tensors do not fit a model of ", expected,
                      problems);
+  nn::walk(module, [&](const std::string& path, const auto& member) {
+    using Value = std::remove_cvref_t<decltype(member.value)>;
+    const auto value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+    check_finite(origin.c_str(), value.numel(), value.data(), path);
+  });
   nn::walk(module, [&](const std::string& path, auto& member) {
     using Value = std::remove_cvref_t<decltype(member.value)>;
     member.value = state.at(path).template cast<typename Value::Scalar, Value::rank>();

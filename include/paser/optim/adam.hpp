@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cmath>
-
 #include "paser/kernels/optimizer.hpp"
 #include "paser/optim/optimizer.hpp"
 

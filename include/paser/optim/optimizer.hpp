@@ -1,9 +1,13 @@
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "paser/core/finite.hpp"
+#include "paser/core/parallel.hpp"
+#include "paser/kernels/elementwise.hpp"
 #include "paser/nn/visit.hpp"
 
 /// Optimizers: the only code that writes a trained parameter.
@@ -49,7 +53,10 @@ class Optimizer {
           " parameters instead of ", number);
   }
 
-  /// One update. Throws ValueError when the gradients are of another model object than this one.
+  /// One update. Throws ValueError when the gradients are of another model object than this one; NotFiniteError when a
+  /// gradient, a buffer's next value, or a parameter afterwards is not finite; model and optimizer are then spoilt: go
+  /// back to a state that was saved. Of the optimizer's own state that is found at its first and at every 16th step,
+  /// and when it is saved.
   template <class Model>
   void step(Model& model, const Gradients<T>& gradients) {
     bind(model);
@@ -58,12 +65,15 @@ class Optimizer {
     check<ValueError>(matched > 0 || gradients.empty(), "Optimizer::step",
                       "none of the gradients belongs to this model; gradients go with the very object that was run");
     std::size_t number = 0;
-    nn::walk(model, [&](const std::string&, auto& member) {
+    nn::walk(model, [&](const std::string& path, auto& member) {
       if constexpr (nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
         State& state = states_[number++];
         if (const Tensor<T, 1>* g = gradients.find(member)) update(state, *g, member.value.mutable_data());
       } else {
-        if (const Tensor<T, 1>* next = gradients.next(member)) member.value = next->reshape(member.value.shape());
+        if (const Tensor<T, 1>* next = gradients.next(member)) {
+          check_finite("Optimizer::step", next->numel(), next->data(), "the next value of ", path);
+          member.value = next->reshape(member.value.shape());
+        }
       }
     });
   }
@@ -100,12 +110,38 @@ class Optimizer {
     }
   }
 
+  /// In pieces, so that what is looked at after the update is in the cache. What a bad gradient does is seen in the
+  /// values, but for one whose square alone is no number: that is left in a slot, and stops the parameter for good.
   void update(State& state, const Tensor<T, 1>& gradient, T* value) {
     T& count = *state.step.value.mutable_data();
     count += T(1);
     std::vector<T*> slots;
     for (auto& [name, buffer] : state.slots) slots.push_back(buffer.value.mutable_data());
-    rule_.update(state.size, static_cast<double>(count), gradient.data(), value, slots);
+    std::atomic<bool> bad{false};
+    const auto steps = static_cast<Index>(count);
+    const bool look_at_slots = steps == 1 || steps % 16 == 0;
+    parallel_for(state.size, kernels::grain, [&](Index begin, Index end) {
+      const Index n = end - begin;
+      std::vector<T*> from = slots;
+      for (T*& slot : from) slot += begin;
+      rule_.update(n, static_cast<double>(count), gradient.data() + begin, value + begin, from);
+      if (first_non_finite(n, value + begin) < n) bad = true;
+      for (const T* const slot : from)
+        if (look_at_slots && first_non_finite(n, slot) < n) bad = true;
+    });
+    if (bad) [[unlikely]]
+      refuse(state, gradient.data(), value);
+  }
+
+  /// Says what is not finite, the cause before the consequence.
+  [[noreturn]] void refuse(const State& state, const T* gradient, const T* value) const {
+    constexpr const char* where = "Optimizer::step";
+    check_finite(where, state.size, gradient, "the gradient of ", state.name);
+    for (const auto& [slot, buffer] : state.slots)
+      check_finite(where, state.size, buffer.value.data(), state.name, ".", slot);
+    check_finite(where, state.size, value, state.name, ", updated at the learning rate ", learning_rate(),
+                 " (a smaller one may help),");
+    throw NotFiniteError(message(where, ": ", state.name, " has become not finite"));
   }
 
   Rule rule_;

@@ -177,8 +177,6 @@ class Pretraining {
     const auto result = supervised_step(model_, adam_, batch.images, batch.labels, batch.ids,
                                         key_.fold(1).fold(static_cast<std::uint64_t>(i)), options_, teacher_,
                                         teacher_cache_ ? teacher_cache_->rows(images) : Tensor<T, 4>());
-    check<ValueError>(std::isfinite(result.loss), stage_.name.c_str(), "the loss of step ", i, " is ", result.loss,
-                      "; a smaller learning rate than ", options_.learning_rate, " may help");
     epoch_loss_ = (order_.begins_epoch(i) ? 0 : epoch_loss_) + result.loss * static_cast<double>(images.size());
     nlohmann::json record{{"loss", result.loss}};
     std::string note = message("loss ", result.loss);
