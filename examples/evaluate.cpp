@@ -106,6 +106,8 @@ int run(const Arguments& a, const std::string& command) {
   paser::FilterCache<float> filters;
   paser.filters = &filters;
   Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds, a.target, description.calibration)};
+  program::DomainWatch watch(description.calibration);
+  method.watch = &watch;
   method.overlap = a.overlap;
   method.noise = a.noise;
   method.class_mean = class_mean(config);
@@ -139,6 +141,8 @@ int run(const Arguments& a, const std::string& command) {
   document["policy"] = program::part_json(method.policy.spec());
   document["noise"] = a.noise;
   document["seed"] = config.seed;
+  const auto domain = watch.check();
+  if (domain) document["domain"] = *domain;
   const std::string text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   if (!a.csv.empty()) paser::io::write_file(a.csv, csv(scores, description.class_names));
   if (!a.out.empty()) {
@@ -149,6 +153,7 @@ int run(const Arguments& a, const std::string& command) {
     std::cout << text;
   else
     print(std::cout, scores, description.class_names);
+  if (a.target.asked() && domain && domain->other()) std::cerr << program::DomainWatch::warning(*domain) << "\n";
   return program::done;
 }
 

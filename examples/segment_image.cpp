@@ -59,7 +59,8 @@ class Session {
         d_(std::move(model.description)),
         paser_(std::move(model.paser)),
         policy_(program::chosen_policy(paser_, a_.only, a_.thresholds, a_.target, d_.calibration)),
-        wanted_(a_.write.begin(), a_.write.end()) {
+        wanted_(a_.write.begin(), a_.write.end()),
+        watch_(d_.calibration) {
     check<ValueError>(d_.channels == 1 || d_.channels == 3, "segment_image", "the model takes images of ", d_.channels,
                       " channels; image files have 1 or 3");
     check<ValueError>(d_.classes() <= 256 && paser_.actions() <= 256, "segment_image", "the model has ", d_.classes(),
@@ -107,6 +108,12 @@ class Session {
 
   Index failures() const { return failures_; }
 
+  /// What is to be said of the images as a whole, where a target was asked for.
+  void warn() const {
+    const auto found = watch_.check();
+    if (a_.target.asked() && found && found->other()) std::cerr << program::DomainWatch::warning(*found) << "\n";
+  }
+
   /// What --json prints.
   nlohmann::json document(const fs::path& model, bool interrupted) const {
     nlohmann::json document{{"model", model.string()},
@@ -120,6 +127,7 @@ class Session {
                             {"failed", failures_},
                             {"interrupted", interrupted}};
     // Of a policy that weighs gain against cost; null for others.
+    if (const auto found = watch_.check()) document["domain"] = *found;
     const std::optional<double> price = pipeline::price_of(policy_);
     document["price"] = price ? nlohmann::json(*price) : nlohmann::json();
     return document;
@@ -159,6 +167,7 @@ class Session {
                                                    reading += report::monotonic_seconds() - before;
                                                  });
     const double seconds = report::monotonic_seconds() - start - reading;
+    watch_.add(summary.statistics);
     nlohmann::json image{{"image", file.string()},
                          {"name", name},
                          {"height", rows.height()},
@@ -198,6 +207,7 @@ class Session {
   FilterCache<float> filters_;
   pipeline::TiledOptions tiling_;
   std::set<std::string> names_;
+  program::DomainWatch watch_;
   nlohmann::json images_ = nlohmann::json::array();
   Index failures_ = 0;
 };
@@ -234,6 +244,7 @@ int segment_all(const Arguments& a) {
   if (a.json)
     std::cout << session->document(model, stopped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
               << std::endl;
+  session->warn();
   if (session->failures() > 0) std::cerr << session->failures() << " images failed\n";
   return stopped ? program::interrupted : session->failures() > 0 ? program::failed : program::done;
 }

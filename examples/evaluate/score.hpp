@@ -7,6 +7,7 @@
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/tiled.hpp"
 #include "segmentation/data.hpp"
+#include "trained_model.hpp"
 
 /// What the program `evaluate` measures.
 namespace evaluation {
@@ -29,7 +30,8 @@ struct Method {
   double overlap = 0.25;  ///< of windows, on images that are larger than the model's
   double noise = 0;       ///< share of salt and pepper pixels
   paser::metrics::ClassMean class_mean = paser::metrics::ClassMean::present;
-  Key key{};  ///< of dropout and of the noise
+  Key key{};                              ///< of dropout and of the noise
+  program::DomainWatch* watch = nullptr;  ///< sees what f1 says of the images
 };
 
 /// Answers images by a trained PaSeR: those of its size as in its training, others window by window.
@@ -41,12 +43,13 @@ class Answerer {
   pipeline::Segmentation<float> operator()(const paser::Tensor<float, 4>& image, const paser::ImageIds& ids) const {
     const Key key = method_.key.fold(0);
     if (image.shape().h() == d_.height && image.shape().w() == d_.width)
-      return pipeline::segment(paser_, method_.policy, image, ids, key, {.maps = false});
+      return seen(pipeline::segment(paser_, method_.policy, image, ids, key, {.maps = false}));
     pipeline::TiledOptions options;
     options.height = d_.height;
     options.width = d_.width;
     options.overlap = method_.overlap;
     auto tiled = pipeline::segment_tiled(paser_, method_.policy, image, key.fold(ids.at(0)), options);
+    if (method_.watch) method_.watch->add(tiled.summary.statistics);
     const auto& patches = tiled.summary.patches;
     pipeline::Actions actions({1, std::accumulate(patches.begin(), patches.end(), Index{0})});
     std::int32_t* out = actions.mutable_data();
@@ -59,6 +62,14 @@ class Answerer {
   }
 
  private:
+  pipeline::Segmentation<float> seen(pipeline::Segmentation<float> answer) const {
+    if (method_.watch && !answer.state.statistics.empty()) {
+      const auto means = pipeline::image_statistics(answer.state.statistics);
+      method_.watch->add({means.data(), means.data() + means.numel()});
+    }
+    return answer;
+  }
+
   const pipeline::PaserDescription& d_;
   const pipeline::Paser<float>& paser_;
   const Method& method_;

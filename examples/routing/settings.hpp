@@ -40,6 +40,9 @@ struct Settings {
   double floor_confidence = 0.9;  ///< of the quality floor
   Index resamples = 1000;         ///< of the bootstrap
   bool ablations = false;         ///< further routers and experts, each with one part of the design taken away
+  bool references = false;        ///< further curves: the paper's policy, an oracle by twin networks, random, noise
+  Index policy_epochs = 15;       ///< of the paper's policy, at each lambda
+  double noise = 0.01;            ///< share of salt and pepper pixels
   Index micro_batch = 16;
 
   /// Calls f(name, member) for every setting.
@@ -81,6 +84,9 @@ struct Settings {
     f("floor_confidence", s.floor_confidence);
     f("resamples", s.resamples);
     f("ablations", s.ablations);
+    f("references", s.references);
+    f("policy_epochs", s.policy_epochs);
+    f("noise", s.noise);
     f("micro_batch", s.micro_batch);
   }
 
@@ -147,6 +153,8 @@ inline const Settings& checked(const Settings& s) {
                     "', expected set, image or patch");
   check<ValueError>(s.router == "gain" || s.router == "policy", "router", "'", s.router, "', expected gain or policy");
   const auto usual = [](Index x) { return x >= 1 && x <= 10'000; };
+  check<ValueError>(usual(s.policy_epochs), "policy_epochs", s.policy_epochs, ", expected 1 .. 10000");
+  check<ValueError>(s.noise >= 0 && s.noise <= 1, "noise", s.noise, ", expected a share between 0 and 1");
   check<ValueError>(usual(s.router_epochs) && usual(s.router_width) && usual(s.router_members), "settings",
                     "a router of ", s.router_members, " members of width ", s.router_width, " in ", s.router_epochs,
                     " epochs; expected 1 .. 10000 of each");

@@ -63,7 +63,7 @@ class Comparison {
     add("random policy", "baseline", run_of(networks, pipeline::Random{}, key_.fold(1)), "one pass of the drawn model");
     add_cascades(r);
     add("oracle routing", "bound", pipeline::evaluate_oracle(table_, experiment_.macs(), {}, options_),
-        "routes by the truth, networks of stage 1");
+        "greedy, by the truth: the largest additive gain on the image; networks of stage 1");
     for (const Variant& v : experiment_.tuned())
       add(v.name, "paser", run_of(v.paser, v.paser.policy, key_.fold(0)),
           paser::message("cost by ", v.reward.cost, v.reward.scale == "gain" ? " scaled to the mean gain of f3" : "",

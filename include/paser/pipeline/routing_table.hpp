@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "paser/metrics/confusion.hpp"
+#include "paser/metrics/additive_gain.hpp"
 #include "paser/ops/softmax.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/uncertainty/entropy.hpp"
@@ -108,15 +108,18 @@ inline std::vector<double> patch_ious(const RoutingTable& table, Index model, me
   return {iou.data(), iou.data() + iou.numel()};
 }
 
-/// The model that is best for every patch, the cheapest of equals; image after image.
-inline std::vector<Index> best_choices(const RoutingTable& table, metrics::ClassMean class_mean) {
-  std::vector<double> best = patch_ious(table, 0, class_mean);
+/// The model with the largest additive gain on every patch by the truth, the cheapest of equals; image after image.
+/// Greedy: gains of first order add up only as long as few patches change.
+inline std::vector<Index> greedy_choices(const RoutingTable& table, metrics::ClassMean class_mean,
+                                         metrics::GainReference reference = metrics::GainReference::image) {
+  std::vector<double> best(static_cast<std::size_t>(table.images * table.patches), 0.0);
   std::vector<Index> choices(best.size(), 0);
   for (Index k = 1; k < table.models(); ++k) {
-    const std::vector<double> iou = patch_ious(table, k, class_mean);
+    const auto gain =
+        metrics::additive_gain(table.confusion[0], table.confusion[static_cast<std::size_t>(k)], reference, class_mean);
     for (std::size_t i = 0; i < best.size(); ++i)
-      if (iou[i] > best[i]) {
-        best[i] = iou[i];
+      if (gain.data()[i] > best[i]) {
+        best[i] = gain.data()[i];
         choices[i] = k;
       }
   }
@@ -165,10 +168,11 @@ inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::v
   return result;
 }
 
-/// Every patch to the model that is best for it: an upper bound that no routing without the truth can reach.
+/// Every patch to the model that adds most to its image's mean IoU, by the truth: see greedy_choices. What routing
+/// could reach, though no strict bound.
 inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const WorkCosts& costs,
                                         const std::vector<Index>& kinds, const EvaluationOptions& options) {
-  return evaluate_choices(table, best_choices(table, options.class_mean), costs, kinds, options);
+  return evaluate_choices(table, greedy_choices(table, options.class_mean), costs, kinds, options);
 }
 
 }  // namespace paser::pipeline

@@ -120,7 +120,7 @@ inline std::string results_legend(const Results& results) {
   for (const std::string& model : results.models) models += (models.empty() ? "" : ", ") + model + " %";
   line(models, "share of the patches that each network answered");
   if (std::any_of(results.rows.begin(), results.rows.end(), [](const Row& r) { return r.kind == "bound"; }))
-    text += "oracle routing knows the truth: a bound, and no method\n";
+    text += "oracle routing knows the truth (greedy, by first-order gains): no method\n";
   return text;
 }
 
