@@ -19,6 +19,24 @@ enum Exit {
   interrupted = 130  ///< stopped by Ctrl-C; what was done is saved
 };
 
+/// Of an option: a number of low .. high. CLI::Range lets NaN through.
+inline CLI::Validator within(double low, double high) {
+  const std::string legal = paser::message(low, " .. ", high);
+  return CLI::Validator(
+      [low, high, legal](std::string& text) {
+        double value = 0;
+        const bool number = CLI::detail::lexical_cast(text, value);
+        return number && value >= low && value <= high ? "" : "'" + text + "', expected a number of " + legal;
+      },
+      legal);
+}
+
+/// The last line of a program's help.
+inline constexpr const char* statuses =
+    "Exit status: 0 done; 1 something failed; 2 wrong options, or data that cannot be used; 3 a number in training, in "
+    "a "
+    "model or in an answer is not finite, and what was saved before stays; 130 interrupted.";
+
 /// Ctrl-C: what was done is saved, the same command goes on.
 struct Interrupted : std::runtime_error {
   explicit Interrupted(
