@@ -239,7 +239,7 @@ int main(int argc, char** argv) {
       ->expected(3)
       ->capture_default_str();
   app.add_option("--set", arguments.settings, "a parameter of the recipe, as name=value or name=low,high; repeatable");
-  app.add_option("--threads", arguments.threads, "at most so many; default: all cores");
+  app.add_option("--threads", arguments.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--list-knobs", arguments.list, "print every parameter of the recipe and its value");
   return program::run(app, argc, argv, [&](const std::string&) { return run(arguments); });
 }

@@ -12,8 +12,9 @@
 ///   NAME_routes.png                     the model that answered, 0 for f1, as palette PNG
 ///
 /// Memory: the decoded page, a byte a pixel of each picture asked for (three of the overlay), and one row of windows.
-/// Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model; 130
-/// interrupted, what was done before is whole.
+/// Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model; 3 a
+/// number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done before is
+/// whole.
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -110,6 +111,8 @@ class Session {
   }
 
   Index failures() const { return failures_; }
+  /// The exit status that they call for.
+  int status() const { return not_finite_ ? program::not_finite : failures_ > 0 ? program::failed : program::done; }
 
   /// What is to be said of the images as a whole, where a target was asked for.
   void warn() const {
@@ -149,6 +152,7 @@ class Session {
       body();
     } catch (const std::exception& error) {
       ++failures_;
+      not_finite_ = not_finite_ || dynamic_cast<const NotFiniteError*>(&error) != nullptr;
       const std::string text = error.what();
       std::cerr << "error: " << visible(text.find(file.string()) == std::string::npos ? origin + ": " : "")
                 << visible(text, "\n") << "\n";
@@ -214,6 +218,7 @@ class Session {
   program::DomainWatch watch_;
   nlohmann::json images_ = nlohmann::json::array();
   Index failures_ = 0;
+  bool not_finite_ = false;
 };
 
 int segment_all(const Arguments& a) {
@@ -223,6 +228,8 @@ int segment_all(const Arguments& a) {
   try {
     session.emplace(a, pipeline::load_paser(model));
     fs::create_directories(a.out);
+  } catch (const NotFiniteError&) {
+    throw;
   } catch (const std::exception& error) {
     std::cerr << "error: " << visible(error.what(), "\n") << "\n";
     return program::wrong_usage;
@@ -248,7 +255,7 @@ int segment_all(const Arguments& a) {
   if (a.json) std::cout << io::json_text(session->document(model, stopped), 2) << std::endl;
   session->warn();
   if (session->failures() > 0) std::cerr << session->failures() << " images failed\n";
-  return stopped ? program::interrupted : session->failures() > 0 ? program::failed : program::done;
+  return stopped ? program::interrupted : session->status();
 }
 
 }  // namespace
@@ -258,7 +265,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Segments images of any size with a trained PaSeR.\n"
       "Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model;\n"
-      "130 interrupted, what was done before is whole.");
+      "3 a number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done "
+      "before is whole.");
   app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
       ->required();
   app.add_option("inputs", a.inputs, "images (PNG, JPEG, BMP, PNM, TIFF, also stacks) and folders of images")
@@ -278,9 +286,10 @@ int main(int argc, char** argv) {
   app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
       ->delimiter(',')
-      ->expected(2);
+      ->expected(2)
+      ->check(program::within(-1e30, 1e30));
   app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
-      ->check(CLI::Range(0.0, 0.9))
+      ->check(program::within(0, 0.9))
       ->capture_default_str();
   app.add_option("--batch", a.batch, "windows at once, bounds the memory; 0: as many as have 65,536 pixels together")
       ->check(CLI::Range(0, 4096))

@@ -5,8 +5,8 @@
 ///
 ///   train_router --data DIR --masks index --out RUN --set grid=[4,4]
 ///
-/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
-/// goes on.
+/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 3 a number in training is not
+/// finite, what was saved before stays; 130 interrupted: the same command goes on.
 
 #include <CLI/CLI.hpp>
 
@@ -222,8 +222,9 @@ int main(int argc, char** argv) {
   app.add_option("--out", a.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--task", a.task, "what the results call the data; by default the folder's name");
   app.add_option("--seed", a.seed, "of the folds, weights and all noise; 1 by default");
-  app.add_option("--threads", a.threads, "at most so many; default: all cores");
+  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
   app.add_flag("--json", a.json, "print results.json instead of tables");
+  app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }

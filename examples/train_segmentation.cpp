@@ -3,8 +3,8 @@
 ///
 ///   train_segmentation --data DIR --masks battery --preset standard --out RUN
 ///
-/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
-/// goes on.
+/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 3 a number in training is not
+/// finite, what was saved before stays; 130 interrupted: the same command goes on.
 
 #include <CLI/CLI.hpp>
 
@@ -118,9 +118,10 @@ int main(int argc, char** argv) {
   app.add_option("--stage", a.stage, "stop after this stage: f3, f2, f1, policy, fine-tune, questions, or all")
       ->capture_default_str();
   app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");
-  app.add_option("--threads", a.threads, "at most so many; default: all cores");
+  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
   app.add_flag("--json", a.json, "print results.json instead of tables");
   app.add_flag("--list-presets", a.list, "print every setting of every preset");
+  app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }

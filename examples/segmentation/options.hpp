@@ -4,6 +4,7 @@
 #include "paser/pipeline/pretrain.hpp"
 #include "paser/pipeline/train_policy.hpp"
 #include "segmentation/networks.hpp"
+#include "segmentation/ranges.hpp"
 
 /// What the settings of a run mean for its stages. Every function throws ValueError naming a setting that has no such
 /// value.
@@ -102,9 +103,10 @@ inline std::optional<paser::DistillationSpec> distillation(const Config& c) {
   return kd;
 }
 
-/// The settings, when every word in them means something: a run of an hour should not end at its last stage for a
-/// misspelt one.
+/// The settings, when every word in them means something and every number is in its range: a run of an hour should not
+/// end at its last stage for a misspelt one.
 inline const Config& checked(const Config& c) {
+  check_ranges(c);
   (void)class_mean(c);
   (void)exploration(c);
   (void)patch_gain(c);

@@ -166,7 +166,9 @@ class Questions {
       auto& entropies = entropy.emplace_back();
       const auto e = comparison_.evaluate(paser::message(n, " samples of f1"),
                                           comparison_.run_of(p, p.policy, comparison_.key()), comparison_.test());
-      iou.push_back(e.image_iou);
+      auto& known = iou.emplace_back();  // the images that have an IoU are the same for every number
+      std::copy_if(e.image_iou.begin(), e.image_iou.end(), std::back_inserter(known),
+                   [](double v) { return !paser::is_nan(v); });
       auto& all = routes.emplace_back(
           paser::Shape<3>{comparison_.test().size(), p.grid.patches(), static_cast<Index>(p.models.size())});
       float* out = all.mutable_data();

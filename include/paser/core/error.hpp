@@ -24,6 +24,12 @@ struct ValueError : Error {
   using Error::Error;
 };
 
+/// A number that is NaN or infinite where arithmetic should have given a finite one: in a loss, a gradient, weights, or
+/// in what would become a label. The message names the tensor, and in training the stage and the step.
+struct NotFiniteError : Error {
+  using Error::Error;
+};
+
 /// A file whose content is not what its format says; the message names the file.
 struct FormatError : Error {
   using Error::Error;

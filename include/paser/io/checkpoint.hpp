@@ -29,9 +29,13 @@ struct BasicCheckpoint {
   BasicCheckpoint& operator=(BasicCheckpoint&&) = default;
   ~BasicCheckpoint() { dissolve(info); }
 
-  /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken.
+  /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken, NotFiniteError when a
+  /// number of the model is NaN or infinite.
   template <class Module>
   void put(const std::string& name, const Module& module) {
+    nn::walk(module, [&name](const std::string& path, const auto& member) {
+      check_finite("Checkpoint", member.value.numel(), member.value.data(), name, "/", path);
+    });
     put_state(name, state_of(module));
   }
 
@@ -52,7 +56,8 @@ struct BasicCheckpoint {
   /// What put_state stored; empty when there is nothing of this name.
   State state(const std::string& name) const { return with_prefix(tensors, name + "/"); }
 
-  /// Gives a model its stored state. Throws FormatError as load_state does and then leaves the model as it was.
+  /// Gives a model its stored state. Throws FormatError and NotFiniteError as load_state does and then leaves the model
+  /// as it was.
   template <class Module>
   void get(const std::string& name, Module& module) const {
     check<FormatError>(has(name), origin.c_str(), "nothing is stored under '", name, "'");

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "paser/core/finite.hpp"
 #include "paser/io/raw_tensor.hpp"
 #include "paser/nn/visit.hpp"
 
@@ -18,7 +19,8 @@ State state_of(const Module& module) {
 
 /// Gives every parameter and buffer of a module the tensor of its path; other floating types are converted.
 /// Strict, and all or nothing: throws FormatError that starts with `origin` and lists everything missing, unexpected,
-/// of another shape or not of floating type, and then leaves the module as it was.
+/// of another shape or not of floating type, NotFiniteError naming a tensor with NaN or infinity in it (after the
+/// conversion), and then leaves the module as it was.
 template <class Module>
 void load_state(Module& module, const State& state, const std::string& origin = "load_state") {
   std::string problems;
@@ -46,9 +48,9 @@ void load_state(Module& module, const State& state, const std::string& origin = 
   std::vector<std::function<void()>> writes;  // nothing is written before all is converted
   nn::walk(module, [&](const std::string& path, auto& member) {
     using Value = std::remove_cvref_t<decltype(member.value)>;
-    writes.push_back([&member, value = state.at(path).template cast<typename Value::Scalar, Value::rank>()]() mutable {
-      member.value = std::move(value);
-    });
+    auto value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+    check_finite(origin.c_str(), value.numel(), value.data(), path);
+    writes.push_back([&member, value = std::move(value)]() mutable { member.value = std::move(value); });
   });
   for (const auto& write : writes) write();
 }

@@ -32,8 +32,8 @@ template <class T>
 Tensor<T, 2> patch_gain(const metrics::Confusion<4>& coarse, const metrics::Confusion<4>& chosen,
                         const RewardOptions& options) {
   if (options.gain == PatchGain::patch_iou) {
-    auto gain = metrics::mean_iou<T>(chosen, options.class_mean);
-    const auto before = metrics::mean_iou<T>(coarse, options.class_mean);
+    auto gain = metrics::mean_iou<T>(chosen, options.class_mean, 0.0);
+    const auto before = metrics::mean_iou<T>(coarse, options.class_mean, 0.0);
     T* const out = gain.mutable_data();
     for (Index i = 0; i < gain.numel(); ++i)
       out[i] = static_cast<T>(static_cast<double>(out[i]) - static_cast<double>(before.data()[i]));

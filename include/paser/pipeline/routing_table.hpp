@@ -102,9 +102,9 @@ RoutingTable tabulate_routing(const Paser<T>& paser, const S& source, Index clas
   return table;
 }
 
-/// IoU of one model's answer on every patch, image after image.
+/// IoU of one model's answer on every patch, image after image; 0 for a patch without a pixel that counts.
 inline std::vector<double> patch_ious(const RoutingTable& table, Index model, metrics::ClassMean class_mean) {
-  const auto iou = metrics::mean_iou<double>(table.confusion[static_cast<std::size_t>(model)], class_mean);
+  const auto iou = metrics::mean_iou<double>(table.confusion[static_cast<std::size_t>(model)], class_mean, 0.0);
   return {iou.data(), iou.data() + iou.numel()};
 }
 
@@ -140,7 +140,6 @@ inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::v
   result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);
   result.confusion = metrics::Confusion<2>::zeros({table.classes, table.classes});
   const double n = static_cast<double>(table.images), patches = static_cast<double>(table.patches);
-  double squares = 0;
   for (Index image = 0; image < table.images; ++image) {
     const auto choice = std::span<const Index>(choices).subspan(static_cast<std::size_t>(image * table.patches),
                                                                 static_cast<std::size_t>(table.patches));
@@ -158,13 +157,12 @@ inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::v
     const auto sum = table.composed(image, choice);
     Index* const all = result.confusion.mutable_data();
     for (Index i = 0; i < sum.numel(); ++i) all[i] += sum.data()[i];
-    const double iou = metrics::mean_iou(sum, options.class_mean);
-    result.image_iou.push_back(iou);
-    result.iou += iou / n;
-    squares += iou * iou / n;
+    result.image_iou.push_back(metrics::mean_iou(sum, options.class_mean));
     result.gmac += costs.of(work) * 1e-9 / n;
   }
-  result.iou_std = std::sqrt(std::max(0.0, squares - result.iou * result.iou));
+  const metrics::KnownValues known(result.image_iou);
+  result.iou = known.mean;
+  result.iou_std = known.deviation;
   return result;
 }
 
