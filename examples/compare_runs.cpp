@@ -79,7 +79,7 @@ std::vector<Method> methods_of(const std::vector<report::Results>& runs) {
     for (const report::Row& row : r.rows) {
       Method& m = entry(methods, &Method::name, row.model);
       m.kind = row.kind;
-      m.iou.values.push_back(row.iou);
+      if (std::isfinite(row.iou)) m.iou.values.push_back(row.iou);
       m.gmac.values.push_back(row.gmac);
       m.iou_per_gmac.values.push_back(row.iou_per_gmac());
       if (std::isfinite(row.ms_per_image)) m.ms.values.push_back(row.ms_per_image);
@@ -163,7 +163,7 @@ int run(const std::vector<std::string>& folders, bool json) {
     std::cerr << "warning: the runs differ in the setting " << name
               << ", so that their spread is not that of the seed\n";
   if (json)
-    std::cout << document(runs).dump(2) << "\n";
+    std::cout << paser::io::json_text(document(runs), 2) << "\n";
   else
     print(runs);
   return program::done;

@@ -7,17 +7,20 @@
 /// to one size) is as in the training, where the model's file tells. Images of the trained size are segmented as in
 /// training, others window by window (see pipeline/tiled.hpp).
 ///
-/// Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 130 interrupted, without a result.
+/// Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 3 a weight or an answer is not finite;
+/// 130 interrupted, without a result.
 
 #include <CLI/CLI.hpp>
 
 #include "evaluate/tell.hpp"
 #include "paser/io/indexed_png.hpp"
+#include "paser/io/json.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "program.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -103,9 +106,12 @@ int run(const Arguments& a, const std::string& command) {
                                   "--samples changes what the policy sees; --budget, --quality and --share find the ",
                                   "price by a calibration of the model's own estimator");
   if (a.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.samples};
+  if (a.only == "paser") program::warn_without_noise(paser, description.channels);
   paser::FilterCache<float> filters;
   paser.filters = &filters;
   Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds, a.target, description.calibration)};
+  program::DomainWatch watch(description.calibration);
+  method.watch = &watch;
   method.overlap = a.overlap;
   method.noise = a.noise;
   method.class_mean = class_mean(config);
@@ -115,12 +121,16 @@ int run(const Arguments& a, const std::string& command) {
   if (!a.out.empty()) fs::create_directories(a.out / "masks");
 
   const report::InterruptGuard guard;
+  const auto stop_if_interrupted = [] {
+    if (report::interrupted()) throw program::Interrupted("interrupted; there is no result");
+  };
+  method.window_done = [&](Index, Index) { stop_if_interrupted(); };
   std::optional<report::Progress> progress;
   if (!a.quiet) progress.emplace("evaluate", folder.size(), report::ProgressOptions{.unit = "images"});
   const auto scores = score(
       description, paser, folder, method,
       [&](Index done) {
-        if (report::interrupted()) throw program::Interrupted("interrupted; there is no result");
+        stop_if_interrupted();
         if (progress) progress->update(done);
       },
       [&](Index i, const Labels& labels) {
@@ -139,7 +149,9 @@ int run(const Arguments& a, const std::string& command) {
   document["policy"] = program::part_json(method.policy.spec());
   document["noise"] = a.noise;
   document["seed"] = config.seed;
-  const std::string text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const auto domain = watch.check();
+  if (domain) document["domain"] = *domain;
+  const std::string text = paser::io::json_text(document, 2) + "\n";
   if (!a.csv.empty()) paser::io::write_file(a.csv, csv(scores, description.class_names));
   if (!a.out.empty()) {
     paser::io::write_file(a.out / "evaluation.json", text);
@@ -149,6 +161,7 @@ int run(const Arguments& a, const std::string& command) {
     std::cout << text;
   else
     print(std::cout, scores, description.class_names);
+  if (a.target.asked() && domain && domain->other()) std::cerr << program::DomainWatch::warning(*domain) << "\n";
   return program::done;
 }
 
@@ -158,7 +171,8 @@ int main(int argc, char** argv) {
   Arguments a;
   CLI::App app(
       "Measures a trained PaSeR on a folder of images and masks.\n"
-      "Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 130 interrupted.");
+      "Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 3 a weight or an answer is not\n"
+      "finite; 130 interrupted.");
   app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
       ->required();
   app.add_option("--data", a.data, "folder with test_images, test_label, ...; by default that of the training");
@@ -173,14 +187,17 @@ int main(int argc, char** argv) {
       ->excludes(masks);
   app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
       ->delimiter(',')
-      ->expected(2);
+      ->expected(2)
+      ->check(program::within(-1e30, 1e30));
   app.add_option("--fit", a.fit, "whole: images of any size as they are; crop, tiles: of --size");
-  app.add_option("--size", a.size, "height and width of crops and tiles; the trained size by default")->expected(2);
+  app.add_option("--size", a.size, "height and width of crops and tiles; the trained size by default")
+      ->expected(2)
+      ->check(CLI::Range(1, 65536));
   app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tuned");
   app.add_option("--only", a.only, "paser, or f1, f2, ...: that network alone, in one pass without dropout")
       ->capture_default_str();
   app.add_option("--noise", a.noise, "share of pixels that become salt or pepper, such as 0.01")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(program::within(0, 1));
   app.add_option("--thresholds", a.thresholds,
                  "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
       ->delimiter(',')
@@ -188,7 +205,7 @@ int main(int argc, char** argv) {
   program::add_target_options(app, a.target);
   app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
-      ->check(CLI::Range(0.0, 0.9))
+      ->check(program::within(0, 0.9))
       ->capture_default_str();
   app.add_option("--seed", a.seed, "of dropout and noise; the training's by default");
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));

@@ -12,6 +12,7 @@
 #include "electrodes/settings.hpp"
 #include "paser/data/synthetic/generator.hpp"
 #include "paser/io/image.hpp"
+#include "paser/io/json.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/table.hpp"
@@ -96,12 +97,14 @@ class Set {
   bool has(const char* part, Index i) const {
     return std::filesystem::exists(file(part, "_images", i)) && std::filesystem::exists(file(part, "_label", i));
   }
-  void save(const nlohmann::ordered_json& json) const { paser::io::write_file(manifest(), json.dump(2) + "\n"); }
+  void save(const nlohmann::ordered_json& json) const {
+    paser::io::write_file(manifest(), paser::io::json_text(json, 2) + "\n");
+  }
   const nlohmann::ordered_json& settings() const { return settings_; }
 
  private:
   void check_same() const {
-    const auto old = nlohmann::ordered_json::parse(paser::io::read_file(manifest()), nullptr, false);
+    const auto old = paser::io::read_json<nlohmann::ordered_json>(manifest());
     const std::string origin = manifest().string();
     paser::check<paser::FormatError>(old.is_object(), origin.c_str(), "is not the description of a set");
     const auto compare = [&](const std::string& name, const auto& there, const auto& here) {
@@ -236,7 +239,7 @@ int main(int argc, char** argv) {
       ->expected(3)
       ->capture_default_str();
   app.add_option("--set", arguments.settings, "a parameter of the recipe, as name=value or name=low,high; repeatable");
-  app.add_option("--threads", arguments.threads, "at most so many; default: all cores");
+  app.add_option("--threads", arguments.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--list-knobs", arguments.list, "print every parameter of the recipe and its value");
   return program::run(app, argc, argv, [&](const std::string&) { return run(arguments); });
 }

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "paser/core/error.hpp"
+#include "paser/core/text.hpp"
+#include "printed.hpp"
 
 /// What the programs share: how they start and how they end.
 namespace program {
@@ -15,8 +17,27 @@ enum Exit {
   done = 0,
   failed = 1,        ///< something that was asked for could not be done; a message says what
   wrong_usage = 2,   ///< the options make no sense together, or what they name is not there
+  not_finite = 3,    ///< a number in training, in a model or in an answer is NaN or infinite; a message says where
   interrupted = 130  ///< stopped by Ctrl-C; what was done is saved
 };
+
+/// Of an option: a number of low .. high. CLI::Range lets NaN through.
+inline CLI::Validator within(double low, double high) {
+  const std::string legal = paser::message(low, " .. ", high);
+  return CLI::Validator(
+      [low, high, legal](std::string& text) {
+        double value = 0;
+        const bool number = CLI::detail::lexical_cast(text, value);
+        return number && value >= low && value <= high ? "" : "'" + text + "', expected a number of " + legal;
+      },
+      legal);
+}
+
+/// The last line of a program's help.
+inline constexpr const char* statuses =
+    "Exit status: 0 done; 1 something failed; 2 wrong options, or data that cannot be used; 3 a number in training, in "
+    "a "
+    "model or in an answer is not finite, and what was saved before stays; 130 interrupted.";
 
 /// Ctrl-C: what was done is saved, the same command goes on.
 struct Interrupted : std::runtime_error {
@@ -43,10 +64,13 @@ inline std::string command_line(int argc, const char* const* argv) {
   return command;
 }
 
-/// Reads the options and runs body(command), which returns an exit status. Every exception becomes a message and a
-/// status.
+namespace detail {
+
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, const Body& body) {
+  const auto tell = [](const std::exception& error) {
+    std::cerr << "error: " << paser::visible(error.what(), "\n") << "\n";
+  };
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -57,13 +81,25 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
   } catch (const Interrupted& stop) {
     std::cerr << "\n" << stop.what() << "\n";
     return interrupted;
-  } catch (const paser::ValueError& error) {
+  } catch (const paser::NotFiniteError& error) {
     std::cerr << "error: " << error.what() << "\n";
+    return not_finite;
+  } catch (const paser::ValueError& error) {
+    tell(error);
     return wrong_usage;
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
+    tell(error);
     return failed;
   }
+}
+
+}  // namespace detail
+
+/// Reads the options and runs body(command), which returns an exit status. Every exception becomes a message and a
+/// status, and so does a standard output that cannot be written.
+template <class Body>
+int run(CLI::App& app, int argc, char** argv, const Body& body) {
+  return printed(detail::run(app, argc, argv, body));
 }
 
 }  // namespace program

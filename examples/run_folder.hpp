@@ -2,10 +2,10 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "paser/io/atomic_file.hpp"
+#include "paser/io/json.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/report/environment.hpp"
 #include "paser/report/interrupt.hpp"
@@ -23,9 +23,9 @@ namespace program {
 template <class Config>
 Config run_settings(const std::filesystem::path& run) {
   const std::filesystem::path file = run / "config.json";
-  std::ifstream in(file);
-  paser::check<paser::IoError>(in.good(), "run", "cannot read ", file.string(), "; expected the folder of a run");
-  const auto document = nlohmann::json::parse(in, nullptr, false);
+  paser::check<paser::IoError>(std::filesystem::exists(file), "run", "cannot read ", file.string(),
+                               "; expected the folder of a run");
+  const auto document = paser::io::read_json(file);
   paser::check<paser::FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
                                    "is not the configuration of a run");
   try {
@@ -44,6 +44,7 @@ class RunFolder {
   template <class Settings>
   RunFolder(std::filesystem::path path, const Settings& settings, bool fresh, std::size_t bytes_needed)
       : path_(std::move(path)) {
+    require_utf8(settings);
     if (fresh) empty();
     std::error_code failed;
     std::filesystem::create_directories(path_ / "checkpoints", failed);
@@ -58,9 +59,10 @@ class RunFolder {
       require_same(settings, run_settings<Settings>(path_), file);
     else
       paser::io::write_file(
-          file, nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}.dump(2) + "\n");
-    if (const auto stages = path_ / "stages.json"; std::filesystem::exists(stages))
-      costs_ = nlohmann::json::parse(std::ifstream(stages)).get<std::vector<paser::report::StageCost>>();
+          file, paser::io::json_text(
+                    nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}, 2) +
+                    "\n");
+    if (const auto stages = path_ / "stages.json"; std::filesystem::exists(stages)) costs_ = read_costs(stages);
     log_.emplace(path_ / "log.jsonl");
   }
 
@@ -128,10 +130,27 @@ class RunFolder {
     found->planned = planned;
     found->memory = {std::max(found->memory.process, peak.process), std::max(found->memory.tensors, peak.tensors),
                      peak.of_stage};
-    paser::io::write_file(path_ / "stages.json", nlohmann::json(costs_).dump(1) + "\n");
+    paser::io::write_file(path_ / "stages.json", paser::io::json_text(nlohmann::json(costs_), 1) + "\n");
   }
 
  private:
+  /// A folder of another encoding, say, which config.json could not name.
+  static void require_utf8(const nlohmann::json& settings) {
+    for (const auto& [name, value] : settings.items())
+      paser::check<paser::ValueError>(
+          !value.is_string() || paser::find_not_utf8(value.get_ref<const std::string&>()) == std::string::npos,
+          "setting", name, " is '", paser::as_utf8(value.is_string() ? value.get<std::string>() : ""),
+          "', which is not UTF-8, and config.json could not name it; rename it");
+  }
+
+  static std::vector<paser::report::StageCost> read_costs(const std::filesystem::path& file) {
+    try {
+      return paser::io::read_json(file).get<std::vector<paser::report::StageCost>>();
+    } catch (const nlohmann::json::exception& error) {
+      throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+    }
+  }
+
   /// Never empties a folder that is not a run.
   void empty() const {
     if (!std::filesystem::exists(path_ / "config.json")) return;

@@ -12,13 +12,15 @@
 ///   NAME_routes.png                     the model that answered, 0 for f1, as palette PNG
 ///
 /// Memory: the decoded page, a byte a pixel of each picture asked for (three of the overlay), and one row of windows.
-/// Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model; 130
-/// interrupted, what was done before is whole.
+/// Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model; 3 a
+/// number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done before is
+/// whole.
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/interrupt.hpp"
@@ -27,6 +29,7 @@
 #include "program.hpp"
 #include "segment_image/pictures.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -59,7 +62,8 @@ class Session {
         d_(std::move(model.description)),
         paser_(std::move(model.paser)),
         policy_(program::chosen_policy(paser_, a_.only, a_.thresholds, a_.target, d_.calibration)),
-        wanted_(a_.write.begin(), a_.write.end()) {
+        wanted_(a_.write.begin(), a_.write.end()),
+        watch_(d_.calibration) {
     check<ValueError>(d_.channels == 1 || d_.channels == 3, "segment_image", "the model takes images of ", d_.channels,
                       " channels; image files have 1 or 3");
     check<ValueError>(d_.classes() <= 256 && paser_.actions() <= 256, "segment_image", "the model has ", d_.classes(),
@@ -70,6 +74,7 @@ class Session {
         "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
         "and --share find the price, is of the model's own");
     if (a_.samples > 0) paser_.estimator = uncertainty::McDropout{a_.samples};
+    if (a_.only == "paser") program::warn_without_noise(paser_, d_.channels);
     costs_ = pipeline::mac_costs(paser_, policy_, d_.image());
     if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
     check<ValueError>(!d_.value_range || d_.value_range->low < d_.value_range->high, "segment_image",
@@ -106,6 +111,14 @@ class Session {
   }
 
   Index failures() const { return failures_; }
+  /// The exit status that they call for.
+  int status() const { return not_finite_ ? program::not_finite : failures_ > 0 ? program::failed : program::done; }
+
+  /// What is to be said of the images as a whole, where a target was asked for.
+  void warn() const {
+    const auto found = watch_.check();
+    if (a_.target.asked() && found && found->other()) std::cerr << program::DomainWatch::warning(*found) << "\n";
+  }
 
   /// What --json prints.
   nlohmann::json document(const fs::path& model, bool interrupted) const {
@@ -120,6 +133,7 @@ class Session {
                             {"failed", failures_},
                             {"interrupted", interrupted}};
     // Of a policy that weighs gain against cost; null for others.
+    if (const auto found = watch_.check()) document["domain"] = *found;
     const std::optional<double> price = pipeline::price_of(policy_);
     document["price"] = price ? nlohmann::json(*price) : nlohmann::json();
     return document;
@@ -138,8 +152,10 @@ class Session {
       body();
     } catch (const std::exception& error) {
       ++failures_;
+      not_finite_ = not_finite_ || dynamic_cast<const NotFiniteError*>(&error) != nullptr;
       const std::string text = error.what();
-      std::cerr << "error: " << (text.find(file.string()) == std::string::npos ? origin + ": " : "") << text << "\n";
+      std::cerr << "error: " << visible(text.find(file.string()) == std::string::npos ? origin + ": " : "")
+                << visible(text, "\n") << "\n";
       nlohmann::json failed{{"image", file.string()}, {"error", text}};
       if (page > 0) failed["page"] = page;
       images_.push_back(failed);
@@ -159,6 +175,7 @@ class Session {
                                                    reading += report::monotonic_seconds() - before;
                                                  });
     const double seconds = report::monotonic_seconds() - start - reading;
+    watch_.add(summary.statistics);
     nlohmann::json image{{"image", file.string()},
                          {"name", name},
                          {"height", rows.height()},
@@ -177,9 +194,9 @@ class Session {
 
   /// One line for people.
   void say(const std::string& origin, const nlohmann::json& image) const {
-    std::cout << origin << ": " << image["height"] << " x " << image["width"] << ";";
+    std::cout << visible(origin) << ": " << image["height"] << " x " << image["width"] << ";";
     for (std::size_t k = 0; k < d_.class_names.size(); ++k)
-      std::cout << (k > 0 ? ", " : " ") << d_.class_names[k] << " "
+      std::cout << (k > 0 ? ", " : " ") << visible(d_.class_names[k]) << " "
                 << report::fixed(100 * image["class_shares"][k].get<double>(), 1) << " %";
     std::cout << "; patches";
     for (std::size_t k = 0; k < image["model_shares"].size(); ++k)
@@ -198,8 +215,10 @@ class Session {
   FilterCache<float> filters_;
   pipeline::TiledOptions tiling_;
   std::set<std::string> names_;
+  program::DomainWatch watch_;
   nlohmann::json images_ = nlohmann::json::array();
   Index failures_ = 0;
+  bool not_finite_ = false;
 };
 
 int segment_all(const Arguments& a) {
@@ -209,8 +228,10 @@ int segment_all(const Arguments& a) {
   try {
     session.emplace(a, pipeline::load_paser(model));
     fs::create_directories(a.out);
+  } catch (const NotFiniteError&) {
+    throw;
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
+    std::cerr << "error: " << visible(error.what(), "\n") << "\n";
     return program::wrong_usage;
   }
   const std::vector<fs::path> files = listed(a.inputs, a.out);
@@ -231,11 +252,10 @@ int segment_all(const Arguments& a) {
     progress.reset();
     std::cerr << "interrupted; the images before are done\n";
   }
-  if (a.json)
-    std::cout << session->document(model, stopped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-              << std::endl;
+  if (a.json) std::cout << io::json_text(session->document(model, stopped), 2) << std::endl;
+  session->warn();
   if (session->failures() > 0) std::cerr << session->failures() << " images failed\n";
-  return stopped ? program::interrupted : session->failures() > 0 ? program::failed : program::done;
+  return stopped ? program::interrupted : session->status();
 }
 
 }  // namespace
@@ -245,7 +265,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Segments images of any size with a trained PaSeR.\n"
       "Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model;\n"
-      "130 interrupted, what was done before is whole.");
+      "3 a number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done "
+      "before is whole.");
   app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
       ->required();
   app.add_option("inputs", a.inputs, "images (PNG, JPEG, BMP, PNM, TIFF, also stacks) and folders of images")
@@ -265,9 +286,10 @@ int main(int argc, char** argv) {
   app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
       ->delimiter(',')
-      ->expected(2);
+      ->expected(2)
+      ->check(program::within(-1e30, 1e30));
   app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
-      ->check(CLI::Range(0.0, 0.9))
+      ->check(program::within(0, 0.9))
       ->capture_default_str();
   app.add_option("--batch", a.batch, "windows at once, bounds the memory; 0: as many as have 65,536 pixels together")
       ->check(CLI::Range(0, 4096))

@@ -1,7 +1,8 @@
 /// Experiment R4 of the PaSeR paper: MNIST in three noises, one network trained on each, and a policy that learns to
 /// send every image to the right one. Trains, compares with the baselines, and writes a run folder with a report.
 ///
-/// Exit status: 0 done; 1 something failed; 2 wrong options; 130 interrupted: the same command goes on.
+/// Exit status: 0 done; 1 something failed; 2 wrong options; 3 a number in training is not finite, what was saved
+/// before stays; 130 interrupted: the same command goes on.
 
 #include <CLI/CLI.hpp>
 
@@ -10,6 +11,7 @@
 #include "paser/core/text.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -56,12 +58,14 @@ int run(const Arguments& arguments, const std::string& command) {
   Config config = preset_named(arguments.preset);
   if (arguments.seed) config.seed = *arguments.seed;
   for (const std::string& setting : arguments.settings) apply(setting, config);
+  checked(config);
   const std::filesystem::path out = arguments.out.empty() ? "runs/noisy_mnist_" + config.preset : arguments.out;
   if (arguments.threads > 0) paser::set_threads(arguments.threads);
 
   const report::InterruptGuard guard;
   print_plan(std::cout, config, out, !arguments.fresh && std::filesystem::exists(out / "config.json"));
   Experiment experiment(config, out, arguments.mnist, arguments.fresh);
+  if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   experiment.train();
   Comparison comparison(experiment);
   const report::MemoryMeter memory;
@@ -102,8 +106,9 @@ int main(int argc, char** argv) {
   app.add_option("--out", arguments.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
   app.add_option("--seed", arguments.seed, "of data, weights and all noise; the preset's is 1");
-  app.add_option("--threads", arguments.threads, "at most so many; default: all cores");
+  app.add_option("--threads", arguments.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--fresh", arguments.fresh, "delete a run that is in the folder and start over");
   app.add_flag("--list-presets", arguments.list, "print every setting of every preset");
+  app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(arguments, command); });
 }

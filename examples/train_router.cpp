@@ -1,16 +1,18 @@
 /// Trains a cheap network and the task models that patches can be sent to, learns from images that the networks have
 /// not seen which patches are worth it, and compares the result with the networks alone, their mixes and the entropy
-/// cascade. Writes a run folder with checkpoints, results.json and curve.svg; `segment_image RUN IMAGES --budget 12ms`
-/// uses it at any budget. Where the task models gain nothing it says so, and which network to ship.
+/// cascade. Writes a run folder with checkpoints, results.json, curve.svg and report.html; `segment_image RUN IMAGES
+/// --budget 12ms` uses it at any budget. Where the task models gain nothing it says so, and which network to ship.
 ///
 ///   train_router --data DIR --masks index --out RUN --set grid=[4,4]
 ///
-/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
-/// goes on.
+/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 3 a number in training is not
+/// finite, what was saved before stays; 130 interrupted: the same command goes on.
 
 #include <CLI/CLI.hpp>
 
-#include "routing/report.hpp"
+#include "routing/ablations.hpp"
+#include "routing/page.hpp"
+#include "routing/references.hpp"
 
 namespace {
 
@@ -27,9 +29,8 @@ struct Arguments {
 
 /// Times of an earlier start of this run; none when they cannot be read, or are of another machine or other threads.
 std::optional<pipeline::MachineCosts> measured_before(const std::filesystem::path& file) {
-  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
   try {
-    auto machine = j.get<pipeline::MachineCosts>();
+    auto machine = paser::io::read_json(file).get<pipeline::MachineCosts>();
     if (machine.processor == report::cpu_name() && machine.threads == paser::threads()) return machine;
   } catch (const std::exception&) {  // measured anew
   }
@@ -53,7 +54,7 @@ pipeline::MachineCosts machine_of(Experiment& experiment) {
         return report::measure_costs<float>(experiment.networks(), router, experiment.description().image(),
                                             {.rounds = 9, .progress = how_far});
       });
-  paser::io::write_file(file, nlohmann::json(machine).dump(1) + "\n");
+  paser::io::write_file(file, paser::io::json_text(nlohmann::json(machine), 1) + "\n");
   return machine;
 }
 
@@ -83,84 +84,6 @@ paser::Tensor<double, 3> cross_fitted(const RouterTraining& training, const pipe
   return all;
 }
 
-/// Routers with one part of the design taken away each, on the same test images.
-class Ablations {
- public:
-  Ablations(Experiment& experiment, const RouterTraining& training, const Comparison& comparison,
-            const std::vector<Unseen>& unseen, const Folder& test, Findings& found)
-      : experiment_(experiment),
-        training_(training),
-        comparison_(comparison),
-        unseen_(unseen),
-        test_(test),
-        groups_(files_of(test)),
-        found_(found) {}
-
-  void run() {
-    const auto test = table("test images", test_, experiment_.networks());
-    std::vector<pipeline::RoutingTable> tables;
-    for (const Unseen& u : unseen_) tables.push_back(u.table);
-    const std::string& gain = experiment_.settings().gain;
-    judge(training_.policy("drawn policy gradient", examples(tables, gain), {.exact = false}), test);
-    judge(training_.gain_router("patch IoU as reward", examples(tables, "patch")), test);
-    judge(training_.gain_router("gain on images as reward", examples(tables, "image")), test);
-    const auto seen = table("the networks' own training images", experiment_.network_images(), experiment_.networks());
-    const auto own = examples_of({seen}, {files_of(experiment_.network_images())}, gain, comparison_.mean());
-    judge(training_.gain_router("in-sample gains", own), test);
-    five_passes();
-    const Settings& s = experiment_.settings();
-    if (s.folds > 0) return;  // each fold would need networks of its own
-    other_kind(s.corrected ? "plain" : "corrected", {!s.corrected, s.shifts});
-    other_kind(s.shifts ? "on_grid" : "shifted", {s.corrected, !s.shifts});
-  }
-
- private:
-  pipeline::RouterExamples examples(const std::vector<pipeline::RoutingTable>& tables, const std::string& gain) const {
-    std::vector<std::vector<Index>> files;
-    for (const Unseen& u : unseen_) files.push_back(u.files);
-    return examples_of(tables, files, gain, comparison_.mean());
-  }
-  pipeline::RoutingTable table(const std::string& what, const Folder& images, const Paser& networks) const {
-    return experiment_.table("(ablation) " + what, images, networks);
-  }
-  void judge(const Router& router, const pipeline::RoutingTable& test) {
-    found_.routers.push_back(comparison_.judge(router, test, groups_));
-  }
-
-  /// The state of MC dropout in place of one pass; the costs stay those of one.
-  void five_passes() {
-    const auto with_noise = [](Paser p) {
-      p.estimator = paser::uncertainty::McDropout{5};
-      return p;
-    };
-    std::vector<pipeline::RoutingTable> tables;
-    for (const Unseen& u : unseen_)
-      tables.push_back(table("unseen images, five passes", u.images, with_noise(u.networks)));
-    judge(training_.gain_router("five passes, priced as one", examples(tables, experiment_.settings().gain)),
-          table("test images, five passes", test_, with_noise(experiment_.networks())));
-  }
-
-  /// Task models of another kind, on the same images.
-  void other_kind(const std::string& name, const TaskModels& kind) {
-    const Paser other = experiment_.with(name + "_", kind);
-    std::vector<pipeline::RoutingTable> tables;
-    for (const Unseen& u : unseen_) tables.push_back(table("unseen images, other task models", u.images, other));
-    std::vector<bool> corrected = comparison_.corrects();
-    for (std::size_t k = 1; k < corrected.size(); ++k) corrected[k] = kind.corrected;
-    const Router router = training_.gain_router("task models: " + name, examples(tables, experiment_.settings().gain));
-    found_.routers.push_back(
-        comparison_.judge(router, table("test images, other task models", test_, other), groups_, corrected));
-  }
-
-  Experiment& experiment_;
-  const RouterTraining& training_;
-  const Comparison& comparison_;
-  const std::vector<Unseen>& unseen_;
-  const Folder& test_;
-  std::vector<Index> groups_;
-  Findings& found_;
-};
-
 /// A router, and what it does on images that the networks which answered and the routers that judged have not seen.
 struct Fitted {
   Router router;
@@ -178,16 +101,19 @@ void save(Experiment& experiment, const std::string& name, const pipeline::Polic
   pipeline::save_paser(experiment.folder().checkpoint(name), paser, description);
 }
 
-/// At the price at which nine tenths of what routing can gain is gained, on the calibration.
-void save(Experiment& experiment, const std::string& name, const Fitted& fitted,
-          const pipeline::MachineCosts& machine) {
+/// At which nine tenths of what routing can gain is gained, on the calibration.
+double usual_price(const Fitted& fitted) {
   double best = 0, least = 1;
   for (const auto& p : fitted.calibration.points) {
     best = std::max(best, p.iou);
     least = std::min(least, p.iou);
   }
-  const double price = pipeline::price_for_quality(fitted.calibration, least + 0.9 * (best - least));
-  save(experiment, name, pipeline::with_price(fitted.router.policy, price), machine, fitted.calibration);
+  return pipeline::price_for_quality(fitted.calibration, least + 0.9 * (best - least));
+}
+
+void save(Experiment& experiment, const std::string& name, const Fitted& fitted,
+          const pipeline::MachineCosts& machine) {
+  save(experiment, name, pipeline::with_price(fitted.router.policy, usual_price(fitted)), machine, fitted.calibration);
 }
 
 int run(const Arguments& a, const std::string& command) {
@@ -256,7 +182,15 @@ int run(const Arguments& a, const std::string& command) {
       pipeline::measure(test, pipeline::curve_of_gains(gains_of(test, "set", class_mean(s)), comparison.prices().costs),
                         comparison.costs(gain.router.policy), class_mean(s));
   found.budgets = check_budgets(shipped.calibration, shipped.router, comparison, test, experiment.networks());
+  if (shipped.calibration.domain)
+    found.domain = pipeline::check_domain(*shipped.calibration.domain, pipeline::image_statistics(test.statistics));
   found.floors = comparison.floors(shipped.router, validation, all, shipped.unseen_gains, files, test, groups);
+  if (s.references) {
+    const References references(experiment, comparison, unseen, test_images, test);
+    references.add_oracles(shipped.router, found);
+    found.paper = references.paper_policy();
+    found.noise = references.noise({shipped.router, other.router}, {usual_price(shipped), usual_price(other)});
+  }
   if (s.ablations) Ablations(experiment, training, comparison, unseen, test_images, found).run();
 
   save(experiment, "paser_gain_router", gain, comparison.machine());
@@ -266,11 +200,11 @@ int run(const Arguments& a, const std::string& command) {
   } else {
     save(experiment, "paser", shipped, comparison.machine());
   }
-  write_curve(experiment.folder().path(), found);
+  write_page(experiment, found, comparison);
   const auto j = document(found, comparison, s);
-  paser::io::write_file(experiment.folder().path() / "results.json", j.dump() + "\n");
+  paser::io::write_file(experiment.folder().path() / "results.json", paser::io::json_text(j) + "\n");
   if (a.json)
-    std::cout << j.dump(2) << "\n";
+    std::cout << paser::io::json_text(j, 2) << "\n";
   else
     tell(std::cout, found, comparison);
   return program::done;
@@ -288,8 +222,9 @@ int main(int argc, char** argv) {
   app.add_option("--out", a.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--task", a.task, "what the results call the data; by default the folder's name");
   app.add_option("--seed", a.seed, "of the folds, weights and all noise; 1 by default");
-  app.add_option("--threads", a.threads, "at most so many; default: all cores");
+  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
   app.add_flag("--json", a.json, "print results.json instead of tables");
+  app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }

@@ -3,8 +3,8 @@
 ///
 ///   train_segmentation --data DIR --masks battery --preset standard --out RUN
 ///
-/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 130 interrupted: the same command
-/// goes on.
+/// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 3 a number in training is not
+/// finite, what was saved before stays; 130 interrupted: the same command goes on.
 
 #include <CLI/CLI.hpp>
 
@@ -12,6 +12,7 @@
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
 #include "segmentation/questions.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -61,7 +62,7 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
       {report::read_log(folder.path() / "log.jsonl"), samples, std::log(static_cast<double>(results.classes.size()))},
       PASER_ASSETS_DIR);
   if (json) {
-    std::cout << nlohmann::json(results).dump(2) << "\n";
+    std::cout << paser::io::json_text(nlohmann::json(results), 2) << "\n";
     return;
   }
   std::cout << "\n" << report::results_table(results) << "\n" << report::results_legend(results) << "\n";
@@ -88,6 +89,7 @@ int run(const Arguments& a, const std::string& command) {
   const paser::report::InterruptGuard guard;
   segmentation::Experiment experiment(config, out, a.fresh);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
+  if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   segmentation::FurtherTrainings further(experiment);
   if (experiment.train(a.stage)) further.train();
   if (a.stage == "all") compare(experiment, further, command, a.json);
@@ -116,9 +118,10 @@ int main(int argc, char** argv) {
   app.add_option("--stage", a.stage, "stop after this stage: f3, f2, f1, policy, fine-tune, questions, or all")
       ->capture_default_str();
   app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");
-  app.add_option("--threads", a.threads, "at most so many; default: all cores");
+  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
   app.add_flag("--json", a.json, "print results.json instead of tables");
   app.add_flag("--list-presets", a.list, "print every setting of every preset");
+  app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }

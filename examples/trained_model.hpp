@@ -11,6 +11,7 @@
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 #include "paser/pipeline/paser.hpp"
 #include "paser/pipeline/routing/calibration.hpp"
 #include "paser/pipeline/routing/with_price.hpp"
@@ -43,7 +44,7 @@ inline std::filesystem::path model_file(const std::filesystem::path& model, cons
 
 /// What a document says of an estimator or a policy.
 inline nlohmann::json part_json(const paser::TypedSpec& spec) {
-  return {{"type", spec.type}, {"spec", nlohmann::json::parse(spec.json)}};
+  return {{"type", spec.type}, {"spec", paser::io::parse_json(spec.json, "the settings of '" + spec.type + "'")}};
 }
 
 /// The policy that a program is asked for: that of the Paser, a network alone by its name `only`, f1, f2, ... ("paser"
@@ -119,5 +120,37 @@ inline paser::pipeline::Policy<float> chosen_policy(const paser::pipeline::Paser
       "and --thresholds replace that policy; they exclude each other");
   return paser::pipeline::with_price(paser.policy, chosen_price(calibration, target).value());
 }
+
+/// Looks whether the images that a target is kept on are like those of the calibration.
+class DomainWatch {
+ public:
+  explicit DomainWatch(const std::optional<paser::pipeline::Calibration>& calibration) {
+    if (calibration) domain_ = calibration->domain;
+  }
+
+  /// Statistics of some images of the size trained on, one after the other: see pipeline::image_statistics.
+  void add(const std::vector<double>& statistics) {
+    if (domain_) seen_.insert(seen_.end(), statistics.begin(), statistics.end());
+  }
+
+  /// None where nothing can be said.
+  std::optional<paser::pipeline::DomainCheck> check() const {
+    if (!domain_ || seen_.empty() || domain_->mean.empty()) return {};
+    const auto numbers = static_cast<paser::Index>(domain_->mean.size());
+    const auto images = static_cast<paser::Index>(seen_.size()) / numbers;
+    return paser::pipeline::check_domain(*domain_, paser::Tensor<double, 2>::from({images, numbers}, seen_));
+  }
+
+  /// A sentence where they are of another kind.
+  static std::string warning(const paser::pipeline::DomainCheck& found) {
+    return paser::message("warning: ", found.unlike, " of ", found.images,
+                          " windows are unlike the images of the calibration, where ", std::round(100 * found.expected),
+                          " % would be: a budget, a quality or a share may be missed by far");
+  }
+
+ private:
+  std::optional<paser::pipeline::Domain> domain_;
+  std::vector<double> seen_;
+};
 
 }  // namespace program

@@ -17,6 +17,7 @@ using paser::data::synthetic::Range;
 /// Numbers separated by commas.
 inline std::vector<double> numbers(const std::string& text, const std::string& setting) {
   std::vector<double> result;
+  paser::check<paser::ValueError>(!text.ends_with(','), "--set", "'", setting, "' ends with a comma");
   std::istringstream in(text);
   for (std::string item; std::getline(in, item, ',');) {
     std::size_t used = 0;

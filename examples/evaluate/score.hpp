@@ -7,6 +7,7 @@
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/tiled.hpp"
 #include "segmentation/data.hpp"
+#include "trained_model.hpp"
 
 /// What the program `evaluate` measures.
 namespace evaluation {
@@ -29,7 +30,10 @@ struct Method {
   double overlap = 0.25;  ///< of windows, on images that are larger than the model's
   double noise = 0;       ///< share of salt and pepper pixels
   paser::metrics::ClassMean class_mean = paser::metrics::ClassMean::present;
-  Key key{};  ///< of dropout and of the noise
+  Key key {
+    pipeline::HowFar window_done{};       ///< called after some windows of an image that has several
+  };                                      ///< of dropout and of the noise
+  program::DomainWatch* watch = nullptr;  ///< sees what f1 says of the images
 };
 
 /// Answers images by a trained PaSeR: those of its size as in its training, others window by window.
@@ -41,12 +45,14 @@ class Answerer {
   pipeline::Segmentation<float> operator()(const paser::Tensor<float, 4>& image, const paser::ImageIds& ids) const {
     const Key key = method_.key.fold(0);
     if (image.shape().h() == d_.height && image.shape().w() == d_.width)
-      return pipeline::segment(paser_, method_.policy, image, ids, key, {.maps = false});
+      return seen(pipeline::segment(paser_, method_.policy, image, ids, key, {.maps = false}));
     pipeline::TiledOptions options;
     options.height = d_.height;
     options.width = d_.width;
     options.overlap = method_.overlap;
+    options.progress = method_.window_done;
     auto tiled = pipeline::segment_tiled(paser_, method_.policy, image, key.fold(ids.at(0)), options);
+    if (method_.watch) method_.watch->add(tiled.summary.statistics);
     const auto& patches = tiled.summary.patches;
     pipeline::Actions actions({1, std::accumulate(patches.begin(), patches.end(), Index{0})});
     std::int32_t* out = actions.mutable_data();
@@ -59,6 +65,14 @@ class Answerer {
   }
 
  private:
+  pipeline::Segmentation<float> seen(pipeline::Segmentation<float> answer) const {
+    if (method_.watch && !answer.state.statistics.empty()) {
+      const auto means = pipeline::image_statistics(answer.state.statistics);
+      method_.watch->add({means.data(), means.data() + means.numel()});
+    }
+    return answer;
+  }
+
   const pipeline::PaserDescription& d_;
   const pipeline::Paser<float>& paser_;
   const Method& method_;
@@ -106,7 +120,7 @@ std::vector<ImageScore> score(const pipeline::PaserDescription& d, const pipelin
 /// The scores of a whole set: means over images, sums over pixels and patches.
 inline pipeline::MethodEvaluation total(const std::vector<ImageScore>& scores) {
   pipeline::MethodEvaluation sum = scores.at(0).evaluation;
-  sum.iou = sum.gmac = sum.ms_per_image = 0;
+  sum.gmac = sum.ms_per_image = 0;
   sum.image_iou.clear();
   sum.image_share.clear();
   sum.confusion = paser::metrics::Confusion<2>::zeros(sum.confusion.shape());
@@ -116,15 +130,14 @@ inline pipeline::MethodEvaluation total(const std::vector<ImageScore>& scores) {
   for (const auto& [name, e] : scores) {
     sum.image_iou.push_back(e.iou);
     sum.image_share.push_back(e.share);
-    sum.iou += e.iou / n;
     sum.gmac += e.gmac / n;
     sum.ms_per_image += e.ms_per_image / n;
     for (Index i = 0; i < e.confusion.numel(); ++i) counts[i] += e.confusion.data()[i];
     for (std::size_t k = 0; k < e.share.size(); ++k) sum.assignment[0][k] += e.assignment[0][k];
   }
-  double squares = 0;
-  for (const double iou : sum.image_iou) squares += (iou - sum.iou) * (iou - sum.iou);
-  sum.iou_std = std::sqrt(squares / n);
+  const paser::metrics::KnownValues known(sum.image_iou);
+  sum.iou = known.mean;
+  sum.iou_std = known.deviation;
   const double patches = std::accumulate(sum.assignment[0].begin(), sum.assignment[0].end(), 0.0);
   for (std::size_t k = 0; k < sum.share.size(); ++k) sum.share[k] = sum.assignment[0][k] / patches;
   return sum;

@@ -16,9 +16,13 @@ inline nlohmann::json document(const std::vector<ImageScore>& scores, const std:
   const auto all = total(scores);
   const auto classes = paser::metrics::class_scores(all.confusion);
   const auto size = static_cast<Index>(class_names.size());
-  nlohmann::json j{{"images", scores.size()},  {"iou", all.iou},
-                   {"iou_std", all.iou_std},   {"pixel_accuracy", paser::metrics::pixel_accuracy(all.confusion)},
-                   {"gmac", all.gmac},         {"ms_per_image", all.ms_per_image},
+  nlohmann::json j{{"images", scores.size()},
+                   {"images_without_iou", all.without_iou()},
+                   {"iou", all.iou},
+                   {"iou_std", all.iou_std},
+                   {"pixel_accuracy", paser::metrics::pixel_accuracy(all.confusion)},
+                   {"gmac", all.gmac},
+                   {"ms_per_image", all.ms_per_image},
                    {"model_shares", all.share}};
   for (std::size_t k = 0; k < class_names.size(); ++k)
     j["classes"].push_back({{"name", class_names[k]},
@@ -41,8 +45,8 @@ inline nlohmann::json document(const std::vector<ImageScore>& scores, const std:
   return j;
 }
 
-/// One record an image: name, IoU, 1e9 multiply-accumulates, share of each network, IoU of each class (empty for one
-/// that is neither in the truth nor in the answer).
+/// One record an image: name, IoU (empty without a pixel that counts), 1e9 multiply-accumulates, share of each network,
+/// IoU of each class (empty for one that is neither in the truth nor in the answer).
 inline std::string csv(const std::vector<ImageScore>& scores, const std::vector<std::string>& class_names) {
   report::CsvRecord header;
   for (const char* name : {"image", "iou", "gmac"}) header.add(name);
@@ -67,6 +71,9 @@ inline void print(std::ostream& out, const std::vector<ImageScore>& scores,
   const auto all = total(scores);
   const auto classes = paser::metrics::class_scores(all.confusion);
   const auto percent = [](double share) { return report::fixed(100 * share, 2); };
+  if (all.without_iou() > 0)
+    out << all.without_iou() << " of " << scores.size()
+        << " images have no pixel that counts, and no IoU: they are left out of its mean\n";
   out << scores.size() << " images: mean IoU " << report::fixed(all.iou, 4) << " +- " << report::fixed(all.iou_std, 4)
       << " (standard deviation over images), pixel accuracy "
       << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4) << "\npatches";

@@ -179,7 +179,7 @@ class Comparison {
       kinds.insert(kinds.end(), batch.kinds.begin(), batch.kinds.end());
     });
     auto e = pipeline::evaluate_oracle(table, costs_, kinds, options_);
-    methods_.emplace_back(report::method_row("oracle routing", "bound", e, "routes by the truth"), std::move(e));
+    methods_.emplace_back(report::method_row("oracle routing", "bound", e, "greedy, by the truth"), std::move(e));
   }
 
   const report::Row& row(const std::string& name) const {

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "paser/core/error.hpp"
-#include "paser/core/shape.hpp"
-#include "paser/core/text.hpp"
+#include "segmentation/config.hpp"
+#include "setting_ranges.hpp"
 
 /// The settings of the noisy-MNIST experiment (R4 of the paper) and the presets that name them.
 namespace noisy_mnist {
@@ -51,32 +51,99 @@ struct Config {
   std::vector<double> tvd{0.05, 0.10};
 
   Index micro_batch = 32;
+
+  /// Calls f(name, member) for every setting.
+  template <class Self, class F>
+  static void visit(Self& c, F&& f) {
+    f("preset", c.preset);
+    f("seed", c.seed);
+    f("foreground", c.foreground);
+    f("box", c.box);
+    f("shared_digits", c.shared_digits);
+    f("pretrain_images", c.pretrain_images);
+    f("policy_images", c.policy_images);
+    f("fine_tune_images", c.fine_tune_images);
+    f("validation_images", c.validation_images);
+    f("test_images", c.test_images);
+    f("dropout", c.dropout);
+    f("samples", c.samples);
+    f("pretrain_epochs", c.pretrain_epochs);
+    f("pretrain_batch", c.pretrain_batch);
+    f("pretrain_rate", c.pretrain_rate);
+    f("policy_epochs", c.policy_epochs);
+    f("policy_batch", c.policy_batch);
+    f("policy_rate", c.policy_rate);
+    f("exploit_from", c.exploit_from);
+    f("exploit_to", c.exploit_to);
+    f("policy_baseline", c.policy_baseline);
+    f("entropy_bonus", c.entropy_bonus);
+    f("fine_tune_steps", c.fine_tune_steps);
+    f("fine_tune_batch", c.fine_tune_batch);
+    f("fine_tune_rate", c.fine_tune_rate);
+    f("fine_tune_policy_rate", c.fine_tune_policy_rate);
+    f("fine_tune_exploit_from", c.fine_tune_exploit_from);
+    f("fine_tune_exploit_to", c.fine_tune_exploit_to);
+    f("lambda_to", c.lambda_to);
+    f("tvd", c.tvd);
+    f("micro_batch", c.micro_batch);
+  }
 };
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Config, preset, seed, foreground, box, shared_digits, pretrain_images, policy_images,
-                                   fine_tune_images, validation_images, test_images, dropout, samples, pretrain_epochs,
-                                   pretrain_batch, pretrain_rate, policy_epochs, policy_batch, policy_rate,
-                                   exploit_from, exploit_to, policy_baseline, entropy_bonus, fine_tune_steps,
-                                   fine_tune_batch, fine_tune_rate, fine_tune_policy_rate, fine_tune_exploit_from,
-                                   fine_tune_exploit_to, lambda_to, tvd, micro_batch)
+/// The numbers that settings may have.
+inline constexpr std::array ranges{
+    program::Range{"seed", 0, 18446744073709551616.0},
+    program::Range{"foreground", 0, 256},
+    program::Range{"pretrain_images", 1, 60'000},
+    program::Range{"policy_images", 1, 60'000},
+    program::Range{"fine_tune_images", 1, 60'000},
+    program::Range{"validation_images", 3, 60'000},
+    program::Range{"test_images", 1, 10'000},
+    program::Range{"dropout", 0, 1, program::Range::below_high},
+    program::Range{"samples", 1, 10'000},
+    program::Range{"pretrain_epochs", 1, 1e6},
+    program::Range{"pretrain_batch", 1, 1e6},
+    program::Range{"pretrain_rate", 0, program::largest_rate, program::Range::above_low},
+    program::Range{"policy_epochs", 1, 1e6},
+    program::Range{"policy_batch", 1, 1e6},
+    program::Range{"policy_rate", 0, program::largest_rate, program::Range::above_low},
+    program::Range{"exploit_from", 0, 1},
+    program::Range{"exploit_to", 0, 1},
+    program::Range{"entropy_bonus", 0, 1e4},
+    program::Range{"fine_tune_steps", 1, 1e8},
+    program::Range{"fine_tune_batch", 1, 1e6},
+    program::Range{"fine_tune_rate", 0, program::largest_rate},
+    program::Range{"fine_tune_policy_rate", 0, program::largest_rate},
+    program::Range{"fine_tune_exploit_from", 0, 1},
+    program::Range{"fine_tune_exploit_to", 0, 1},
+    program::Range{"lambda_to", 0, 1},
+    program::Range{"tvd", 0, 1, program::Range::above_low},
+    program::Range{"micro_batch", 1, 4096},
+};
+
+template <class Json>
+void to_json(Json& j, const Config& c) {
+  j = segmentation::settings_json<Json>(c);
+}
+template <class Json>
+void from_json(const Json& j, Config& c) {
+  segmentation::read_settings(j, c);
+}
 
 /// Applies "name=value" from a command line; the value is JSON, or a word without quotes. Throws ValueError.
 inline void apply(const std::string& setting, Config& config) {
-  const auto equals = setting.find('=');
-  if (equals == std::string::npos || equals == 0)
-    throw paser::ValueError(paser::message("--set '", setting, "', expected name=value"));
-  nlohmann::json document = config;
-  std::vector<std::string> names;
-  for (const auto& [known, value] : document.items()) names.push_back(known);
-  const std::string name = setting.substr(0, equals), text = setting.substr(equals + 1);
-  if (!document.contains(name)) throw paser::ValueError(paser::unknown_name("setting", name, names));
-  document[name] = nlohmann::json::parse(text, nullptr, false);
-  if (document[name].is_discarded()) document[name] = text;
-  try {
-    config = document.get<Config>();
-  } catch (const nlohmann::json::exception& error) {
-    throw paser::ValueError(paser::message("--set ", name, ": ", error.what()));
-  }
+  segmentation::apply<Config>(setting, config);
+}
+
+/// The settings, when they can be a run. Throws ValueError naming the one that cannot.
+inline const Config& checked(const Config& c) {
+  using paser::check;
+  using paser::ValueError;
+  program::check_ranges(c, ranges);
+  check<ValueError>(c.policy_baseline == "none" || c.policy_baseline == "batch_mean", "policy_baseline", "'",
+                    c.policy_baseline, "', expected none or batch_mean");
+  check<ValueError>(std::is_sorted(c.tvd.begin(), c.tvd.end()), "setting",
+                    "tvd falls, expected distances of which none is below the one before it");
+  return c;
 }
 
 /// Minutes on two cores: enough to see the whole method work.

@@ -35,7 +35,7 @@ class Experiment {
 
   /// With `fresh` a run that is in the folder is deleted first.
   Experiment(const Config& config, const std::filesystem::path& out, const std::filesystem::path& mnist, bool fresh)
-      : config_(config),
+      : config_(checked(config)),
         data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
         folder_(out, config, fresh, bytes_needed),
         paser_(fresh_paser(config)) {}

@@ -139,6 +139,7 @@ class Comparison {
     pipeline::Calibration calibration;
     calibration.data = images;
     calibration.images = pool.images;
+    if (pool.images >= 3) calibration.domain = pipeline::domain_of(pipeline::image_statistics(pool.statistics));
     auto points = pipeline::measure(pool, curve(router, pool), costs(router.policy), mean_);
     std::reverse(points.begin(), points.end());
     double highest = 0;

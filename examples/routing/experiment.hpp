@@ -42,6 +42,7 @@ inline std::vector<Index> files_of(const Folder& folder) {
 /// How task models answer and are trained, see the settings of these names.
 struct TaskModels {
   bool corrected = true, shifts = false;
+  bool twin = false;  ///< other random numbers throughout
 };
 
 /// What networks do on images that they have not seen.
@@ -69,7 +70,8 @@ class Experiment {
   const pipeline::PaserDescription& description() const { return description_; }
   program::RunFolder& folder() { return folder_; }
   /// The root of one stream of random numbers. 1: weights; 2: networks; 3: routers; 4: bootstrap; 5: folds; 6: the
-  /// estimator, where it draws; 7: resplits; 8: shifts.
+  /// estimator, where it draws; 7: resplits; 8: shifts; 9: random routing; 10: the paper's policy; 11: noise; 12, 13:
+  /// twins.
   Key key(std::uint64_t stream) const { return Key{settings_.seed}.fold(stream); }
   /// The networks that the run ships, with a policy that keeps f1's answer.
   const Paser& networks() const { return *networks_; }
@@ -120,7 +122,8 @@ class Experiment {
   Folder network_images() const { return data_.plain(1).only(network_rows_); }
 
   /// Every network on every patch.
-  pipeline::RoutingTable table(const std::string& what, const Folder& source, const Paser& networks) const {
+  template <class Source>
+  pipeline::RoutingTable table(const std::string& what, const Source& source, const Paser& networks) const {
     return program::shown("every network on " + what, "images", [&](const pipeline::HowFar& how_far) {
       return pipeline::tabulate_routing(networks, source, data_.classes(), key(6), paser::data::ignored_label, how_far,
                                         true);
@@ -133,7 +136,7 @@ class Experiment {
     return trained(prefix, rows, {settings_.corrected, settings_.shifts}, nullptr);
   }
   Paser trained(const std::string& prefix, const std::vector<Index>& rows, const TaskModels& kind, const Paser* base) {
-    Paser paser = pipeline::make_paser<float>(describe(kind.corrected), key(1));
+    Paser paser = pipeline::make_paser<float>(describe(kind.corrected), kind.twin ? key(12) : key(1));
     paser.micro_batch = settings_.micro_batch;
     const Folder varied = data_.varied(1).only(rows);
     for (std::size_t k = 0; k < settings_.models(); ++k) {
@@ -145,7 +148,8 @@ class Experiment {
       folder_.run(name, name, [&](const pipeline::Stage& stage) {
         const auto options = network_options(k);
         const auto on = [&](const auto& train, const auto& validation) {
-          return pipeline::pretrain(paser.models[k], train, validation, options, stage, key(2).fold(k));
+          return pipeline::pretrain(paser.models[k], train, validation, options, stage,
+                                    (kind.twin ? key(13) : key(2)).fold(k));
         };
         if (k == 0) return on(varied, data_.validation());
         const auto on_patches = [&](const auto& train, const auto& validation) {

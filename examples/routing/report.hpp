@@ -8,15 +8,30 @@
 /// What a run prints and leaves behind.
 namespace routing {
 
+using paser::message;
+
+/// What salt and pepper on the test images does to a way of routing.
+struct NoiseRow {
+  std::string name;
+  double clean = 0, noisy = 0;              ///< IoU of the set
+  double share_clean = 0, share_noisy = 0;  ///< of the patches that leave f1
+
+  /// Share of the clean IoU.
+  double loss() const { return 1 - noisy / clean; }
+};
+
 /// All that a run found out, as results.json has it. The figures of the router that is called first stand at the top.
 struct Findings {
   std::string command, task;
   std::vector<Judged> routers;   ///< on the test images
   pipeline::CurveReport unseen;  ///< of training images by networks that had not seen them: what the verdict is of
   std::vector<pipeline::MeasuredPoint> oracle;  ///< greedy, by true gains
+  std::vector<pipeline::MeasuredPoint> paper;   ///< the paper's policy, a point for each lambda
+  std::vector<NoiseRow> noise;
   std::vector<BudgetCheck> budgets;
   std::vector<FloorCheck> floors;
   std::string split;
+  std::optional<pipeline::DomainCheck> domain;  ///< of the test images beside those of the calibration
 };
 
 inline nlohmann::json document(const Findings& found, const Comparison& comparison, const Settings& settings) {
@@ -30,9 +45,22 @@ inline nlohmann::json document(const Findings& found, const Comparison& comparis
   j["machine"] = comparison.machine();
   for (const Judged& r : found.routers) j["routers"][r.name] = r.report;
   j["unseen"] = found.unseen;
-  for (const auto& p : found.oracle)
-    j["oracle"].push_back(
-        {{"share", p.share}, {"iou", p.iou}, {"image_iou", p.image_iou}, {"ms", p.ms}, {"gmac", p.gmac}});
+  const auto point = [](const pipeline::MeasuredPoint& p) {
+    return nlohmann::json{
+        {"share", p.share}, {"iou", p.iou}, {"image_iou", p.image_iou}, {"ms", p.ms}, {"gmac", p.gmac}};
+  };
+  for (const auto& p : found.oracle) j["oracle"].push_back(point(p));
+  for (const auto& p : found.paper) {
+    j["paper_policy"].push_back(point(p));
+    j["paper_policy"].back()["lambda"] = p.price;
+  }
+  for (const auto& n : found.noise)
+    j["noise"].push_back({{"name", n.name},
+                          {"clean_iou", n.clean},
+                          {"noisy_iou", n.noisy},
+                          {"loss", n.loss()},
+                          {"share_clean", n.share_clean},
+                          {"share_noisy", n.share_noisy}});
   for (const auto& b : found.budgets)
     j["budgets"].push_back({{"asked_ms", b.asked_ms}, {"price", b.price}, {"spent_ms", b.spent_ms}, {"iou", b.iou}});
   for (const auto& f : found.floors)
@@ -44,77 +72,146 @@ inline nlohmann::json document(const Findings& found, const Comparison& comparis
                           {"cost_saved", f.choice.cost_saved},
                           {"resplits", f.resplits},
                           {"certified_resplits", f.certified},
+                          {"claimed", !(found.domain && found.domain->other())},
                           {"violations", f.violations},
                           {"mean_cost_saved", f.saved}});
+  if (found.domain) j["domain"] = *found.domain;
   j["environment"] = report::environment();
   return j;
 }
 
-/// The figure and the table behind it.
-inline void write_curve(const std::filesystem::path& folder, const Findings& found) {
+/// Quality against time.
+inline report::CurveFigure figure_of(const Findings& found) {
   const pipeline::CurveReport& first = found.routers.front().report;
   report::CurveFigure figure{found.task, first.singles, {}};
   for (const Judged& r : found.routers) figure.curves.push_back({r.name, r.report.curve});
   figure.curves.push_back({"entropy cascade", first.entropy});
   figure.curves.push_back({"oracle (greedy)", found.oracle});
-  paser::io::write_file(folder / "curve.svg", report::curve_svg(figure));
-  paser::io::write_file(folder / "curve.csv", report::curve_csv(figure));
+  if (!found.paper.empty()) figure.curves.push_back({"the paper's policy", found.paper});
+  return figure;
 }
 
 inline std::string signed_number(double value, int digits = 4) {
   return (value >= 0 ? "+" : "") + report::fixed(value, digits);
 }
 
-/// The table and the sentences for people.
-inline void tell(std::ostream& out, const Findings& found, const Comparison& comparison) {
+/// The networks alone.
+inline report::ComparisonTable table_of_networks(const Findings& found) {
   const pipeline::CurveReport& first = found.routers.front().report;
-  out << "\n"
-      << found.task << ", test images; ms per image on " << comparison.machine().processor << ", "
-      << comparison.machine().threads << " threads" << (comparison.machine().busy ? " (busy)" : "") << "\n";
-  report::TextTable networks({"network", "IoU of the set", "mean IoU of images", "ms", "GMAC"});
+  report::ComparisonTable t{"Networks alone",
+                            paser::message("gap of the best network over f1: ", signed_number(first.gap),
+                                           ", 95 % interval ", signed_number(first.gap_interval[0]), " .. ",
+                                           signed_number(first.gap_interval[1]), " (", first.groups, " files)"),
+                            {"network", "IoU of the set", "mean IoU of images", "ms", "GMAC"},
+                            {}};
   for (const auto& s : first.singles)
-    networks.add({s.name, report::fixed(s.iou, 4), report::fixed(s.image_iou, 4), report::significant(s.ms),
-                  report::significant(s.gmac)});
-  out << networks << "gap of the best network over f1: " << signed_number(first.gap) << ", 95 % interval "
-      << signed_number(first.gap_interval[0]) << " .. " << signed_number(first.gap_interval[1]) << " (" << first.groups
-      << " files)\n\n";
-  report::TextTable routers({"router", "gap closed by 10 / 20 / 30 / 50 % of the patches", "APGR", "above the hull",
-                             "z", "above the entropy cascade", "z"});
+    t.rows.push_back({s.name, report::fixed(s.iou, 4), report::fixed(s.image_iou, 4), report::significant(s.ms),
+                      report::significant(s.gmac)});
+  return t;
+}
+
+inline report::ComparisonTable table_of_routers(const Findings& found) {
+  report::ComparisonTable t{"Ways to route",
+                            "areas: mean IoU between 10 and 50 % of the way from f1 to the best network in ms",
+                            {"router", "gap closed by 10 / 20 / 30 / 50 % of the patches", "APGR", "above the hull",
+                             "z", "above the entropy cascade", "z"},
+                            {}};
   const auto line = [&](const std::string& name, const pipeline::CurveReport& r) {
     std::string closed;
     for (const char* share : {"0.1", "0.2", "0.3", "0.5"})
       closed += (closed.empty() ? "" : " / ") + report::fixed(r.closed.at(share), 2);
-    routers.add({name, closed, report::fixed(r.apgr, 2), signed_number(r.area_over_hull),
-                 report::fixed(r.z_over_hull, 1), signed_number(r.area_over_entropy),
-                 report::fixed(r.z_over_entropy, 1)});
+    t.rows.push_back({name, closed, report::fixed(r.apgr, 2), signed_number(r.area_over_hull),
+                      report::fixed(r.z_over_hull, 1), signed_number(r.area_over_entropy),
+                      report::fixed(r.z_over_entropy, 1)});
   };
   for (const Judged& r : found.routers) line(r.name, r.report);
   line("(unseen training images)", found.unseen);
-  out << routers << "areas: mean IoU between 10 and 50 % of the way from f1 to the best network in ms\n\n";
-  report::TextTable budgets({"budget, ms", "spent", "off by", "IoU"});
+  return t;
+}
+
+inline report::ComparisonTable table_of_budgets(const Findings& found) {
+  report::ComparisonTable t{"Budgets",
+                            "prices by the calibration alone, without training; ms as of patches that run together",
+                            {"budget, ms", "spent", "off by", "IoU"},
+                            {}};
   for (const auto& b : found.budgets)
-    budgets.add({report::significant(b.asked_ms), report::significant(b.spent_ms),
-                 signed_number(100 * (b.spent_ms / b.asked_ms - 1), 1) + " %", report::fixed(b.iou, 4)});
-  out << budgets << "prices by the calibration alone, without training; ms as of patches that run together\n\n";
-  for (const auto& f : found.floors) {
-    out << "floor: at most " << report::fixed(f.e, 2) << " below the best network, with " << 100 * f.confidence
-        << " %: ";
-    if (f.choice.certified && f.choice.cost_saved > 0)
-      out << "certified by " << f.files << " unseen files, saves " << report::fixed(100 * f.choice.cost_saved, 0)
-          << " % of its ms";
-    else
-      out << "nothing cheaper is certified by " << f.files << " unseen files";
-    out << "; of " << f.resplits << " resplits of the test files " << f.certified << " certified it, and in "
-        << f.violations << " of these the other half lost more\n";
+    t.rows.push_back({report::significant(b.asked_ms), report::significant(b.spent_ms),
+                      signed_number(100 * (b.spent_ms / b.asked_ms - 1), 1) + " %", report::fixed(b.iou, 4)});
+  return t;
+}
+
+/// Those that were asked for by the setting `references`.
+inline std::vector<report::ComparisonTable> tables_of_references(const Findings& found) {
+  std::vector<report::ComparisonTable> tables;
+  if (!found.paper.empty()) {
+    auto& t = tables.emplace_back();
+    t = {"The paper's policy",
+         "a training for each lambda, by the paper's reward",
+         {"lambda", "patches that leave f1", "ms", "IoU"},
+         {}};
+    for (const auto& p : found.paper)
+      t.rows.push_back({report::significant(p.price), report::fixed(100 * p.share, 0) + " %", report::significant(p.ms),
+                        report::fixed(p.iou, 4)});
   }
+  if (!found.noise.empty()) {
+    auto& t = tables.emplace_back();
+    t = {"Salt and pepper on the test images",
+         "nothing was trained on noise; routers at the price of the saved PaSeR",
+         {"answered by", "clean IoU", "noisy IoU", "loss", "patches that leave f1"},
+         {}};
+    for (const auto& n : found.noise)
+      t.rows.push_back({n.name, report::fixed(n.clean, 4), report::fixed(n.noisy, 4),
+                        report::fixed(100 * n.loss(), 1) + " %",
+                        report::fixed(100 * n.share_clean, 0) + " -> " + report::fixed(100 * n.share_noisy, 0) + " %"});
+  }
+  return tables;
+}
+
+/// What holds for these images and what does not, a sentence each.
+inline std::vector<std::string> sentences(const Findings& found) {
+  const pipeline::CurveReport& first = found.routers.front().report;
+  std::vector<std::string> list;
+  if (found.domain && found.domain->other())
+    list.push_back(message("of ", found.domain->images, " test images ", found.domain->unlike,
+                           " are unlike those of the calibration (of the same kind, ",
+                           report::fixed(100 * found.domain->expected, 0),
+                           " % would be): budgets may be missed, and no floor is claimed for them"));
+  for (const auto& f : found.floors)
+    list.push_back(message("floor: at most ", report::fixed(f.e, 2), " below the best network, with ",
+                           100 * f.confidence, " %: ",
+                           f.choice.certified && f.choice.cost_saved > 0
+                               ? message("certified by ", f.files, " unseen files, saves ",
+                                         report::fixed(100 * f.choice.cost_saved, 0), " % of its ms")
+                               : message("nothing cheaper is certified by ", f.files, " unseen files"),
+                           "; of ", f.resplits, " resplits of the test files ", f.certified, " certified it, and in ",
+                           f.violations, " of these the other half lost more"));
   const auto& u = found.unseen;
-  out << "\non training images that the networks had not seen the best one gains " << signed_number(u.gap) << " ("
-      << signed_number(u.gap_interval[0]) << " .. " << signed_number(u.gap_interval[1]) << "): " << u.verdict << "\n";
+  list.push_back(message("on training images that the networks had not seen the best one gains ", signed_number(u.gap),
+                         " (", signed_number(u.gap_interval[0]), " .. ", signed_number(u.gap_interval[1]),
+                         "): ", u.verdict));
   if (u.verdict == "nothing to route")
-    out << "ship f1 alone: " << report::significant(first.singles[0].ms) << " ms per image; routing would start at "
-        << report::significant(first.curve.front().ms) << " ms\n";
+    list.push_back(message("ship f1 alone: ", report::significant(first.singles[0].ms),
+                           " ms per image; routing would start at ", report::significant(first.curve.front().ms),
+                           " ms"));
   if (!found.floors.empty() && std::isfinite(found.floors.front().smallest))
-    out << "the smallest floor that these files certify: " << report::fixed(found.floors.front().smallest, 3) << "\n";
+    list.push_back(
+        message("the smallest floor that these files certify: ", report::fixed(found.floors.front().smallest, 3)));
+  return list;
+}
+
+/// The tables and the sentences for people.
+inline void tell(std::ostream& out, const Findings& found, const Comparison& comparison) {
+  out << "\n"
+      << found.task << ", test images; ms per image on " << comparison.machine().processor << ", "
+      << comparison.machine().threads << " threads" << (comparison.machine().busy ? " (busy)" : "") << "\n";
+  const auto show = [&](const report::ComparisonTable& t) {
+    report::TextTable text(t.header);
+    for (const auto& row : t.rows) text.add(row);
+    out << text << t.note << "\n\n";
+  };
+  for (const auto& t : {table_of_networks(found), table_of_routers(found), table_of_budgets(found)}) show(t);
+  for (const auto& t : tables_of_references(found)) show(t);
+  for (const std::string& sentence : sentences(found)) out << sentence << "\n";
 }
 
 }  // namespace routing

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "segmentation/config.hpp"
+#include "segmentation/ranges.hpp"
 
 /// The settings of a training of networks and routers.
 namespace routing {
@@ -40,6 +40,9 @@ struct Settings {
   double floor_confidence = 0.9;  ///< of the quality floor
   Index resamples = 1000;         ///< of the bootstrap
   bool ablations = false;         ///< further routers and experts, each with one part of the design taken away
+  bool references = false;        ///< further curves: the paper's policy, an oracle by twin networks, random, noise
+  Index policy_epochs = 15;       ///< of the paper's policy, at each lambda
+  double noise = 0.01;            ///< share of salt and pepper pixels
   Index micro_batch = 16;
 
   /// Calls f(name, member) for every setting.
@@ -81,6 +84,9 @@ struct Settings {
     f("floor_confidence", s.floor_confidence);
     f("resamples", s.resamples);
     f("ablations", s.ablations);
+    f("references", s.references);
+    f("policy_epochs", s.policy_epochs);
+    f("noise", s.noise);
     f("micro_batch", s.micro_batch);
   }
 
@@ -121,6 +127,25 @@ void from_json(const Json& j, Settings& s) {
   segmentation::read_settings(j, s);
 }
 
+/// The numbers that settings may have, beside those of the data.
+inline constexpr std::array ranges{
+    program::Range{"widths", 2, 4096},
+    program::Range{"depths", 1, 10},
+    program::Range{"dropout", 0, 1, program::Range::below_high},
+    program::Range{"epochs", 1, 1e6},
+    program::Range{"batch", 1, 1e6},
+    program::Range{"rate", 0, program::largest_rate, program::Range::above_low},
+    program::Range{"final_rate", 0, 1},
+    program::Range{"folds", 0, 20},
+    program::Range{"router_share", 0, 1, program::Range::open},
+    program::Range{"router_epochs", 1, 10'000},
+    program::Range{"router_width", 1, 10'000},
+    program::Range{"router_members", 1, 10'000},
+    program::Range{"floor_confidence", 0, 1, program::Range::open},
+    program::Range{"resamples", 10, 1e6},
+    program::Range{"policy_epochs", 1, 10'000},
+};
+
 /// The settings, when they can be a run. Throws ValueError naming the one that cannot.
 inline const Settings& checked(const Settings& s) {
   using paser::check;
@@ -130,31 +155,15 @@ inline const Settings& checked(const Settings& s) {
                     "settings",
                     "expected widths, depths, epochs, batch and rate of the same two or more networks, got ", n, ", ",
                     s.depths.size(), ", ", s.epochs.size(), ", ", s.batch.size(), " and ", s.rate.size());
-  for (std::size_t k = 0; k < n; ++k)
-    check<ValueError>(s.widths[k] <= 4096, "widths", "network f", k + 1, " is ", s.widths[k],
-                      " wide, expected at most 4096");
-  for (std::size_t k = 0; k < n; ++k)
-    check<ValueError>(s.epochs[k] >= 1 && s.batch[k] >= 1 && s.rate[k] > 0, "settings", "network f", k + 1, " has ",
-                      s.epochs[k], " epochs of batches of ", s.batch[k], " at a rate of ", s.rate[k],
-                      "; expected at least one epoch, one image and a positive rate");
-  check<ValueError>(s.grid[0] >= 1 && s.grid[1] >= 1, "grid", "a grid of ", s.grid[0], " x ", s.grid[1], " patches");
-  check<ValueError>(s.dropout >= 0 && s.dropout < 1, "dropout", s.dropout, ", expected 0 or more and less than 1");
-  check<ValueError>(s.folds == 0 || (s.folds >= 2 && s.folds <= 20), "folds", s.folds, ", expected 0 or 2 .. 20");
-  check<ValueError>(s.router_share > 0 && s.router_share < 1, "router_share", s.router_share, ", expected 0 .. 1");
+  program::check_ranges(s, segmentation::joined(segmentation::data_ranges, ranges));
+  for (const Index width : s.widths)
+    check<ValueError>(width % 2 == 0, "setting", "widths has ", width, ", expected even numbers");
+  check<ValueError>(s.folds != 1, "folds", s.folds, ", expected 0 or 2 .. 20");
   check<ValueError>(s.absent_class == "left out" || s.absent_class == "zero", "absent_class", "'", s.absent_class,
                     "', expected 'left out' or 'zero'");
   check<ValueError>(s.gain == "set" || s.gain == "image" || s.gain == "patch", "gain", "'", s.gain,
                     "', expected set, image or patch");
   check<ValueError>(s.router == "gain" || s.router == "policy", "router", "'", s.router, "', expected gain or policy");
-  const auto usual = [](Index x) { return x >= 1 && x <= 10'000; };
-  check<ValueError>(usual(s.router_epochs) && usual(s.router_width) && usual(s.router_members), "settings",
-                    "a router of ", s.router_members, " members of width ", s.router_width, " in ", s.router_epochs,
-                    " epochs; expected 1 .. 10000 of each");
-  check<ValueError>(s.floor_confidence > 0 && s.floor_confidence < 1, "floor_confidence", s.floor_confidence,
-                    ", expected a share between 0 and 1");
-  check<ValueError>(s.resamples >= 10 && s.resamples <= 1'000'000, "resamples", s.resamples,
-                    ", expected 10 .. 1000000");
-  check<ValueError>(s.micro_batch >= 1 && s.micro_batch <= 4096, "micro_batch", s.micro_batch, ", expected 1 .. 4096");
   return s;
 }
 

@@ -63,7 +63,7 @@ class Comparison {
     add("random policy", "baseline", run_of(networks, pipeline::Random{}, key_.fold(1)), "one pass of the drawn model");
     add_cascades(r);
     add("oracle routing", "bound", pipeline::evaluate_oracle(table_, experiment_.macs(), {}, options_),
-        "routes by the truth, networks of stage 1");
+        "greedy, by the truth: the largest additive gain on the image; networks of stage 1");
     for (const Variant& v : experiment_.tuned())
       add(v.name, "paser", run_of(v.paser, v.paser.policy, key_.fold(0)),
           paser::message("cost by ", v.reward.cost, v.reward.scale == "gain" ? " scaled to the mean gain of f3" : "",
@@ -92,8 +92,9 @@ class Comparison {
   /// Test images on their way through a PaSeR: those on which it does best and worst.
   std::vector<report::Sample> samples(const Variant& v, Index each = 3) const {
     const auto& iou = method(v.name).evaluation.image_iou;
-    std::vector<Index> order(iou.size());
-    std::iota(order.begin(), order.end(), Index{0});
+    std::vector<Index> order;
+    for (std::size_t i = 0; i < iou.size(); ++i)
+      if (!paser::is_nan(iou[i])) order.push_back(static_cast<Index>(i));
     std::sort(order.begin(), order.end(),
               [&](Index a, Index b) { return iou[static_cast<std::size_t>(a)] > iou[static_cast<std::size_t>(b)]; });
     const Index n = std::min<Index>(each, static_cast<Index>(order.size()) / 2);
@@ -185,6 +186,8 @@ class Comparison {
     r.iou_convention =
         paser::message("macro IoU of ", options_.classes, " classes, mean over images; a class absent ",
                        "from prediction and truth is ", c.absent_class == "zero" ? "counted as 0" : "left out");
+    if (const Index without = methods_.front().evaluation.without_iou(); without > 0)
+      r.iou_convention += paser::message("; ", without, " test images have no pixel that counts, and no IoU");
     r.mac_convention = report::mac_convention;
     r.models = {"f1", "f2", "f3"};
     r.kinds = {"all images"};

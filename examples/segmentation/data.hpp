@@ -7,7 +7,9 @@
 #include "paser/data/folder.hpp"
 #include "paser/data/split.hpp"
 #include "paser/metrics/iou.hpp"
+#include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
+#include "program.hpp"
 #include "segmentation/config.hpp"
 
 /// A folder of images and masks as the parts of a run.
@@ -128,7 +130,10 @@ class Data {
   /// Opens a part, and shows how many of its files are read.
   Folder opened(const std::string& name, paser::data::SegmentationOptions options, const char* way = "") const {
     const auto progress = std::make_shared<paser::report::ProgressOf>("read " + name + " images" + way, "images");
-    options.progress = [progress](Index done, Index total) { (*progress)(done, total); };
+    options.progress = [progress](Index done, Index total) {
+      if (paser::report::interrupted()) throw program::Interrupted();
+      (*progress)(done, total);
+    };
     Folder folder(part(name).images, part(name).masks, std::move(options));
     progress->finish();
     return folder;

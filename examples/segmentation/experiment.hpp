@@ -83,7 +83,8 @@ class Experiment {
   /// Rewards as stages 2 and 3 use them. The first call measures times and the gain.
   pipeline::RewardOptions reward_options(const Reward& r) {
     const Measured& m = measured();
-    pipeline::RewardOptions options = iou_options(config_, data_);
+    pipeline::RewardOptions options = gain_options(config_, data_);
+    if (m.set.patches > 0) options.set = m.set;
     options.lambda = r.lambda;
     options.costs = costs_of(r.cost, networks_, macs_, m.times);
     if (scaled_to_gain(r)) options.costs = pipeline::scaled_to_gain(options.costs, m.gain);
@@ -154,7 +155,10 @@ class Experiment {
     measured_.times = program::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {
       return measure_times(networks_, data_.validation().range(0, 1).images, how_far);
     });
-    measured_.gain = mean_gain(networks_, data_.plain(2), ground_, iou_options(config_, data_), key(5));
+    pipeline::RewardOptions options = gain_options(config_, data_);
+    if (config_.gain == "set")
+      options.set = measured_.set = answers_of_coarse(networks_, data_.plain(2), ground_, options, key(5));
+    measured_.gain = mean_gain(networks_, data_.plain(2), ground_, options, key(5));
     write_measured(file, measured_);
     return measured_;
   }

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <fstream>
-
 #include "paser/io/atomic_file.hpp"
+#include "paser/io/json.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "segmentation/options.hpp"
 #include "shown.hpp"
@@ -13,11 +12,32 @@ namespace segmentation {
 /// What was measured once for the run, so that a resumed run goes on with the same numbers.
 struct Measured {
   Times times;
-  double gain = 0;  ///< see mean_gain
+  double gain = 0;               ///< see mean_gain
+  paser::metrics::GainBase set;  ///< of the setting gain=set, see answers_of_coarse
 };
 
-/// Mean over training patches of IoU(f3) - IoU(f1) where that is positive, else 0; clamped to 0.001 .. 1. `key` draws
-/// f1's dropout.
+/// What f1 answers on a set of images: what the gains of patches are measured against. `key` draws its dropout.
+inline paser::metrics::GainBase answers_of_coarse(const Paser& networks, const Folder& images,
+                                                  pipeline::PolicyCache<float>& ground,
+                                                  const pipeline::RewardOptions& options, Key key) {
+  return program::shown("measure: f1 on training images", "images", [&](const pipeline::HowFar& how_far) {
+    const Index classes = options.classes;
+    paser::metrics::GainBase set{paser::metrics::Confusion<2>::zeros({classes, classes}),
+                                 images.size() * networks.grid.patches()};
+    how_far(0, images.size());
+    for (Index i = 0; i < images.size(); ++i) {
+      const auto seen = ground.train.rows(networks, images, std::span<const Index>(&i, 1), options, 0, key);
+      const auto counts = paser::metrics::merge(paser::metrics::merge(seen.coarse));
+      Index* const all = set.counts.mutable_data();
+      std::transform(counts.data(), counts.data() + counts.numel(), all, all, std::plus<>{});
+      how_far(i + 1, images.size());
+    }
+    return set;
+  });
+}
+
+/// What f3 gains over f1 on a training patch, on average; clamped to 0.001 .. 1. Of patches' own IoUs losses count as
+/// 0: these do not add up, and a patch that would lose is not sent. `key` draws f1's dropout.
 inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyCache<float>& ground,
                         const pipeline::RewardOptions& options, Key key) {
   const auto& table =
@@ -28,10 +48,13 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
     double gain = 0;
     how_far(0, images.size());
     for (Index i = 0; i < images.size(); ++i) {
-      const auto seen = ground.train.rows(networks, images, std::span<const Index>(&i, 1), options, 0, key);
-      const Index patches = networks.grid.patches(), last = table.shape()[2] - 1;
+      const auto row = std::span<const Index>(&i, 1);
+      const auto seen = ground.train.rows(networks, images, row, options, 0, key);
+      const auto gains = pipeline::tabulated_gains<float>(table, row, seen.coarse, options);
+      const Index patches = gains.shape()[1], models = gains.shape()[2];
       for (Index p = 0; p < patches; ++p)
-        gain += std::max(0.0, static_cast<double>(table(i, p, last) - seen.iou_coarse.data()[p])) /
+        gain += std::max(options.gain == pipeline::PatchGain::additive ? -1e300 : 0.0,
+                         static_cast<double>(gains(0, p, models - 1))) /
                 static_cast<double>(patches * images.size());
       how_far(i + 1, images.size());
     }
@@ -41,14 +64,27 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
 
 /// Throws FormatError when the file is another one.
 inline Measured read_measured(const std::filesystem::path& file) {
-  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
+  const auto j = paser::io::read_json(file);
   paser::check<paser::FormatError>(j.is_object() && j.contains("gain"), file.string().c_str(),
                                    "does not hold what a run measured");
-  return {j.at("times").get<Times>(), j.at("gain").get<double>()};
+  try {
+    Measured m{j.at("times").get<Times>(), j.at("gain").get<double>(), {}};
+    if (!j.contains("set")) return m;
+    const auto counts = j["set"].at("counts").get<std::vector<Index>>();
+    const auto classes = static_cast<Index>(std::llround(std::sqrt(static_cast<double>(counts.size()))));
+    m.set = {paser::metrics::Confusion<2>::from({classes, classes}, counts), j["set"].at("patches").get<Index>()};
+    return m;
+  } catch (const nlohmann::json::exception& error) {
+    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+  }
 }
 
 inline void write_measured(const std::filesystem::path& file, const Measured& m) {
-  paser::io::write_file(file, nlohmann::json{{"times", m.times}, {"gain", m.gain}}.dump(1) + "\n");
+  nlohmann::json j{{"times", m.times}, {"gain", m.gain}};
+  if (m.set.patches > 0)
+    j["set"] = {{"counts", std::vector<Index>(m.set.counts.data(), m.set.counts.data() + m.set.counts.numel())},
+                {"patches", m.set.patches}};
+  paser::io::write_file(file, paser::io::json_text(j, 1) + "\n");
 }
 
 }  // namespace segmentation

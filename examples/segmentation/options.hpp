@@ -4,6 +4,7 @@
 #include "paser/pipeline/pretrain.hpp"
 #include "paser/pipeline/train_policy.hpp"
 #include "segmentation/networks.hpp"
+#include "segmentation/ranges.hpp"
 
 /// What the settings of a run mean for its stages. Every function throws ValueError naming a setting that has no such
 /// value.
@@ -16,7 +17,7 @@ struct Reward {
   double lambda = 0.5, entropy_bonus = 0;
 };
 
-/// The reward of the settings; the paper's in every preset.
+/// The reward of the settings; the paper's in every preset, up to the setting `gain`.
 inline Reward main_reward(const Config& c) {
   return {c.cost, c.cost_scale, c.reward_baseline, c.policy_gradient, c.policy_view, c.lambda, c.entropy_bonus};
 }
@@ -63,9 +64,18 @@ inline bool by_patch(const Reward& r) {
   return r.view == "patch";
 }
 
-/// What belongs to every IoU of a reward; costs and lambda are not set.
-inline pipeline::RewardOptions iou_options(const Config& c, const Data& data) {
-  return {.class_mean = class_mean(c), .classes = data.classes(), .ignored = paser::data::ignored_label};
+inline pipeline::PatchGain patch_gain(const Config& c) {
+  paser::check<paser::ValueError>(c.gain == "set" || c.gain == "image" || c.gain == "patch", "gain", "'", c.gain,
+                                  "', expected set, image or patch");
+  return c.gain == "patch" ? pipeline::PatchGain::patch_iou : pipeline::PatchGain::additive;
+}
+
+/// What belongs to the gain in every reward; costs, lambda and the set that gains are measured on are not set.
+inline pipeline::RewardOptions gain_options(const Config& c, const Data& data) {
+  return {.class_mean = class_mean(c),
+          .classes = data.classes(),
+          .ignored = paser::data::ignored_label,
+          .gain = patch_gain(c)};
 }
 
 /// The loss of stages 1 and 3.
@@ -93,11 +103,13 @@ inline std::optional<paser::DistillationSpec> distillation(const Config& c) {
   return kd;
 }
 
-/// The settings, when every word in them means something: a run of an hour should not end at its last stage for a
-/// misspelt one.
+/// The settings, when every word in them means something and every number is in its range: a run of an hour should not
+/// end at its last stage for a misspelt one.
 inline const Config& checked(const Config& c) {
+  check_ranges(c);
   (void)class_mean(c);
   (void)exploration(c);
+  (void)patch_gain(c);
   (void)distillation(c);
   (void)route_choice(c);
   pipeline::SupervisedOptions<float> batches;

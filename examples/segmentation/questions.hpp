@@ -46,18 +46,20 @@ class Questions {
   /// What the larger networks gain over f1, patch by patch, against what they must gain to pay.
   void gains() {
     const auto& table = comparison_.table();
-    const auto mean = comparison_.options().class_mean;
-    const auto small = pipeline::patch_ious(table, 0, mean);
+    const auto paid = experiment_.reward_options(experiment_.tuned().front().reward);
     report::ComparisonTable t{
         .title = "Gain of the larger networks over f1 on test patches",
         .note =
-            "IoU of a network less that of f1's answer. It pays to send a patch to a network when the gain is above "
+            (paid.gain == pipeline::PatchGain::patch_iou
+                 ? std::string("IoU of a network on the patch less that of f1's answer.")
+                 : std::string("Additive gain: what the patch adds to the mean IoU, times the number of patches.")) +
+            " It pays to send a patch to a network when the gain is above "
             "lambda (cost - cost of f1) / (1 - lambda).",
         .header = {"network", "mean gain", "percentiles 10 / 50 / 90", "pays from (paper's reward)", "patches",
                    "pays from (tuned)", "patches"}};
     for (std::size_t k = 1; k < 3; ++k) {
-      std::vector<double> gain = pipeline::patch_ious(table, static_cast<Index>(k), mean);
-      for (std::size_t i = 0; i < gain.size(); ++i) gain[i] -= small[i];
+      const auto gains = pipeline::patch_gain<double>(table.confusion[0], table.confusion[k], paid);
+      const std::vector<double> gain(gains.data(), gains.data() + gains.numel());
       Cells cells{paser::message("f", k + 1), report::fixed(paser::metrics::mean(gain), 4), percentiles(gain)};
       for (std::size_t v = 0; v < 2; ++v) {
         if (v >= experiment_.tuned().size()) {
@@ -164,7 +166,9 @@ class Questions {
       auto& entropies = entropy.emplace_back();
       const auto e = comparison_.evaluate(paser::message(n, " samples of f1"),
                                           comparison_.run_of(p, p.policy, comparison_.key()), comparison_.test());
-      iou.push_back(e.image_iou);
+      auto& known = iou.emplace_back();  // the images that have an IoU are the same for every number
+      std::copy_if(e.image_iou.begin(), e.image_iou.end(), std::back_inserter(known),
+                   [](double v) { return !paser::is_nan(v); });
       auto& all = routes.emplace_back(
           paser::Shape<3>{comparison_.test().size(), p.grid.patches(), static_cast<Index>(p.models.size())});
       float* out = all.mutable_data();

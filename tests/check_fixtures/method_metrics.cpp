@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "families.hpp"
 #include "paser/data/patches.hpp"
 #include "paser/metrics/iou.hpp"
@@ -21,7 +23,10 @@ void check_jaccard(Case& c) {
     present.push_back(occurrences > 0 ? 1 : 0);
   }
   c.expect_numbers("class_present", present);
-  c.expect_numbers("iou_per_class", paser::metrics::class_iou(counts));
+  std::vector<double> per_class = paser::metrics::class_iou(counts);
+  for (double& iou : per_class)
+    if (std::isnan(iou)) iou = 0;  // torchmetrics' number for a class that is nowhere
+  c.expect_numbers("iou_per_class", per_class);
   c.expect_number("macro_present", paser::metrics::mean_iou(counts, ClassMean::present));
   c.expect_number("macro_all", paser::metrics::mean_iou(counts, ClassMean::all));
   c.expect_number("accuracy_micro", paser::metrics::pixel_accuracy(counts));

@@ -34,8 +34,10 @@ void check_cost(Case& c) {
 }
 
 void check_reward(Case& c) {
-  c.expect("reward", paser::pipeline::reward(c.tensor<2>("iou_policy"), c.tensor<2>("iou_small"), c.tensor<2>("cost"),
-                                             c.number("lam")));
+  auto gain = c.tensor<2>("iou_policy");
+  const auto small = c.tensor<2>("iou_small");
+  for (paser::Index i = 0; i < gain.numel(); ++i) gain.mutable_data()[i] -= small.data()[i];
+  c.expect("reward", paser::pipeline::reward(gain, c.tensor<2>("cost"), c.number("lam")));
 }
 
 void check_explore_mixture(Case& c) {

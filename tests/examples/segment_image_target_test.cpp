@@ -75,6 +75,31 @@ TEST_CASE("segment_image: a budget, a quality or a share sets the price of the p
   CHECK(price_of_run(bench, {"--share", "f1=0.3"}, 0) == 0);
 }
 
+TEST_CASE("segment_image: images unlike those of the calibration are told where a target depends on it") {
+  const auto numbers = static_cast<std::size_t>(kernels::patch_statistics_size(3));
+  auto table = calibration();
+  std::vector<double> scores;
+  for (int i = 0; i < 60; ++i) scores.push_back(1 + i / 100.0);
+  table.domain = pipeline::Domain{std::vector<double>(numbers, 50.0), std::vector<double>(numbers, 0.1), scores};
+  const PricedBench other(table);
+  other.store("image.png", 40, 71);
+  const auto told = other.segment({"--budget", "12ms", "--json"});
+  CHECK(told.status == 0);
+  CHECK_THAT(told.err, Contains("windows are unlike the images of the calibration"));
+  const auto j = nlohmann::json::parse(told.out);
+  const auto windows = j["images"][0]["windows"].get<Index>();
+  CHECK(windows > 1);
+  CHECK(j["domain"]["images"] == windows);
+  CHECK(j["domain"]["unlike"] == windows);
+  CHECK(j["domain"]["other"] == true);
+  CHECK_THAT(other.segment({}).err, !Contains("unlike"));  // nothing is promised
+
+  table.domain->deviation.assign(numbers, 1000.0);
+  const PricedBench same(table);
+  same.store("image.png", 40, 71);
+  CHECK_THAT(same.segment({"--budget", "12ms"}).err, !Contains("unlike"));
+}
+
 TEST_CASE("segment_image: a policy without a price has none in the document") {
   const PricedBench bench(calibration());
   bench.store("image.png", 16, 24);

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "examples/child_process.hpp"
 #include "paser/core/random.hpp"
@@ -78,8 +79,9 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   CHECK(j["curve"].back()["share"] == 1);
   CHECK(j["budgets"].size() == 5);
   CHECK_THAT(j["split"].get<std::string>(), Contains("2 folds of 6 training files"));
-  for (const char* file : {"curve.svg", "curve.csv", "checkpoints/paser.safetensors",
-                           "checkpoints/paser_gain_router.safetensors", "checkpoints/paser_policy.safetensors"})
+  for (const char* file :
+       {"curve.svg", "curve.csv", "checkpoints/paser.safetensors", "checkpoints/paser_gain_router.safetensors",
+        "checkpoints/paser_policy.safetensors", "report.html"})
     CHECK(fs::exists(runs.folder / "run" / file));
 
   const auto second = runs.train();
@@ -88,6 +90,37 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   auto again = runs.results(), before = j;
   for (auto* document : {&again, &before}) document->erase("environment");
   CHECK(again == before);
+}
+
+TEST_CASE("train_router compares with the paper's policy, with twins, with chance, and asks for noise") {
+  const Runs runs;
+  const auto ended = runs.train({"--set", "references=true", "--set", "policy_epochs=1", "--set", "noise=0.2"});
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  const auto j = runs.results();
+  REQUIRE(j["paper_policy"].size() == 5);
+  for (std::size_t i = 1; i < 5; ++i) CHECK(j["paper_policy"][i]["ms"] >= j["paper_policy"][i - 1]["ms"]);
+  std::set<double> lambdas;
+  for (const auto& p : j["paper_policy"]) lambdas.insert(p["lambda"].get<double>());
+  CHECK(lambdas == std::set<double>{0, 0.02, 0.1, 0.3, 0.5});
+  // Twins are other networks, and know less of f2's gains than its own truth.
+  CHECK(fs::exists(runs.folder / "run" / "checkpoints" / "twin_f2.safetensors"));
+  for (const char* name : {"oracle by twin task models", "random"}) {
+    REQUIRE(j["routers"].contains(name));
+    CHECK(j["routers"][name]["curve"].front()["share"] == 0);
+    CHECK(j["routers"][name]["curve"].back()["iou"] == j["curve"].back()["iou"]);
+  }
+  CHECK(j["routers"]["random"]["curve"] != j["routers"]["oracle by twin task models"]["curve"]);
+  REQUIRE(j["noise"].size() == 6);  // f1, f2, and each of two routers beside chance
+  for (const auto& row : j["noise"]) CHECK(row["noisy_iou"] != row["clean_iou"]);
+  CHECK(j["noise"][0]["share_clean"] == 0);
+  CHECK(j["noise"][1]["share_noisy"] == 1);
+  CHECK(j["noise"][3]["share_noisy"] == j["noise"][2]["share_noisy"]);
+  CHECK(j["noise"][0]["clean_iou"] == j["singles"][0]["iou"]);
+  CHECK(j["domain"]["images"] == 4);
+  std::ifstream page(runs.folder / "run" / "report.html");
+  const std::string html(std::istreambuf_iterator<char>(page), {});
+  CHECK_THAT(html, Contains("Quality against time") && Contains("Salt and pepper on the test images"));
 }
 
 TEST_CASE("what train_router trained segments images at any budget") {

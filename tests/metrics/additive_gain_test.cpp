@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "paser/core/random.hpp"
+#include "paser/core/rows.hpp"
 
 using namespace paser;
 using namespace paser::metrics;
@@ -122,6 +123,26 @@ TEST_CASE("the effect of a class that appears in many patches is counted once") 
   const auto before = patch_confusion(base, truth, 3, One{}), after = patch_confusion(other, truth, 3, One{});
   const double change = mean_iou(merge(merge(after))) - mean_iou(merge(merge(before)));
   CHECK(sum(additive_gain(before, after, GainReference::set)) == Approx(change).epsilon(0.02));
+}
+
+TEST_CASE("against a set that is given, the mean gain of its patches is the change of its IoU, part by part") {
+  const Maps m(Key{7}, 20, 3, 0.3);
+  const auto base = counts(m.base, m.truth, 3), other = counts(m.other, m.truth, 3);
+  const GainBase set{merge(merge(base)), 80};
+  const auto whole = additive_gain(base, other, GainReference::set);
+  const auto half = additive_gain(set, slice_rows(base, 5, 15), slice_rows(other, 5, 15));
+  REQUIRE(half.shape() == Shape{10, 4});
+  for (Index i = 0; i < 40; ++i) CHECK(half.data()[i] == Approx(80 * whole.data()[20 + i]));
+  // A class that the set does not have, in half of these patches: its effect is spread over those of the set like them.
+  Labels truth = Labels::zeros({2, 8, 8}), answer = truth;
+  for (Index i = 0; i < 64; ++i) answer.mutable_data()[i] = 1;
+  const auto of = [&](const Labels& x) { return patch_confusion(x, truth, 2, Grid{}); };
+  const auto appears = additive_gain(GainBase{merge(merge(of(truth))), 800}, of(truth), of(answer));
+  // Class 0 loses 16 of 128 pixels with each of four patches; class 1 of IoU 0 halves the mean of 1 when all have it.
+  CHECK(appears(0, 0) == Approx(800 * (-16.0 / 128 - 0.5 / 4 * 8 / 800)));
+  CHECK(appears(1, 0) == 0);
+  CHECK_THROWS_WITH(additive_gain(GainBase{set.counts, 0}, base, other), Catch::Contains("a set of 0 patches"));
+  CHECK_THROWS_AS(additive_gain(GainBase{merge(merge(of(truth))), 1}, base, other), ShapeError);
 }
 
 TEST_CASE("gains of other answers than those of the same patches are refused") {

@@ -44,7 +44,7 @@ using Numbers = std::vector<Index>;
 /// Row i of an observation is row j of another one, bit by bit.
 bool same_row(const PolicyBatch<float>& a, Index i, const PolicyBatch<float>& b, Index j) {
   return same_bits(slice_rows(a.map, i, i + 1), slice_rows(b.map, j, j + 1)) &&
-         same_bits(slice_rows(a.iou_coarse, i, i + 1), slice_rows(b.iou_coarse, j, j + 1));
+         same_bits(slice_rows(a.coarse, i, i + 1), slice_rows(b.coarse, j, j + 1));
 }
 
 constexpr std::int32_t ignored = 255;
@@ -83,7 +83,7 @@ TEST_CASE("PolicyData: a kept draw of an image has the same bits in any batch an
   PolicyData<float> one(2, Key{5}), two(2, Key{5});
   const auto all = one.rows(paser, set, Numbers{0, 1, 2, 3, 4, 5}, settings, 0, Key{});
   REQUIRE(all.map.shape() == Shape<4>{6, 8, 8, 2});
-  REQUIRE(all.iou_coarse.shape() == Shape<2>{6, 2});
+  REQUIRE(all.coarse.shape() == Shape<4>{6, 2, 2, 2});
   const auto some = two.rows(paser, set, Numbers{4, 1}, settings, 0, Key{});
   CHECK(same_row(some, 0, all, 4));
   CHECK(same_row(some, 1, all, 1));
@@ -118,7 +118,7 @@ TEST_CASE("PolicyData: without kept draws every call is observe with the noise o
     const auto got = frozen.rows(paser, set, numbers, settings, 0, Key{seed});
     const auto expected = observe(paser, set.rows(numbers), settings, Key{seed});
     CHECK(same_bits(got.map, expected.map));
-    CHECK(same_bits(got.iou_coarse, expected.iou_coarse));
+    CHECK(same_bits(got.coarse, expected.coarse));
   }
   CHECK_FALSE(same_bits(frozen.rows(paser, set, numbers, settings, 0, Key{7}).map,
                         frozen.rows(paser, set, numbers, settings, 0, Key{8}).map));
@@ -136,11 +136,11 @@ TEST_CASE("PolicyData: what was computed once is not computed again") {
   CHECK(set.served == 7);
   const auto batch = set.range(0, 5);
   const auto& table = frozen.experts(paser, set, settings);
-  REQUIRE(table.shape() == Shape<3>{5, 2, 2});
+  REQUIRE(table.size() == 2);
   for (const std::int32_t k : {1, 2}) {
     const Labels labels = apply_experts(paser, batch.images, Labels::zeros({5, 8, 8}), Actions::full({5, 2}, k));
-    const auto iou = metrics::patch_iou<float>(labels, batch.labels, 2, paser.grid);
-    for (Index i = 0; i < 10; ++i) CHECK(table(i / 2, i % 2, k - 1) == iou.data()[i]);
+    CHECK(same_bits(table[static_cast<std::size_t>(k - 1)],
+                    metrics::patch_confusion(labels, batch.labels, 2, paser.grid)));
   }
 }
 
@@ -173,8 +173,8 @@ TEST_CASE("pixels without a label count as if they had been cut out of the image
   RewardOptions options = settings;
   const auto without = cut.range(0, 6);
   const auto with = whole.range(0, 6);
-  const auto expected = observe(paser, without, options, Key{3}).iou_coarse;
-  const auto experts = tabulate_expert_iou(paser, cut, options);
+  const auto expected = observe(paser, without, options, Key{3}).coarse;
+  const auto experts = tabulate_experts(paser, cut, options);
 
   Actions actions = Actions::zeros({6, 2});
   for (Index i = 0; i < 12; ++i) actions.mutable_data()[i] = static_cast<std::int32_t>(i % 3);
@@ -188,11 +188,13 @@ TEST_CASE("pixels without a label count as if they had been cut out of the image
   // All labels given: the lower half, where the truth is another, changes the numbers.
   CHECK_FALSE(same_bits(rewards(whole.set.range(0, 6), options).reward, paid.reward));
   options.ignored = ignored;
-  CHECK(same_bits(observe(paser, with, options, Key{3}).iou_coarse, expected));
-  CHECK(same_bits(tabulate_expert_iou(paser, whole, options), experts));
+  CHECK(same_bits(observe(paser, with, options, Key{3}).coarse, expected));
+  const auto table = tabulate_experts(paser, whole, options);
+  REQUIRE(table.size() == experts.size());
+  for (std::size_t k = 0; k < table.size(); ++k) CHECK(same_bits(table[k], experts[k]));
   const auto got = rewards(with, options);
   CHECK(same_bits(got.reward, paid.reward));
-  CHECK(same_bits(got.iou_chosen, paid.iou_chosen));
+  CHECK(same_bits(got.gain, paid.gain));
   options.ignored.reset();
   CHECK_THROWS_AS(rewards(with, options), ValueError);  // 255 is no class then
 }

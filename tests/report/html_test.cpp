@@ -49,7 +49,7 @@ TEST_CASE("The page carries the parts of a segmentation, and a place for each") 
   CHECK(run.at("palette") == nlohmann::json({"#000000", "#ff8001"}));
   CHECK(run.at("samples")[0].at("share") == nlohmann::json({0.25, 0.75}));
   CHECK_FALSE(carried(html(sample_results(), sample_page(), assets)).at("samples")[0].contains("share"));
-  for (const char* id : {"lambda", "classes", "boxes", "tables", "images"}) {
+  for (const char* id : {"lambda", "classes", "boxes", "tables", "images", "figures"}) {
     CHECK_THAT(page, Contains("<section id=\"" + std::string(id) + "\""));
     CHECK_THAT(page, Contains("hide(\"" + std::string(id) + "\")"));  // where a run has nothing to show there
   }
@@ -72,6 +72,7 @@ TEST_CASE("Text from the data cannot leave its place") {
   results.classes = {evil};
   results.images = {{evil, {}}};
   results.tables = {{evil, evil, {evil}, {{evil}}}};
+  results.figures = {{evil, evil, evil}};
   PageData data = sample_page();
   data.samples[0].kind = evil;
   data.log[0]["warning"] = evil;
@@ -108,4 +109,17 @@ TEST_CASE("The page is written whole") {
   TemporaryFolder folder;
   write_html(folder / "report.html", sample_results(), sample_page(), assets);
   CHECK(io::read_file(folder / "report.html") == html(sample_results(), sample_page(), assets));
+}
+
+TEST_CASE("Names of other encodings and with control characters are carried, and shown in the title") {
+  Results results = sample_results();
+  results.title =
+      "\x1B[31m Stra\xDF"
+      "e \xE2\x80\xAE";
+  results.rows[0].model =
+      "Stra\xDF"
+      "e";
+  const std::string page = html(results, sample_page(), assets);
+  CHECK_THAT(page, Contains("<title>\\x1B[31m Stra\\xDFe \\xE2\\x80\\xAE"));
+  CHECK(carried(page)["results"]["rows"][0]["model"] == "Stra\\xDFe");
 }

@@ -65,7 +65,7 @@ TEST_CASE("the spread of times, and the steps of stages, survive a file; a file 
 
 TEST_CASE("A run without the parts of a segmentation has none of their fields") {
   const nlohmann::json j = sample_results();
-  for (const char* part : {"classes", "class_tables", "images", "lambda_curve", "box_plots", "tables"})
+  for (const char* part : {"classes", "class_tables", "images", "lambda_curve", "box_plots", "tables", "figures"})
     CHECK_FALSE(j.contains(part));
 }
 
@@ -85,6 +85,7 @@ TEST_CASE("The parts of a segmentation survive a file, what is unknown as null")
   CHECK(read.box_plots[0].groups[0].box == segmentation_results().box_plots[0].groups[0].box);
   CHECK(read.box_plots[0].test->p == 0.23);
   CHECK(read.tables[0].rows[1][1] == "1.0");
+  CHECK(read.figures[0].svg == segmentation_results().figures[0].svg);
 }
 
 TEST_CASE("A file that is not one of results is refused with its name and the field") {
@@ -93,4 +94,26 @@ TEST_CASE("A file that is not one of results is refused with its name and the fi
   CHECK_THROWS_WITH(read_results(folder / "a.json"), Contains("a.json") && Contains("seed"));
   CHECK_THROWS_AS(read_results(folder / "a.json"), FormatError);
   CHECK_THROWS_AS(read_results(folder / "none.json"), IoError);
+}
+
+TEST_CASE("A results file that is damaged is refused with its name") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::string& text, const std::string& why) {
+    io::write_file(folder / "results.json", text);
+    CHECK_THROWS_WITH(read_results(folder / "results.json"),
+                      Catch::Matchers::Contains("results.json") && Catch::Matchers::Contains(why));
+    CHECK_THROWS_AS(read_results(folder / "results.json"), FormatError);
+  };
+  refused("", "is not JSON");
+  refused("{\"title\": \"x\"", "is not JSON");
+  refused("{}", "is not a results file");
+  refused("[]", "is not a results file");
+  refused(std::string(80'000, '['), "nested deeper");
+  refused(std::string("{}\0", 3), "NUL");
+  Results results = sample_results();
+  results.data =
+      "Stra\xDF"
+      "e";
+  write_results(folder / "results.json", results);
+  CHECK(read_results(folder / "results.json").data == "Stra\\xDFe");
 }

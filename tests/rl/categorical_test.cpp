@@ -45,7 +45,7 @@ TEST_CASE("samples have the distribution's frequencies, and the impossible is ne
 
 TEST_CASE("what is no distribution is refused") {
   CHECK_THROWS_WITH(Categorical<float>(Tensor<float, 3>::full({1, 1, 2}, NAN)), Catch::Contains("patch 0"));
-  CHECK_THROWS_AS(Categorical<float>::of_probabilities(Tensor<float, 3>::zeros({1, 1, 2})), ValueError);
+  CHECK_THROWS_AS(Categorical<float>::of_probabilities(Tensor<float, 3>::zeros({1, 1, 2})), NotFiniteError);
   CHECK_THROWS_AS(Categorical<float>::of_probabilities(Tensor<float, 3>::full({1, 1, 2}, -1.F)), ValueError);
   CHECK_THROWS_WITH(Categorical<float>(Tensor<float, 2>::zeros({1, 7}), 2), Catch::Contains("do not split into 2"));
   const auto d = Categorical<double>::of_probabilities(three);

@@ -7,6 +7,7 @@
 
 #include "paser/autograd/parameter.hpp"
 #include "paser/autograd/tape.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/random.hpp"
 
@@ -258,13 +259,15 @@ struct ValueAndGradients {
   Gradients<T> gradients;
 };
 
-/// Runs loss(ctx), which must return a Var<T,1> of one element, and differentiates it.
+/// Runs loss(ctx), which must return a Var<T,1> of one element, and differentiates it. Throws NotFiniteError when the
+/// loss is not finite.
 template <class T, class Loss>
 ValueAndGradients<T> value_and_gradients(Mode mode, Key key, Loss&& loss) {
   const FlushDenormals flush;
   TapeContext<T> ctx(mode, key);
   const Var<T, 1> result = loss(ctx);
   check(result.value().numel() == 1, "value_and_gradients", "the loss has shape ", result.shape(), ", expected (1)");
+  check_finite_value("value_and_gradients", result.value().data()[0], "the loss");
   return {result.value().data()[0], ctx.backward(result, Tensor<T, 1>::full({1}, T(1)))};
 }
 

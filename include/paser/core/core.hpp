@@ -5,6 +5,7 @@
 
 #include "paser/core/compiler.hpp"
 #include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/isa.hpp"
 #include "paser/core/memory.hpp"

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -20,6 +21,12 @@ struct ShapeError : Error {
 
 /// A value outside its legal range: a probability, a label, an option.
 struct ValueError : Error {
+  using Error::Error;
+};
+
+/// A number that is NaN or infinite where arithmetic should have given a finite one: in a loss, a gradient, weights, or
+/// in what would become a label. The message names the tensor, and in training the stage and the step.
+struct NotFiniteError : Error {
   using Error::Error;
 };
 
@@ -57,6 +64,7 @@ class MessagePart {
 
 inline std::string joined(std::initializer_list<MessagePart> parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());  // a host's locale may group the digits of numbers
   for (const MessagePart& part : parts) out << part;
   return out.str();
 }
@@ -68,7 +76,7 @@ template <class E>
 
 }  // namespace detail
 
-/// The parts, streamed one after the other into one string.
+/// The parts, streamed one after the other into one string; the same in every locale.
 template <class... Parts>
 std::string message(const Parts&... parts) {
   return detail::joined({detail::MessagePart(parts)...});

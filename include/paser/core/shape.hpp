@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "paser/core/compiler.hpp"
+#include "paser/core/error.hpp"
 
 namespace paser {
 
@@ -28,9 +29,12 @@ struct Shape {
   /// The innermost extent: channels of an image, features of a token.
   constexpr Index last() const { return extent[Rank - 1]; }
 
+  /// The number of elements. Throws ShapeError where no Index can hold it.
   constexpr Index numel() const {
     Index product = 1;
-    for (const Index e : extent) product *= e;
+    for (const Index e : extent)
+      if (__builtin_mul_overflow(product, e, &product)) [[unlikely]]
+        too_many();
     return product;
   }
 
@@ -41,6 +45,11 @@ struct Shape {
     out << '(';
     for (int axis = 0; axis < Rank; ++axis) out << (axis > 0 ? "," : "") << s[axis];
     return out << ')';
+  }
+
+ private:
+  [[noreturn, gnu::cold, gnu::noinline]] void too_many() const {
+    throw ShapeError(message("Shape: ", *this, " has more elements than any memory"));
   }
 };
 

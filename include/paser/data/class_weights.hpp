@@ -1,8 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "paser/ops/class_counts.hpp"
@@ -21,23 +23,41 @@ struct ClassWeights {
 ///   auto         one minus the class's share in the pixels: the paper's rule. An absent class weighs 1, with a
 ///   warning. 0.9,0.8,0.3  as given, one positive number a class
 ///
-/// `pixels` are those of each class. Throws ValueError on another rule, or another number of weights than classes.
+/// `pixels` are those of each class. Throws ValueError on another rule, another number of weights than classes, when no
+/// pixel counts, and when by `auto` none has a weight: all pixels are of one class. A class of more than 99 % of the
+/// pixels by `auto`, and a set of one class by the other rules, are worth a warning.
 template <class Rule = std::string>
 ClassWeights class_weights(const Rule& rule, const std::vector<Index>& pixels) {
   ClassWeights result;
+  const ClassCounts counts(pixels);
+  const std::vector<Index> absent = counts.absent();
+  check<ValueError>(absent.size() < pixels.size(), "class_weights",
+                    "no pixel of the training images counts: there is nothing to learn");
+  const bool one = absent.size() + 1 == pixels.size();
+  const auto only = std::find_if(pixels.begin(), pixels.end(), [](Index n) { return n > 0; }) - pixels.begin();
+  check<ValueError>(!one || rule != "auto", "class_weights", "all pixels of the training images are of class ", only,
+                    ", whose weight by the rule auto, one minus its share, is 0: nothing can be learned from them");
+  if (one)
+    result.warnings.push_back(message("all pixels of the training images are of class ", only,
+                                      ": nothing can be learned but to answer it everywhere"));
   if (rule == "none") return result;
   if (rule == "auto") {
-    const ClassCounts counts(pixels);
-    for (const Index k : counts.absent())
-      result.warnings.push_back(message("no pixel is of class ", k, ", its weight is 1"));
+    for (const Index k : absent) result.warnings.push_back(message("no pixel is of class ", k, ", its weight is 1"));
     result.weights = counts.weights();
+    for (std::size_t k = 0; k < result.weights.size(); ++k)
+      if (result.weights[k] < 0.01)
+        result.warnings.push_back(message("class ", k, " has ", 100 * (1 - result.weights[k]),
+                                          " % of the pixels, its weight is ", result.weights[k],
+                                          ": errors on it hardly count"));
     return result;
   }
-  std::istringstream words(rule);
-  for (std::string word; std::getline(words, word, ',');) {
-    std::istringstream number(word);
+  for (std::string_view rest = rule, word; !rest.empty(); rest.remove_prefix(std::min(word.size() + 1, rest.size()))) {
+    word = rest.substr(0, rest.find(','));
+    const auto first = std::min(word.find_first_not_of(" \t"), word.size());
+    const std::string_view number = word.substr(first, word.find_last_not_of(" \t") + 1 - first);
     double weight = 0;
-    const bool read = number >> weight && (number >> std::ws).eof();
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), weight);
+    const bool read = error == std::errc{} && end == number.data() + number.size();
     check<ValueError>(read && std::isfinite(weight) && weight > 0, "class_weights", "'", word, "' in '", rule,
                       "' is not a positive number; expected auto, none, or a weight for each class");
     result.weights.push_back(weight);

@@ -22,9 +22,20 @@ struct BasicCheckpoint {
   Json info = Json::object();
   std::string origin = "Checkpoint";  ///< the file it was loaded from, for messages
 
-  /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken.
+  BasicCheckpoint() = default;
+  BasicCheckpoint(const BasicCheckpoint&) = default;
+  BasicCheckpoint(BasicCheckpoint&&) = default;
+  BasicCheckpoint& operator=(const BasicCheckpoint&) = default;
+  BasicCheckpoint& operator=(BasicCheckpoint&&) = default;
+  ~BasicCheckpoint() { dissolve(info); }
+
+  /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken, NotFiniteError when a
+  /// number of the model is NaN or infinite.
   template <class Module>
   void put(const std::string& name, const Module& module) {
+    nn::walk(module, [&name](const std::string& path, const auto& member) {
+      check_finite("Checkpoint", member.value.numel(), member.value.data(), name, "/", path);
+    });
     put_state(name, state_of(module));
   }
 
@@ -45,19 +56,23 @@ struct BasicCheckpoint {
   /// What put_state stored; empty when there is nothing of this name.
   State state(const std::string& name) const { return with_prefix(tensors, name + "/"); }
 
-  /// Gives a model its stored state. Throws FormatError as load_state does and then leaves the model as it was.
+  /// Gives a model its stored state. Throws FormatError and NotFiniteError as load_state does and then leaves the model
+  /// as it was.
   template <class Module>
   void get(const std::string& name, Module& module) const {
     check<FormatError>(has(name), origin.c_str(), "nothing is stored under '", name, "'");
     load_state(module, state(name), origin + ": '" + name + "'");
   }
 
-  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole.
+  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole. Texts of the
+  /// document that are not UTF-8 are stored as json_text writes them. Throws FormatError on a document that load would
+  /// refuse.
   void save(const Path& path) const {
     Safetensors content;
     content.tensors = tensors;
-    content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", info.dump()}};
+    content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", json_text(info)}};
     content.metadata["paser.checksum"] = std::to_string(checksum(tensors, content.metadata["paser.info"]));
+    const Dissolving<Json> readable(parse_json<Json>(content.metadata["paser.info"], quoted(path) + ": info"));
     write_safetensors(path, content);
   }
 
@@ -75,8 +90,7 @@ struct BasicCheckpoint {
     BasicCheckpoint c;
     c.tensors = std::move(content.tensors);
     c.origin = file;
-    c.info = Json::parse(metadata["paser.info"], nullptr, false);
-    check<FormatError>(!c.info.is_discarded(), file.c_str(), "metadata 'paser.info' is not JSON");
+    c.info = parse_json<Json>(metadata["paser.info"], file + ": metadata 'paser.info'");
     return c;
   }
 
@@ -107,9 +121,9 @@ void save_model(const Path& path, const Module& module, const nlohmann::json& do
 /// Reads what save_model wrote into a model of the same shapes and returns the document. Throws as Checkpoint does.
 template <class Module>
 nlohmann::json load_model(const Path& path, Module& module) {
-  const Checkpoint c = Checkpoint::load(path);
+  Checkpoint c = Checkpoint::load(path);
   c.get("model", module);
-  return c.info;
+  return std::move(c.info);
 }
 
 }  // namespace paser::io

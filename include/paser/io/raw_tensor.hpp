@@ -95,9 +95,12 @@ struct RawTensor {
   Tensor<std::uint8_t, 1> bytes;     ///< row-major elements, little-endian
   std::string origin = "RawTensor";  ///< where it came from, for error messages: "net.safetensors: tensor 'head.bias'"
 
+  /// Throws ShapeError where no Index can hold it.
   Index numel() const {
     Index product = 1;
-    for (const Index extent : shape) product *= extent;
+    for (const Index extent : shape)
+      check(!__builtin_mul_overflow(product, extent, &product), origin.c_str(), "shape ", shape_text(),
+            " has more elements than any memory");
     return product;
   }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+
+#include "paser/core/finite.hpp"
 #include "paser/io/raw_tensor.hpp"
 #include "paser/nn/visit.hpp"
 
@@ -16,7 +19,8 @@ State state_of(const Module& module) {
 
 /// Gives every parameter and buffer of a module the tensor of its path; other floating types are converted.
 /// Strict, and all or nothing: throws FormatError that starts with `origin` and lists everything missing, unexpected,
-/// of another shape or not of floating type, and then leaves the module as it was.
+/// of another shape or not of floating type, NotFiniteError naming a tensor with NaN or infinity in it (after the
+/// conversion), and then leaves the module as it was.
 template <class Module>
 void load_state(Module& module, const State& state, const std::string& origin = "load_state") {
   std::string problems;
@@ -41,10 +45,14 @@ void load_state(Module& module, const State& state, const std::string& origin = 
     if (!known.contains(path)) problems += "\n  unexpected: " + path + " " + raw.shape_text();
   check<FormatError>(problems.empty(), origin.c_str(), state.size(), " tensors do not fit a model of ", expected,
                      problems);
+  std::vector<std::function<void()>> writes;  // nothing is written before all is converted
   nn::walk(module, [&](const std::string& path, auto& member) {
     using Value = std::remove_cvref_t<decltype(member.value)>;
-    member.value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+    auto value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+    check_finite(origin.c_str(), value.numel(), value.data(), path);
+    writes.push_back([&member, value = std::move(value)]() mutable { member.value = std::move(value); });
   });
+  for (const auto& write : writes) write();
 }
 
 }  // namespace paser::io

@@ -89,4 +89,32 @@ inline Tensor<double, 2> additive_gain(const Confusion<4>& base, const Confusion
   return gains;
 }
 
+/// What a set of images counts under one answer, for gains on a part of it.
+struct GainBase {
+  Confusion<2> counts{};  ///< (truth, prediction), over the whole set
+  Index patches = 0;      ///< of the whole set
+};
+
+/// The same on some patches of a set, or on others like them: gains times the number of patches in the set, so that
+/// their mean over patches is the change of the set's mean IoU. A class that the set does not have counts by its share
+/// of these patches. Throws ShapeError when shapes differ, ValueError for a set without patches.
+inline Tensor<double, 2> additive_gain(const GainBase& set, const Confusion<4>& base, const Confusion<4>& other,
+                                       ClassMean mean = ClassMean::present) {
+  check_same_shape("additive_gain", base, other);
+  const Index images = base.shape()[0], patches = base.shape()[1], classes = base.shape()[2], cells = classes * classes;
+  check(set.counts.shape() == Shape<2>{classes, classes}, "additive_gain", "counts of the set ", set.counts.shape(),
+        " and of its patches ", base.shape());
+  check<ValueError>(set.patches > 0, "additive_gain", "a set of ", set.patches, " patches");
+  const double all = static_cast<double>(set.patches);
+  std::vector<double> appearing =
+      detail::shares_of_appearing(set.counts.data(), other.data(), images * patches, classes);
+  for (double& share : appearing) share *= static_cast<double>(images * patches) / all;
+  Tensor<double, 2> gains({images, patches});
+  double* out = gains.mutable_data();
+  for (Index i = 0; i < images * patches; ++i)
+    out[i] = all * detail::additive_gain(set.counts.data(), base.data() + i * cells, other.data() + i * cells,
+                                         appearing, mean);
+  return gains;
+}
+
 }  // namespace paser::metrics

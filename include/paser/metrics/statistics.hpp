@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
 
 namespace paser::metrics {
 
@@ -30,6 +30,27 @@ inline double variance(std::span<const double> values) {
 inline double standard_deviation(std::span<const double> values) {
   return std::sqrt(variance(values));
 }
+
+/// Mean and deviation of those of some values that there are, the others being NaN: scores of images of which some have
+/// none.
+struct KnownValues {
+  double mean = 0;       ///< NaN of nothing
+  double deviation = 0;  ///< over their number, not one less; NaN of nothing
+  std::size_t count = 0;
+
+  explicit KnownValues(std::span<const double> values) {
+    for (const double v : values) {
+      if (is_nan(v)) continue;
+      mean += v;
+      ++count;
+    }
+    const auto n = static_cast<double>(count);
+    mean /= n;
+    for (const double v : values)
+      if (!is_nan(v)) deviation += (v - mean) * (v - mean) / n;
+    deviation = count > 0 ? std::sqrt(deviation) : mean;
+  }
+};
 
 namespace detail {
 

@@ -23,16 +23,17 @@ Tensor<T, 2> total_variation(const Tensor<T, 3>& p, const Tensor<T, 3>& q) {
   return result;
 }
 
-/// The mean over all patches of their distances; 0 when there are none.
+/// The mean over all patches of their distances; NaN when there are none.
 template <class T>
 double mean_total_variation(const Tensor<T, 3>& p, const Tensor<T, 3>& q) {
   double sum = 0;
   const auto distances = total_variation(p, q);
   for (const T d : distances.values()) sum += static_cast<double>(d);
-  return distances.empty() ? 0.0 : sum / static_cast<double>(distances.numel());
+  return sum / static_cast<double>(distances.numel());
 }
 
 /// The distance of the two mean distributions, which forgets where a model was chosen; never above the mean distance.
+/// NaN when there are no patches.
 template <class T>
 double total_variation_of_means(const Tensor<T, 3>& p, const Tensor<T, 3>& q) {
   check_same_shape("total_variation", p, q);
@@ -44,7 +45,7 @@ double total_variation_of_means(const Tensor<T, 3>& p, const Tensor<T, 3>& q) {
       difference += static_cast<double>(p.data()[i * models + k]) - static_cast<double>(q.data()[i * models + k]);
     total += std::abs(difference);
   }
-  return patches > 0 ? total / (2 * static_cast<double>(patches)) : 0.0;
+  return total / (2 * static_cast<double>(patches));
 }
 
 }  // namespace paser::metrics

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cmath>
-
 #include "paser/kernels/optimizer.hpp"
 #include "paser/optim/optimizer.hpp"
 
@@ -41,7 +40,7 @@ struct AdamRule {
                       "beta1 and beta2 must lie in [0,1), got ", o.beta1, " and ", o.beta2);
   }
 
-  void update(Index n, double count, const T* gradient, T* value, const std::vector<T*>& slot) const {
+  void update(Index n, double count, const T* gradient, T* value, T* const* slot) const {
     const auto& o = options;
     const kernels::AdamStep<T> step{.beta1 = static_cast<T>(o.beta1),
                                     .rest1 = static_cast<T>(1 - o.beta1),

@@ -17,6 +17,7 @@ inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresho
                                         metrics::ClassMean class_mean) {
   CascadePoint point{thresholds, 0, 0};
   const double n = static_cast<double>(table.images);
+  std::vector<double> ious;
   for (Index image = 0; image < table.images; ++image) {
     std::vector<Index> choice;
     double macs = costs.estimate;
@@ -27,9 +28,10 @@ inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresho
         macs += costs.patch.at(++model);
       choice.push_back(static_cast<Index>(model));
     }
-    point.iou += metrics::mean_iou(table.composed(image, choice), class_mean) / n;
+    ious.push_back(metrics::mean_iou(table.composed(image, choice), class_mean));
     point.gmac += macs * 1e-9 / n;
   }
+  point.iou = metrics::KnownValues(ious).mean;
   return point;
 }
 

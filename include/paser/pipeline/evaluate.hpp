@@ -7,6 +7,7 @@
 
 #include "paser/data/batch.hpp"
 #include "paser/metrics/iou.hpp"
+#include "paser/metrics/statistics.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/segment.hpp"
 
@@ -14,26 +15,30 @@ namespace paser::pipeline {
 
 /// How one method did on a data set.
 struct MethodEvaluation {
-  double iou = 0, iou_std = 0;  ///< mean and standard deviation over images of the macro IoU
-  double gmac = 0;              ///< 1e9 multiply-accumulates per image
-  double ms_per_image = 0;      ///< wall time of the routing and of every network that ran, in this one run
-  std::vector<double> share;    ///< of the patches answered by each model
+  /// Mean and standard deviation over images of the macro IoU; NaN when no image has a pixel that counts.
+  double iou = 0, iou_std = 0;
+  double gmac = 0;            ///< 1e9 multiply-accumulates per image
+  double ms_per_image = 0;    ///< wall time of the routing and of every network that ran, in this one run
+  std::vector<double> share;  ///< of the patches answered by each model
   /// How many patches of each kind (row) went to each model (column).
   std::vector<std::vector<double>> assignment;
-  std::vector<double> image_iou;                 ///< of every image, in the order of the source
+  std::vector<double> image_iou;  ///< of every image, in the order of the source; NaN without a pixel that counts
   std::vector<std::vector<double>> image_share;  ///< of every image's patches answered by each model
   metrics::Confusion<2> confusion;               ///< (truth, prediction) over all pixels that count
 
   double iou_per_gmac() const { return iou / gmac; }
 
-  /// The share of patches of kind k that went to model k.
+  /// Images without a pixel that counts, which have no IoU and are left out of its mean.
+  Index without_iou() const { return static_cast<Index>(image_iou.size() - metrics::KnownValues(image_iou).count); }
+
+  /// The share of patches of kind k that went to model k; NaN without patches.
   double assignment_accuracy() const {
     double right = 0, all = 0;
     for (std::size_t k = 0; k < assignment.size(); ++k) {
       right += assignment[k].at(k);
       all = std::accumulate(assignment[k].begin(), assignment[k].end(), all);
     }
-    return all > 0 ? right / all : 0;
+    return right / all;
   }
 };
 
@@ -85,9 +90,9 @@ MethodEvaluation evaluate_method(const Method<T>& method, const S& source, const
   });
   const double n = static_cast<double>(std::max<Index>(source.size(), 1));
   for (double& s : result.share) s /= std::max(patches, 1.0);
-  result.iou = std::accumulate(ious.begin(), ious.end(), 0.0) / n;
-  for (const double iou : ious) result.iou_std += (iou - result.iou) * (iou - result.iou) / n;
-  result.iou_std = std::sqrt(result.iou_std);
+  const metrics::KnownValues known(ious);
+  result.iou = known.mean;
+  result.iou_std = known.deviation;
   result.gmac = method.costs.of(work) * 1e-9 / n;
   result.ms_per_image = 1e3 * seconds / n;
   return result;

@@ -88,7 +88,7 @@ void check_networks(const std::vector<models::AnySegmenter<T>>& networks, const 
 template <class Json>
 models::ModelSpec network_of(const Json& j) {
   if (j.contains("type")) return j.template get<models::ModelSpec>();
-  return {"unet", j.dump()};
+  return {"unet", io::json_text(j)};
 }
 
 /// What `f` returns; errors in it become E, and name network f(k + 1).

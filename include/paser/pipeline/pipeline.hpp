@@ -21,6 +21,7 @@
 #include "paser/pipeline/routing/calibration.hpp"
 #include "paser/pipeline/routing/curve_report.hpp"
 #include "paser/pipeline/routing/curve_report_json.hpp"
+#include "paser/pipeline/routing/domain.hpp"
 #include "paser/pipeline/routing/fit_router.hpp"
 #include "paser/pipeline/routing/gain_router.hpp"
 #include "paser/pipeline/routing/machine_costs.hpp"

@@ -1,12 +1,18 @@
 #pragma once
 
 #include "paser/data/batch.hpp"
-#include "paser/metrics/iou.hpp"
+#include "paser/metrics/additive_gain.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/segment.hpp"
 #include "paser/pipeline/stage.hpp"
 
 namespace paser::pipeline {
+
+/// What it is worth that another model answers a patch in place of the coarse one.
+enum class PatchGain {
+  patch_iou,  ///< the difference of the patch's own mean IoUs: the paper's Eq. 2
+  additive    ///< what the patch adds to the mean IoU of the images that count: see metrics::additive_gain
+};
 
 /// What the policy is rewarded for.
 struct RewardOptions {
@@ -15,13 +21,39 @@ struct RewardOptions {
   metrics::ClassMean class_mean = metrics::ClassMean::present;
   Index classes = 2;
   std::optional<std::int32_t> ignored{};  ///< label of the pixels that do not count: data::ignored_label
+  PatchGain gain = PatchGain::patch_iou;
+  /// What the coarse model answers on the set whose IoU counts, for PatchGain::additive: gains then have the mean over
+  /// patches that is the change of that IoU. None: the IoU of each image counts by itself.
+  std::optional<metrics::GainBase> set{};
 };
 
-/// What the policy sees of some images, and how good the coarse model is there.
+/// Gains of patches, (N, P), whose counts are `chosen` in place of the coarse model's, both (N, P, K, K).
+template <class T>
+Tensor<T, 2> patch_gain(const metrics::Confusion<4>& coarse, const metrics::Confusion<4>& chosen,
+                        const RewardOptions& options) {
+  if (options.gain == PatchGain::patch_iou) {
+    auto gain = metrics::mean_iou<T>(chosen, options.class_mean, 0.0);
+    const auto before = metrics::mean_iou<T>(coarse, options.class_mean, 0.0);
+    T* const out = gain.mutable_data();
+    for (Index i = 0; i < gain.numel(); ++i)
+      out[i] = static_cast<T>(static_cast<double>(out[i]) - static_cast<double>(before.data()[i]));
+    return gain;
+  }
+  const auto gain = options.set
+                        ? metrics::additive_gain(*options.set, coarse, chosen, options.class_mean)
+                        : metrics::additive_gain(coarse, chosen, metrics::GainReference::image, options.class_mean);
+  const double patches = options.set ? 1 : static_cast<double>(coarse.shape()[1]);
+  Tensor<T, 2> result(gain.shape());
+  std::transform(gain.data(), gain.data() + gain.numel(), result.mutable_data(),
+                 [&](double g) { return static_cast<T>(patches * g); });
+  return result;
+}
+
+/// What the policy sees of some images, and what the coarse model answers there.
 template <class T>
 struct PolicyBatch {
-  Tensor<T, 4> map;         ///< (N, H, W, 2), see PolicyState::map
-  Tensor<T, 2> iou_coarse;  ///< (N, P)
+  Tensor<T, 4> map;              ///< (N, H, W, 2), see PolicyState::map
+  metrics::Confusion<4> coarse;  ///< (N, P, K, K): (image, patch, truth, prediction)
 };
 
 /// Runs the estimator with the noise of this key. Batch: images, labels and ids.
@@ -29,40 +61,60 @@ template <class T, class Batch>
 PolicyBatch<T> observe(const Paser<T>& paser, const Batch& batch, const RewardOptions& options, Key key) {
   const auto prediction = paser.predict_coarse(batch.images, batch.ids, key);
   const Labels coarse = paser.coarse_labels(prediction);
-  return {prediction.policy_state(), metrics::patch_iou<T>(coarse, batch.labels, options.classes, paser.grid,
-                                                           options.class_mean, options.ignored)};
+  return {prediction.policy_state(),
+          metrics::patch_confusion(coarse, batch.labels, options.classes, paser.grid, options.ignored)};
 }
 
-/// IoU of every model on every patch: entry (image, patch, model - 1) for the models behind the coarse one. While they
-/// are frozen the reward of any action can be read off instead of running a network again. key: of the estimator's
-/// noise, which reaches the models that correct the coarse one.
+/// Counts of every model behind the coarse one on every patch: (N, P, K, K) of model k + 1 in place k.
+using ExpertCounts = std::vector<metrics::Confusion<4>>;
+
+/// While the models are frozen the reward of any action can be read off instead of running a network again. key: of the
+/// estimator's noise, which reaches the models that correct the coarse one.
 template <class T, data::RangeSource S>
-Tensor<T, 3> tabulate_expert_iou(const Paser<T>& paser, const S& source, const RewardOptions& options,
-                                 const HowFar& how_far = {}, Key key = {}) {
-  const Index patches = paser.grid.patches(), experts = paser.actions() - 1;
-  Tensor<T, 3> table({source.size(), patches, experts});
-  T* out = table.mutable_data();
+ExpertCounts tabulate_experts(const Paser<T>& paser, const S& source, const RewardOptions& options,
+                              const HowFar& how_far = {}, Key key = {}) {
+  const Index patches = paser.grid.patches(), cells = options.classes * options.classes;
+  ExpertCounts table(paser.models.size() - 1,
+                     metrics::Confusion<4>({source.size(), patches, options.classes, options.classes}));
   if (how_far) how_far(0, source.size());
   for_each_chunk(source.size(), 64, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     Tensor<T, 4> probabilities;
     if (any_corrects(paser)) probabilities = paser.predict_coarse(batch.images, batch.ids, key).probabilities;
     const Labels truth = data::extract_patches(batch.labels, paser.grid);
-    for (Index k = 0; k < experts; ++k) {
-      const Labels labels = predict(paser.models[static_cast<std::size_t>(k + 1)],
-                                    expert_patches(paser, k + 1, batch.images, probabilities), paser.micro_batch);
-      const auto iou = metrics::mean_iou<T>(metrics::image_confusion(labels, truth, options.classes, options.ignored),
-                                            options.class_mean);
-      for (Index i = 0; i < iou.numel(); ++i) out[(begin * patches + i) * experts + k] = iou.data()[i];
+    for (std::size_t k = 0; k < table.size(); ++k) {
+      const Labels labels =
+          predict(paser.models[k + 1], expert_patches(paser, static_cast<Index>(k + 1), batch.images, probabilities),
+                  paser.micro_batch);
+      const auto counts = metrics::image_confusion(labels, truth, options.classes, options.ignored);
+      std::copy_n(counts.data(), counts.numel(), table[k].mutable_data() + begin * patches * cells);
     }
     if (how_far) how_far(end, source.size());
   });
   return table;
 }
 
+/// What sending each patch to each model gains, (N, P, M), 0 for the coarse model; the images are `rows` of the table.
+/// coarse: counts of the coarse model, (N, P, K, K).
+template <class T>
+Tensor<T, 3> tabulated_gains(const ExpertCounts& table, std::span<const Index> rows,
+                             const metrics::Confusion<4>& coarse, const RewardOptions& options) {
+  const Index images = coarse.shape()[0], patches = coarse.shape()[1], models = static_cast<Index>(table.size()) + 1;
+  auto all = Tensor<T, 3>::zeros({images, patches, models});
+  T* const out = all.mutable_data();
+  for (std::size_t k = 0; k < table.size(); ++k) {
+    metrics::Confusion<4> chosen(coarse.shape());
+    const Index image = coarse.numel() / std::max<Index>(images, 1);
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      std::copy_n(table[k].data() + rows[i] * image, image, chosen.mutable_data() + static_cast<Index>(i) * image);
+    const auto gain = patch_gain<T>(coarse, chosen, options);
+    for (Index i = 0; i < gain.numel(); ++i) out[i * models + static_cast<Index>(k) + 1] = gain.data()[i];
+  }
+  return all;
+}
+
 /// A data set as policies meet it while the segmentation networks are frozen. What was computed once is kept, so that
-/// several policies can be trained on it: the IoU of the models, and the predictions of the coarse one, drawn `draws`
-/// times.
+/// several policies can be trained on it: the answers of the models, and those of the coarse one, drawn `draws` times.
 template <class T>
 class PolicyData {
  public:
@@ -70,11 +122,11 @@ class PolicyData {
   /// anew.
   PolicyData(int draws, Key key) : key_(key), draws_(static_cast<std::size_t>(draws)) {}
 
-  /// See tabulate_expert_iou.
+  /// See tabulate_experts.
   template <data::Source S>
-  const Tensor<T, 3>& experts(const Paser<T>& paser, const S& source, const RewardOptions& options,
+  const ExpertCounts& experts(const Paser<T>& paser, const S& source, const RewardOptions& options,
                               const HowFar& how_far = {}) {
-    if (experts_.empty()) experts_ = tabulate_expert_iou(paser, source, options, how_far, key_.fold(0));
+    if (experts_.empty()) experts_ = tabulate_experts(paser, source, options, how_far, key_.fold(0));
     return experts_;
   }
 
@@ -88,7 +140,8 @@ class PolicyData {
     auto& kept = draws_[d];
     kept.resize(static_cast<std::size_t>(source.size()));
     PolicyBatch<T> all;
-    T *map = nullptr, *iou = nullptr;
+    T* map = nullptr;
+    Index* counts = nullptr;
     for (const Index i : numbers) {
       PolicyBatch<T>& one = kept[static_cast<std::size_t>(i)];
       if (one.map.empty()) one = observe(paser, source.rows(std::span<const Index>(&i, 1)), options, key_.fold(d));
@@ -96,21 +149,23 @@ class PolicyData {
         Shape<4> shape = one.map.shape();
         shape[0] = static_cast<Index>(numbers.size());
         all.map = Tensor<T, 4>(shape);
-        all.iou_coarse = Tensor<T, 2>({shape[0], one.iou_coarse.shape()[1]});
+        Shape<4> matrices = one.coarse.shape();
+        matrices[0] = shape[0];
+        all.coarse = metrics::Confusion<4>(matrices);
         map = all.map.mutable_data();
-        iou = all.iou_coarse.mutable_data();
+        counts = all.coarse.mutable_data();
       }
       check(one.map.numel() * static_cast<Index>(numbers.size()) == all.map.numel(), "PolicyData", "image ", i,
             " gives a map of ", one.map.shape(), ", others of this batch give ", all.map.shape());
       map = std::copy_n(one.map.data(), one.map.numel(), map);
-      iou = std::copy_n(one.iou_coarse.data(), one.iou_coarse.numel(), iou);
+      counts = std::copy_n(one.coarse.data(), one.coarse.numel(), counts);
     }
     return all;
   }
 
  private:
   Key key_;
-  Tensor<T, 3> experts_;
+  ExpertCounts experts_;
   std::vector<std::vector<PolicyBatch<T>>> draws_;
 };
 

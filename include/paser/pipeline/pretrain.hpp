@@ -5,6 +5,7 @@
 
 #include "paser/data/batch.hpp"
 #include "paser/metrics/iou.hpp"
+#include "paser/metrics/statistics.hpp"
 #include "paser/optim/schedule.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/pipeline/supervised.hpp"
@@ -39,19 +40,20 @@ Tensor<T, 4> predict_logits_on_grid(const models::AnySegmenter<T>& model, const 
   return data::assemble_patches(predict_logits(model, data::extract_patches(images, grid), micro_batch), grid);
 }
 
-/// Mean over images of the macro IoU, without noise, patch by patch of the grid.
+/// Mean over images of the macro IoU, without noise, patch by patch of the grid. An image without a pixel that counts
+/// is left out; NaN when all are.
 template <class T, data::Source S>
 double validation_iou(const models::AnySegmenter<T>& model, const S& source, const data::PatchGrid& grid,
                       metrics::ClassMean class_mean, Index micro_batch, std::optional<std::int32_t> ignored = {}) {
-  double sum = 0;
+  std::vector<double> ious;
   for_each_chunk(source.size(), 128, [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     const Tensor<T, 4> logits = predict_logits_on_grid(model, batch.images, grid, micro_batch);
     const auto iou = metrics::mean_iou<double>(
         metrics::image_confusion(argmax_channels(logits), batch.labels, logits.shape().c(), ignored), class_mean);
-    sum = std::accumulate(iou.data(), iou.data() + iou.numel(), sum);
+    ious.insert(ious.end(), iou.data(), iou.data() + iou.numel());
   });
-  return sum / static_cast<double>(std::max<Index>(source.size(), 1));
+  return metrics::KnownValues(ious).mean;
 }
 
 /// One Adam step on one batch, on the patches of the options' grid. The loss is that of the reassembled images.
@@ -164,6 +166,7 @@ class Pretraining {
     keep_parts(state, "part_images", options_.supervised, options_.batch * options_.grid.patches());
     state.keep("model", model_).keep("best", best_.state).keep("adam", adam_);
     state.keep_value("best_iou", best_.score).keep_value("epoch_loss", epoch_loss_);
+    state.keep_value("epoch_pixels", epoch_pixels_);
     const bool finished = run_stage(stage_, state, [this](Index i) { return step(i); });
     if (finished) model_ = best_.state;
     return finished;
@@ -177,11 +180,12 @@ class Pretraining {
     const auto result = supervised_step(model_, adam_, batch.images, batch.labels, batch.ids,
                                         key_.fold(1).fold(static_cast<std::uint64_t>(i)), options_, teacher_,
                                         teacher_cache_ ? teacher_cache_->rows(images) : Tensor<T, 4>());
-    check<ValueError>(std::isfinite(result.loss), stage_.name.c_str(), "the loss of step ", i, " is ", result.loss,
-                      "; a smaller learning rate than ", options_.learning_rate, " may help");
-    epoch_loss_ = (order_.begins_epoch(i) ? 0 : epoch_loss_) + result.loss * static_cast<double>(images.size());
-    nlohmann::json record{{"loss", result.loss}};
-    std::string note = message("loss ", result.loss);
+    const double pixels = counted(batch.labels);
+    if (order_.begins_epoch(i)) epoch_loss_ = epoch_pixels_ = 0;
+    epoch_loss_ += result.loss * pixels;
+    epoch_pixels_ += pixels;
+    nlohmann::json record{{"loss", known(result.loss, pixels)}};
+    std::string note = pixels > 0 ? message("loss ", result.loss) : std::string("no pixel of the batch counts");
     const Index epoch = order_.epoch(i) + 1;
     if (i + 1 == stage_.steps || (order_.ends_epoch(i) && epoch % options_.validate_every == 0))
       note += validate(epoch, record);
@@ -189,12 +193,22 @@ class Pretraining {
     return note;
   }
 
+  /// The pixels of a batch that take part in the loss.
+  double counted(const Labels& labels) const {
+    const auto& ignored = options_.supervised.ignored;
+    return static_cast<double>(labels.numel() - (ignored ? std::ranges::count(labels.values(), *ignored) : 0));
+  }
+  /// For the log: there is no mean over no pixels.
+  static nlohmann::json known(double loss, double pixels) { return pixels > 0 ? nlohmann::json(loss) : nullptr; }
+
   std::string validate(Index epoch, nlohmann::json& record) {
     const double iou = validation_iou(model_, validation_, options_.grid, options_.class_mean,
                                       options_.supervised.micro_batch, options_.supervised.ignored);
+    check<ValueError>(!is_nan(iou), stage_.name.c_str(),
+                      "no pixel of the validation images counts, so that nothing tells the best network");
     best_.offer(model_, iou);
     record["validation_iou"] = iou;
-    record["epoch_loss"] = epoch_loss_ / static_cast<double>(train_.size());
+    record["epoch_loss"] = known(epoch_loss_ / epoch_pixels_, epoch_pixels_);
     record["epoch"] = epoch;
     return message(", IoU ", iou);
   }
@@ -209,7 +223,7 @@ class Pretraining {
   optim::Adam<T> adam_;
   BestState<models::AnySegmenter<T>> best_;
   std::optional<TeacherCache<T, S>> teacher_cache_;
-  double epoch_loss_ = 0;
+  double epoch_loss_ = 0, epoch_pixels_ = 0;  ///< sum over the pixels of this epoch that counted, and their number
 };
 
 }  // namespace detail

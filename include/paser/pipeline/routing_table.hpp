@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "paser/metrics/confusion.hpp"
+#include "paser/metrics/additive_gain.hpp"
 #include "paser/ops/softmax.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/uncertainty/entropy.hpp"
@@ -102,21 +102,24 @@ RoutingTable tabulate_routing(const Paser<T>& paser, const S& source, Index clas
   return table;
 }
 
-/// IoU of one model's answer on every patch, image after image.
+/// IoU of one model's answer on every patch, image after image; 0 for a patch without a pixel that counts.
 inline std::vector<double> patch_ious(const RoutingTable& table, Index model, metrics::ClassMean class_mean) {
-  const auto iou = metrics::mean_iou<double>(table.confusion[static_cast<std::size_t>(model)], class_mean);
+  const auto iou = metrics::mean_iou<double>(table.confusion[static_cast<std::size_t>(model)], class_mean, 0.0);
   return {iou.data(), iou.data() + iou.numel()};
 }
 
-/// The model that is best for every patch, the cheapest of equals; image after image.
-inline std::vector<Index> best_choices(const RoutingTable& table, metrics::ClassMean class_mean) {
-  std::vector<double> best = patch_ious(table, 0, class_mean);
+/// The model with the largest additive gain on every patch by the truth, the cheapest of equals; image after image.
+/// Greedy: gains of first order add up only as long as few patches change.
+inline std::vector<Index> greedy_choices(const RoutingTable& table, metrics::ClassMean class_mean,
+                                         metrics::GainReference reference = metrics::GainReference::image) {
+  std::vector<double> best(static_cast<std::size_t>(table.images * table.patches), 0.0);
   std::vector<Index> choices(best.size(), 0);
   for (Index k = 1; k < table.models(); ++k) {
-    const std::vector<double> iou = patch_ious(table, k, class_mean);
+    const auto gain =
+        metrics::additive_gain(table.confusion[0], table.confusion[static_cast<std::size_t>(k)], reference, class_mean);
     for (std::size_t i = 0; i < best.size(); ++i)
-      if (iou[i] > best[i]) {
-        best[i] = iou[i];
+      if (gain.data()[i] > best[i]) {
+        best[i] = gain.data()[i];
         choices[i] = k;
       }
   }
@@ -137,7 +140,6 @@ inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::v
   result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);
   result.confusion = metrics::Confusion<2>::zeros({table.classes, table.classes});
   const double n = static_cast<double>(table.images), patches = static_cast<double>(table.patches);
-  double squares = 0;
   for (Index image = 0; image < table.images; ++image) {
     const auto choice = std::span<const Index>(choices).subspan(static_cast<std::size_t>(image * table.patches),
                                                                 static_cast<std::size_t>(table.patches));
@@ -155,20 +157,20 @@ inline MethodEvaluation evaluate_choices(const RoutingTable& table, const std::v
     const auto sum = table.composed(image, choice);
     Index* const all = result.confusion.mutable_data();
     for (Index i = 0; i < sum.numel(); ++i) all[i] += sum.data()[i];
-    const double iou = metrics::mean_iou(sum, options.class_mean);
-    result.image_iou.push_back(iou);
-    result.iou += iou / n;
-    squares += iou * iou / n;
+    result.image_iou.push_back(metrics::mean_iou(sum, options.class_mean));
     result.gmac += costs.of(work) * 1e-9 / n;
   }
-  result.iou_std = std::sqrt(std::max(0.0, squares - result.iou * result.iou));
+  const metrics::KnownValues known(result.image_iou);
+  result.iou = known.mean;
+  result.iou_std = known.deviation;
   return result;
 }
 
-/// Every patch to the model that is best for it: an upper bound that no routing without the truth can reach.
+/// Every patch to the model that adds most to its image's mean IoU, by the truth: see greedy_choices. What routing
+/// could reach, though no strict bound.
 inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const WorkCosts& costs,
                                         const std::vector<Index>& kinds, const EvaluationOptions& options) {
-  return evaluate_choices(table, best_choices(table, options.class_mean), costs, kinds, options);
+  return evaluate_choices(table, greedy_choices(table, options.class_mean), costs, kinds, options);
 }
 
 }  // namespace paser::pipeline

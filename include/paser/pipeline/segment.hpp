@@ -53,6 +53,16 @@ Tensor<T, 3> probability_of(const Labels& labels, const Tensor<T, 4>& probabilit
   return result;
 }
 
+/// Arg-max of the answer of model k. Throws NotFiniteError that names the model.
+template <class T>
+Labels labels_of(const Tensor<T, 4>& logits, Index k) {
+  try {
+    return argmax_channels(logits);
+  } catch (const NotFiniteError& error) {
+    throw NotFiniteError(message("the answer of network f", k + 1, ": ", error.what()));
+  }
+}
+
 /// Where the answer of a model is written; null: not wanted.
 template <class T>
 struct AnswerMaps {
@@ -70,7 +80,7 @@ void answer_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images, 
     const std::vector<Index> part(patches.begin() + begin, patches.begin() + end);
     const Tensor<T, 4> logits = evaluate(paser.models[static_cast<std::size_t>(k)],
                                          expert_patches<T>(paser, k, images, predicted, grid, part), paser.filters);
-    const Labels labels = argmax_channels(logits);
+    const Labels labels = labels_of(logits, k);
     data::scatter_patches(*out.labels, grid, part, labels);
     if (!out.probability && !out.entropy && !out.doubt) return;
     const Tensor<T, 4> probabilities = softmax(logits);
@@ -150,13 +160,14 @@ Labels apply_experts(const Paser<T>& paser, const Tensor<T, 4>& images, const La
 
 /// Segments images, (N, H, W, C), each patch by the model that `policy` sends it to. ids: N numbers of the images, on
 /// which with `key` all noise depends. The coarse model's prediction is made for a policy that reads it, and for every
-/// policy where a task model corrects it. Throws ShapeError when images, grid and ids do not fit, and what the policy
-/// throws.
+/// policy where a task model corrects it. Throws ShapeError when images, grid and ids do not fit, NotFiniteError when a
+/// pixel or the answer of a network is not finite, and what the policy throws.
 template <class T>
 Segmentation<T> segment(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy,
                         const Tensor<T, 4>& images, const ImageIds& ids, Key key, const SegmentOptions& options = {}) {
   check(static_cast<Index>(ids.size()) == images.shape().n(), "segment", ids.size(), " ids for images ",
         images.shape());
+  check_finite("segment", images.numel(), images.data(), "the images ", images.shape());
   Segmentation<T> result;
   result.state = paser.state({}, ids);
   result.work.patches.assign(paser.models.size(), 0);

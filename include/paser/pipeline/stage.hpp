@@ -56,7 +56,9 @@ struct Stage {
 /// may return a std::optional of the note: none says that it had nothing to do and that the stage is over, whatever
 /// number of steps was planned. `state` is all that the stage remembers; since a step's randomness depends on i alone,
 /// a run that was stopped and resumed gives the same bits as one that was not. Returns false when it was interrupted.
-/// Throws FormatError when the file belongs to another stage or to another number of steps.
+/// Throws FormatError when the file belongs to another stage or to another number of steps. A NotFiniteError of a step
+/// goes on with the stage's name and the step's number, counted from 1 as in the log; the file then still has the state
+/// that was stored last, in which all numbers were finite.
 template <class Step, class Prepare = void (*)()>
 bool run_stage(
     const Stage& stage, const TrainingState& state, Step&& step, Prepare&& prepare = [] {}) {
@@ -80,12 +82,21 @@ bool run_stage(
     state.save(checkpoint);
     checkpoint.save(stage.file);
   };
+  const auto guarded = [&](const std::string& where, const auto& work) {
+    try {
+      return work();
+    } catch (const NotFiniteError& error) {
+      throw NotFiniteError(
+          message(stage.name, ", ", where, ": ", error.what(), "; what was stored before is as it was"));
+    }
+  };
   const bool was_finished = done == stage.steps;
-  if (!was_finished) prepare();
+  if (!was_finished) guarded("before its first step", prepare);
   if (stage.monitor.started) stage.monitor.started(made, was_finished ? made : stage.steps);
   auto saved = Clock::now();
   while (done < stage.steps) {
-    const std::optional<std::string> note = step(done);
+    const std::optional<std::string> note = guarded(message("step ", done + 1, " of ", stage.steps),
+                                                    [&]() -> std::optional<std::string> { return step(done); });
     if (!note) {
       done = stage.steps;
       break;

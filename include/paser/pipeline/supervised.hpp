@@ -65,7 +65,8 @@ struct SupervisedResult {
 };
 
 /// The share of some parts of a batch in its loss and gradient: what one of several processes adds. Arguments as for
-/// supervised_gradients, all of the whole batch. Throws ValueError when the parts are not there.
+/// supervised_gradients, all of the whole batch. Throws ValueError when the parts are not there, NotFiniteError when a
+/// loss is not finite.
 template <class T>
 TreeSum<SupervisedResult<T>> supervised_parts(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images,
                                               const Labels& labels, const ImageIds& ids, Key key,
@@ -89,7 +90,10 @@ TreeSum<SupervisedResult<T>> supervised_parts(const models::AnySegmenter<T>& mod
     ctx.part = {begin, end, n};
     for (Index i = begin; i < end; ++i) ctx.sample_keys.push_back(key.fold(ids[static_cast<std::size_t>(i)]));
     const Var<T, 4> logits = model(ctx, ctx.constant(slice_rows(images, begin, end)));
-    const auto number = [](const Var<T, 1>& v) { return static_cast<double>(v.value().data()[0]); };
+    const auto number = [](const Var<T, 1>& v) {
+      check_finite_value("supervised_gradients", v.value().data()[0], "the loss");
+      return static_cast<double>(v.value().data()[0]);
+    };
     SupervisedResult<T> result;
     const auto differentiate = [&](const Var<T, 1>& loss) {
       result.loss = number(loss);

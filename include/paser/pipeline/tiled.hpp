@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "paser/data/augment.hpp"
+#include "paser/pipeline/routing/domain.hpp"
 #include "paser/pipeline/segment.hpp"
 
 /// Segmentation of images of any size, in memory that the image's height does not matter to.
@@ -41,6 +42,9 @@ struct TiledSummary {
   Index windows = 0;
   std::vector<Index> patches;  ///< of all windows, by the model that answered
   Work work{};                 ///< what was run; its images are windows
+  /// Means over the patches of each window of what uncertainty::patch_statistics says of them, window after window;
+  /// empty for a policy that does not read them.
+  std::vector<double> statistics{};
 };
 
 /// A whole segmented image.
@@ -176,6 +180,10 @@ TiledSummary segment_tiled(const Paser<T>& paser, const std::type_identity_t<Pol
       for (const std::int32_t model : answers.answered_by.values())
         ++summary.patches.at(static_cast<std::size_t>(model));
       summary.work += answers.work;
+      if (!answers.state.statistics.empty()) {
+        const auto means = image_statistics(answers.state.statistics);
+        summary.statistics.insert(summary.statistics.end(), means.data(), means.data() + means.numel());
+      }
       done += last - first;
       if (options.progress) options.progress(done, summary.windows);
     });

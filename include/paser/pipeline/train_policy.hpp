@@ -36,18 +36,20 @@ struct PolicyOptions {
 /// Reward of every patch of a batch, and what it came from. All (N, P).
 template <class T>
 struct Rewards {
-  Tensor<T, 2> iou_chosen, iou_coarse, cost, reward;
+  Tensor<T, 2> gain, cost, reward;
 };
 
 /// Compares a composed segmentation with f1's own, patch by patch. All label maps (N, H, W).
 template <class T>
 Rewards<T> routing_reward(const Labels& composed, const Labels& baseline, const Labels& truth, const Actions& actions,
                           const data::PatchGrid& grid, const RewardOptions& options) {
+  const auto counts = [&](const Labels& labels) {
+    return metrics::patch_confusion(labels, truth, options.classes, grid, options.ignored);
+  };
   Rewards<T> r;
-  r.iou_chosen = metrics::patch_iou<T>(composed, truth, options.classes, grid, options.class_mean, options.ignored);
-  r.iou_coarse = metrics::patch_iou<T>(baseline, truth, options.classes, grid, options.class_mean, options.ignored);
+  r.gain = patch_gain<T>(counts(baseline), counts(composed), options);
   r.cost = cost_of<T>(actions, options.costs);
-  r.reward = reward(r.iou_chosen, r.iou_coarse, r.cost, options.lambda);
+  r.reward = reward(r.gain, r.cost, options.lambda);
   return r;
 }
 
@@ -61,36 +63,28 @@ ValueAndGradients<T> policy_gradients(const Policy<T>& policy, const PolicyState
   });
 }
 
-/// Rewards of given actions from a table of tabulate_expert_iou whose rows are `rows`. iou_coarse, actions: (N, P).
+/// Rewards of given actions, (N, P), from the gains of all of them, (N, P, M): see tabulated_gains.
 template <class T>
-Rewards<T> tabulated_reward(const Tensor<T, 3>& table, std::span<const Index> rows, const Tensor<T, 2>& iou_coarse,
-                            const Actions& actions, const RewardOptions& options) {
-  Rewards<T> r;
-  r.iou_coarse = r.iou_chosen = iou_coarse;
-  T* chosen = r.iou_chosen.mutable_data();
-  const Index patches = table.shape()[1], experts = table.shape()[2];
-  check(experts + 1 == static_cast<Index>(options.costs.size()), "tabulated_reward", "a table of ", experts,
-        " experts and ", options.costs.size(), " costs");
-  for (Index i = 0; i < actions.numel(); ++i) {
-    const std::int32_t a = actions.data()[i];
-    if (a > 0) chosen[i] = table(rows[static_cast<std::size_t>(i / patches)], i % patches, a - 1);
-  }
-  r.cost = cost_of<T>(actions, options.costs);
-  r.reward = reward(r.iou_chosen, r.iou_coarse, r.cost, options.lambda);
+Rewards<T> rewards_of(const Tensor<T, 3>& gains, const Actions& actions, const RewardOptions& options) {
+  const Index models = gains.shape()[2];
+  check(models == static_cast<Index>(options.costs.size()), "rewards_of", "gains of ", models, " models and ",
+        options.costs.size(), " costs");
+  Rewards<T> r{Tensor<T, 2>(actions.shape()), cost_of<T>(actions, options.costs), {}};
+  T* const gain = r.gain.mutable_data();
+  for (Index i = 0; i < actions.numel(); ++i) gain[i] = gains.data()[i * models + actions.data()[i]];
+  r.reward = reward(r.gain, r.cost, options.lambda);
   return r;
 }
 
 /// The same for every action: (N, P, M).
 template <class T>
-Tensor<T, 3> tabulated_rewards(const Tensor<T, 3>& table, std::span<const Index> rows, const Tensor<T, 2>& iou_coarse,
-                               const RewardOptions& options) {
-  const Shape<2>& shape = iou_coarse.shape();
-  const Index models = table.shape()[2] + 1;
-  Tensor<T, 3> all({shape[0], shape[1], models});
+Tensor<T, 3> all_rewards(const Tensor<T, 3>& gains, const RewardOptions& options) {
+  const Shape<2> shape{gains.shape()[0], gains.shape()[1]};
+  const Index models = gains.shape()[2];
+  Tensor<T, 3> all(gains.shape());
   T* const out = all.mutable_data();
   for (Index m = 0; m < models; ++m) {
-    const auto r =
-        tabulated_reward(table, rows, iou_coarse, Actions::full(shape, static_cast<std::int32_t>(m)), options);
+    const auto r = rewards_of(gains, Actions::full(shape, static_cast<std::int32_t>(m)), options);
     for (Index i = 0; i < r.reward.numel(); ++i) out[i * models + m] = r.reward.data()[i];
   }
   return all;
@@ -107,7 +101,7 @@ double mean(const Tensor<T, 2>& x) {
 template <class T>
 struct PolicyEvaluation {
   double reward = 0, cost = 0;
-  double gain = 0;     ///< mean over patches of IoU(chosen) - IoU(f1)
+  double gain = 0;     ///< mean over patches, see RewardOptions::gain
   double entropy = 0;  ///< of the routes, nats
   std::vector<double> share;
   Tensor<T, 3> probabilities;  ///< (N, P, M)
@@ -117,7 +111,7 @@ struct PolicyEvaluation {
 template <class T, data::Source S>
 PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const S& source, PolicyData<T>& data,
                                     const RewardOptions& options) {
-  const Tensor<T, 3>& table = data.experts(paser, source, options);
+  const ExpertCounts& table = data.experts(paser, source, options);
   PolicyEvaluation<T> result;
   result.share.assign(static_cast<std::size_t>(paser.actions()), 0.0);
   result.probabilities = Tensor<T, 3>({source.size(), paser.grid.patches(), paser.actions()});
@@ -128,11 +122,11 @@ PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const S& source, Poli
     const PolicyBatch<T> seen = data.rows(paser, source, rows, options, 0, Key{});
     const auto routes = paser.policy.probabilities(paser.state(seen.map));
     const Actions actions = routes.argmax();
-    const auto r = tabulated_reward(table, rows, seen.iou_coarse, actions, options);
+    const auto r = rewards_of(tabulated_gains<T>(table, rows, seen.coarse, options), actions, options);
     const double weight = static_cast<double>(end - begin) / static_cast<double>(source.size());
     result.reward += weight * mean(r.reward);
     result.cost += weight * mean(r.cost);
-    result.gain += weight * (mean(r.iou_chosen) - mean(r.iou_coarse));
+    result.gain += weight * mean(r.gain);
     result.entropy += weight * mean(routes.entropy());
     const auto share = usage(actions, paser.actions());
     for (std::size_t k = 0; k < share.size(); ++k) result.share[k] += weight * share[k];
@@ -192,11 +186,12 @@ class PolicyTraining {
   }
 
   std::string step(Index i) {
-    const Tensor<T, 3>& table = cache_.train.experts(paser_, train_, options_.reward);
+    const ExpertCounts& table = cache_.train.experts(paser_, train_, options_.reward);
     const std::span<const Index> images = order_.images(i);
     const Index epoch = order_.epoch(i);
     const Key draw = key_.fold(1).fold(static_cast<std::uint64_t>(i));
     const PolicyBatch<T> seen = cache_.train.rows(paser_, train_, images, options_.reward, epoch, draw.fold(0));
+    const Tensor<T, 3> gains = tabulated_gains<T>(table, images, seen.coarse, options_.reward);
     const bool exact = options_.estimate == PolicyGradient::exact;  // draws, for the log, are then of the policy
     const double alpha =
         exact ? 1 : optim::linear_schedule(options_.exploit_from, options_.exploit_to, options_.epochs)(epoch);
@@ -207,11 +202,9 @@ class PolicyTraining {
       const auto logits = paser_.policy.record(ctx, paser_.state(seen.map));
       const rl::Categorical<T> routes(logits.value(), paser_.grid.patches());
       actions = rl::explore(routes, alpha, draw.fold(1), options_.explore).actions;
-      rewards = tabulated_reward(table, images, seen.iou_coarse, actions, options_.reward);
+      rewards = rewards_of(gains, actions, options_.reward);
       entropy = mean(routes.entropy());
-      if (exact)
-        return rl::expected_reward_loss(logits, tabulated_rewards(table, images, seen.iou_coarse, options_.reward),
-                                        options_.gradient);
+      if (exact) return rl::expected_reward_loss(logits, all_rewards(gains, options_.reward), options_.gradient);
       return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options_.advantage),
                                       options_.gradient);
     });

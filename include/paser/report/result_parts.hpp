@@ -97,6 +97,13 @@ struct ComparisonTable {
   std::vector<std::vector<std::string>> rows{};
 };
 
+/// A drawing of its own, with its own legend.
+struct SvgFigure {
+  std::string title{};
+  std::string note{};
+  std::string svg{};  ///< the text of an SVG file that loads nothing
+};
+
 namespace detail {
 
 template <class Json, class T>
@@ -240,6 +247,17 @@ template <class Json>
 void to_json(Json& j, const ComparisonTable& t) {
   j = {{"title", t.title}, {"note", t.note}, {"header", t.header}, {"rows", t.rows}};
 }
+template <class Json>
+void to_json(Json& j, const SvgFigure& f) {
+  j = {{"title", f.title}, {"note", f.note}, {"svg", f.svg}};
+}
+template <class Json>
+void from_json(const Json& j, SvgFigure& f) {
+  j.at("title").get_to(f.title);
+  f.note = j.value("note", "");
+  j.at("svg").get_to(f.svg);
+}
+
 template <class Json>
 void from_json(const Json& j, ComparisonTable& t) {
   j.at("title").get_to(t.title);

@@ -17,7 +17,7 @@ namespace paser::report {
 /// One method of the comparison.
 struct Row {
   std::string model{};  ///< as shown: "f1", "IDK cascade", "PaSeR (TVD 10 %)"
-  std::string kind{};   ///< "single", "baseline", "bound" (an upper bound no method can use), "paser", "part" (one of
+  std::string kind{};   ///< "single", "baseline", "bound" (routing by the truth, no method), "paser", "part" (one of
                         ///< its networks alone)
   double iou = 0;       ///< mean over the test images, in the convention of Results::iou_convention
   double gmac = 0;      ///< 1e9 multiply-accumulates an image, all dropout samples counted (the paper's GigaFlops)
@@ -81,6 +81,7 @@ struct Results {
   std::vector<LambdaPoint> lambda_curve;
   std::vector<BoxPlot> box_plots;
   std::vector<ComparisonTable> tables;
+  std::vector<SvgFigure> figures;
   nlohmann::json settings = nlohmann::json::object();     ///< every resolved setting, as in config.json
   nlohmann::json environment = nlohmann::json::object();  ///< of report::environment()
 };
@@ -148,6 +149,7 @@ void to_json(Json& j, const Results& r) {
   if (!r.lambda_curve.empty()) j["lambda_curve"] = r.lambda_curve;
   if (!r.box_plots.empty()) j["box_plots"] = r.box_plots;
   if (!r.tables.empty()) j["tables"] = r.tables;
+  if (!r.figures.empty()) j["figures"] = r.figures;
 }
 
 template <class Json>
@@ -216,6 +218,7 @@ void from_json(const Json& j, Results& r) {
   detail::read_part(j, "lambda_curve", r.lambda_curve);
   detail::read_part(j, "box_plots", r.box_plots);
   detail::read_part(j, "tables", r.tables);
+  detail::read_part(j, "figures", r.figures);
   r.settings = j.value("settings", Json::object());
   r.environment = j.value("environment", Json::object());
 }

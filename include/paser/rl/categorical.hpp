@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/core/random.hpp"
 
 namespace paser::rl {
@@ -52,7 +53,7 @@ inline void check_actions(const char* where, const Actions& actions, Index batch
 template <class T>
 class Categorical {
  public:
-  /// logits: (B, P, M). Throws ValueError when a row has no finite softmax.
+  /// logits: (B, P, M). Throws NotFiniteError when a row has no finite softmax.
   explicit Categorical(const Tensor<T, 3>& logits)
       : probabilities_(logits.shape()), log_probabilities_(logits.shape()) {
     check(models() >= 1, "Categorical", "no models to choose from in logits ", logits.shape());
@@ -60,8 +61,8 @@ class Categorical {
     for (Index row = 0; row < rows(); ++row) {
       const detail::RowDistribution d(logits.data() + row * models(), models());
       for (Index k = 0; k < models(); ++k) {
-        check<ValueError>(std::isfinite(d.p[static_cast<std::size_t>(k)]), "Categorical", "the logits of patch ", row,
-                          " are not numbers");
+        check<NotFiniteError>(is_finite(d.p[static_cast<std::size_t>(k)]), "Categorical", "the logits of patch ", row,
+                              " are not numbers");
         p[row * models() + k] = static_cast<T>(d.p[static_cast<std::size_t>(k)]);
         log_p[row * models() + k] = static_cast<T>(d.log_p[static_cast<std::size_t>(k)]);
       }
@@ -71,7 +72,8 @@ class Categorical {
   /// A policy's output: logits (B, patches * models), patch-major.
   Categorical(const Tensor<T, 2>& logits, Index patches) : Categorical(by_patch(logits, patches)) {}
 
-  /// From probabilities (B, P, M), each row divided by its sum. Throws ValueError on a negative one or a row of zeros.
+  /// From probabilities (B, P, M), each row divided by its sum. Throws ValueError on a negative one, NotFiniteError on
+  /// a row of zeros.
   static Categorical of_probabilities(const Tensor<T, 3>& probabilities) {
     Tensor<T, 3> logits(probabilities.shape());
     T* const out = logits.mutable_data();

@@ -9,12 +9,15 @@
 namespace paser::rl {
 
 /// What is subtracted from the rewards. A baseline that does not depend on the action leaves the expected gradient as
-/// it is and lowers its variance; the paper uses none.
+/// it is and lowers its variance; the paper uses none. The mean over a batch depends on the action by the patch's own
+/// share in it, which shortens the gradient by that share; of a single patch, whose own reward it would be, nothing is
+/// subtracted.
 enum class Baseline { none, batch_mean, given };
 
 struct AdvantageSpec {
   Baseline baseline = Baseline::none;
-  bool normalize = false;  ///< then centre, and divide by the standard deviation over the batch (+ 1e-8)
+  /// Then centre, and divide by the standard deviation over the batch (+ 1e-8); a single patch has none and stays.
+  bool normalize = false;
 };
 
 /// Reward minus baseline of every patch, all (B, P). `given` is the baseline of Baseline::given, for example the reward
@@ -34,12 +37,12 @@ Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageSpec& spec = {
   const auto subtract = [&](double m) {
     for (Index i = 0; i < n; ++i) a[i] = static_cast<T>(static_cast<double>(a[i]) - m);
   };
-  if (spec.baseline == Baseline::batch_mean) subtract(mean());
+  if (spec.baseline == Baseline::batch_mean && n > 1) subtract(mean());
   if (spec.baseline == Baseline::given) {
     check_same_shape("advantage", reward, given);
     for (Index i = 0; i < n; ++i) a[i] -= given.data()[i];
   }
-  if (spec.normalize) {
+  if (spec.normalize && n > 1) {
     subtract(mean());
     double squares = 0;
     for (Index i = 0; i < n; ++i) squares += static_cast<double>(a[i]) * static_cast<double>(a[i]);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -10,6 +11,7 @@
 
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
+#include "paser/pipeline/routing/domain.hpp"
 
 /// Which price makes a policy keep to a budget, a quality or a share of the patches: read off a table that was made on
 /// data that neither the models nor the policy were trained on.
@@ -28,8 +30,9 @@ struct CalibrationPoint {
 struct Calibration {
   /// By rising price: the most generous, which pays the most for patches, comes first.
   std::vector<CalibrationPoint> points{};
-  std::string data{};  ///< what it was made on
-  Index images = 0;    ///< of them
+  std::string data{};              ///< what it was made on
+  Index images = 0;                ///< of them
+  std::optional<Domain> domain{};  ///< by which one sees whether other images are like them
 
   Index models() const { return points.empty() ? 0 : static_cast<Index>(points[0].shares.size()); }
 };
@@ -191,6 +194,7 @@ void to_json(Json& j, const Calibration& c) {
   j = {{"data", c.data}, {"images", c.images}, {"points", Json::array()}};
   for (const CalibrationPoint& p : c.points)
     j["points"].push_back({{"price", p.price}, {"iou", p.iou}, {"ms", p.ms}, {"gmac", p.gmac}, {"shares", p.shares}});
+  if (c.domain) j["domain"] = *c.domain;
 }
 /// Throws FormatError when what is read does not pass check_calibration, and what the library throws about types.
 template <class Json>
@@ -207,6 +211,8 @@ void from_json(const Json& j, Calibration& c) {
     point.at("shares").get_to(p.shares);
     c.points.push_back(std::move(p));
   }
+  c.domain.reset();
+  if (const auto found = j.find("domain"); found != j.end()) found->get_to(c.domain.emplace());
   check_calibration<FormatError>(c);
 }
 

@@ -121,7 +121,7 @@ inline FloorCandidates floor_candidates(const RoutingTable& table, const Routing
   }
   const detail::GroupedImages grouped = detail::grouped(table.images, groups);
   const auto ious = [&](const std::vector<Index>& choices) {
-    return metrics::mean_iou<double>(detail::image_counts(table, choices), class_mean);
+    return metrics::mean_iou<double>(detail::image_counts(table, choices), class_mean, 0.0);
   };
   const auto reference = ious(std::vector<Index>(static_cast<std::size_t>(table.images * table.patches), best));
   for (const CurvePoint& p : curve) {

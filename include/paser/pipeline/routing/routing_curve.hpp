@@ -247,7 +247,7 @@ inline MeasuredPoint measured(const RoutingTable& table, const std::vector<Index
   const auto ious = metrics::mean_iou<double>(counts, class_mean);
   const double n = static_cast<double>(table.images), patches = static_cast<double>(choices.size());
   point.iou = metrics::mean_iou(metrics::merge(counts), class_mean);
-  point.image_iou = std::accumulate(ious.data(), ious.data() + ious.numel(), 0.0) / n;
+  point.image_iou = metrics::KnownValues(ious.values()).mean;
   const std::vector<Index> by_model = patches_by_model(table, choices);
   for (const Index c : by_model) point.shares.push_back(static_cast<double>(c) / patches);
   point.share = 1 - static_cast<double>(by_model[0]) / patches;

@@ -39,7 +39,7 @@ const page = (() => {
   const modelColour = (m) => `var(--c${m % 8})`;
   const modelKey = () => el("span", { class: "key" }, ...models.map((name, m) => el("span", {}, el("i", { style: `background:${modelColour(m)}` }), name)));
   const hide = (id) => { $(id).hidden = true; };
-  const kinds = { single: ["one network", "●"], baseline: ["other routing", "■"], bound: ["upper bound, not a method", "◇"], paser: ["PaSeR", "▲"], part: ["network of a PaSeR, alone", "○"] };
+  const kinds = { single: ["one network", "●"], baseline: ["other routing", "■"], bound: ["by the truth, not a method", "◇"], paser: ["PaSeR", "▲"], part: ["network of a PaSeR, alone", "○"] };
   const kindOf = (row) => (kinds[row.kind] ? row.kind : "baseline");
   const kindColour = (kind) => `var(--${kind})`;
 

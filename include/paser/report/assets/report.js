@@ -40,6 +40,13 @@
     if (results.claims.length) number("Claims", `${results.claims.filter((c) => c.reproduced).length} of ${results.claims.length}`, "claims of the paper are reproduced by this run");
   }
 
+  // ---- drawings ------------------------------------------------------------------------------------------------
+  // As pictures: what is inside of them cannot run.
+  if (!(results.figures || []).length) hide("figures");
+  for (const f of results.figures || [])
+    $("figures-list").append(el("h2", {}, f.title),
+      el("figure", { class: "card" }, el("img", { class: "drawing", src: "data:image/svg+xml," + encodeURIComponent(f.svg), alt: f.title }), el("figcaption", {}, f.note)));
+
   // ---- results table -------------------------------------------------------------------------------------------
   {
     const columns = [
@@ -86,7 +93,7 @@
     const head = sortableHead(columns, rows, fill);
     fill(rows);
     $("results-table").append(el("caption", { class: "hidden" }, "Comparison of all methods on the test images"), el("thead", {}, head), body);
-    $("results-text").append("★ best of a column, upper bounds left out. Share of patches: ", modelKey(), ".");
+    $("results-text").append("★ best of a column, routing by the truth left out. Share of patches: ", modelKey(), ".");
     const conventions = [["IoU", results.iou_convention], ["GMAC", results.mac_convention], ["Time", results.time_convention],
       ["Time, busy", rows.some((r) => r.ms_spread && r.ms_spread.busy) ? "other programs had the processors while the method was timed: its threads waited for one in 5 % or more of their time, so these times are too long" : ""]].filter(([, text]) => text);
     $("results-notes").append(...conventions.map(([name, text]) => el("p", {}, `${name}: ${text}`)), ...notes.map((text, i) => el("p", {}, el("sup", {}, `${i + 1} `), text)));

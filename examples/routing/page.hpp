@@ -1,0 +1,90 @@
+#pragma once
+
+#include "paser/report/html.hpp"
+#include "paser/report/method_row.hpp"
+#include "routing/report.hpp"
+
+/// The page of a run.
+namespace routing {
+
+namespace detail {
+
+/// The point of a curve whose share of patches that leave f1 is nearest.
+inline const pipeline::MeasuredPoint& nearest(const std::vector<pipeline::MeasuredPoint>& curve, double share) {
+  return *std::min_element(curve.begin(), curve.end(), [&](const auto& a, const auto& b) {
+    return std::abs(a.share - share) < std::abs(b.share - share);
+  });
+}
+
+}  // namespace detail
+
+/// What report.html shows. The curve stands first; the table has each network, and each router at four of its budgets.
+inline report::Results page_results(Experiment& experiment, const Findings& found, const Comparison& comparison) {
+  report::Results r;
+  const pipeline::CurveReport& first = found.routers.front().report;
+  r.title = "Routing on " + found.task;
+  r.seed = experiment.settings().seed;
+  r.command = found.command;
+  std::string text;
+  for (const std::string& sentence : sentences(found)) text += sentence + ". ";
+  r.data = message(found.task, ": ", found.split, ", ", first.groups, " test files");
+  r.iou_convention =
+      message("mean over the classes of the IoU of all test images together; a class that is in neither ",
+              "answer nor truth is ", experiment.settings().absent_class == "zero" ? "0" : "left out");
+  r.mac_convention = report::mac_convention;
+  r.time_convention = message("per image: one pass of f1, deciding, and the patches that are sent on, ",
+                              experiment.settings().micro_batch, " at a time; parts measured in turn on ",
+                              comparison.machine().processor, ", ", comparison.machine().threads, " threads",
+                              comparison.machine().busy ? ", busy with other programs" : "");
+  r.figures.push_back({"Quality against time",
+                       "IoU of the test set against milliseconds per image. Grey line: random mixes of the networks; a "
+                       "way of routing is worth something where it lies above. " +
+                           text,
+                       report::curve_svg(figure_of(found))});
+  for (std::size_t k = 0; k < first.singles.size(); ++k) {
+    const auto& s = first.singles[k];
+    r.models.push_back(s.name);
+    std::vector<double> share(first.singles.size(), 0.0);
+    share[k] = 1;
+    r.rows.push_back(
+        {.model = s.name, .kind = "single", .iou = s.iou, .gmac = s.gmac, .ms_per_image = s.ms, .share = share});
+    r.parameters[s.name] = paser::nn::count_parameters(experiment.networks().models[k]);
+  }
+  const auto rows = [&](const std::string& name, const std::string& kind,
+                        const std::vector<pipeline::MeasuredPoint>& curve, const std::string& note) {
+    for (const double share : {0.1, 0.2, 0.3, 0.5}) {
+      const auto& p = detail::nearest(curve, share);
+      r.rows.push_back({.model = message(name, ", ", report::fixed(100 * share, 0), " % sent on"),
+                        .kind = kind,
+                        .iou = p.iou,
+                        .gmac = p.gmac,
+                        .ms_per_image = p.ms,
+                        .share = p.shares,
+                        .note = note});
+    }
+  };
+  for (std::size_t i = 0; i < 2; ++i)
+    rows(found.routers[i].name, "paser", found.routers[i].report.curve,
+         found.routers[i].name == "PaSeR" ? "policy gradient, one policy for every budget"
+                                          : "regression of each network's gain");
+  rows("entropy cascade", "baseline", first.entropy, "the patches of largest mean entropy of f1's answer");
+  rows("oracle", "bound", found.oracle, "greedy, by the true gains");
+  r.tables = {table_of_routers(found), table_of_budgets(found)};
+  for (auto& t : tables_of_references(found)) r.tables.push_back(std::move(t));
+  r.stages = experiment.folder().stage_costs();
+  r.settings = experiment.settings();
+  r.environment = report::environment();
+  return r;
+}
+
+inline void write_page(Experiment& experiment, const Findings& found, const Comparison& comparison) {
+  const auto folder = experiment.folder().path();
+  const report::CurveFigure figure = figure_of(found);
+  paser::io::write_file(folder / "curve.svg", report::curve_svg(figure));
+  paser::io::write_file(folder / "curve.csv", report::curve_csv(figure));
+  report::PageData data;
+  data.log = report::read_log(folder / "log.jsonl");
+  report::write_html(folder / "report.html", page_results(experiment, found, comparison), data, PASER_ASSETS_DIR);
+}
+
+}  // namespace routing

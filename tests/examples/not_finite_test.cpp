@@ -1,0 +1,92 @@
+#include <catch2/catch.hpp>
+
+#include "examples/child_process.hpp"
+#include "examples/tiny_paser.hpp"
+#include "examples/tiny_run.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace program_not_finite_test {
+
+using namespace paser;
+using Catch::Contains;
+namespace fs = std::filesystem;
+
+TEST_CASE("a learning rate that makes weights infinite ends a training with status 3 and no trained PaSeR") {
+  const TemporaryFolder folder;
+  const fs::path data = folder / "data", run = folder / "run";
+  tiny_run::write_data(data);
+  for (const std::string setting :
+       {"fine_tune_rate=3e38", "fine_tune_policy_rate=3e38", "policy_rate=3e38", "pretrain_rate=[3e38,1e-3,1e-3]"}) {
+    INFO(setting);
+    fs::remove_all(run);
+    const auto words = tiny_run::command(PASER_TRAIN_SEGMENTATION, data, run, {setting});
+    for (int attempt = 0; attempt < 2; ++attempt) {  // what is left behind does not let the next one through
+      const auto [status, out, err] = run_program(folder.path(), words);
+      CHECK(status == 3);
+      CHECK_THAT(err, Contains("error: ") && Contains(", step 1 of ") && Contains("at the learning rate 3e+38"));
+      CHECK(names_in(run / "checkpoints").count("paser.safetensors") == 0);
+      for (const auto& name : names_in(run / "checkpoints"))
+        CHECK_NOTHROW(io::Checkpoint::load(run / "checkpoints" / name));
+    }
+  }
+}
+
+TEST_CASE("a model with a NaN in it answers nothing") {
+  const TemporaryFolder folder;
+  const auto file = folder / "model.safetensors";
+  fs::create_directories(folder / "images");
+  fs::create_directories(folder / "masks");
+  pipeline::save_paser(file, pipeline::make_paser(tiny::description(1), Key{21}), tiny::description(1));
+  io::write_png(folder / "images" / "a.png", tiny::picture(16, 24, 1, 1));
+  io::write_png(folder / "masks" / "a.png", tiny::Bytes::zeros({16, 24, 1}));
+  const std::vector<std::string> evaluate{PASER_EVALUATE,   file.string(),
+                                          "--images",       (folder / "images").string(),
+                                          "--masks-folder", (folder / "masks").string(),
+                                          "--only",         "f3"},
+      segment{PASER_SEGMENT_IMAGE, file.string(), (folder / "images" / "a.png").string(), "--out",
+              (folder / "out").string()};
+  CHECK(run_program(folder.path(), evaluate).status == 0);
+  CHECK(run_program(folder.path(), segment).status == 0);
+  fs::remove_all(folder / "out");
+  auto checkpoint = io::Checkpoint::load(file);
+  checkpoint.tensors["f3/head.bias"] = io::RawTensor::of(Tensor<float, 1>::from({3}, {NAN, 0, 0}));
+  checkpoint.save(file);
+  for (const auto& words : {evaluate, segment}) {
+    const auto [status, out, err] = run_program(folder.path(), words);
+    CHECK(status == 3);
+    CHECK_THAT(err, Contains("model.safetensors") && Contains("'f3': head.bias has nan at position 0 of 3"));
+    CHECK(out.empty());
+  }
+  CHECK(names_in(folder / "out").empty());
+}
+
+TEST_CASE("a network that overflows on an image ends with status 3, and other images are done") {
+  const TemporaryFolder folder;
+  const auto file = folder / "model.safetensors";
+  auto paser = pipeline::make_paser(tiny::description(1), Key{21});
+  nn::walk(paser.models[2], [](const std::string& path, auto& member) {
+    if (path == "head.weight") std::fill_n(member.value.mutable_data(), member.value.numel(), 3e38f);
+  });
+  pipeline::save_paser(file, paser, tiny::description(1));
+  const auto image = folder / "a.png";
+  io::write_png(image, tiny::picture(16, 24, 1, 1));
+  const auto segment = [&](const std::string& network) {
+    return run_program(folder.path(), {PASER_SEGMENT_IMAGE, file.string(), image.string(), "--out",
+                                       (folder / "out").string(), "--only", network});
+  };
+  CHECK(segment("f2").status == 0);
+  const auto [status, out, err] = segment("f3");
+  CHECK(status == 3);
+  CHECK_THAT(err, Contains("a.png") && Contains("the answer of network f3"));
+}
+
+TEST_CASE("the exit status is in every program's help") {
+  const TemporaryFolder folder;
+  for (const char* program :
+       {PASER_TRAIN_SEGMENTATION, PASER_TRAIN_NOISY_MNIST, PASER_TRAIN_ROUTER, PASER_EVALUATE, PASER_SEGMENT_IMAGE}) {
+    INFO(program);
+    CHECK_THAT(run_program(folder.path(), {program, "--help"}).out, Contains("3 a number") || Contains("3 a weight"));
+  }
+}
+
+}  // namespace program_not_finite_test
