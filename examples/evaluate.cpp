@@ -118,6 +118,8 @@ int run(const Arguments& a, const std::string& command) {
   // The stream from which train_segmentation draws when it compares, so that both tell the same.
   method.key = Key{config.seed}.fold(7);
   const Folder folder = opened(a, config, description);
+  if (const std::string turned = paser::data::turned_warning(folder.report()); !turned.empty())
+    std::cerr << "warning: " << turned << "\n";
   if (!a.out.empty()) fs::create_directories(a.out / "masks");
 
   const report::InterruptGuard guard;

@@ -101,7 +101,9 @@ class Session {
             tell(static_cast<Index>(i), message(name, ": window ", done, "/", windows));
           };
           attempt(origin, file, pages > 1 ? page + 1 : 0, [&] {
-            images_.push_back(segment(Rows(image.page(page), d_.channels, d_.value_range, origin), file, name));
+            io::Page pixels = image.page(page);
+            turned_ += pixels.orientation != 1 ? 1 : 0;
+            images_.push_back(segment(Rows(std::move(pixels), d_.channels, d_.value_range, origin), file, name));
             if (pages > 1) images_.back()["page"] = page + 1;
             if (!a_.json) say(origin, images_.back());
           });
@@ -114,8 +116,11 @@ class Session {
   /// The exit status that they call for.
   int status() const { return not_finite_ ? program::not_finite : failures_ > 0 ? program::failed : program::done; }
 
-  /// What is to be said of the images as a whole, where a target was asked for.
+  /// What is to be said of the images as a whole.
   void warn() const {
+    if (turned_ > 0)
+      std::cerr << "warning: " << turned_
+                << " images were turned upright, as the orientation in their files says, and so are their masks\n";
     const auto found = watch_.check();
     if (a_.target.asked() && found && found->other()) std::cerr << program::DomainWatch::warning(*found) << "\n";
   }
@@ -217,7 +222,7 @@ class Session {
   std::set<std::string> names_;
   program::DomainWatch watch_;
   nlohmann::json images_ = nlohmann::json::array();
-  Index failures_ = 0;
+  Index failures_ = 0, turned_ = 0;
   bool not_finite_ = false;
 };
 

@@ -186,13 +186,7 @@ void conclude(Report& report, const FolderOptions& options) {
     report.warnings.push_back(message("images in colour: ", colour,
                                       ", gray: ", static_cast<Index>(report.samples.size()) - colour,
                                       "; the gray ones are given three equal channels"));
-  if (report.turned > 0)
-    report.warnings.push_back(
-        message("turned upright, as the orientation in their files says: ", report.turned, " pairs",
-                report.turned_alone == 0 ? ""
-                                         : message(", of ", report.turned_alone,
-                                                   " of which only one of image and mask: see "
-                                                   "that the masks were drawn on upright images")));
+  if (report.turned > 0) report.warnings.push_back(turned_warning(report));
   if (report.image_kinds.size() > 1)
     report.warnings.push_back("the images differ in depth or colours: each is scaled by its own depth");
   if (report.brightest < 0.1f)

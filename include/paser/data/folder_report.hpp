@@ -68,4 +68,15 @@ struct FolderReport {
   }
 };
 
+/// That pixels were turned upright, and of how many pairs on one side only; empty when none were.
+template <class Report = FolderReport>
+std::string turned_warning(const Report& report) {
+  if (report.turned == 0) return {};
+  std::string said = message("turned upright, as the orientation in their files says: ", report.turned, " pairs");
+  if (report.turned_alone > 0)
+    said += message(", of ", report.turned_alone,
+                    " of which only one of image and mask: see that the masks were drawn on upright images");
+  return said;
+}
+
 }  // namespace paser::data
