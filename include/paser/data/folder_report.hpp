@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 #include <map>
@@ -66,3 +67,4 @@ struct FolderReport {
 };
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

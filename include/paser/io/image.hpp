@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <stb/stb_image.h>
 #include <stb/stb_image_write.h>
@@ -108,3 +109,4 @@ void write_png(const Path& path, const Picture& picture) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

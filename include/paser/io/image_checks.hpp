@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 #include <string_view>
@@ -79,3 +80,4 @@ inline void check_jpeg_markers(std::string_view jpeg, const std::string& origin)
 }
 
 }  // namespace paser::io::detail
+#include "paser/core/macros_on.inc"

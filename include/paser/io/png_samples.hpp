@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <stb/stb_image.h>
 
@@ -145,3 +146,4 @@ inline Page decode_png_samples(std::string_view png, const std::string& origin) 
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <memory>
 
@@ -257,3 +258,4 @@ class TiffFile {
 #endif
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

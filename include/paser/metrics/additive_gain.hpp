@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -90,3 +91,4 @@ inline Tensor<double, 2> additive_gain(const Confusion<4>& base, const Confusion
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -97,3 +98,4 @@ inline BoxStats box_stats(std::span<const double> values) {
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

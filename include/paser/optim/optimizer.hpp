@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 #include <string>
@@ -134,3 +135,4 @@ class Optimizer {
 };
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

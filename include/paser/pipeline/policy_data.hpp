@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/batch.hpp"
 #include "paser/metrics/iou.hpp"
@@ -115,3 +116,4 @@ class PolicyData {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/tensor.hpp"
 
@@ -22,3 +23,4 @@ Tensor<T, 2> reward(const Tensor<T, 2>& iou_chosen, const Tensor<T, 2>& iou_smal
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

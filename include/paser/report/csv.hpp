@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <limits>
@@ -47,3 +48,4 @@ class CsvRecord {
 };
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <vector>
@@ -173,3 +174,4 @@ class Categorical {
 };
 
 }  // namespace paser::rl
+#include "paser/core/macros_on.inc"
