@@ -1,5 +1,4 @@
 #pragma once
-#include "paser/core/macros_off.inc"
 
 /// \file
 /// Makes the names of all of paser's own models known to the registry, in float and double. Programs that open files
@@ -8,4 +7,3 @@
 
 #include "paser/models/registered/unet.hpp"
 #include "paser/models/registered/wrappers.hpp"
-#include "paser/core/macros_on.inc"
