@@ -13,6 +13,8 @@
 #include "paser/io/image_checks.hpp"
 #include "paser/io/image_file.hpp"
 #include "paser/io/indexed_png.hpp"
+#include "paser/io/output_folder.hpp"
+#include "paser/io/output_manifest.hpp"
 #include "paser/io/page.hpp"
 #include "paser/io/png_samples.hpp"
 #include "paser/io/pnm.hpp"
