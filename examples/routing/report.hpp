@@ -51,14 +51,14 @@ inline nlohmann::json document(const Findings& found, const Comparison& comparis
 }
 
 /// The figure and the table behind it.
-inline void write_curve(const std::filesystem::path& folder, const Findings& found) {
+inline void write_curve(program::RunFolder& folder, const Findings& found) {
   const pipeline::CurveReport& first = found.routers.front().report;
   report::CurveFigure figure{found.task, first.singles, {}};
   for (const Judged& r : found.routers) figure.curves.push_back({r.name, r.report.curve});
   figure.curves.push_back({"entropy cascade", first.entropy});
   figure.curves.push_back({"oracle (greedy)", found.oracle});
-  paser::io::write_file(folder / "curve.svg", report::curve_svg(figure));
-  paser::io::write_file(folder / "curve.csv", report::curve_csv(figure));
+  folder.write("curve.svg", report::curve_svg(figure));
+  folder.write("curve.csv", report::curve_csv(figure));
 }
 
 inline std::string signed_number(double value, int digits = 4) {

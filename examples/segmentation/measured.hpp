@@ -2,7 +2,6 @@
 
 #include <fstream>
 
-#include "paser/io/atomic_file.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "segmentation/options.hpp"
 #include "shown.hpp"
@@ -47,8 +46,8 @@ inline Measured read_measured(const std::filesystem::path& file) {
   return {j.at("times").get<Times>(), j.at("gain").get<double>()};
 }
 
-inline void write_measured(const std::filesystem::path& file, const Measured& m) {
-  paser::io::write_file(file, nlohmann::json{{"times", m.times}, {"gain", m.gain}}.dump(1) + "\n");
+inline std::string measured_text(const Measured& m) {
+  return nlohmann::json{{"times", m.times}, {"gain", m.gain}}.dump(1) + "\n";
 }
 
 }  // namespace segmentation

@@ -8,10 +8,16 @@
 
 namespace paser::report {
 
+/// The text of results.json.
+template <class Json = nlohmann::json>
+std::string results_text(const Results& results) {
+  return Json(results).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
 /// Writes results.json, whole or not at all. Throws IoError.
 template <class Json = nlohmann::json>
 void write_results(const std::filesystem::path& file, const Results& results) {
-  io::write_file(file, Json(results).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  io::write_file(file, results_text<Json>(results));
 }
 
 /// Reads it back. Throws IoError when there is no such file, FormatError naming the field that is missing or wrong.
