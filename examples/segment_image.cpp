@@ -48,7 +48,7 @@ struct Arguments {
   program::Target target;
   int samples = 0, threads = 0;
   std::uint64_t seed = 1;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, overwrite = false;
 };
 
 /// Ctrl-C.
@@ -87,7 +87,7 @@ class Session {
 
   /// Every page of every file; what fails is told and counted. `tell` is called with the place in the work.
   template <class Tell>
-  void run(const std::vector<fs::path>& files, const Tell& tell) {
+  void run(const std::vector<fs::path>& files, io::OutputFolder& out, const Tell& tell) {
     for (std::size_t i = 0; i < files.size(); ++i) {
       const fs::path& file = files[i];
       attempt(file.string(), file, 0, [&] {
@@ -103,7 +103,7 @@ class Session {
           attempt(origin, file, pages > 1 ? page + 1 : 0, [&] {
             io::Page pixels = image.page(page);
             turned_ += pixels.orientation != 1 ? 1 : 0;
-            images_.push_back(segment(Rows(std::move(pixels), d_.channels, d_.value_range, origin), file, name));
+            images_.push_back(segment(Rows(std::move(pixels), d_.channels, d_.value_range, origin), file, name, out));
             if (pages > 1) images_.back()["page"] = page + 1;
             if (!a_.json) say(origin, images_.back());
           });
@@ -167,9 +167,10 @@ class Session {
     }
   }
 
-  nlohmann::json segment(const Rows& rows, const fs::path& file, const std::string& name) {
+  nlohmann::json segment(const Rows& rows, const fs::path& file, const std::string& name, io::OutputFolder& out) {
     check<ValueError>(names_.insert(name).second, "segment_image",
                       "another image has written the pictures of the name ", name, " already");
+    for (const std::string& kind : wanted_) out.require(Pictures::file_name(name, kind));
     Pictures pictures(wanted_, rows.height(), rows.width(), d_.classes(), paser_.actions());
     double reading = 0;
     const double start = report::monotonic_seconds();
@@ -189,7 +190,7 @@ class Session {
                          {"gmac", costs_.of(summary.work) * 1e-9},
                          {"ms", 1e3 * seconds},
                          {"mean_entropy", pictures.mean_entropy()},
-                         {"files", pictures.write(a_.out, name)}};
+                         {"files", pictures.write(out, name)}};
     const Index patches = std::accumulate(summary.patches.begin(), summary.patches.end(), Index{0});
     for (std::size_t k = 0; k < d_.class_names.size(); ++k) image["class_shares"].push_back(pictures.share_of_class(k));
     for (const Index count : summary.patches)
@@ -232,20 +233,22 @@ int segment_all(const Arguments& a) {
   std::optional<Session> session;
   try {
     session.emplace(a, pipeline::load_paser(model));
-    fs::create_directories(a.out);
   } catch (const NotFiniteError&) {
     throw;
   } catch (const std::exception& error) {
     std::cerr << "error: " << visible(error.what(), "\n") << "\n";
     return program::wrong_usage;
   }
+  io::OutputFolder out(a.out, "segment_image", {.overwrite = a.overwrite});
   const std::vector<fs::path> files = listed(a.inputs, a.out);
+  out.protect(model);
+  for (const fs::path& file : files) out.protect(file);
   const report::InterruptGuard guard;
   std::optional<report::Progress> progress;
   if (!a.quiet) progress.emplace("segment", static_cast<Index>(files.size()), report::ProgressOptions{.unit = "files"});
   bool stopped = false;
   try {
-    session->run(files, [&](Index done, const std::string& note) {
+    session->run(files, out, [&](Index done, const std::string& note) {
       if (progress) progress->update(done, note);
     });
     if (progress) {
@@ -301,6 +304,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_option("--seed", a.seed, "of the dropout noise")->capture_default_str();
+  app.add_flag("--overwrite", a.overwrite, "replace files that segment_image did not write, but no input");
   app.add_flag("--json", a.json, "print one JSON document in place of a line an image");
   app.add_flag("--quiet", a.quiet, "show no progress");
   return program::run(app, argc, argv, [&](const std::string&) { return segment_all(a); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -229,6 +230,17 @@ void to_json(Json& j, const Config& c) {
 template <class Json>
 void from_json(const Json& j, Config& c) {
   read_settings(j, c);
+}
+
+/// The settings as a model's file keeps them: of files and folders the last part of their names alone, since where
+/// somebody's data lay is nobody's business.
+inline Config without_folders(Config c) {
+  for (std::string* path : {&c.data, &c.class_file, &c.initial}) {
+    if (path->empty()) continue;
+    const auto name = std::filesystem::absolute(*path).lexically_normal();
+    *path = (name.has_filename() ? name : name.parent_path()).filename().string();
+  }
+  return c;
 }
 
 /// Applies "name=value" from a command line; the value is JSON, or a word without quotes.

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "paser/io/atomic_file.hpp"
 #include "paser/io/json.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "segmentation/options.hpp"
@@ -79,12 +78,12 @@ inline Measured read_measured(const std::filesystem::path& file) {
   }
 }
 
-inline void write_measured(const std::filesystem::path& file, const Measured& m) {
+inline std::string measured_text(const Measured& m) {
   nlohmann::json j{{"times", m.times}, {"gain", m.gain}};
   if (m.set.patches > 0)
     j["set"] = {{"counts", std::vector<Index>(m.set.counts.data(), m.set.counts.data() + m.set.counts.numel())},
                 {"patches", m.set.patches}};
-  paser::io::write_file(file, paser::io::json_text(j, 1) + "\n");
+  return paser::io::json_text(j, 1) + "\n";
 }
 
 }  // namespace segmentation

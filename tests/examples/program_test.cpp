@@ -89,29 +89,31 @@ TEST_CASE("a run folder belongs to one set of settings, and another folder is ne
   const TemporaryFolder folder;
   const auto run = folder / "run";
   const nlohmann::json settings{{"seed", 1}, {"epochs", 3}};
-  const auto open = [&](const nlohmann::json& s, bool fresh = false) { program::RunFolder(run, s, fresh, 1); };
+  const program::RunNeeds needs{.program = "train"};
+  const auto open = [&](const nlohmann::json& s, bool fresh = false) { program::RunFolder(run, s, {fresh}, needs); };
   open(settings);
   open(settings);
   CHECK_THROWS_WITH(open({{"seed", 1}, {"epochs", 4}}),
                     Contains("holds a run with epochs = 3, asked for is 4; choose another --out, or --fresh"));
   {
-    program::RunFolder opened(run, settings, false, 1);
+    program::RunFolder opened(run, settings, {}, needs);
     opened.add_cost("f1", 2, {});
     opened.add_cost("f1", 3, {});
-    std::ofstream(opened.checkpoint("f1")) << "weights";
+    std::ofstream(opened.checkpoint_to_write("f1")) << "weights";
     std::ofstream(run / "notes.txt") << "mine";
   }
-  CHECK(program::RunFolder(run, settings, false, 1).stage_costs().at(0).seconds == 5);
+  CHECK(program::RunFolder(run, settings, {}, needs).stage_costs().at(0).seconds == 5);
   CHECK(program::run_settings<nlohmann::json>(run) == settings);
   open({{"seed", 1}, {"epochs", 4}}, true);
   CHECK_FALSE(std::filesystem::exists(run / "checkpoints" / "f1.safetensors"));
   CHECK(std::filesystem::exists(run / "notes.txt"));
-  CHECK_THROWS_AS(program::RunFolder(run, settings, true, std::size_t{1} << 60), paser::IoError);
+  CHECK_THROWS_AS(program::RunFolder(run, settings, {true}, {.program = "train", .bytes = std::size_t{1} << 60}),
+                  paser::IoError);
 
   const auto other = folder / "other";
   std::filesystem::create_directories(other / "checkpoints");
   std::ofstream(other / "checkpoints" / "mine.txt") << "mine";
-  program::RunFolder(other, settings, true, 1);
+  CHECK_THROWS_WITH(program::RunFolder(other, settings, {true}, needs), Contains("holds files and no run of train"));
   CHECK(std::filesystem::exists(other / "checkpoints" / "mine.txt"));
   CHECK_THROWS_AS(program::run_settings<nlohmann::json>(folder / "nowhere"), paser::IoError);
 }
@@ -148,8 +150,9 @@ TEST_CASE("damaged files of a run folder are named, and settings that no file ca
 TEST_CASE("a run goes on although the program has learnt a setting, if that has its default") {
   const TemporaryFolder folder;
   const auto run = folder / "run";
-  program::RunFolder(run, nlohmann::json{{"epochs", 3}}, false, 1);
-  const auto open = [&](const WithDefaults& settings) { program::RunFolder(run, settings, false, 1); };
+  const program::RunNeeds needs{.program = "train"};
+  program::RunFolder(run, nlohmann::json{{"epochs", 3}}, {}, needs);
+  const auto open = [&](const WithDefaults& settings) { program::RunFolder(run, settings, {}, needs); };
   open({});
   CHECK_THROWS_WITH(open({3, 0.5}), Contains("holds a run with rate = 1.0, asked for is 0.5"));
   CHECK_THROWS_WITH(open({4, 1}), Contains("holds a run with epochs = 3, asked for is 4"));
@@ -157,7 +160,7 @@ TEST_CASE("a run goes on although the program has learnt a setting, if that has 
 
 TEST_CASE("a stage of a run folder is measured, and an interruption is an exception") {
   const TemporaryFolder folder;
-  program::RunFolder run(folder / "run", nlohmann::json::object(), false, 1);
+  program::RunFolder run(folder / "run", nlohmann::json::object(), {}, {.program = "train"});
   std::ostringstream progress;
   auto* const before = std::cerr.rdbuf(progress.rdbuf());
   bool stop = true;

@@ -20,6 +20,8 @@
 #include "paser/io/jpeg_scan.hpp"
 #include "paser/io/json.hpp"
 #include "paser/io/orientation.hpp"
+#include "paser/io/output_folder.hpp"
+#include "paser/io/output_manifest.hpp"
 #include "paser/io/page.hpp"
 #include "paser/io/png.hpp"
 #include "paser/io/pnm.hpp"

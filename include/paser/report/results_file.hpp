@@ -9,10 +9,16 @@
 
 namespace paser::report {
 
+/// The text of results.json.
+template <class Json = nlohmann::json>
+std::string results_text(const Results& results) {
+  return io::json_text(Json(results), 2) + "\n";
+}
+
 /// Writes results.json, whole or not at all. Throws IoError.
 template <class Json = nlohmann::json>
 void write_results(const std::filesystem::path& file, const Results& results) {
-  io::write_file(file, io::json_text(Json(results), 2) + "\n");
+  io::write_file(file, results_text<Json>(results));
 }
 
 /// Reads it back. Throws IoError when there is no such file, FormatError as io::read_json, and naming the field
