@@ -30,10 +30,9 @@ struct Method {
   double overlap = 0.25;  ///< of windows, on images that are larger than the model's
   double noise = 0;       ///< share of salt and pepper pixels
   paser::metrics::ClassMean class_mean = paser::metrics::ClassMean::present;
-  Key key {
-    pipeline::HowFar window_done{};       ///< called after some windows of an image that has several
-  };                                      ///< of dropout and of the noise
+  Key key{};                              ///< of dropout and of the noise
   program::DomainWatch* watch = nullptr;  ///< sees what f1 says of the images
+  pipeline::HowFar window_done{};         ///< called after some windows of an image that has several
 };
 
 /// Answers images by a trained PaSeR: those of its size as in its training, others window by window.

@@ -253,3 +253,19 @@ TEST_CASE("class weights: the paper's rule, given ones, none") {
   CHECK_THROWS_WITH(class_weights("1,x,2", {1, 1, 1}), Contains("'x' in '1,x,2' is not a positive number"));
   CHECK_THROWS_WITH(class_weights("1,-1", {1, 1}), Contains("'-1'"));
 }
+
+TEST_CASE("class weights: a training set from which nothing can be learned is refused, or told") {
+  CHECK_THROWS_AS(class_weights("auto", {0, 77}), ValueError);
+  CHECK_THROWS_WITH(class_weights("auto", {0, 77}), Contains("all pixels of the training images are of class 1"));
+  for (const char* rule : {"none", "1,2"}) {
+    CHECK_THROWS_WITH(class_weights(rule, {0, 0}), Contains("no pixel of the training images counts"));
+    const auto one = class_weights(rule, {5, 0}).warnings;
+    REQUIRE(one.size() == 1);
+    CHECK_THAT(one[0], Contains("class 0") && Contains("nothing can be learned"));
+    CHECK(class_weights(rule, {5, 1}).warnings.empty());
+  }
+  const auto rare = class_weights("auto", {995, 5, 0}).warnings;
+  REQUIRE(rare.size() == 2);
+  CHECK_THAT(rare[1], Contains("class 0 has 99.5 % of the pixels, its weight is 0.005"));
+  CHECK(class_weights("auto", {985, 15}).warnings.empty());
+}

@@ -106,6 +106,26 @@ TEST_CASE("evaluate: masks that are f1's own answer, or its opposite, give f1 al
   CHECK_THAT(told.out, Contains("2 images: mean IoU 0.5000 +- 0.5000") && Contains("f1 100.00 %, f2 0.00 %"));
 }
 
+TEST_CASE("evaluate: an image without a pixel that counts has an empty cell, null, and no weight in the mean") {
+  const EvaluateBench bench;
+  bench.store("blank", 1, [](std::int32_t, Index) { return 255; });
+  bench.store("right", 2, [](std::int32_t label, Index) { return label; });
+  const fs::path table = bench.folder / "table.csv";
+  const std::vector<std::string> masks{"--only", "f1", "--masks", "0:0,1:1,2:2,255:ignore"};
+  auto options = masks;
+  options.insert(options.end(), {"--json", "--csv", table.string()});
+  const auto ended = bench.measure(options);
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  const auto j = nlohmann::json::parse(ended.out);
+  CHECK(j["iou"] == 1.0);
+  CHECK(j["iou_std"] == 0.0);
+  CHECK(j["images_without_iou"] == 1);
+  CHECK(j["per_image"][0]["iou"].is_null());
+  CHECK(lines_of(content_of(table))[1].starts_with("blank,,"));
+  CHECK_THAT(bench.measure(masks).out, Contains("1 of 2 images have no pixel that counts") && Contains("IoU 1.0000"));
+}
+
 TEST_CASE("evaluate: PaSeR's IoU, routes and masks are those of the library") {
   const EvaluateBench bench;
   bench.store("a", 1, [](std::int32_t label, Index i) { return i % 5 == 0 ? 2 : label; });

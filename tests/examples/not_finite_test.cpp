@@ -31,6 +31,22 @@ TEST_CASE("a learning rate that makes weights infinite ends a training with stat
   }
 }
 
+TEST_CASE("a training set of one class is refused by the rule of weights that gives it none, and told by others") {
+  const TemporaryFolder folder;
+  tiny_run::write_data(folder / "data", [](int) { return 0; });
+  const auto run = [&](const std::string& weights) {
+    return run_program(folder.path(), tiny_run::command(PASER_TRAIN_SEGMENTATION, folder / "data", folder / "run",
+                                                        {"masks=index:2", "class_weights=" + weights}));
+  };
+  const auto refused = run("auto");
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("all pixels of the training images are of class 0"));
+  CHECK_FALSE(fs::exists(folder / "run"));
+  const auto told = run("none");
+  CHECK(told.status == 0);
+  CHECK_THAT(told.err, Contains("warning: ") && Contains("nothing can be learned"));
+}
+
 TEST_CASE("a model with a NaN in it answers nothing") {
   const TemporaryFolder folder;
   const auto file = folder / "model.safetensors";

@@ -78,6 +78,7 @@ TEST_CASE("every end of a program has its exit status and a message") {
   CHECK(throwing(paser::ValueError("no such thing")) == std::pair<int, std::string>{2, "error: no such thing\n"});
   CHECK(throwing(paser::FormatError("torn")) == std::pair<int, std::string>{1, "error: torn\n"});
   CHECK(throwing(std::bad_alloc()).first == 1);
+  CHECK(throwing(paser::IoError("no \x1B[2J\nfile")).second == "error: no \\x1B[2J\nfile\n");
   const auto [status, text] = throwing(program::Interrupted());
   CHECK(status == 130);
   CHECK_THAT(text, Contains("the same command goes on with it"));
@@ -113,6 +114,35 @@ TEST_CASE("a run folder belongs to one set of settings, and another folder is ne
   program::RunFolder(other, settings, true, 1);
   CHECK(std::filesystem::exists(other / "checkpoints" / "mine.txt"));
   CHECK_THROWS_AS(program::run_settings<nlohmann::json>(folder / "nowhere"), paser::IoError);
+}
+
+TEST_CASE("damaged files of a run folder are named, and settings that no file can hold are refused at once") {
+  const TemporaryFolder folder;
+  const auto run = folder / "run";
+  const nlohmann::json settings{{"epochs", 3}};
+  const auto open = [&](const nlohmann::json& s) { program::RunFolder(run, s, false, 1); };
+  open(settings);
+  for (const std::string& damaged : {std::string("["), std::string("{\"a\": 1}"), std::string(), std::string("[1]"),
+                                     std::string(80'000, '['), std::string("[]\0", 3)}) {
+    paser::io::write_file(run / "stages.json", damaged);
+    CHECK_THROWS_WITH(open(settings), Contains("stages.json"));
+    CHECK_THROWS_AS(open(settings), paser::FormatError);
+  }
+  std::filesystem::remove(run / "stages.json");
+  for (const std::string& damaged :
+       {std::string("{"), std::string("[]"), std::string("{}"), std::string(80'000, '[')}) {
+    paser::io::write_file(run / "config.json", damaged);
+    CHECK_THROWS_WITH(open(settings), Contains("config.json"));
+    CHECK_THROWS_AS(open(settings), paser::FormatError);
+  }
+  const auto other = folder / "other";
+  CHECK_THROWS_WITH(program::RunFolder(other,
+                                       nlohmann::json{{"data",
+                                                       "Stra\xDF"
+                                                       "e"}},
+                                       false, 1),
+                    Contains("data is 'Stra\\xDFe', which is not UTF-8"));
+  CHECK_FALSE(std::filesystem::exists(other));
 }
 
 TEST_CASE("a run goes on although the program has learnt a setting, if that has its default") {

@@ -101,3 +101,28 @@ TEST_CASE("instance_norm says what is wrong with its input") {
   CHECK_THROWS_AS(instance_norm(x, InstanceNormSpec{.eps = -1}), ValueError);
   CHECK_THROWS_WITH(instance_norm(Tensor<float, 4>::zeros({1, 0, 8, 2})), Catch::Contains("is empty"));
 }
+
+TEST_CASE("the gradient of instance norm is that of the numbers, not of their rounded mean") {
+  // Three neighbours in float, whose mean lies between two of them: a third of the spacing is 0.7 standard deviations.
+  const float spacing = 0x1p-11f;
+  const std::vector<float> x{4096, 4096, 4096 + spacing}, dy{1, -2, 4};
+  const double mean = 4096 + static_cast<double>(spacing) / 3;
+  double variance = 0, g_mean = 0, g_xhat = 0;
+  for (const float v : x) variance += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean) / 3;
+  const auto xhat = [&](std::size_t i) { return (static_cast<double>(x[i]) - mean) / std::sqrt(variance); };
+  for (std::size_t i = 0; i < 3; ++i) {
+    g_mean += static_cast<double>(dy[i]) / 3;
+    g_xhat += static_cast<double>(dy[i]) * xhat(i) / 3;
+  }
+  Tape<float> tape;
+  const auto v = tape.variable(Tensor<float, 4>::from({1, 1, 3, 1}, x));
+  const auto weight = tape.variable(Tensor<float, 1>::full({1}, 1.f)),
+             bias = tape.variable(Tensor<float, 1>::zeros({1}));
+  tape.backward(instance_norm(v, weight, bias, {.eps = 0}), Tensor<float, 4>::from({1, 1, 3, 1}, dy));
+  CHECK(tape.gradient(weight)(0) == Approx(3 * g_xhat).epsilon(1e-5));
+  CHECK(tape.gradient(bias)(0) == Approx(3).epsilon(1e-6));
+  for (std::size_t i = 0; i < 3; ++i) {
+    const double expected = (static_cast<double>(dy[i]) - g_mean - xhat(i) * g_xhat) / std::sqrt(variance);
+    CHECK(tape.gradient(v).data()[i] == Approx(expected).epsilon(1e-4).margin(1));  // of about 4000
+  }
+}

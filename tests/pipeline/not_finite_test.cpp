@@ -65,7 +65,15 @@ TEST_CASE("pretraining tells a loss or weights that are not finite, with stage a
   options.learning_rate = 1e-3;
   model = models::make_segmenter<float>(description().networks[1], Key{1});
   const Spoilt spoilt(8);
-  CHECK_THROWS_AS(pretrain(model, spoilt, Spoilt(3), options, Stage{.name = "f2"}, Key{5}), NotFiniteError);
+  CHECK_THROWS_WITH(pretrain(model, spoilt, Spoilt(3), options, Stage{.name = "f2"}, Key{5}),
+                    Contains("f2, step ") && Contains("the loss is nan"));
+}
+
+TEST_CASE("a loss that is not finite is not differentiated") {
+  for (const float bad : {nan, HUGE_VALF})
+    CHECK_THROWS_WITH(value_and_gradients<float>(
+                          run::training, {}, [&](auto& ctx) { return ctx.constant(Tensor<float, 1>::full({1}, bad)); }),
+                      Contains("value_and_gradients: the loss is "));
 }
 
 TEST_CASE("stages 2 and 3 tell weights that are not finite, of experts and of the policy") {

@@ -70,8 +70,9 @@ TEST_CASE("Text that a spreadsheet would run starts with an apostrophe; numbers 
   CsvRecord numbers;
   numbers.add(-0.5);
   numbers.add(-1e-300);
+  numbers.add(-0.0);
   numbers.add(std::numeric_limits<double>::infinity());
-  CHECK(numbers.line() == "-0.5,-1e-300,\r\n");
+  CHECK(numbers.line() == "-0.5,-1e-300,0,\r\n");
   Results results = segmentation_results();
   results.images[0].name = "=cmd|' /C calc'!A0";
   CHECK(images_csv(results).find("\r\n'=cmd") != std::string::npos);

@@ -43,6 +43,14 @@ TEST_CASE("samples have the distribution's frequencies, and the impossible is ne
   CHECK(max_abs_difference(d.sample(Key{3}), d.sample(Key{3})) == 0);
 }
 
+TEST_CASE("a draw of exactly 0 does not fall on a model of probability 0") {
+  const Key key{12121362};
+  REQUIRE(key.uniform(0) == 0);
+  const auto p = Tensor<float, 3>::from({1, 1, 4}, {0, 0, 1, 0});
+  CHECK(Categorical<float>::of_probabilities(p).sample(key)(0, 0) == 2);
+  CHECK(Categorical<double>(Tensor<double, 3>::zeros({1, 1, 4})).sample(key)(0, 0) == 0);
+}
+
 TEST_CASE("what is no distribution is refused") {
   CHECK_THROWS_WITH(Categorical<float>(Tensor<float, 3>::full({1, 1, 2}, NAN)), Catch::Contains("patch 0"));
   CHECK_THROWS_AS(Categorical<float>::of_probabilities(Tensor<float, 3>::zeros({1, 1, 2})), NotFiniteError);

@@ -89,6 +89,18 @@ TEST_CASE(
     CHECK(a == 0);
 }
 
+TEST_CASE("the batch of one patch keeps its reward: a mean of itself would make every gradient zero") {
+  const auto reward = Tensor<double, 2>::full({1, 1}, 0.75);
+  for (const rl::AdvantageSpec& spec :
+       {rl::AdvantageSpec{.baseline = rl::Baseline::batch_mean}, rl::AdvantageSpec{.normalize = true}}) {
+    CHECK(rl::advantage(reward, spec)(0, 0) == 0.75);
+    const auto g = gradient(Tensor<double, 2>::zeros({1, 3}), Actions::from({1, 1}, {1}), rl::advantage(reward, spec));
+    CHECK(g(0, 1) == Approx(-0.5));  // 0.75 (1/3 - 1)
+  }
+  const auto two = rl::advantage(Tensor<double, 2>::from({1, 2}, {1, 0}), {.baseline = rl::Baseline::batch_mean});
+  CHECK((two(0, 0) == 0.5 && two(0, 1) == -0.5));
+}
+
 TEST_CASE("what does not fit is refused") {
   CHECK_THROWS_WITH(rl::policy_gradient_loss(policy_logits, Actions::full({2, 5}, 0), Tensor<double, 2>::zeros({2, 5})),
                     Catch::Contains("logits (2,12) do not fit actions (2,5)"));

@@ -125,6 +125,16 @@ TEST_CASE("certain passes that disagree: all of the entropy is mutual informatio
   CHECK_FALSE(prediction.without_noise);
 }
 
+TEST_CASE("mutual information is the entropy of the mean less the mean entropy, by hand") {
+  // Passes (0.8, 0.2) and (0.4, 0.6), mean (0.6, 0.4); in nats.
+  const auto logits =
+      Tensor<double, 4>::from({2, 1, 1, 2}, {std::log(0.8), std::log(0.2), std::log(0.4), std::log(0.6)});
+  const auto p = uncertainty::summarize_samples(logits, 2, {.decompose = true});
+  CHECK(p.entropy(0, 0, 0) == Approx(0.6730116670).epsilon(1e-9));
+  CHECK(p.expected_entropy(0, 0, 0) == Approx((0.5004024235 + 0.6730116670) / 2).epsilon(1e-9));
+  CHECK(p.mutual_information(0, 0, 0) == Approx(0.0863046218).epsilon(1e-8));
+}
+
 TEST_CASE("extreme logits have an entropy, and ties go to the lowest class") {
   const float infinity = std::numeric_limits<float>::infinity();
   const auto x = Tensor<float, 4>::from({1, 1, 3, 3}, {0, 0, -infinity, 1000, 0, 0, 2, 7, 7});

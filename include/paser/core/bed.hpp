@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <atomic>
 #include <cstdint>
@@ -80,3 +81,4 @@ class Bed {
 };
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <initializer_list>
 #include <locale>
@@ -90,3 +91,4 @@ void check(bool ok, const char* where, const Parts&... parts) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -250,3 +251,4 @@ class Scratch {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

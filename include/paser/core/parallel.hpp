@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <utility>
@@ -100,3 +101,4 @@ inline void set_threads([[maybe_unused]] int n) {
 #endif
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <cstdint>
@@ -57,3 +58,4 @@ template <class... I>
 Shape(I...) -> Shape<static_cast<int>(sizeof...(I))>;
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

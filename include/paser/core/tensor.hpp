@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <concepts>
@@ -175,3 +176,4 @@ double max_abs_difference(const Tensor<T, R>& a, const Tensor<T, R>& b) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

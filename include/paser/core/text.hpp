@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -150,3 +151,4 @@ inline std::string excerpt(std::string_view text, std::size_t most = 80) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

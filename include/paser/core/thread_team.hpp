@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #ifdef PASER_NO_THREADS
 #error "without threads, paser has no team of them: core/parallel.hpp runs loops on the caller"
@@ -286,3 +287,4 @@ inline ThreadTeam& thread_team() {
 }
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

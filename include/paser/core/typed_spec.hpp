@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 
@@ -33,3 +34,4 @@ void from_json(const Json& j, TypedSpec& spec) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

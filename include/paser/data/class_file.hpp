@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/mask_map.hpp"
 #include "paser/io/json.hpp"
@@ -194,3 +195,4 @@ MaskMap read_class_file(const File& path) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

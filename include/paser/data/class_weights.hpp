@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <charconv>
@@ -68,3 +69,4 @@ ClassWeights class_weights(const Rule& rule, const std::vector<Index>& pixels) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <exception>
 #include <memory>
@@ -242,3 +243,4 @@ class BasicSegmentationFolder {
 using SegmentationFolder = BasicSegmentationFolder<>;
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

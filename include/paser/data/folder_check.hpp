@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/parallel.hpp"
 #include "paser/data/folder_report.hpp"
@@ -228,3 +229,4 @@ FolderReport check_folder(const io::Path& images, const io::Path& masks, const O
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 #include <map>
@@ -80,3 +81,4 @@ std::string turned_warning(const Report& report) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -102,3 +103,4 @@ Json report_json(const FolderReport& report) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <filesystem>
 #include <map>
@@ -186,3 +187,4 @@ std::vector<PartFolders> paser_layout(const Folder& root) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

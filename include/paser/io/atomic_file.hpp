@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <span>
 #include <string_view>
@@ -201,3 +202,4 @@ inline void write_file(const Path& target, std::string_view content) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <bit>
 
@@ -142,3 +143,4 @@ inline Page decode_bmp(std::string_view bmp, const std::string& origin, const Im
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 #include <string>
@@ -27,3 +28,4 @@ inline void append_big_endian(std::string& to, std::uint32_t value) {
 }
 
 }  // namespace paser::io::detail
+#include "paser/core/macros_on.inc"

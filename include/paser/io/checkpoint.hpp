@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/crc32.hpp"
 #include "paser/io/safetensors.hpp"
@@ -127,3 +128,4 @@ nlohmann::json load_model(const Path& path, Module& module) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

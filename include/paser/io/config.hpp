@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <nlohmann/json.hpp>
 
@@ -113,3 +114,4 @@ class BasicConfigReader {
 using ConfigReader = BasicConfigReader<nlohmann::json>;
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <bit>
@@ -146,3 +147,4 @@ inline std::string zlib_compress(std::string_view data) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cerrno>
 #include <cstring>
@@ -75,3 +76,4 @@ inline void require_free_space(const Path& folder, Index bytes) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <stb/stb_image.h>
 
@@ -97,3 +98,4 @@ inline std::string gunzip(std::string_view content, const std::string& origin) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/atomic_file.hpp"
 #include "paser/io/bmp.hpp"
@@ -149,3 +150,4 @@ void write_png(const Path& path, const Picture& picture) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -34,3 +35,4 @@ class ImageFile {
 };
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

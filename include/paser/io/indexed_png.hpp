@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <span>
 
@@ -31,3 +32,4 @@ inline void write_indexed_png(const Path& path, const Tensor<std::uint8_t, 3>& n
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <stb/stb_image.h>
 
@@ -77,3 +78,4 @@ inline Page decode_jpeg(std::string_view bytes, const std::string& origin, const
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

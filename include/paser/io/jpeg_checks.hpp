@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <optional>
@@ -222,3 +223,4 @@ class JpegCheck {
 };
 
 }  // namespace paser::io::detail
+#include "paser/core/macros_on.inc"

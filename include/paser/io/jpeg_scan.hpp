@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <string>
@@ -281,3 +282,4 @@ class JpegScanWalk {
 };
 
 }  // namespace paser::io::detail
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <nlohmann/json.hpp>
 #include <set>
@@ -110,3 +111,4 @@ std::string json_text(const Json& json, int indent = -1, bool ascii = false) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

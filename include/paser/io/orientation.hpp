@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string_view>
 
@@ -56,3 +57,4 @@ Tensor<T, 3> upright(const Tensor<T, 3>& stored, int orientation) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <cmath>
@@ -106,3 +107,4 @@ inline Tensor<float, 4> to_unit(const Page& page, const std::optional<ValueRange
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <stb/stb_image.h>
 
@@ -189,3 +190,4 @@ inline Page decode_png(std::string_view png, const std::string& origin, const Im
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string_view>
 
@@ -59,3 +60,4 @@ inline Raster decode_pnm(std::string_view bytes, const std::string& origin, cons
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -63,3 +64,4 @@ Tensor<T, 4> to_unit(const Raster& r) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <bit>
 #include <cmath>
@@ -213,3 +214,4 @@ inline State with_prefix(const State& state, const std::string& prefix) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

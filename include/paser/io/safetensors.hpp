@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <nlohmann/json.hpp>
 #include <span>
@@ -203,3 +204,4 @@ void write_safetensors(const Path& path, const Safetensors& content) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

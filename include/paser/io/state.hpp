@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 
@@ -56,3 +57,4 @@ void load_state(Module& module, const State& state, const std::string& origin = 
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 #include <string_view>
@@ -65,3 +66,4 @@ inline std::vector<std::string_view> trimmed_lines(std::string_view text) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

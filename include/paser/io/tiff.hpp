@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <memory>
 
@@ -336,3 +337,4 @@ class TiffFile {
 #endif
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cstdarg>
@@ -117,3 +118,4 @@ Out tiff_sample(const unsigned char* row, const TiffLayout& t, Index index) {
 }  // namespace paser::io::detail
 
 #endif
+#include "paser/core/macros_on.inc"

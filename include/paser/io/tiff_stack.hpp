@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <optional>
@@ -88,3 +89,4 @@ inline std::optional<StackClaim> stack_claim(std::string_view text, Index sample
 }
 
 }  // namespace paser::io::detail
+#include "paser/core/macros_on.inc"

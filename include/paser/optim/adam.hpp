@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include "paser/kernels/optimizer.hpp"
@@ -66,3 +67,4 @@ template <class T = float>
 using AdamW = Optimizer<T, detail::AdamRule<T, AdamWOptions, true>>;
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

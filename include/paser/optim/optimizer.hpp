@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <atomic>
@@ -175,3 +176,4 @@ class Optimizer {
 };
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/optimizer.hpp"
 #include "paser/optim/optimizer.hpp"
@@ -52,3 +53,4 @@ template <class T = float>
 using Sgd = Optimizer<T, detail::SgdRule<T>>;
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -324,3 +325,4 @@ WorkCosts mac_costs(const Paser<T>& paser, const BasicPaserDescription<Json>& d)
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

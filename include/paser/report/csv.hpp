@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <limits>
@@ -21,7 +22,9 @@ class CsvRecord {
     const bool runs = !text.empty() && std::string_view("=+-@\t\r\n").find(text[0]) != std::string_view::npos;
     add_field((runs ? "'" : "") + as_utf8(text));
   }
-  void add(double value) { add_field(std::isfinite(value) ? exact_number(value) : ""); }
+  void add(double value) {
+    add_field(std::isfinite(value) ? exact_number(value + 0.0) : "");  // a zero has no sign
+  }
   /// One field a model; empty where the shares do not reach.
   void add_shares(const std::vector<double>& share, std::size_t models) {
     for (std::size_t m = 0; m < models; ++m)
@@ -47,3 +50,4 @@ class CsvRecord {
 };
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

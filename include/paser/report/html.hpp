@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <filesystem>
@@ -185,3 +186,4 @@ void write_html(const std::filesystem::path& file, const Results& results, const
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

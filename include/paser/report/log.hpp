@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cerrno>
 #include <cstring>
@@ -102,3 +103,4 @@ std::vector<Json> thin(const std::vector<std::type_identity_t<Json>>& records, s
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <numeric>
 
@@ -93,3 +94,4 @@ pipeline::MachineCosts measure_costs(const pipeline::Paser<T>& paser,
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -215,3 +216,4 @@ class ProgressOf {
 };
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

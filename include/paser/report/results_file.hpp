@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <filesystem>
 
@@ -26,3 +27,4 @@ Results read_results(const std::filesystem::path& file) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -162,3 +163,4 @@ inline TextTable assignment_table(const Results& results, const AssignmentMatrix
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

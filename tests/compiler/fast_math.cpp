@@ -1,0 +1,75 @@
+// The guards against numbers that are not finite, in a program that promises the compiler that there are none
+// (-ffast-math). Returns the number of guards that let one through.
+#include <bit>
+#include <cstdio>
+#include <functional>
+
+#include "paser/io/checkpoint.hpp"
+#include "paser/nn/linear.hpp"
+#include "paser/ops/argmax_channels.hpp"
+#include "paser/optim/adam.hpp"
+#include "paser/rl/categorical.hpp"
+
+using namespace paser;
+
+namespace {
+
+// By their bits, which the compiler does not look through.
+const volatile std::uint32_t nan_bits = 0x7fc00000, infinity_bits = 0x7f800000;
+float nan_value() {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(nan_bits));
+}
+float infinity() {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(infinity_bits));
+}
+
+int failures = 0;
+
+void refuses(const char* what, const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const NotFiniteError& error) {
+    std::printf("refused, %s: %s\n", what, error.what());
+    return;
+  }
+  std::printf("LET THROUGH: %s\n", what);
+  ++failures;
+}
+
+}  // namespace
+
+int main() {
+  for (const float bad : {nan_value(), infinity(), -infinity()}) {
+    auto x = Tensor<float, 4>::zeros({1, 30, 30, 3});
+    x.mutable_data()[1700] = bad;
+    refuses("a value in an array", [&] { check_finite("array", x.numel(), x.data(), "x"); });
+    if (is_nan(bad) || bad > 0) refuses("a label", [&] { argmax_channels(x); });
+    nn::Linear<float> model(700, 2, Key{1});
+    optim::Adam<float> adam({});
+    auto g = Tensor<float, 1>::zeros({1400});
+    g.mutable_data()[900] = bad;
+    Gradients<float> gradients;
+    gradients.add(&model.weight, g);
+    refuses("a gradient", [&] { adam.step(model, gradients); });
+    nn::Linear<float> spoilt(700, 2, Key{1});
+    spoilt.weight.value.mutable_data()[1399] = bad;
+    refuses("a saved weight", [&] { io::Checkpoint().put("f1", spoilt); });
+    auto state = io::state_of(spoilt);
+    refuses("a loaded weight", [&] { io::load_state(model, state); });
+    refuses("a loss", [&] {
+      value_and_gradients<float>(run::training, {},
+                                 [&](auto& ctx) { return ctx.constant(Tensor<float, 1>::full({1}, bad)); });
+    });
+  }
+  auto logits = Tensor<float, 3>::zeros({1, 2, 3});
+  logits.mutable_data()[4] = nan_value();
+  refuses("a route", [&] { rl::Categorical<float>{logits}; });
+  nn::Linear<float> model(700, 2, Key{1});
+  optim::Adam<float> adam({.learning_rate = 3.4e38});
+  Gradients<float> gradients;
+  gradients.add(&model.weight, Tensor<float, 1>::full({1400}, 2.0f));
+  refuses("a learning rate that is too large", [&] {
+    for (int i = 0; i < 3; ++i) adam.step(model, gradients);
+  });
+  return failures;
+}
