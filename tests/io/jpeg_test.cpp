@@ -61,7 +61,7 @@ TEST_CASE("N07: a JPEG file that was cut off anywhere and ended is refused") {
   }
   const std::string whole = photo(64, 64, 3, 75, 1);
   const std::size_t data = scan_data(whole), length = whole.size() - data;
-  for (const std::size_t part : {2, 4})
+  for (const std::size_t part : {2u, 4u})
     refused(whole.substr(0, data + length / part) + "\xFF\xD9", "they end before the last MCU");
 }
 

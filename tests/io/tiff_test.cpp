@@ -162,13 +162,15 @@ std::string written(const io::Path& path, int compression, int bits, std::uint32
   TIFFSetField(out, TIFFTAG_ROWSPERSTRIP, rows);
   TIFFSetField(out, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
   TIFFSetField(out, TIFFTAG_COMPRESSION, compression);
-  std::vector<unsigned char> row(width * static_cast<std::uint32_t>(bits) / 8);
+  const int bytes = static_cast<int>(width) * bits / 8;
+  std::vector<unsigned char> row(static_cast<std::size_t>(bytes));
   for (std::uint32_t y = 0; y < height; ++y) {
-    for (std::size_t i = 0; i < row.size(); ++i)
-      row[i] = static_cast<unsigned char>(
-          bits == 1 ? (y / 3 + i) % 2 * 0xF3 + y % 7 * i % 5
-                    : 120 + static_cast<int>(90 * std::sin(0.2 * static_cast<double>(i) + 0.1 * y)) +
-                          static_cast<int>((i * 7 + y * 13) % 17));
+    const int line = static_cast<int>(y);
+    for (int i = 0; i < bytes; ++i) {
+      const int ink = (line / 3 + i) % 2 * 0xF3 + line % 7 * i % 5;
+      const int gray = 120 + static_cast<int>(90 * std::sin(0.2 * i + 0.1 * line)) + (i * 7 + line * 13) % 17;
+      row[static_cast<std::size_t>(i)] = static_cast<unsigned char>(bits == 1 ? ink : gray);
+    }
     TIFFWriteScanline(out, row.data(), y, 0);
   }
   TIFFClose(out);
@@ -195,7 +197,7 @@ TEST_CASE("N07: JPEG data in a TIFF file that are cut off and ended, or overwrit
   const auto places = strips(path);
   REQUIRE(places.size() == 4);
   for (const auto& [begin, size] : places) {
-    for (const std::size_t part : {2, 4}) {
+    for (const std::size_t part : {2u, 4u}) {
       std::string cut = good;  // the rest of the strip becomes fill bytes behind the end
       const std::size_t at = begin + size - size / part;
       cut.replace(at, begin + size - at, "\xFF\xD9" + std::string(begin + size - at - 2, '\xFF'));

@@ -178,7 +178,7 @@ class JpegCheck {
     Index blocks = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const auto found = std::ranges::find(frame_->components, byte(1 + 2 * i), &JpegComponent::id);
-      const int tables = byte(2 + 2 * i);
+      const auto tables = static_cast<std::size_t>(byte(2 + 2 * i));
       require(found != frame_->components.end() && (tables & 0xCC) == 0, "a scan's header is malformed");
       for (const auto& part : scan.parts) require(part.component != &*found, "a component is twice in a scan");
       scan.parts.push_back({&*found, &codes_[0][tables >> 4], &codes_[1][tables & 15]});
