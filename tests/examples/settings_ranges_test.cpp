@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "electrodes/settings.hpp"
 #include "examples/child_process.hpp"
@@ -126,6 +128,20 @@ TEST_CASE("every parameter of make_electrodes is taken, or refused by its name")
       if (legal) CHECK((std::string(value) == "0" || std::string(value) == "-1"));
     }
   });
+}
+
+TEST_CASE("a run that would take for ever ends when it is asked to, and can go on") {
+  const TemporaryFolder folder;
+  tiny_run::write_data(folder / "data");
+  const auto log = folder / "run" / "log.jsonl";
+  ChildProcess program(tiny_run::command(PASER_TRAIN_SEGMENTATION, folder / "data", folder / "run",
+                                         {"pretrain_epochs=[1000000,1000000,1000000]"}),
+                       folder / "out", folder / "err");
+  while (!program.ended() && content_of(log).empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  program.send(SIGTERM);
+  CHECK(program.wait() == 130);
+  CHECK_THAT(content_of(folder / "err"), Contains("the same command goes on with it"));
+  CHECK(names_in(folder / "run" / "checkpoints").count("f3.safetensors") == 1);
 }
 
 TEST_CASE("a run with any odd value that is taken ends by itself, with a sentence where it fails") {

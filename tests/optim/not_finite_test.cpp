@@ -59,17 +59,20 @@ TEMPLATE_TEST_CASE("weights that a step makes infinite are told with the learnin
   CHECK_THROWS_AS(step(), NotFiniteError);
 }
 
-TEST_CASE("a gradient whose square is no number stops Adam at once, and later within 16 steps") {
-  Module<float> module;
-  optim::Adam<float> adam({});
-  CHECK_THROWS_WITH(adam.step(module, gradients_with(module, 5, 1e25f)),
+TEMPLATE_TEST_CASE("a gradient whose square is no number stops Adam at once, and later within 16 steps", "", float,
+                   double) {
+  using T = TestType;
+  const T large = std::is_same_v<T, float> ? T(1e25) : static_cast<T>(1e200);
+  Module<T> module;
+  optim::Adam<T> adam({});
+  CHECK_THROWS_WITH(adam.step(module, gradients_with(module, 5, large)),
                     Contains("weight.exp_avg_sq has inf at position 5"));
-  Module<float> other;
-  optim::Adam<float> late({});
-  late.step(other, gradients_with(other, 5, 1.f));
+  Module<T> other;
+  optim::Adam<T> late({});
+  late.step(other, gradients_with(other, 5, T(1)));
   int steps = 0;
   try {
-    for (; steps < 40; ++steps) late.step(other, gradients_with(other, 5, steps == 0 ? 1e25f : 1.f));
+    for (; steps < 40; ++steps) late.step(other, gradients_with(other, 5, steps == 0 ? large : T(1)));
   } catch (const NotFiniteError&) {
   }
   CHECK(steps < 16);

@@ -85,6 +85,12 @@ class BasicConfigReader {
       return j.is_number();
     } else if constexpr (std::is_same_v<T, std::string>) {
       return j.is_string();
+    } else if constexpr (requires { typename T::value_type; } && std::is_arithmetic_v<typename T::value_type>) {
+      if (!j.is_array()) return false;
+      if constexpr (requires { std::tuple_size<T>::value; })
+        if (j.size() != std::tuple_size_v<T>) return false;
+      return std::all_of(j.begin(), j.end(),
+                         [](const Json& element) { return accepts<typename T::value_type>(element); });
     } else {
       return true;
     }
@@ -101,6 +107,8 @@ class BasicConfigReader {
       return "a number";
     else if constexpr (std::is_same_v<T, std::string>)
       return "a text";
+    else if constexpr (requires { typename T::value_type; } && std::is_arithmetic_v<typename T::value_type>)
+      return "a list of as many such numbers";
     else
       return "a value of its kind";
   }

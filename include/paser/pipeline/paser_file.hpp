@@ -136,11 +136,21 @@ inline constexpr const char* paser_format = "paser/2";
 /// Of files whose estimator is MC dropout and whose policy is a network, by fields of their own.
 inline constexpr const char* first_paser_format = "paser/1";
 
+/// A whole number as the file has it, which another type would bend.
+template <class Json>
+Index whole_number(const Json& j, const char* name, const std::string& origin) {
+  const Json& number = j.at(name);
+  check<FormatError>(number.is_number_integer() &&
+                         (!number.is_number_unsigned() || std::in_range<Index>(number.template get<std::uint64_t>())),
+                     origin.c_str(), "'", name, "' in the description is ", number.dump(), ", expected a whole number");
+  return number.template get<Index>();
+}
+
 /// Reads estimator, policy and answer of the coarse model from a file of the first format.
 template <class Description, class Json>
 void read_first_format(Description& d, const Json& j, const std::string& origin) {
   const char* where = origin.c_str();
-  d.estimator = uncertainty::McDropout{j.at("samples").template get<int>()}.spec();
+  d.estimator = {"mc_dropout", message("{\"samples\": ", whole_number(j, "samples", origin), "}")};
   const auto policy = j.value("policy", "image");
   check<FormatError>(policy == "image" || policy == "patch", where, "the policy reads '", policy,
                      "', expected 'image' or 'patch'");
@@ -189,13 +199,13 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
                      "'; expected a file that save_paser wrote");
   BasicPaserDescription<Json> d;
   try {
-    j.at("channels").get_to(d.channels);
+    d.channels = detail::whole_number(j, "channels", origin);
     j.at("classes").get_to(d.class_names);
     for (const Json& network : j.at("networks")) d.networks.push_back(detail::network_of(network));
-    j.at("grid").at("rows").get_to(d.grid.rows);
-    j.at("grid").at("columns").get_to(d.grid.columns);
-    j.at("image").at("height").get_to(d.height);
-    j.at("image").at("width").get_to(d.width);
+    d.grid = {detail::whole_number(j.at("grid"), "rows", origin),
+              detail::whole_number(j.at("grid"), "columns", origin)};
+    d.height = detail::whole_number(j.at("image"), "height", origin);
+    d.width = detail::whole_number(j.at("image"), "width", origin);
     if (first) {
       detail::read_first_format(d, j, origin);
     } else {
