@@ -85,7 +85,7 @@ class BasicConfigReader {
       return j.is_number();
     } else if constexpr (std::is_same_v<T, std::string>) {
       return j.is_string();
-    } else if constexpr (requires { typename T::value_type; } && std::is_arithmetic_v<typename T::value_type>) {
+    } else if constexpr (requires { requires std::is_arithmetic_v<typename T::value_type>; }) {
       if (!j.is_array()) return false;
       if constexpr (requires { std::tuple_size<T>::value; })
         if (j.size() != std::tuple_size_v<T>) return false;
@@ -107,7 +107,7 @@ class BasicConfigReader {
       return "a number";
     else if constexpr (std::is_same_v<T, std::string>)
       return "a text";
-    else if constexpr (requires { typename T::value_type; } && std::is_arithmetic_v<typename T::value_type>)
+    else if constexpr (requires { requires std::is_arithmetic_v<typename T::value_type>; })
       return "a list of as many such numbers";
     else
       return "a value of its kind";
