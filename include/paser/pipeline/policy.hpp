@@ -62,8 +62,9 @@ class Policy {
  public:
   using Scalar = T;
 
-  template <PolicyFor<T> P>
-  requires(!std::same_as<std::remove_cvref_t<P>, Policy>) Policy(P policy)
+  // Whether P is a Policy is asked first, or clang++ 14 never ends to ask whether one can be copied.
+  template <class P>
+  requires(!std::same_as<std::remove_cvref_t<P>, Policy> && PolicyFor<P, T>) Policy(P policy)
       : holder_(std::make_unique<Holder<P>>(std::move(policy))) {}
   /// Throws ValueError when the policy names a model that is not there, ShapeError when it does not answer every patch.
   Actions choose(const PolicyState<T>& state, Key key) const {

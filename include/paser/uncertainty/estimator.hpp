@@ -37,8 +37,9 @@ class Estimator {
  public:
   using Scalar = T;
 
-  template <EstimatorFor<T> E>
-  requires(!std::same_as<std::remove_cvref_t<E>, Estimator>) Estimator(E estimator)
+  // Whether E is an Estimator is asked first, or clang++ 14 never ends to ask whether one can be copied.
+  template <class E>
+  requires(!std::same_as<std::remove_cvref_t<E>, Estimator> && EstimatorFor<E, T>) Estimator(E estimator)
       : holder_(std::make_unique<Holder<E>>(std::move(estimator))) {}
   /// Throws ShapeError when ids and images differ in number.
   Prediction<T> predict(const models::AnySegmenter<T>& coarse, const Tensor<T, 4>& images,
