@@ -13,7 +13,7 @@ if(PASER_COMPILED)
 endif()
 
 install(TARGETS paser EXPORT paserTargets)
-install(DIRECTORY include/paser DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "assets/*")
+install(DIRECTORY include/paser DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "assets/*")
 install(EXPORT paserTargets NAMESPACE paser:: DESTINATION ${package_dir})
 configure_package_config_file(cmake/paserConfig.cmake.in paserConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(paserConfigVersion.cmake COMPATIBILITY SameMinorVersion ${any_machine})

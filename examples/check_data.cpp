@@ -13,6 +13,7 @@
 #include "paser/data/class_file.hpp"
 #include "paser/data/folder_check.hpp"
 #include "paser/data/folder_report_text.hpp"
+#include "paser/io/json.hpp"
 #include "paser/report/progress.hpp"
 #include "program.hpp"
 
@@ -67,7 +68,7 @@ bool check_data_set(const Settings& s) {
       data::print(std::cout, report);
     }
   }
-  if (s.json) std::cout << document.dump(2) << "\n";
+  if (s.json) std::cout << io::json_text(document, 2) << "\n";
   return good;
 }
 

@@ -163,7 +163,7 @@ int run(const std::vector<std::string>& folders, bool json) {
     std::cerr << "warning: the runs differ in the setting " << name
               << ", so that their spread is not that of the seed\n";
   if (json)
-    std::cout << document(runs).dump(2) << "\n";
+    std::cout << paser::io::json_text(document(runs), 2) << "\n";
   else
     print(runs);
   return program::done;

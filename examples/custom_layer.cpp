@@ -10,6 +10,7 @@
 #include "paser/nn/gradient_check.hpp"
 #include "paser/ops/distillation.hpp"
 #include "paser/optim/adam.hpp"
+#include "printed.hpp"
 
 namespace {
 
@@ -146,7 +147,7 @@ int check_and_train() {
 
 int main() {
   try {
-    return check_and_train();
+    return program::printed(check_and_train());
   } catch (const std::exception& error) {
     std::cerr << "error: " << error.what() << "\n";
     return 1;

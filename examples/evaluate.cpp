@@ -14,11 +14,14 @@
 
 #include "evaluate/tell.hpp"
 #include "paser/io/indexed_png.hpp"
+#include "paser/io/json.hpp"
+#include "paser/io/output_folder.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "program.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -35,13 +38,27 @@ struct Arguments {
   pipeline::Thresholds thresholds;
   program::Target target;
   int samples = 0, threads = 0;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, overwrite = false;
 };
 
-/// The settings of the training, as far as the model's file has them, with what the command line says.
-segmentation::Config settings(const Arguments& a, const pipeline::PaserDescription& d) {
+/// The settings of the training, as far as the model's file has them, with what the command line says. The file knows
+/// no folders; the configuration of the run that it lies in does.
+segmentation::Config settings(const Arguments& a, const fs::path& file, const pipeline::PaserDescription& d) {
   segmentation::Config c;
   if (d.info.contains("settings")) c = d.info["settings"].get<segmentation::Config>();
+  const fs::path configuration = file.parent_path().parent_path() / "config.json";
+  const auto run = file.parent_path().filename() == "checkpoints" && fs::exists(configuration)
+                       ? paser::io::read_json(configuration)
+                       : nlohmann::json();
+  for (const auto& [name, path] : {std::pair{"data", &c.data}, {"class_file", &c.class_file}})
+    if (!path->empty() && run.is_object() && run.contains("settings"))
+      *path = run["settings"].value(name, *path);
+    else if (!fs::path(*path).has_parent_path() && path == &c.data)
+      path->clear();
+    else
+      paser::check<paser::ValueError>(
+          path->empty() || fs::path(*path).has_parent_path() || !a.masks.empty() || !a.class_file.empty(), "evaluate",
+          "the model was trained with the class file ", *path, "; expected it as --class-file, or --masks");
   if (!a.data.empty()) c.data = a.data.string();
   if (!a.masks.empty()) c.masks = a.masks;
   if (!a.masks.empty() || !a.class_file.empty()) c.class_file = a.class_file;
@@ -85,13 +102,54 @@ Folder opened(const Arguments& a, const segmentation::Config& c, const pipeline:
   return Folder(part.images, part.masks, options);
 }
 
-/// A label map (1, H, W) as a palette picture.
-void write_mask(const fs::path& file, const Labels& labels, Index classes) {
+/// A label map (1, H, W) as a palette picture, a PNG file.
+std::string mask_png(const Labels& labels, Index classes) {
   paser::Tensor<std::uint8_t, 3> numbers({labels.shape()[1], labels.shape()[2], 1});
   std::transform(labels.data(), labels.data() + labels.numel(), numbers.mutable_data(),
                  [](std::int32_t label) { return static_cast<std::uint8_t>(label); });
-  paser::io::write_indexed_png(file, numbers, report::stored_palette(classes));
+  return paser::io::encode_indexed_png(numbers, report::stored_palette(classes));
 }
+
+/// What is written: the folder --out, and the table --csv in whatever folder it is.
+class Outputs {
+ public:
+  /// Throws before anything is computed when something is in the way of a file.
+  Outputs(const Arguments& a, const fs::path& model, const segmentation::Config& c, const Folder& images) {
+    if (!a.out.empty()) out_.emplace(a.out, "evaluate", paser::io::OutputOptions{.overwrite = a.overwrite});
+    if (!a.csv.empty()) {
+      const auto [folder, name] = paser::io::folder_and_name(a.csv);
+      table_.emplace(folder, "evaluate", paser::io::OutputOptions{.overwrite = a.overwrite});
+      table_name_ = name;
+    }
+    for (auto* folder : {&out_, &table_}) {
+      if (!*folder) continue;
+      for (const fs::path& input : {model, fs::path(c.class_file)}) (*folder)->protect(input);
+      for (Index i = 0; i < images.size(); ++i)
+        for (const fs::path& input : {images.info(i).image, images.info(i).mask}) (*folder)->protect(input);
+    }
+    for (Index i = 0; i < images.size(); ++i)
+      masks_.push_back("masks/" + images.info(i).name + (c.fit == "tiles" ? paser::message("_", i) : "") + ".png");
+    if (table_) table_->require(table_name_);
+    if (!out_) return;
+    for (const std::string& name : masks_) out_->require(name);
+    for (const char* name : {"evaluation.json", "images.csv"}) out_->require(name);
+  }
+
+  void mask(Index image, const Labels& labels, Index classes) {
+    if (out_) out_->write(masks_[static_cast<std::size_t>(image)], mask_png(labels, classes));
+  }
+  void results(const std::string& document, const std::string& csv) {
+    if (table_) table_->write(table_name_, csv);
+    if (!out_) return;
+    out_->write("evaluation.json", document);
+    out_->write("images.csv", csv);
+  }
+
+ private:
+  std::optional<paser::io::OutputFolder> out_, table_;
+  std::string table_name_;
+  std::vector<std::string> masks_;
+};
 
 int run(const Arguments& a, const std::string& command) {
   if (a.threads > 0) paser::set_threads(a.threads);
@@ -99,11 +157,12 @@ int run(const Arguments& a, const std::string& command) {
   auto loaded = pipeline::load_paser(file);
   const pipeline::PaserDescription& description = loaded.description;
   pipeline::Paser<float>& paser = loaded.paser;
-  const segmentation::Config config = settings(a, description);
+  const segmentation::Config config = settings(a, file, description);
   paser::check<paser::ValueError>(a.samples == 0 || !a.target.asked(), "evaluate",
                                   "--samples changes what the policy sees; --budget, --quality and --share find the ",
                                   "price by a calibration of the model's own estimator");
   if (a.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.samples};
+  if (a.only == "paser") program::warn_without_noise(paser, description.channels);
   paser::FilterCache<float> filters;
   paser.filters = &filters;
   Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds, a.target, description.calibration)};
@@ -115,7 +174,9 @@ int run(const Arguments& a, const std::string& command) {
   // The stream from which train_segmentation draws when it compares, so that both tell the same.
   method.key = Key{config.seed}.fold(7);
   const Folder folder = opened(a, config, description);
-  if (!a.out.empty()) fs::create_directories(a.out / "masks");
+  if (const std::string turned = paser::data::turned_warning(folder.report()); !turned.empty())
+    std::cerr << "warning: " << turned << "\n";
+  Outputs outputs(a, file, config, folder);
 
   const report::InterruptGuard guard;
   const auto stop_if_interrupted = [] {
@@ -130,12 +191,7 @@ int run(const Arguments& a, const std::string& command) {
         stop_if_interrupted();
         if (progress) progress->update(done);
       },
-      [&](Index i, const Labels& labels) {
-        if (!a.out.empty())
-          write_mask(
-              a.out / "masks" / (folder.info(i).name + (config.fit == "tiles" ? paser::message("_", i) : "") + ".png"),
-              labels, description.classes());
-      });
+      [&](Index i, const Labels& labels) { outputs.mask(i, labels, description.classes()); });
   if (progress) progress->finish();
 
   nlohmann::json document = evaluation::document(scores, description.class_names);
@@ -148,12 +204,8 @@ int run(const Arguments& a, const std::string& command) {
   document["seed"] = config.seed;
   const auto domain = watch.check();
   if (domain) document["domain"] = *domain;
-  const std::string text = document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  if (!a.csv.empty()) paser::io::write_file(a.csv, csv(scores, description.class_names));
-  if (!a.out.empty()) {
-    paser::io::write_file(a.out / "evaluation.json", text);
-    paser::io::write_file(a.out / "images.csv", csv(scores, description.class_names));
-  }
+  const std::string text = paser::io::json_text(document, 2) + "\n";
+  outputs.results(text, csv(scores, description.class_names));
   if (a.json)
     std::cout << text;
   else
@@ -208,6 +260,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_option("--out", a.out, "folder for evaluation.json, images.csv and the masks that were found");
   app.add_option("--csv", a.csv, "file for a table of all images");
+  app.add_flag("--overwrite", a.overwrite, "replace files that evaluate did not write, but no input");
   app.add_flag("--json", a.json, "print one JSON document");
   app.add_flag("--quiet", a.quiet, "show no progress");
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });

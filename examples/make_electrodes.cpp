@@ -12,6 +12,8 @@
 #include "electrodes/settings.hpp"
 #include "paser/data/synthetic/generator.hpp"
 #include "paser/io/image.hpp"
+#include "paser/io/json.hpp"
+#include "paser/io/output_folder.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/table.hpp"
@@ -68,41 +70,45 @@ nlohmann::ordered_json document(const ElectrodeParameters& parameters) {
 /// The folder of a set: one pair of folders a part, and electrodes.json.
 class Set {
  public:
-  /// Opens a folder, or makes it. Throws ValueError when it holds something else.
-  Set(Path folder, nlohmann::ordered_json settings) : folder_(std::move(folder)), settings_(std::move(settings)) {
-    std::error_code failed;
-    if (std::filesystem::exists(manifest())) {
+  /// Opens a folder, or makes it. Throws ValueError when it holds something else, IoError when another process works
+  /// there.
+  Set(const Path& folder, nlohmann::ordered_json settings)
+      : out_(folder, "make_electrodes", {.overwrite = false, .alone = true}), settings_(std::move(settings)) {
+    if (std::filesystem::exists(description())) {
       check_same();
-    } else {
-      const bool fresh = !std::filesystem::exists(folder_) || std::filesystem::is_empty(folder_, failed);
-      paser::check<paser::ValueError>(fresh && !failed, "make_electrodes", folder_.string(),
-                                      " is not an empty folder, and has no electrodes.json; choose another --out");
+      // A set of before there were manifests: these are its settings.
+      if (!out_.lists("electrodes.json")) out_.adopt("electrodes.json");
+      return;
     }
-    for (const char* part : parts)
-      for (const char* kind : {"_images", "_label"}) {
-        std::filesystem::create_directories(folder_ / (std::string(part) + kind), failed);
-        paser::check<paser::IoError>(!failed, "make_electrodes", "cannot make a folder in ", folder_.string(), ": ",
-                                     failed.message());
-      }
-    if (!std::filesystem::exists(manifest())) save(settings_);
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      paser::check<paser::ValueError>(entry.path().filename() == paser::io::OutputManifest::file_name,
+                                      "make_electrodes", folder.string(),
+                                      " is not an empty folder, and has no electrodes.json; choose another --out");
+    save(settings_);
   }
 
-  Path manifest() const { return folder_ / "electrodes.json"; }
-  Path file(const char* part, const char* kind, Index i) const {
+  Path description() const { return out_.path() / "electrodes.json"; }
+  /// Within the folder.
+  static std::string name(const char* part, const char* kind, Index i) {
     std::string number = std::to_string(i);
     number.insert(0, number.size() < 5 ? 5 - number.size() : 0, '0');
-    return folder_ / (std::string(part) + kind) / ("electrode_" + number + ".png");
+    return std::string(part) + kind + "/electrode_" + number + ".png";
   }
+  Path file(const char* part, const char* kind, Index i) const { return out_.path() / name(part, kind, i); }
   bool has(const char* part, Index i) const {
     return std::filesystem::exists(file(part, "_images", i)) && std::filesystem::exists(file(part, "_label", i));
   }
-  void save(const nlohmann::ordered_json& json) const { paser::io::write_file(manifest(), json.dump(2) + "\n"); }
+  /// An image or a mask. A file that is there stays unless a run of this program wrote it.
+  void save(const char* part, const char* kind, Index i, const paser::Tensor<std::uint8_t, 3>& picture) {
+    out_.write(name(part, kind, i), paser::io::encode_png(picture));
+  }
+  void save(const nlohmann::ordered_json& json) { out_.write("electrodes.json", paser::io::json_text(json, 2) + "\n"); }
   const nlohmann::ordered_json& settings() const { return settings_; }
 
  private:
   void check_same() const {
-    const auto old = nlohmann::ordered_json::parse(paser::io::read_file(manifest()), nullptr, false);
-    const std::string origin = manifest().string();
+    const auto old = paser::io::read_json<nlohmann::ordered_json>(description());
+    const std::string origin = description().string();
     paser::check<paser::FormatError>(old.is_object(), origin.c_str(), "is not the description of a set");
     const auto compare = [&](const std::string& name, const auto& there, const auto& here) {
       paser::check<paser::ValueError>(there == here, origin.c_str(), "this folder holds a set with ", name, " = ",
@@ -116,7 +122,7 @@ class Set {
     }
   }
 
-  Path folder_;
+  paser::io::OutputFolder out_;
   nlohmann::ordered_json settings_;
 };
 
@@ -131,7 +137,7 @@ void count(const paser::Labels& labels, Counts& counts) {
 }
 
 /// Writes the images `numbers` of a part.
-void write_images(const Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part,
+void write_images(Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part,
                   const std::vector<Index>& numbers, Counts& counts) {
   std::vector<paser::data::Electrodes> made(numbers.size());
   paser::parallel_each(static_cast<Index>(numbers.size()), [&](Index i) {
@@ -140,17 +146,17 @@ void write_images(const Set& set, const ElectrodeParameters& parameters, paser::
   });
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     count(made[i].labels, counts);
-    paser::Tensor<std::uint8_t, 4> mask({1, parameters.height, parameters.width, 1});
+    paser::Tensor<std::uint8_t, 3> mask({parameters.height, parameters.width, 1});
     std::ranges::transform(made[i].labels.values(), mask.mutable_data(), mask_gray);
-    paser::Tensor<std::uint8_t, 4> image({1, parameters.height, parameters.width, 1});
+    paser::Tensor<std::uint8_t, 3> image({parameters.height, parameters.width, 1});
     std::ranges::copy(made[i].images.values(), image.mutable_data());
-    paser::io::write_png(set.file(part, "_images", numbers[i]), image);
-    paser::io::write_png(set.file(part, "_label", numbers[i]), mask);
+    set.save(part, "_images", numbers[i], image);
+    set.save(part, "_label", numbers[i], mask);
   }
 }
 
 /// One part of the set; images that are there already stay. Returns the pixels of each class.
-Counts make_part(const Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part, Index size) {
+Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part, Index size) {
   Counts counts{};
   std::vector<Index> missing;
   for (Index i = 0; i < size; ++i) {
@@ -195,11 +201,11 @@ int run(const Arguments& arguments) {
   if (arguments.threads > 0) paser::set_threads(arguments.threads);
 
   const report::InterruptGuard guard;
-  const Set set(arguments.out, {{"what", "synthetic battery electrodes"},
-                                {"recipe", paser::data::electrode_recipe},
-                                {"seed", arguments.seed},
-                                {"count", arguments.count},
-                                {"parameters", document(parameters)}});
+  Set set(arguments.out, {{"what", "synthetic battery electrodes"},
+                          {"recipe", paser::data::electrode_recipe},
+                          {"seed", arguments.seed},
+                          {"count", arguments.count},
+                          {"parameters", document(parameters)}});
   nlohmann::ordered_json manifest = set.settings();
   manifest["classes"] = {{"pore", mask_gray(0)}, {"carbon", mask_gray(1)}, {"nickel", mask_gray(2)}};
   for (std::size_t p = 0; p < parts.size(); ++p) {
@@ -220,7 +226,7 @@ int run(const Arguments& arguments) {
     std::cout << " (1 - share)\n";
   }
   set.save(manifest);
-  std::cout << set.manifest().string() << "\n";
+  std::cout << set.description().string() << "\n";
   return program::done;
 }
 

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "paser/core/error.hpp"
+#include "paser/core/text.hpp"
+#include "printed.hpp"
 
 /// What the programs share: how they start and how they end.
 namespace program {
@@ -62,10 +64,13 @@ inline std::string command_line(int argc, const char* const* argv) {
   return command;
 }
 
-/// Reads the options and runs body(command), which returns an exit status. Every exception becomes a message and a
-/// status.
+namespace detail {
+
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, const Body& body) {
+  const auto tell = [](const std::exception& error) {
+    std::cerr << "error: " << paser::visible(error.what(), "\n") << "\n";
+  };
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -80,12 +85,21 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
     std::cerr << "error: " << error.what() << "\n";
     return not_finite;
   } catch (const paser::ValueError& error) {
-    std::cerr << "error: " << error.what() << "\n";
+    tell(error);
     return wrong_usage;
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
+    tell(error);
     return failed;
   }
+}
+
+}  // namespace detail
+
+/// Reads the options and runs body(command), which returns an exit status. Every exception becomes a message and a
+/// status, and so does a standard output that cannot be written.
+template <class Body>
+int run(CLI::App& app, int argc, char** argv, const Body& body) {
+  return printed(detail::run(app, argc, argv, body));
 }
 
 }  // namespace program

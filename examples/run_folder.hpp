@@ -2,10 +2,11 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
-#include "paser/io/atomic_file.hpp"
+#include "data_files.hpp"
+#include "older_run.hpp"
+#include "paser/io/json.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/report/environment.hpp"
 #include "paser/report/interrupt.hpp"
@@ -23,9 +24,9 @@ namespace program {
 template <class Config>
 Config run_settings(const std::filesystem::path& run) {
   const std::filesystem::path file = run / "config.json";
-  std::ifstream in(file);
-  paser::check<paser::IoError>(in.good(), "run", "cannot read ", file.string(), "; expected the folder of a run");
-  const auto document = nlohmann::json::parse(in, nullptr, false);
+  paser::check<paser::IoError>(std::filesystem::exists(file), "run", "cannot read ", file.string(),
+                               "; expected the folder of a run");
+  const auto document = paser::io::read_json(file);
   paser::check<paser::FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
                                    "is not the configuration of a run");
   try {
@@ -35,46 +36,111 @@ Config run_settings(const std::filesystem::path& run) {
   }
 }
 
-/// A run folder: config.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and report.html.
+/// What is asked of a run's folder on the command line.
+struct RunChoice {
+  bool fresh = false;      ///< a run that is in the folder is removed first
+  bool overwrite = false;  ///< files that are no run's are replaced where their names are needed
+};
+
+/// Its options. app: a CLI::App.
+template <class App>
+void add_run_options(App& app, RunChoice& choice) {
+  app.add_flag("--fresh", choice.fresh, "remove a run that is in the folder and start over");
+  app.add_flag("--overwrite", choice.overwrite, "replace files in the folder that are no run's, but no input");
+}
+
+/// What a program needs of its run folder.
+struct RunNeeds {
+  std::string program{};               ///< its name
+  std::size_t bytes = 0;               ///< that its files can take
+  DataFiles data{};                    ///< what it trains on and is judged by; never written to
+  std::vector<std::string> results{};  ///< files that it writes at the end
+};
+
+/// Of all tensors, in bytes.
+inline std::size_t bytes_of(const paser::io::State& state) {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : state) bytes += static_cast<std::size_t>(tensor.bytes.numel());
+  return bytes;
+}
+
+/// What the checkpoints of a run hold, in bytes and numbers.
+struct RunSize {
+  std::size_t networks = 0, policy = 0;  ///< bytes of all networks' weights, and of the policy's
+  std::size_t policies = 0;              ///< trained by themselves
+  std::size_t tunings = 0;               ///< trainings of all networks and the policy together
+  std::size_t snapshots = 0;             ///< that such a training keeps
+  std::size_t kept = 0;                  ///< trained PaSeRs with all their networks
+};
+
+/// The most that such a run can take: of what is trained the weights, two moments of Adam and the best state; the
+/// largest file once more while it is replaced; and the log, the results and the page.
+inline std::size_t bytes_of(const RunSize& s) {
+  constexpr std::size_t state = 4, texts = std::size_t{1} << 18;
+  const std::size_t all = s.networks + s.policy, tuning = (state + s.snapshots) * all;
+  const std::size_t largest = s.tunings > 0 ? tuning : state * all;
+  return state * (s.networks + s.policies * s.policy) + s.tunings * tuning + s.kept * all + largest + texts;
+}
+
+/// A run folder: config.json, data.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and
+/// report.html. It belongs to one process at a time, and no file in it is replaced or removed that a run of this
+/// program did not write, see io::OutputFolder. config.json keeps the paths as they were typed.
 class RunFolder {
  public:
   /// Opens a folder, or makes it. `settings` become a JSON object; those that a run in the folder does not know have
-  /// their defaults in it, where the type has such. With `fresh` that run is deleted first. Throws ValueError when its
-  /// settings are others, IoError when there is no room for `bytes_needed`.
+  /// their defaults in it, where the type has such. Throws ValueError when the folder holds files and no run, or a run
+  /// of other settings or other data, IoError when there is no room, and when another process works there.
   template <class Settings>
-  RunFolder(std::filesystem::path path, const Settings& settings, bool fresh, std::size_t bytes_needed)
-      : path_(std::move(path)) {
-    if (fresh) empty();
-    std::error_code failed;
-    std::filesystem::create_directories(path_ / "checkpoints", failed);
-    paser::check<paser::IoError>(!failed, "RunFolder", "cannot make ", (path_ / "checkpoints").string(), ": ",
-                                 failed.message());
-    const auto space = std::filesystem::space(path_);
-    paser::check<paser::IoError>(space.available >= bytes_needed, "RunFolder", "the checkpoints of a run need ",
-                                 paser::report::bytes_text(bytes_needed), " in ", path_.string(), ", there are ",
-                                 paser::report::bytes_text(space.available));
-    const auto file = path_ / "config.json";
-    if (std::filesystem::exists(file))
-      require_same(settings, run_settings<Settings>(path_), file);
-    else
-      paser::io::write_file(
-          file, nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}.dump(2) + "\n");
-    if (const auto stages = path_ / "stages.json"; std::filesystem::exists(stages))
-      costs_ = nlohmann::json::parse(std::ifstream(stages)).get<std::vector<paser::report::StageCost>>();
-    log_.emplace(path_ / "log.jsonl");
+  RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs)
+      : out_(path, needs.program, {.overwrite = choice.overwrite, .alone = true}) {
+    require_utf8(settings);
+    const auto file = path / "config.json";
+    if (out_.lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
+      run_settings<Settings>(path);  // throws where they are not this program's
+      adopt_older_run(out_);
+    }
+    paser::check<paser::ValueError>(
+        choice.overwrite || !out_.lists_nothing() || holds_nothing(path), "--out", path.string(),
+        " holds files and no run of ", needs.program,
+        "; expected an empty folder, a new one, or that of a run, or --overwrite to replace what is in the way");
+    for (const auto& [name, input] : needs.data) out_.protect(input);
+    if (choice.fresh) out_.clear();
+    for (const std::string& name : needs.results) out_.require(name);
+    const bool goes_on = out_.lists("config.json") && std::filesystem::exists(file);
+    if (goes_on) {
+      require_same(settings, run_settings<Settings>(path), file);
+    } else {
+      paser::check<paser::ValueError>(!out_.lists("log.jsonl"), file.string().c_str(),
+                                      "is gone, and the run in this folder cannot go on without it; --fresh removes ",
+                                      "that run");
+      for (const char* name : {"config.json", "data.json", "log.jsonl", "stages.json", "measured.json"})
+        out_.remove(name);
+    }
+    require_room(needs.bytes);
+    if (!goes_on)
+      out_.write("config.json",
+                 paser::io::json_text(
+                     nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}, 2) +
+                     "\n");
+    keep_data(needs.data);
+    if (const auto stages = path / "stages.json"; std::filesystem::exists(stages)) costs_ = read_costs(stages);
+    log_.emplace(out_.rewritten("log.jsonl"));
   }
 
-  std::filesystem::path checkpoint(const std::string& name) const {
-    return path_ / "checkpoints" / (name + ".safetensors");
-  }
-  const std::filesystem::path& path() const { return path_; }
+  /// The file of a stage or of a trained PaSeR, to be read.
+  std::filesystem::path checkpoint(const std::string& name) const { return path() / checkpoint_name(name); }
+  /// The same, to be written. Throws ValueError when a file of this name is there and no run wrote it.
+  std::filesystem::path checkpoint_to_write(const std::string& name) { return out_.rewritten(checkpoint_name(name)); }
+  /// Writes any other file, whole or not at all. Throws as OutputFolder::write.
+  void write(const std::string& name, const std::string& content) { out_.write(name, content); }
+  const std::filesystem::path& path() const { return out_.path(); }
   const std::vector<paser::report::StageCost>& stage_costs() const { return costs_; }
 
   /// Runs one stage with progress, log and measurements. body(stage) returns false when it was interrupted; then
   /// Interrupted is thrown. A stage that was done in an earlier run costs nothing and has a line that says so.
   template <class Body>
   void run(const std::string& name, const std::string& file, const Body& body) {
-    paser::pipeline::Stage stage{.name = name, .file = checkpoint(file)};
+    paser::pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file)};
     std::optional<paser::report::Progress> progress;
     std::optional<paser::report::ProgressOf> preparation;
     std::string last_note;
@@ -128,16 +194,60 @@ class RunFolder {
     found->planned = planned;
     found->memory = {std::max(found->memory.process, peak.process), std::max(found->memory.tensors, peak.tensors),
                      peak.of_stage};
-    paser::io::write_file(path_ / "stages.json", nlohmann::json(costs_).dump(1) + "\n");
+    out_.write("stages.json", paser::io::json_text(nlohmann::json(costs_), 1) + "\n");
   }
 
  private:
-  /// Never empties a folder that is not a run.
-  void empty() const {
-    if (!std::filesystem::exists(path_ / "config.json")) return;
-    for (const char* part : {"checkpoints", "config.json", "log.jsonl", "stages.json", "measured.json", "results.json",
-                             "methods.csv", "images.csv", "samples", "report.html", "curve.svg", "curve.csv"})
-      std::filesystem::remove_all(path_ / part);
+  /// A folder of another encoding, say, which config.json could not name.
+  static void require_utf8(const nlohmann::json& settings) {
+    for (const auto& [name, value] : settings.items())
+      paser::check<paser::ValueError>(
+          !value.is_string() || paser::find_not_utf8(value.get_ref<const std::string&>()) == std::string::npos,
+          "setting", name, " is '", paser::as_utf8(value.is_string() ? value.get<std::string>() : ""),
+          "', which is not UTF-8, and config.json could not name it; rename it");
+  }
+
+  static std::vector<paser::report::StageCost> read_costs(const std::filesystem::path& file) {
+    try {
+      return paser::io::read_json(file).get<std::vector<paser::report::StageCost>>();
+    } catch (const nlohmann::json::exception& error) {
+      throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+    }
+  }
+
+  static std::string checkpoint_name(const std::string& name) { return "checkpoints/" + name + ".safetensors"; }
+
+  /// Whether there is nothing but the manifest.
+  static bool holds_nothing(const std::filesystem::path& folder) {
+    return std::ranges::all_of(std::filesystem::directory_iterator(folder), [](const auto& entry) {
+      return entry.path().filename() == paser::io::OutputManifest::file_name;
+    });
+  }
+
+  /// Throws IoError unless the file system has so much room, less what the checkpoints take already.
+  void require_room(std::size_t bytes) const {
+    std::error_code error;
+    std::size_t taken = 0;
+    for (const auto& [name, file] : out_.listed())
+      if (const auto size = std::filesystem::file_size(path() / name, error); !error) taken += size;
+    const std::size_t needed = bytes > taken ? bytes - taken : 0;
+    const auto space = std::filesystem::space(path());
+    paser::check<paser::IoError>(space.available >= needed, "RunFolder", "the checkpoints of a run need ",
+                                 paser::report::bytes_text(needed), " in ", path().string(), ", there are ",
+                                 paser::report::bytes_text(space.available));
+  }
+
+  /// Compares the data with what the run began with, or stores what it is.
+  void keep_data(const DataFiles& data) {
+    const auto file = path() / "data.json";
+    const auto now = sums_of(data);
+    if (!std::filesystem::exists(file)) return out_.write("data.json", paser::io::json_text(now, 1) + "\n");
+    const auto before = paser::io::read_json(file);
+    paser::check<paser::FormatError>(before.is_object(), file.string().c_str(), "is not the list of a run's data");
+    const std::string difference = first_difference(before, now);
+    paser::check<paser::ValueError>(difference.empty(), path().string().c_str(),
+                                    "the data is not that which this run began with: ", difference,
+                                    "; restore it, choose another --out, or --fresh to start over");
   }
 
   static void require_same(const nlohmann::json& asked, const nlohmann::json& old, const std::filesystem::path& file) {
@@ -148,7 +258,7 @@ class RunFolder {
                                       "; choose another --out, or --fresh to start over");
   }
 
-  std::filesystem::path path_;
+  paser::io::OutputFolder out_;
   std::optional<paser::report::Log> log_;
   std::vector<paser::report::StageCost> costs_;
 };

@@ -20,6 +20,7 @@
 #include <nlohmann/json.hpp>
 
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/interrupt.hpp"
@@ -28,6 +29,7 @@
 #include "program.hpp"
 #include "segment_image/pictures.hpp"
 #include "trained_model.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -46,7 +48,7 @@ struct Arguments {
   program::Target target;
   int samples = 0, threads = 0;
   std::uint64_t seed = 1;
-  bool json = false, quiet = false;
+  bool json = false, quiet = false, overwrite = false;
 };
 
 /// Ctrl-C.
@@ -72,6 +74,7 @@ class Session {
         "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
         "and --share find the price, is of the model's own");
     if (a_.samples > 0) paser_.estimator = uncertainty::McDropout{a_.samples};
+    if (a_.only == "paser") program::warn_without_noise(paser_, d_.channels);
     costs_ = pipeline::mac_costs(paser_, policy_, d_.image());
     if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
     check<ValueError>(!d_.value_range || d_.value_range->low < d_.value_range->high, "segment_image",
@@ -84,7 +87,7 @@ class Session {
 
   /// Every page of every file; what fails is told and counted. `tell` is called with the place in the work.
   template <class Tell>
-  void run(const std::vector<fs::path>& files, const Tell& tell) {
+  void run(const std::vector<fs::path>& files, io::OutputFolder& out, const Tell& tell) {
     for (std::size_t i = 0; i < files.size(); ++i) {
       const fs::path& file = files[i];
       attempt(file.string(), file, 0, [&] {
@@ -98,7 +101,9 @@ class Session {
             tell(static_cast<Index>(i), message(name, ": window ", done, "/", windows));
           };
           attempt(origin, file, pages > 1 ? page + 1 : 0, [&] {
-            images_.push_back(segment(Rows(image.page(page), d_.channels, d_.value_range, origin), file, name));
+            io::Page pixels = image.page(page);
+            turned_ += pixels.orientation != 1 ? 1 : 0;
+            images_.push_back(segment(Rows(std::move(pixels), d_.channels, d_.value_range, origin), file, name, out));
             if (pages > 1) images_.back()["page"] = page + 1;
             if (!a_.json) say(origin, images_.back());
           });
@@ -111,8 +116,11 @@ class Session {
   /// The exit status that they call for.
   int status() const { return not_finite_ ? program::not_finite : failures_ > 0 ? program::failed : program::done; }
 
-  /// What is to be said of the images as a whole, where a target was asked for.
+  /// What is to be said of the images as a whole.
   void warn() const {
+    if (turned_ > 0)
+      std::cerr << "warning: " << turned_
+                << " images were turned upright, as the orientation in their files says, and so are their masks\n";
     const auto found = watch_.check();
     if (a_.target.asked() && found && found->other()) std::cerr << program::DomainWatch::warning(*found) << "\n";
   }
@@ -151,16 +159,18 @@ class Session {
       ++failures_;
       not_finite_ = not_finite_ || dynamic_cast<const NotFiniteError*>(&error) != nullptr;
       const std::string text = error.what();
-      std::cerr << "error: " << (text.find(file.string()) == std::string::npos ? origin + ": " : "") << text << "\n";
+      std::cerr << "error: " << visible(text.find(file.string()) == std::string::npos ? origin + ": " : "")
+                << visible(text, "\n") << "\n";
       nlohmann::json failed{{"image", file.string()}, {"error", text}};
       if (page > 0) failed["page"] = page;
       images_.push_back(failed);
     }
   }
 
-  nlohmann::json segment(const Rows& rows, const fs::path& file, const std::string& name) {
+  nlohmann::json segment(const Rows& rows, const fs::path& file, const std::string& name, io::OutputFolder& out) {
     check<ValueError>(names_.insert(name).second, "segment_image",
                       "another image has written the pictures of the name ", name, " already");
+    for (const std::string& kind : wanted_) out.require(Pictures::file_name(name, kind));
     Pictures pictures(wanted_, rows.height(), rows.width(), d_.classes(), paser_.actions());
     double reading = 0;
     const double start = report::monotonic_seconds();
@@ -180,7 +190,7 @@ class Session {
                          {"gmac", costs_.of(summary.work) * 1e-9},
                          {"ms", 1e3 * seconds},
                          {"mean_entropy", pictures.mean_entropy()},
-                         {"files", pictures.write(a_.out, name)}};
+                         {"files", pictures.write(out, name)}};
     const Index patches = std::accumulate(summary.patches.begin(), summary.patches.end(), Index{0});
     for (std::size_t k = 0; k < d_.class_names.size(); ++k) image["class_shares"].push_back(pictures.share_of_class(k));
     for (const Index count : summary.patches)
@@ -190,9 +200,9 @@ class Session {
 
   /// One line for people.
   void say(const std::string& origin, const nlohmann::json& image) const {
-    std::cout << origin << ": " << image["height"] << " x " << image["width"] << ";";
+    std::cout << visible(origin) << ": " << image["height"] << " x " << image["width"] << ";";
     for (std::size_t k = 0; k < d_.class_names.size(); ++k)
-      std::cout << (k > 0 ? ", " : " ") << d_.class_names[k] << " "
+      std::cout << (k > 0 ? ", " : " ") << visible(d_.class_names[k]) << " "
                 << report::fixed(100 * image["class_shares"][k].get<double>(), 1) << " %";
     std::cout << "; patches";
     for (std::size_t k = 0; k < image["model_shares"].size(); ++k)
@@ -213,7 +223,7 @@ class Session {
   std::set<std::string> names_;
   program::DomainWatch watch_;
   nlohmann::json images_ = nlohmann::json::array();
-  Index failures_ = 0;
+  Index failures_ = 0, turned_ = 0;
   bool not_finite_ = false;
 };
 
@@ -223,20 +233,22 @@ int segment_all(const Arguments& a) {
   std::optional<Session> session;
   try {
     session.emplace(a, pipeline::load_paser(model));
-    fs::create_directories(a.out);
   } catch (const NotFiniteError&) {
     throw;
   } catch (const std::exception& error) {
-    std::cerr << "error: " << error.what() << "\n";
+    std::cerr << "error: " << visible(error.what(), "\n") << "\n";
     return program::wrong_usage;
   }
+  io::OutputFolder out(a.out, "segment_image", {.overwrite = a.overwrite});
   const std::vector<fs::path> files = listed(a.inputs, a.out);
+  out.protect(model);
+  for (const fs::path& file : files) out.protect(file);
   const report::InterruptGuard guard;
   std::optional<report::Progress> progress;
   if (!a.quiet) progress.emplace("segment", static_cast<Index>(files.size()), report::ProgressOptions{.unit = "files"});
   bool stopped = false;
   try {
-    session->run(files, [&](Index done, const std::string& note) {
+    session->run(files, out, [&](Index done, const std::string& note) {
       if (progress) progress->update(done, note);
     });
     if (progress) {
@@ -248,9 +260,7 @@ int segment_all(const Arguments& a) {
     progress.reset();
     std::cerr << "interrupted; the images before are done\n";
   }
-  if (a.json)
-    std::cout << session->document(model, stopped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-              << std::endl;
+  if (a.json) std::cout << io::json_text(session->document(model, stopped), 2) << std::endl;
   session->warn();
   if (session->failures() > 0) std::cerr << session->failures() << " images failed\n";
   return stopped ? program::interrupted : session->status();
@@ -294,6 +304,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_option("--seed", a.seed, "of the dropout noise")->capture_default_str();
+  app.add_flag("--overwrite", a.overwrite, "replace files that segment_image did not write, but no input");
   app.add_flag("--json", a.json, "print one JSON document in place of a line an image");
   app.add_flag("--quiet", a.quiet, "show no progress");
   return program::run(app, argc, argv, [&](const std::string&) { return segment_all(a); });

@@ -11,6 +11,7 @@
 #include "paser/core/text.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -21,7 +22,8 @@ struct Arguments {
   std::string preset = "demo", out, mnist = PASER_DATA_DIR "/mnist";
   std::optional<std::uint64_t> seed;
   int threads = 0;
-  bool fresh = false, list = false;
+  program::RunChoice choice;
+  bool list = false;
 };
 
 Config preset_named(const std::string& name) {
@@ -34,8 +36,7 @@ Config preset_named(const std::string& name) {
 }
 
 /// The test images that the report shows, as files that segment_image takes.
-void write_samples(const std::filesystem::path& folder, const std::vector<report::Sample>& samples) {
-  std::filesystem::create_directories(folder);
+void write_samples(program::RunFolder& folder, const std::vector<report::Sample>& samples) {
   std::map<std::string, int> count;
   for (const report::Sample& sample : samples) {
     std::string name;
@@ -44,8 +45,8 @@ void write_samples(const std::filesystem::path& folder, const std::vector<report
         name += '_';
       else if (c != ',')
         name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    paser::io::write_file(folder / (name + "_" + std::to_string(++count[sample.kind]) + ".png"),
-                          paser::io::encode_png(sample.pictures.at(0).picture));
+    folder.write("samples/" + name + "_" + std::to_string(++count[sample.kind]) + ".png",
+                 paser::io::encode_png(sample.pictures.at(0).picture));
   }
 }
 
@@ -62,8 +63,9 @@ int run(const Arguments& arguments, const std::string& command) {
   if (arguments.threads > 0) paser::set_threads(arguments.threads);
 
   const report::InterruptGuard guard;
-  print_plan(std::cout, config, out, !arguments.fresh && std::filesystem::exists(out / "config.json"));
-  Experiment experiment(config, out, arguments.mnist, arguments.fresh);
+  print_plan(std::cout, config, out, !arguments.choice.fresh && std::filesystem::exists(out / "config.json"));
+  Experiment experiment(config, out, arguments.mnist, arguments.choice);
+  if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   experiment.train();
   Comparison comparison(experiment);
   const report::MemoryMeter memory;
@@ -73,9 +75,10 @@ int run(const Arguments& arguments, const std::string& command) {
   const auto samples = comparison.samples();
   results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
                             memory.peak(), 0, 0, waits.share()});
-  report::write_results(out / "results.json", results);
-  report::write_html(out / "report.html", results, {report::read_log(out / "log.jsonl"), samples}, PASER_ASSETS_DIR);
-  write_samples(out / "samples", samples);
+  experiment.folder().write("results.json", report::results_text(results));
+  experiment.folder().write("report.html",
+                            report::html(results, {report::read_log(out / "log.jsonl"), samples}, PASER_ASSETS_DIR));
+  write_samples(experiment.folder(), samples);
 
   std::cout << "\n"
             << results.data << "\n\n"
@@ -105,7 +108,7 @@ int main(int argc, char** argv) {
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
   app.add_option("--seed", arguments.seed, "of data, weights and all noise; the preset's is 1");
   app.add_option("--threads", arguments.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
-  app.add_flag("--fresh", arguments.fresh, "delete a run that is in the folder and start over");
+  program::add_run_options(app, arguments.choice);
   app.add_flag("--list-presets", arguments.list, "print every setting of every preset");
   app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(arguments, command); });

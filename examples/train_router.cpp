@@ -24,14 +24,14 @@ struct Arguments {
   std::vector<std::string> settings;
   std::optional<std::uint64_t> seed;
   int threads = 0;
-  bool fresh = false, json = false;
+  program::RunChoice choice;
+  bool json = false;
 };
 
 /// Times of an earlier start of this run; none when they cannot be read, or are of another machine or other threads.
 std::optional<pipeline::MachineCosts> measured_before(const std::filesystem::path& file) {
-  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
   try {
-    auto machine = j.get<pipeline::MachineCosts>();
+    auto machine = paser::io::read_json(file).get<pipeline::MachineCosts>();
     if (machine.processor == report::cpu_name() && machine.threads == paser::threads()) return machine;
   } catch (const std::exception&) {  // measured anew
   }
@@ -55,7 +55,7 @@ pipeline::MachineCosts machine_of(Experiment& experiment) {
         return report::measure_costs<float>(experiment.networks(), router, experiment.description().image(),
                                             {.rounds = 9, .progress = how_far});
       });
-  paser::io::write_file(file, nlohmann::json(machine).dump(1) + "\n");
+  experiment.folder().write("measured.json", paser::io::json_text(nlohmann::json(machine), 1) + "\n");
   return machine;
 }
 
@@ -99,7 +99,7 @@ void save(Experiment& experiment, const std::string& name, const pipeline::Polic
   auto description = experiment.description();
   description.machine = machine;
   description.calibration = calibration;
-  pipeline::save_paser(experiment.folder().checkpoint(name), paser, description);
+  pipeline::save_paser(experiment.folder().checkpoint_to_write(name), paser, description);
 }
 
 /// At which nine tenths of what routing can gain is gained, on the calibration.
@@ -126,10 +126,7 @@ int run(const Arguments& a, const std::string& command) {
   if (a.threads > 0) paser::set_threads(a.threads);
   const paser::report::InterruptGuard guard;
   const std::filesystem::path out = a.out.empty() ? "runs/router" : a.out;
-  paser::check<paser::ValueError>(
-      !std::filesystem::exists(out) || std::filesystem::is_empty(out) || std::filesystem::exists(out / "config.json"),
-      "--out", out.string(), " holds files and no run; expected an empty folder, a new one, or that of a run");
-  Experiment experiment(settings, out, a.fresh);
+  Experiment experiment(settings, out, a.choice);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
   const auto& s = experiment.settings();
 
@@ -203,9 +200,9 @@ int run(const Arguments& a, const std::string& command) {
   }
   write_page(experiment, found, comparison);
   const auto j = document(found, comparison, s);
-  paser::io::write_file(experiment.folder().path() / "results.json", j.dump() + "\n");
+  experiment.folder().write("results.json", paser::io::json_text(j) + "\n");
   if (a.json)
-    std::cout << j.dump(2) << "\n";
+    std::cout << paser::io::json_text(j, 2) << "\n";
   else
     tell(std::cout, found, comparison);
   return program::done;
@@ -224,7 +221,7 @@ int main(int argc, char** argv) {
   app.add_option("--task", a.task, "what the results call the data; by default the folder's name");
   app.add_option("--seed", a.seed, "of the folds, weights and all noise; 1 by default");
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
-  app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
+  program::add_run_options(app, a.choice);
   app.add_flag("--json", a.json, "print results.json instead of tables");
   app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });

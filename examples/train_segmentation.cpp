@@ -12,6 +12,7 @@
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
 #include "segmentation/questions.hpp"
+#include "without_noise.hpp"
 
 namespace {
 
@@ -22,7 +23,8 @@ struct Arguments {
   std::vector<double> range;
   std::optional<std::uint64_t> seed;
   int threads = 0;
-  bool fresh = false, list = false, json = false;
+  program::RunChoice choice;
+  bool list = false, json = false;
 };
 
 segmentation::Config configuration(const Arguments& a) {
@@ -54,14 +56,15 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
   results.stages = folder.stage_costs();
   results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
                             memory.peak(), 0, 0, waits.share()});
-  report::write_results(folder.path() / "results.json", results);
-  report::write_csv(folder.path(), results);
-  report::write_html(
-      folder.path() / "report.html", results,
-      {report::read_log(folder.path() / "log.jsonl"), samples, std::log(static_cast<double>(results.classes.size()))},
-      PASER_ASSETS_DIR);
+  folder.write("results.json", report::results_text(results));
+  folder.write("methods.csv", report::methods_csv(results));
+  if (!results.images.empty()) folder.write("images.csv", report::images_csv(results));
+  folder.write("report.html", report::html(results,
+                                           {report::read_log(folder.path() / "log.jsonl"), samples,
+                                            std::log(static_cast<double>(results.classes.size()))},
+                                           PASER_ASSETS_DIR));
   if (json) {
-    std::cout << nlohmann::json(results).dump(2) << "\n";
+    std::cout << paser::io::json_text(nlohmann::json(results), 2) << "\n";
     return;
   }
   std::cout << "\n" << report::results_table(results) << "\n" << report::results_legend(results) << "\n";
@@ -86,8 +89,9 @@ int run(const Arguments& a, const std::string& command) {
   const std::filesystem::path out = a.out.empty() ? "runs/segmentation_" + config.preset : a.out;
   if (a.threads > 0) paser::set_threads(a.threads);
   const paser::report::InterruptGuard guard;
-  segmentation::Experiment experiment(config, out, a.fresh);
+  segmentation::Experiment experiment(config, out, a.choice);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
+  if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   segmentation::FurtherTrainings further(experiment);
   if (experiment.train(a.stage)) further.train();
   if (a.stage == "all") compare(experiment, further, command, a.json);
@@ -117,7 +121,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
-  app.add_flag("--fresh", a.fresh, "delete a run that is in the folder and start over");
+  program::add_run_options(app, a.choice);
   app.add_flag("--json", a.json, "print results.json instead of tables");
   app.add_flag("--list-presets", a.list, "print every setting of every preset");
   app.footer(program::statuses);

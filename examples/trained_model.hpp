@@ -11,6 +11,7 @@
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 #include "paser/pipeline/paser.hpp"
 #include "paser/pipeline/routing/calibration.hpp"
 #include "paser/pipeline/routing/with_price.hpp"
@@ -43,7 +44,7 @@ inline std::filesystem::path model_file(const std::filesystem::path& model, cons
 
 /// What a document says of an estimator or a policy.
 inline nlohmann::json part_json(const paser::TypedSpec& spec) {
-  return {{"type", spec.type}, {"spec", nlohmann::json::parse(spec.json)}};
+  return {{"type", spec.type}, {"spec", paser::io::parse_json(spec.json, "the settings of '" + spec.type + "'")}};
 }
 
 /// The policy that a program is asked for: that of the Paser, a network alone by its name `only`, f1, f2, ... ("paser"

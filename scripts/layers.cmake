@@ -3,5 +3,5 @@ set(paser_layers core kernels autograd ops nn io optim models uncertainty rl met
 
 # Files that alone may name a library, and the pattern that gives the library away.
 set(paser_eigen_files paser/core/simd.hpp paser/kernels/gemm.hpp paser/kernels/special/incomplete_beta.hpp)
-set(paser_thread_files paser/core/thread_team.hpp)
+set(paser_thread_files paser/core/thread_team.hpp paser/core/bed.hpp)
 set(paser_most_lines 350)

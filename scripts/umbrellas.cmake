@@ -24,7 +24,7 @@ function(settle file text)
 endfunction()
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
-set(inner paser/core/simd.hpp paser/core/random_words.hpp paser/core/thread_team.hpp paser/core/cpu_count.hpp)
+set(inner paser/core/simd.hpp paser/core/random_words.hpp paser/core/thread_team.hpp paser/core/bed.hpp paser/core/cpu_count.hpp)
 set(open_folders pipeline/routing)
 set(all "#pragma once\n\n/// \\file\n/// All of paser. A folder's own umbrella, paser/<folder>/<folder>.hpp, compiles faster.\n\n")
 set(lines "paser/version.hpp")

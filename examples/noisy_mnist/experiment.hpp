@@ -30,15 +30,12 @@ struct Variant {
 /// Trains everything that a configuration asks for.
 class Experiment {
  public:
-  /// Most of it for f3 with the two moments of Adam, and for the copies of all networks at each distance.
-  static constexpr std::size_t bytes_needed = std::size_t{1} << 30;
-
-  /// With `fresh` a run that is in the folder is deleted first.
-  Experiment(const Config& config, const std::filesystem::path& out, const std::filesystem::path& mnist, bool fresh)
+  Experiment(const Config& config, const std::filesystem::path& out, const std::filesystem::path& mnist,
+             const program::RunChoice& choice)
       : config_(checked(config)),
         data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
-        folder_(out, config, fresh, bytes_needed),
-        paser_(fresh_paser(config)) {}
+        paser_(fresh_paser(config)),
+        folder_(out, config, choice, needs(mnist)) {}
 
   const Config& config() const { return config_; }
   program::RunFolder& folder() { return folder_; }
@@ -64,6 +61,23 @@ class Experiment {
                                            .validation = c.validation_images,
                                            .test = c.test_images,
                                            .shared = c.shared_digits});
+  }
+
+  program::RunNeeds needs(const std::filesystem::path& mnist) const {
+    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_of(part)); };
+    std::size_t networks = 0;
+    for (const auto& model : paser_.models) networks += bytes(model);
+    program::DataFiles files;
+    for (const char* name :
+         {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"})
+      files[name] = paser::data::find_idx(mnist, name);
+    const program::RunSize size{.networks = networks,
+                                .policy = bytes(paser_.policy),
+                                .policies = 1,
+                                .tunings = 1,
+                                .snapshots = config_.tvd.size(),
+                                .kept = 1 + config_.tvd.size()};
+    return {"train_noisy_mnist", program::bytes_of(size), files, {"results.json", "report.html"}};
   }
 
   void pretrain(std::size_t k) {
@@ -143,14 +157,14 @@ class Experiment {
   void keep(Variant variant) {
     auto described = description(config_);
     described.info = {{"name", variant.name}, {"tvd", variant.tvd}, {"lambda", variant.lambda}};
-    pipeline::save_paser(folder_.checkpoint(variant.file), variant.paser, described);
+    pipeline::save_paser(folder_.checkpoint_to_write(variant.file), variant.paser, described);
     variants_.push_back(std::move(variant));
   }
 
   Config config_;
   paser::data::NoisyMnist data_;
-  program::RunFolder folder_;
   pipeline::Paser<float> paser_;
+  program::RunFolder folder_;
   std::vector<Variant> variants_;
 };
 

@@ -56,14 +56,12 @@ struct Unseen {
 /// Data, networks and tables of a run. Every training can be stopped and resumed.
 class Experiment {
  public:
-  static constexpr std::size_t bytes_needed = std::size_t{1} << 28;
-
-  Experiment(const Settings& settings, const std::filesystem::path& out, bool fresh)
+  Experiment(const Settings& settings, const std::filesystem::path& out, const program::RunChoice& choice)
       : settings_(checked(settings)),
         data_(settings.reading()),
         description_((require_files(), describe(settings.corrected))),
         fresh_(pipeline::make_paser<float>(description_, key(1))),  // before anything is written: whether the sizes fit
-        folder_(out, settings, fresh, bytes_needed) {}
+        folder_(out, settings, choice, needs()) {}
 
   const Settings& settings() const { return settings_; }
   const segmentation::Data& data() const { return data_; }
@@ -167,6 +165,27 @@ class Experiment {
   }
 
  private:
+  program::RunNeeds needs() const {
+    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_of(part)); };
+    std::size_t networks = 0;
+    for (const auto& model : fresh_.models) networks += bytes(model);
+    const auto kinds = static_cast<std::size_t>(std::max<Index>(settings_.folds, 0) + 1 +
+                                                (settings_.ablations ? 2 : 0) + (settings_.references ? 1 : 0));
+    // A router reads less than a thousand numbers of a patch.
+    const auto width = static_cast<std::size_t>(settings_.router_width * settings_.router_members);
+    program::RunSize size{.networks = kinds * networks, .policy = sizeof(float) * width * (width + 1000), .kept = 3};
+    if (settings_.references) {
+      size.policies = 5;
+      size.policy = std::max(size.policy, bytes(pipeline::make_policy<float>(
+                                              pipeline::net_policy_spec(),
+                                              {description_.grid, static_cast<Index>(settings_.models())}, Key{})));
+    }
+    return {"train_router",
+            program::bytes_of(size),
+            data_.files(),
+            {"results.json", "curve.svg", "curve.csv", "report.html"}};
+  }
+
   /// Training files that the networks do not see. Throws ValueError when there are too few.
   Index files_apart(Index count) const {
     const auto asked = static_cast<Index>(std::lround(settings_.router_share * static_cast<double>(count)));
@@ -218,8 +237,12 @@ class Experiment {
     d.width = data_.width();
     d.estimator = paser::uncertainty::SoftmaxEntropy{}.spec();
     d.policy = pipeline::Constant{0}.spec();
-    d.info["settings"] = settings_.reading();  // by which `evaluate` reads images and masks
-    d.info["router_settings"] = settings_;
+    const auto reading = segmentation::without_folders(settings_.reading());
+    d.info["settings"] = reading;  // by which `evaluate` reads images and masks
+    Settings kept = settings_;
+    kept.data = reading.data;
+    kept.class_file = reading.class_file;
+    d.info["router_settings"] = kept;
     return d;
   }
 

@@ -78,13 +78,13 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
 }
 
 inline void write_page(Experiment& experiment, const Findings& found, const Comparison& comparison) {
-  const auto folder = experiment.folder().path();
+  program::RunFolder& folder = experiment.folder();
   const report::CurveFigure figure = figure_of(found);
-  paser::io::write_file(folder / "curve.svg", report::curve_svg(figure));
-  paser::io::write_file(folder / "curve.csv", report::curve_csv(figure));
+  folder.write("curve.svg", report::curve_svg(figure));
+  folder.write("curve.csv", report::curve_csv(figure));
   report::PageData data;
-  data.log = report::read_log(folder / "log.jsonl");
-  report::write_html(folder / "report.html", page_results(experiment, found, comparison), data, PASER_ASSETS_DIR);
+  data.log = report::read_log(folder.path() / "log.jsonl");
+  folder.write("report.html", report::html(page_results(experiment, found, comparison), data, PASER_ASSETS_DIR));
 }
 
 }  // namespace routing

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "paser/io/indexed_png.hpp"
+#include "paser/io/output_folder.hpp"
 #include "paser/pipeline/tiled.hpp"
 #include "paser/report/figures.hpp"
 #include "segment_image/inputs.hpp"
@@ -59,20 +60,24 @@ class Pictures {
   /// In nats a pixel.
   double mean_entropy() const { return entropy_ / static_cast<double>(pixels_); }
 
-  /// Writes OUT/NAME_kind.png for every kind, each whole or not at all. Returns the files by their kinds.
-  std::map<std::string, std::string> write(const fs::path& out, const std::string& name) const {
+  /// The file of a kind for an image of this name.
+  static std::string file_name(const std::string& name, const std::string& kind) { return name + "_" + kind + ".png"; }
+
+  /// Writes NAME_kind.png for every kind, each whole or not at all. Returns the files by their kinds.
+  std::map<std::string, std::string> write(paser::io::OutputFolder& out, const std::string& name) const {
     std::map<std::string, std::string> files;
     for (const auto& [kind, map] : maps_) {
-      const fs::path file = out / (name + "_" + kind + ".png");
+      const std::string file = file_name(name, kind);
+      const auto indexed = [&map = map](const auto& palette) { return paser::io::encode_indexed_png(map, palette); };
       if (kind == "mask")
-        paser::io::write_indexed_png(file, map, paser::report::stored_palette(classes_));
+        out.write(file, indexed(paser::report::stored_palette(classes_)));
       else if (kind == "routes")
-        paser::io::write_indexed_png(file, map, paser::report::stored_palette(models_, paser::report::model_palette));
+        out.write(file, indexed(paser::report::stored_palette(models_, paser::report::model_palette)));
       else if (kind == "entropy")
-        paser::io::write_indexed_png(file, map, heat_palette());
+        out.write(file, indexed(heat_palette()));
       else
-        paser::io::write_png(file, map);
-      files[kind] = file.string();
+        out.write(file, paser::io::encode_png(map));
+      files[kind] = (out.path() / file).string();
     }
     return files;
   }

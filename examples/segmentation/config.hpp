@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
 
 /// The settings of a PaSeR training on a folder of images and masks, and the presets that name them.
 namespace segmentation {
@@ -213,8 +215,8 @@ void read_settings(const Json& j, Settings& settings) {
       fits = false;
     }
     if (!fits)
-      throw paser::ValueError(paser::message("setting ", name, ": ", found->dump(), " is not of the kind of ",
-                                             expected.dump(), ", its default"));
+      throw paser::ValueError(paser::message("setting ", name, ": ", paser::excerpt(paser::io::json_text(*found)),
+                                             " is not of the kind of ", expected.dump(), ", its default"));
   });
   for (const auto& [name, value] : j.items())
     if (std::find(known.begin(), known.end(), name) == known.end())
@@ -230,15 +232,24 @@ void from_json(const Json& j, Config& c) {
   read_settings(j, c);
 }
 
+/// The settings as a model's file keeps them: of files and folders the last part of their names alone, since where
+/// somebody's data lay is nobody's business.
+inline Config without_folders(Config c) {
+  for (std::string* path : {&c.data, &c.class_file, &c.initial}) {
+    if (path->empty()) continue;
+    const auto name = std::filesystem::absolute(*path).lexically_normal();
+    *path = (name.has_filename() ? name : name.parent_path()).filename().string();
+  }
+  return c;
+}
+
 /// Applies "name=value" from a command line; the value is JSON, or a word without quotes.
 template <class Settings>
 void apply(const std::string& setting, Settings& settings) {
   const auto equals = setting.find('=');
   paser::check<paser::ValueError>(equals != std::string::npos && equals > 0, "--set", "'", setting,
                                   "', expected name=value");
-  const std::string text = setting.substr(equals + 1);
-  nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
-  if (value.is_discarded()) value = text;
+  const nlohmann::json value = paser::io::json_or_word(setting.substr(equals + 1));
   nlohmann::json document = nlohmann::json::object();
   document[setting.substr(0, equals)] = value;
   read_settings(document, settings);

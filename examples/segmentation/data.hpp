@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "data_files.hpp"
 #include "paser/data/class_file.hpp"
 #include "paser/data/class_weights.hpp"
 #include "paser/data/folder.hpp"
@@ -116,6 +117,15 @@ class Data {
     const Folder test = opened("test", same_classes(plain_[0]));
     require_one_size(test);
     return test.only(first(test.size(), config_.test_images));
+  }
+  /// All files that the settings name: pictures of every part, the class file, the PaSeR to start from.
+  program::DataFiles files() const {
+    std::vector<paser::data::PartFolders> parts;
+    for (const auto& [name, part] : parts_) parts.push_back(part);
+    auto files = program::pictures_of(parts);
+    if (!config_.class_file.empty()) files["the class file"] = config_.class_file;
+    if (!config_.initial.empty()) files["the PaSeR to start from"] = config_.initial;
+    return files;
   }
   bool has_test() const { return parts_.contains("test"); }
   bool has_validation() const { return parts_.contains("validation"); }

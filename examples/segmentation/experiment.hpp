@@ -21,16 +21,12 @@ inline const std::vector<std::string> stage_names{"f3", "f2", "f1", "policy", "f
 /// Trains the networks and the PaSeRs of a configuration. Every stage can be stopped and resumed.
 class Experiment {
  public:
-  /// Room for f3 with the moments of Adam and the best state, twice over, and for the other networks.
-  static constexpr std::size_t bytes_needed = std::size_t{1} << 30;
-
-  /// With `fresh` a run that is in the folder is deleted first.
-  Experiment(const Config& config, const std::filesystem::path& out, bool fresh)
+  Experiment(const Config& config, const std::filesystem::path& out, const program::RunChoice& choice)
       : config_(checked(config)),
         data_(config),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
-        folder_(out, config, fresh, bytes_needed),
         networks_(fresh_paser(config, description_)),
+        folder_(out, config, choice, needs()),
         macs_(pipeline::mac_costs(networks_, description_)),
         ground_(config.belief_draws, key(3)) {}
 
@@ -104,6 +100,25 @@ class Experiment {
   }
 
  private:
+  program::RunNeeds needs() const {
+    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_of(part)); };
+    std::size_t networks = 0;
+    for (const auto& model : networks_.models) networks += bytes(model);
+    const std::size_t budgets = (config_.budget_gmac > 0) + (config_.budget_ms > 0);
+    const std::size_t policies = 2 + 2 * config_.lambdas.size() + config_.costs.size() +
+                                 budgets * static_cast<std::size_t>(std::max(config_.budget_trials, 0));
+    const program::RunSize size{.networks = (config_.noise > 0 ? 2 : 1) * networks,  // f2 and f3 once more
+                                .policy = bytes(networks_.policy),
+                                .policies = policies,
+                                .tunings = 2,
+                                .snapshots = 1,
+                                .kept = 2};
+    return {"train_segmentation",
+            program::bytes_of(size),
+            data_.files(),
+            {"results.json", "methods.csv", "images.csv", "report.html"}};
+  }
+
   void pretrain(std::size_t k) {
     const std::string name = paser::message("f", k + 1);
     const auto options = pretrain_options(config_, data_, k);
@@ -145,7 +160,7 @@ class Experiment {
     d.info["reward"] = {{"cost", v.reward.cost},         {"scale", v.reward.scale},
                         {"baseline", v.reward.baseline}, {"gradient", v.reward.gradient},
                         {"lambda", v.reward.lambda},     {"entropy_bonus", v.reward.entropy_bonus}};
-    pipeline::save_paser(folder_.checkpoint(file), v.paser, d);
+    pipeline::save_paser(folder_.checkpoint_to_write(file), v.paser, d);
   }
 
   const Measured& measured() {
@@ -159,15 +174,15 @@ class Experiment {
     if (config_.gain == "set")
       options.set = measured_.set = answers_of_coarse(networks_, data_.plain(2), ground_, options, key(5));
     measured_.gain = mean_gain(networks_, data_.plain(2), ground_, options, key(5));
-    write_measured(file, measured_);
+    folder_.write("measured.json", measured_text(measured_));
     return measured_;
   }
 
   Config config_;
   Data data_;
   pipeline::PaserDescription description_;
-  program::RunFolder folder_;
   Paser networks_;
+  program::RunFolder folder_;
   pipeline::WorkCosts macs_;
   pipeline::PolicyCache<float> ground_;
   Measured measured_;

@@ -1,8 +1,6 @@
 #pragma once
 
-#include <fstream>
-
-#include "paser/io/atomic_file.hpp"
+#include "paser/io/json.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "segmentation/options.hpp"
 #include "shown.hpp"
@@ -65,23 +63,27 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
 
 /// Throws FormatError when the file is another one.
 inline Measured read_measured(const std::filesystem::path& file) {
-  const auto j = nlohmann::json::parse(std::ifstream(file), nullptr, false);
+  const auto j = paser::io::read_json(file);
   paser::check<paser::FormatError>(j.is_object() && j.contains("gain"), file.string().c_str(),
                                    "does not hold what a run measured");
-  Measured m{j.at("times").get<Times>(), j.at("gain").get<double>(), {}};
-  if (!j.contains("set")) return m;
-  const auto counts = j["set"].at("counts").get<std::vector<Index>>();
-  const auto classes = static_cast<Index>(std::llround(std::sqrt(static_cast<double>(counts.size()))));
-  m.set = {paser::metrics::Confusion<2>::from({classes, classes}, counts), j["set"].at("patches").get<Index>()};
-  return m;
+  try {
+    Measured m{j.at("times").get<Times>(), j.at("gain").get<double>(), {}};
+    if (!j.contains("set")) return m;
+    const auto counts = j["set"].at("counts").get<std::vector<Index>>();
+    const auto classes = static_cast<Index>(std::llround(std::sqrt(static_cast<double>(counts.size()))));
+    m.set = {paser::metrics::Confusion<2>::from({classes, classes}, counts), j["set"].at("patches").get<Index>()};
+    return m;
+  } catch (const nlohmann::json::exception& error) {
+    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+  }
 }
 
-inline void write_measured(const std::filesystem::path& file, const Measured& m) {
+inline std::string measured_text(const Measured& m) {
   nlohmann::json j{{"times", m.times}, {"gain", m.gain}};
   if (m.set.patches > 0)
     j["set"] = {{"counts", std::vector<Index>(m.set.counts.data(), m.set.counts.data() + m.set.counts.numel())},
                 {"patches", m.set.patches}};
-  paser::io::write_file(file, j.dump(1) + "\n");
+  return paser::io::json_text(j, 1) + "\n";
 }
 
 }  // namespace segmentation

@@ -39,7 +39,7 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   d.coarse_answer = c.small_answer == "mean" ? pipeline::CoarseAnswer::mean : pipeline::CoarseAnswer::first_sample;
   d.policy = pipeline::net_policy_spec({1, 1}, route_choice(c));
   d.value_range = value_range(c);
-  d.info["settings"] = c;
+  d.info["settings"] = without_folders(c);
   return d;
 }
 

@@ -168,7 +168,7 @@ class Questions {
                                           comparison_.run_of(p, p.policy, comparison_.key()), comparison_.test());
       auto& known = iou.emplace_back();  // the images that have an IoU are the same for every number
       std::copy_if(e.image_iou.begin(), e.image_iou.end(), std::back_inserter(known),
-                   [](double v) { return !paser::is_nan(v); });
+                   [](double x) { return !paser::is_nan(x); });
       auto& all = routes.emplace_back(
           paser::Shape<3>{comparison_.test().size(), p.grid.patches(), static_cast<Index>(p.models.size())});
       float* out = all.mutable_data();

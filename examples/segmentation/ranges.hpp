@@ -1,7 +1,7 @@
 #pragma once
 
-#include "setting_ranges.hpp"
 #include "segmentation/config.hpp"
+#include "setting_ranges.hpp"
 
 namespace segmentation {
 

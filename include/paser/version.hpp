@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #define PASER_VERSION_MAJOR 0
 #define PASER_VERSION_MINOR 1
@@ -10,3 +11,4 @@ namespace paser {
 inline constexpr const char* version = "0.1.0";
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -62,3 +62,47 @@ TEST_CASE("a larger idle buffer serves where another would exceed the bound") {
   CHECK(pool.allocate(36 * mib).get() == large);
   CHECK(pool.use().current == 0);
 }
+
+TEST_CASE("every size class has a list of its own, and gives back buffers of its size") {
+  BufferPool pool;
+  for (std::size_t bytes = 1; bytes < 9 * mib; bytes += 1 + bytes / 20) {
+    const std::size_t size = BufferPool::size_class(bytes);
+    CHECK(size >= bytes);
+    CHECK(BufferPool::size_class(size) == size);
+    const std::byte* first = nullptr;
+    {
+      const auto buffer = pool.allocate(bytes);
+      first = buffer.get();
+      CHECK(pool.use().current == size);
+      CHECK(reinterpret_cast<std::uintptr_t>(first) % BufferPool::alignment == 0);
+    }
+    CHECK(pool.idle_bytes() == size);
+    CHECK(pool.allocate(size).get() == first);
+    pool.release();
+    CHECK(pool.idle_bytes() == 0);
+  }
+}
+
+TEST_CASE("idle buffers of a size are handed out in any order of giving back") {
+  BufferPool pool;
+  std::vector<std::shared_ptr<std::byte>> held;
+  std::set<const std::byte*> known;
+  for (int i = 0; i < 8; ++i) known.insert((held.emplace_back(pool.allocate(1000))).get());
+  for (const std::size_t i : {3u, 0u, 7u, 5u, 1u, 2u, 6u, 4u}) held[i].reset();
+  for (auto& buffer : held) CHECK(known.count((buffer = pool.allocate(1000)).get()) == 1);
+  std::set<const std::byte*> again;
+  for (const auto& buffer : held) again.insert(buffer.get());
+  CHECK(again == known);
+}
+
+TEST_CASE("a buffer larger than any memory is refused, and the pool is as it was") {
+  BufferPool pool;
+  const auto small = pool.allocate(mib);
+  const auto before = pool.use();
+  for (const std::size_t bytes : {~std::size_t{0}, ~std::size_t{0} / 2, std::size_t{1} << 62, std::size_t{1} << 60}) {
+    CHECK_THROWS_AS(pool.allocate(bytes), std::bad_alloc);
+    CHECK(pool.use().current == before.current);
+    CHECK(pool.use().peak == before.peak);
+  }
+  CHECK_THROWS_AS(paser::Scratch<double>(~std::size_t{0} / 2), std::bad_alloc);
+}

@@ -4,7 +4,9 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <mutex>
+#include <new>
 #include <set>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -97,4 +99,30 @@ TEST_CASE("several callers at once share one team") {
   set_threads(0);
   CHECK(all.most() <= callers + limit - 1);
   for (const double sum : sums) CHECK(sum == sums[0]);
+}
+
+TEST_CASE("an exception of a loop's body goes to the caller, on any number of threads, and later loops run") {
+  for (const int n : {1, 2, 4}) {
+    set_threads(n);
+    for (const Index thrower : {0, 7, 99}) {
+      std::atomic<int> begun{0}, ended{0};
+      CHECK_THROWS_WITH(parallel_each(100,
+                                      [&](Index i) {
+                                        ++begun;
+                                        if (i == thrower) throw std::runtime_error("piece");
+                                        std::this_thread::sleep_for(std::chrono::microseconds(10));
+                                        ++ended;
+                                      }),
+                        "piece");
+      CHECK(begun == ended + 1);  // nobody is at work any more
+      std::atomic<int> done{0};
+      parallel_each(100, [&](Index) { ++done; });
+      CHECK(done == 100);
+    }
+    CHECK_THROWS_AS(parallel_sum(100, 1, [](Index, Index) -> double { throw std::bad_alloc(); }), std::bad_alloc);
+    // Every piece throws, one of them within a loop of its own.
+    CHECK_THROWS_AS(parallel_each(8, [](Index) { parallel_each(8, [](Index) { throw std::bad_alloc(); }); }),
+                    std::bad_alloc);
+  }
+  set_threads(0);
 }

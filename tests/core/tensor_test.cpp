@@ -32,3 +32,30 @@ TEST_CASE("a loop over the values of a temporary reads living memory") {
   CHECK(Tensor<float, 1>::from({3}, numbers().values()).data()[2] == 4);
   CHECK(Tensor<float, 1>().values().begin() == Tensor<float, 1>().values().end());
 }
+
+TEST_CASE("shapes whose elements or bytes nobody can count are refused, and nothing is allocated") {
+  using Catch::Matchers::Contains;
+  const Index big = Index{1} << 31, huge = Index{1} << 32, most = Index{1} << 62;
+  CHECK_THROWS_WITH((Tensor<float, 1>({most + 1})), Contains("takes more bytes than any memory has"));
+  CHECK_THROWS_AS((Tensor<float, 1>({most + 1})), ShapeError);
+  CHECK_THROWS_WITH((Tensor<float, 2>({big, 4 * huge})), Contains("(2147483648,17179869184) has more elements"));
+  CHECK_THROWS_AS((Tensor<float, 2>({big, 4 * huge})), ShapeError);
+  CHECK_THROWS_AS((Tensor<float, 2>({huge, huge})), ShapeError);
+  CHECK_THROWS_AS((Tensor<float, 4>({huge, huge, huge, huge})), ShapeError);
+  CHECK_THROWS_AS((Tensor<std::uint8_t, 4>({huge, 2, huge, 2})), ShapeError);
+  CHECK_THROWS_AS((Tensor<double, 1>({Index{1} << 60})), ShapeError);
+  CHECK_THROWS_AS((Tensor<float, 2>::zeros({huge, huge})), ShapeError);
+  CHECK_THROWS_AS((Tensor<float, 2>::from({huge, huge}, std::vector<float>{})), ShapeError);
+  CHECK_THROWS_AS((Shape{huge, huge, Index{3}}.numel()), ShapeError);
+
+  CHECK_THROWS_AS((Tensor<float, 2>({0, 4}).reshape(Shape{huge, huge})), ShapeError);
+  CHECK_THROWS_AS((Tensor<float, 1>().reshape(Shape{huge, huge})), ShapeError);
+  CHECK_THROWS_WITH((Tensor<float, 1>({4}).reshape(Shape{Index{-2}, Index{-2}})), Contains("negative extent"));
+  CHECK_THROWS_AS((Tensor<float, 2>({-2, -2})), ShapeError);
+  CHECK_THROWS_AS((Tensor<float, 2>::from({-2, -2}, std::vector<float>(4))), ShapeError);
+
+  CHECK(Tensor<float, 2>({0, huge}).numel() == 0);
+  static_assert(Shape{2, 3, 4}.numel() == 24);
+  // What can be counted and is not there.
+  CHECK_THROWS_AS((Tensor<std::uint8_t, 1>({(Index{1} << 62)})), std::bad_alloc);
+}

@@ -100,6 +100,33 @@ TEST_CASE("idx: broken files are refused with what was expected and what was fou
   refused(gzip(gzip(three_images)), "magic number");
 }
 
+// Case A15.
+TEST_CASE("idx: a gzip file that was cut off is never called too large") {
+  const Files file;
+  // The last four bytes of a cut file are any: here they claim 4 GiB.
+  const std::string packed(5'000'000, '\xFF'), start = std::string("\x1f\x8b\x08", 3) + std::string(7, '\0');
+  for (const std::size_t size : {std::size_t{20}, packed.size()}) {
+    const auto path = file("train-images-idx3-ubyte.gz", start + packed.substr(0, size));
+    CHECK_THROWS_WITH(data::read_idx_images(path),
+                      Contains("damaged or cut off") && Contains("claims 4294967295 bytes"));
+    CHECK_THROWS_AS(data::read_idx_images(path), FormatError);
+  }
+}
+
+// Case A15.
+TEST_CASE("idx: a header that says more than the file has, before memory is asked for") {
+  const Files file;
+  const auto path = file("train-images-idx3-ubyte", big_endian({2051, 60000, 28, 28}));
+  std::filesystem::resize_file(path, 16 + 60000 * 784 - 392);  // half an image is missing
+  CHECK_THROWS_WITH(data::read_idx_images(path),
+                    Contains("the header says (60000,28,28), the file has 47039608 bytes after it"));
+  std::filesystem::resize_file(path, 16 + 60000 * 784);
+  CHECK(data::read_idx_images(path).shape() == Shape{60000, 28, 28});
+  file("train-labels-idx1-ubyte", big_endian({2049, 10000}) + std::string(10000, '\1'));
+  CHECK_THROWS_WITH(data::read_mnist(file.folder.path(), "train"),
+                    Contains("has 60000 images") && Contains("has 10000 labels"));
+}
+
 TEST_CASE("idx: a folder's files are found in every spelling, and must belong together") {
   const std::string spellings[][2] = {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
                                       {"train-images.idx3-ubyte", "train-labels.idx1-ubyte"},

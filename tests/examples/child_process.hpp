@@ -80,10 +80,11 @@ inline Outcome run_program(const std::filesystem::path& scratch, const std::vect
   return {status, content_of(out), content_of(err)};
 }
 
-/// The names in a folder, hidden ones too; empty when there is no folder.
+/// The names in a folder, hidden ones too but for that of the manifest; empty when there is no folder.
 inline std::set<std::string> names_in(const std::filesystem::path& folder) {
   std::set<std::string> names;
   if (!std::filesystem::exists(folder)) return names;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  names.erase(".paser_outputs");
   return names;
 }

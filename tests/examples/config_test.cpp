@@ -41,6 +41,19 @@ TEST_CASE("segmentation settings: unknown names are refused with what may be mea
   CHECK_THROWS_AS(with(""), paser::ValueError);
 }
 
+TEST_CASE("segmentation settings: values that are nested without end, or of other encodings") {
+  CHECK_THROWS_AS(with("policy_epochs=" + std::string(80'000, '[')), paser::ValueError);
+  CHECK_THROWS_AS(with("lambdas=" + std::string(50'000, '[') + std::string(50'000, ']')), paser::ValueError);
+  CHECK_THROWS_WITH(with("policy_epochs=Stra\xDF"
+                         "e"),
+                    Contains("Stra") && Contains("xDFe"));
+  CHECK(with("data=Stra\xDF"
+             "e")
+            .data ==
+        "Stra\xDF"
+        "e");
+}
+
 TEST_CASE("segmentation settings: values of another kind are refused, not bent") {
   CHECK_THROWS_AS(with("value_range=4095"), paser::ValueError);
   CHECK_THROWS_WITH(with("policy_epochs=many"),

@@ -5,12 +5,15 @@
 
 #include <catch2/catch.hpp>
 #include <csignal>
+#include <set>
 
 #include "support/temporary_folder.hpp"
 
 using namespace paser;
 using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
+
+namespace atomic_file_test {
 
 TEST_CASE("atomic file: the target changes only at commit") {
   const TemporaryFolder folder;
@@ -20,10 +23,10 @@ TEST_CASE("atomic file: the target changes only at commit") {
     io::AtomicFile file(target);
     file.write("new");
     CHECK(io::read_file(target) == "old");
-    CHECK(fs::exists(io::AtomicFile::temporary_of(target)));
+    CHECK(fs::exists(file.temporary()));
   }
   CHECK(io::read_file(target) == "old");
-  CHECK_FALSE(fs::exists(io::AtomicFile::temporary_of(target)));
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
   io::AtomicFile file(target);
   file.write("new");
   file.write(" and whole");
@@ -33,26 +36,86 @@ TEST_CASE("atomic file: the target changes only at commit") {
   CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
 }
 
-TEST_CASE("atomic file: what a killed writer left is reused or removed, a living writer is respected") {
+TEST_CASE("atomic file: what a killed writer left is removed, by its name; foreign and living temporaries stay") {
   const TemporaryFolder folder;
-  const auto target = folder / "state.bin", stray = io::AtomicFile::temporary_of(target);
-  std::ofstream(stray) << "half of a much longer content";
-  io::write_file(target, "short");
-  CHECK(io::read_file(target) == "short");
-  CHECK_FALSE(fs::exists(stray));
+  const auto target = folder / "state.bin";
+  const auto left = [&] {
+    if (const pid_t child = fork(); child == 0) {
+      io::AtomicFile file(target);
+      file.write("half");
+      _exit(0);  // as if it were killed: nothing is cleaned up
+    } else {
+      waitpid(child, nullptr, 0);
+    }
+  };
+  left();
+  left();
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 2);
+  for (const auto& entry : fs::directory_iterator(folder.path())) CHECK(io::AtomicFile::is_temporary(entry.path()));
 
-  std::ofstream(stray) << "half";
-  io::remove_stray_temporary(target);
-  CHECK_FALSE(fs::exists(stray));
-  io::remove_stray_temporary(target);
-  CHECK(io::read_file(target) == "short");
-
+  // Names that this writer does not give.
+  const std::set<std::string> foreign{"state.bin.tmp", ".paser-0123456789abcdef01234567.tmp", ".paser-.tmp"};
+  for (const std::string& name : foreign) std::ofstream(folder / name) << "mine";
   io::AtomicFile alive(target);
-  CHECK_THROWS_WITH(io::write_file(target, "other"), Contains("being written by someone else"));
-  io::remove_stray_temporary(target);
-  alive.write("mine");
+  io::remove_stray_temporaries(folder.path());
+  CHECK(fs::exists(alive.temporary()));
+  io::AtomicFile(target).write("given up");
+  alive.write("whole");
   alive.commit();
-  CHECK(io::read_file(target) == "mine");
+  CHECK(io::read_file(target) == "whole");
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder.path())) names.insert(entry.path().filename().string());
+  auto expected = foreign;
+  expected.insert("state.bin");
+  CHECK(names == expected);
+  for (const std::string& name : foreign) CHECK(io::read_file(folder / name) == "mine");
+}
+
+TEST_CASE("atomic file: a file or a link with the name that temporaries once had is not written to") {
+  const TemporaryFolder folder;
+  const auto target = folder / "state.bin";
+  std::ofstream(folder / "precious.txt") << "precious";
+  fs::create_symlink(folder / "precious.txt", folder / "state.bin.tmp");
+  io::write_file(target, "new");
+  CHECK(io::read_file(folder / "precious.txt") == "precious");
+  CHECK(fs::is_symlink(folder / "state.bin.tmp"));
+  io::AtomicFile file(target);
+  CHECK(fs::is_regular_file(fs::symlink_status(file.temporary())));
+  CHECK(file.temporary().parent_path() == target.parent_path());
+}
+
+TEST_CASE("atomic file: permissions are kept, and nobody reads more of the new content than of the old") {
+  const TemporaryFolder folder;
+  const auto target = folder / "secret";
+  const auto mode = [](const fs::path& file) { return static_cast<unsigned>(fs::status(file).permissions()); };
+  const mode_t before = umask(022);
+  for (const unsigned permissions : {0600u, 0640u, 0444u, 0666u, 0755u}) {
+    CAPTURE(permissions);
+    io::write_file(target, "old");
+    fs::permissions(target, static_cast<fs::perms>(permissions));
+    io::AtomicFile file(target);
+    file.write("new");
+    CHECK(mode(file.temporary()) == permissions);
+    file.commit();
+    CHECK(mode(target) == permissions);
+  }
+  io::write_file(folder / "fresh", "new");
+  CHECK(mode(folder / "fresh") == 0644);
+  umask(before);
+}
+
+TEST_CASE("atomic file: a file that came meanwhile is kept where it is to be kept") {
+  const TemporaryFolder folder;
+  const auto target = folder / "state.bin";
+  io::AtomicFile file(target, io::Existing::keep);
+  file.write("new");
+  std::ofstream(target) << "came meanwhile";
+  CHECK_THROWS_WITH(file.commit(), Contains("state.bin") && Contains("File exists"));
+  CHECK(io::read_file(target) == "came meanwhile");
+  CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
+  fs::remove(target);
+  io::write_file(target, "new", io::Existing::keep);
+  CHECK(io::read_file(target) == "new");
 }
 
 TEST_CASE("atomic file: refusals name the path and leave nothing behind") {
@@ -65,6 +128,10 @@ TEST_CASE("atomic file: refusals name the path and leave nothing behind") {
   const auto long_name = folder / std::string(300, 'x');
   CHECK_THROWS_WITH(io::write_file(long_name, "a"), Contains("File name too long"));
   CHECK(fs::is_empty(folder.path()));
+  const auto longest = folder / std::string(255, 'x');
+  io::write_file(longest, "a");
+  CHECK(io::read_file(longest) == "a");
+  fs::remove(longest);
 
   io::write_file(folder / "real", "old");
   fs::create_symlink(folder / "real", folder / "link");
@@ -116,7 +183,10 @@ TEST_CASE("atomic file: killed at any moment, the file is whole") {
     waitpid(child, &status, 0);
     const std::string content = io::read_file(target);
     CHECK(content == std::string(200000, content.at(0)));
-    io::remove_stray_temporary(target);
+    CHECK(std::distance(fs::directory_iterator(folder.path()), {}) <= 2);
+    io::remove_stray_temporaries(folder.path());
     CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);
   }
 }
+
+}  // namespace atomic_file_test

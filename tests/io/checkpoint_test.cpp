@@ -182,3 +182,19 @@ TEST_CASE("torch names: both directions, for every depth") {
   torch["layer2.0.conv1.weight"] = torch["fc.weight"];
   CHECK_THROWS_WITH(io::state_from_torch(torch, policy), Contains("not of a policy network: layer2.0.conv1.weight"));
 }
+
+TEST_CASE("checkpoint: a document with names of other encodings is saved, one that load would refuse is not") {
+  const TemporaryFolder folder;
+  io::Checkpoint c;
+  c.tensors["a/x"] = io::RawTensor::of(Tensor<float, 1>::full({2}, 1));
+  c.info = {{"data",
+             "Stra\xDF"
+             "e"},
+            {"classes", {"\xFF", "road"}}};
+  c.save(folder / "c.safetensors");
+  const auto back = io::Checkpoint::load(folder / "c.safetensors");
+  CHECK(back.info == nlohmann::json{{"data", "Stra\\xDFe"}, {"classes", {"\\xFF", "road"}}});
+  for (int i = 0; i < 300; ++i) c.info = nlohmann::json::array({c.info});
+  CHECK_THROWS_WITH(c.save(folder / "c.safetensors"), Contains("c.safetensors") && Contains("nested deeper"));
+  CHECK(io::Checkpoint::load(folder / "c.safetensors").info == back.info);
+}

@@ -57,7 +57,7 @@ TEST_CASE("config: mistakes are named, with the file and what was meant") {
   const TemporaryFolder folder;
   std::ofstream(folder / "bad.json") << "{\"a\": }";
   CHECK_THROWS_WITH(io::ConfigReader::from_file(folder / "bad.json"),
-                    Contains("bad.json: not JSON") && Contains("column"));
+                    Contains("bad.json: is not JSON") && Contains("column"));
   CHECK_THROWS_AS(io::ConfigReader::from_file(folder / "none.json"), IoError);
 }
 

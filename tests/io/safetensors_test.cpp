@@ -137,6 +137,9 @@ TEST_CASE("safetensors: malformed files are refused with a sentence") {
   refused(file_of(R"({"__metadata__":"a"})", 0), "table of texts");
   refused(file_of("{\"x\":" + std::string(100000, '['), 0), "nested");
   refused(file_of("{" + std::string(100000, ' '), 0), "not JSON");
+  refused(file_of(good + '\0', 4), "byte 53 is NUL");
+  refused(file_of(good + std::string("\0 hidden text", 13), 4), "is NUL");
+  refused(file_of(good + " hidden text", 4), "not JSON");
 }
 
 TEST_CASE("safetensors: every single damaged header byte is refused or harmless") {
@@ -153,6 +156,22 @@ TEST_CASE("safetensors: every single damaged header byte is refused or harmless"
       } catch (const FormatError&) {
       }
     }
+}
+
+TEST_CASE("safetensors: the blanks that fill up a header are spaces, and no bit of theirs may differ") {
+  const std::string header = R"({"x":)" + entry("U8", "[4]", "[0,4]") + "}    ";
+  CHECK(parse(file_of(header, 4)).tensors.size() == 1);
+  for (std::size_t i = header.size() - 4; i < header.size(); ++i)
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bad = header;
+      bad[i] = static_cast<char>(bad[i] ^ (1 << bit));
+      CHECK_THROWS_AS(parse(file_of(bad, 4)), FormatError);
+    }
+  for (const char blank : {'\t', '\n', '\r'}) {
+    std::string bad = header;
+    bad.back() = blank;
+    CHECK_THROWS_WITH(parse(file_of(bad, 4)), Contains("spaces to fill it up"));
+  }
 }
 
 TEST_CASE("safetensors: types are checked when a tensor is taken out, and converted on request") {

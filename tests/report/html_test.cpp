@@ -110,3 +110,16 @@ TEST_CASE("The page is written whole") {
   write_html(folder / "report.html", sample_results(), sample_page(), assets);
   CHECK(io::read_file(folder / "report.html") == html(sample_results(), sample_page(), assets));
 }
+
+TEST_CASE("Names of other encodings and with control characters are carried, and shown in the title") {
+  Results results = sample_results();
+  results.title =
+      "\x1B[31m Stra\xDF"
+      "e \xE2\x80\xAE";
+  results.rows[0].model =
+      "Stra\xDF"
+      "e";
+  const std::string page = html(results, sample_page(), assets);
+  CHECK_THAT(page, Contains("<title>\\x1B[31m Stra\\xDFe \\xE2\\x80\\xAE"));
+  CHECK(carried(page)["results"]["rows"][0]["model"] == "Stra\\xDFe");
+}

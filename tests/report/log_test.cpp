@@ -53,3 +53,19 @@ TEST_CASE("Thinning keeps the last record of each kind and every warning") {
   CHECK(thin(records, 100000).size() == records.size());
   CHECK(thin({{{"stage", 3}}, {{"step", 1}}}).size() == 2);  // strange records are no error
 }
+
+TEST_CASE("A record that is nested too deep to be one of ours is left out, and names of any encoding are written") {
+  const TemporaryFolder folder;
+  {
+    Log log(folder / "log.jsonl");
+    log.write({{"stage",
+                "Stra\xDF"
+                "e"}});
+    std::ofstream(folder / "log.jsonl", std::ios::app)
+        << std::string(80'000, '[') << "\n{\"a\":" << std::string(80'000, '[') << "\n";
+    log.write({{"stage", "b"}});
+  }
+  const auto records = read_log(folder / "log.jsonl");
+  REQUIRE(records.size() == 2);
+  CHECK(records[0]["stage"] == "Stra\\xDFe");
+}

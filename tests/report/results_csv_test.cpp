@@ -46,3 +46,36 @@ TEST_CASE("Both files are written; images only where there are any") {
   CHECK(io::read_file(folder / "methods.csv") == methods_csv(segmentation_results()));
   CHECK(io::read_file(folder / "images.csv") == images_csv(segmentation_results()));
 }
+
+namespace results_csv_test {
+
+// Names of classes and files are anybody's, and a spreadsheet runs a cell that starts like a formula.
+TEST_CASE("Text that a spreadsheet would run starts with an apostrophe; numbers do not") {
+  const auto cell = [](std::string_view text) {
+    CsvRecord record;
+    record.add(text);
+    return record.line();
+  };
+  CHECK(cell("=1+1") == "'=1+1\r\n");
+  CHECK(cell("+x") == "'+x\r\n");
+  CHECK(cell("-x") == "'-x\r\n");
+  CHECK(cell("@SUM(A1)") == "'@SUM(A1)\r\n");
+  CHECK(cell("\t=1") == "'\t=1\r\n");
+  CHECK(cell("\r=1") == "\"'\r=1\"\r\n");
+  CHECK(cell("=HYPERLINK(\"http://x\",\"y\")") == "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"\r\n");
+  CHECK(cell("a=1") == "a=1\r\n");
+  CHECK(cell("") == "\r\n");
+  CHECK(cell("Stra\xDF"
+             "e") == "Stra\\xDFe\r\n");
+  CsvRecord numbers;
+  numbers.add(-0.5);
+  numbers.add(-1e-300);
+  numbers.add(-0.0);
+  numbers.add(std::numeric_limits<double>::infinity());
+  CHECK(numbers.line() == "-0.5,-1e-300,0,\r\n");
+  Results results = segmentation_results();
+  results.images[0].name = "=cmd|' /C calc'!A0";
+  CHECK(images_csv(results).find("\r\n'=cmd") != std::string::npos);
+}
+
+}  // namespace results_csv_test

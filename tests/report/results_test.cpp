@@ -95,3 +95,25 @@ TEST_CASE("A file that is not one of results is refused with its name and the fi
   CHECK_THROWS_AS(read_results(folder / "a.json"), FormatError);
   CHECK_THROWS_AS(read_results(folder / "none.json"), IoError);
 }
+
+TEST_CASE("A results file that is damaged is refused with its name") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const std::string& text, const std::string& why) {
+    io::write_file(folder / "results.json", text);
+    CHECK_THROWS_WITH(read_results(folder / "results.json"),
+                      Catch::Matchers::Contains("results.json") && Catch::Matchers::Contains(why));
+    CHECK_THROWS_AS(read_results(folder / "results.json"), FormatError);
+  };
+  refused("", "is not JSON");
+  refused("{\"title\": \"x\"", "is not JSON");
+  refused("{}", "is not a results file");
+  refused("[]", "is not a results file");
+  refused(std::string(80'000, '['), "nested deeper");
+  refused(std::string("{}\0", 3), "NUL");
+  Results results = sample_results();
+  results.data =
+      "Stra\xDF"
+      "e";
+  write_results(folder / "results.json", results);
+  CHECK(read_results(folder / "results.json").data == "Stra\\xDFe");
+}

@@ -84,3 +84,19 @@ TEST_CASE("Text is measured, padded and cut by characters, not bytes") {
   CHECK(duration(3760) == "1:02:40");
   CHECK(duration(-1) == "?");
 }
+
+TEST_CASE("A table shows control characters of names, and stays in its columns") {
+  std::ostringstream out;
+  TextTable table({"class\x1B[2J", "IoU"});
+  table.add({"\x1B]0;title\x07road\nx", "1"});
+  table.add(
+      {"Stra\xDF"
+       "e",
+       "0.5"});
+  out << table;
+  CHECK(out.str() ==
+        "class\\x1B[2J               IoU\n"
+        "------------------------------\n"
+        "\\x1B]0;title\\x07road\\x0Ax    1\n"
+        "Stra\\xDFe                  0.5\n");
+}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -89,29 +90,66 @@ struct TiffPage {
   Index width, height;
   int bits, format, samples, photometric;
   std::string data;
+  std::string description = {};                        ///< tag 270
+  int orientation = 0, old_kind = 0, compression = 0;  ///< tags 274, 255 and 259; 0: without
+  std::string colours = {};                            ///< tag 320: the bytes of the colour map
 };
 
-/// An uncompressed TIFF file, each page in one strip.
+/// A TIFF file, each page in one strip, whose data are the last of the page.
 inline std::string tiff(const std::vector<TiffPage>& pages, bool big) {
+  struct Entry {
+    std::uint64_t tag, value;
+    int type;
+    std::string bytes;  // when not empty, the value is these
+  };
+  constexpr int ascii = 2, word = 3, wide = 4;
   std::string file = (big ? std::string("MM") : std::string("II")) + number(42, 2, big) + number(8, 4, big);
   for (std::size_t k = 0; k < pages.size(); ++k) {
     const TiffPage& p = pages[k];
-    constexpr std::size_t tags = 10;
-    const std::size_t data = file.size() + 2 + 12 * tags + 4, end = data + p.data.size() + p.data.size() % 2;
     const auto as = [](auto v) { return static_cast<std::uint64_t>(v); };
-    const std::uint64_t entries[tags][2] = {
-        {256, as(p.width)},       {257, as(p.height)}, {258, as(p.bits)},    {259, 1},
-        {262, as(p.photometric)}, {273, data},         {277, as(p.samples)}, {278, as(p.height)},
-        {279, p.data.size()},     {339, as(p.format)}};
-    file += number(tags, 2, big);
-    for (const auto& [tag, value] : entries) {
-      const bool wide = tag == 273 || tag == 279;
-      file += number(tag, 2, big) + number(wide ? 4 : 3, 2, big) + number(1, 4, big) +
-              number(value, wide ? 4 : 2, big) + std::string(wide ? 0 : 2, '\0');
+    std::vector<Entry> entries;
+    if (p.old_kind > 0) entries.push_back({255, as(p.old_kind), word, {}});
+    entries.insert(entries.end(), {{256, as(p.width), word, {}},
+                                   {257, as(p.height), word, {}},
+                                   {258, as(p.bits), word, {}},
+                                   {259, as(std::max(1, p.compression)), word, {}},
+                                   {262, as(p.photometric), word, {}}});
+    if (!p.description.empty()) entries.push_back({270, 0, ascii, p.description + std::string(5, '\0')});
+    entries.push_back({273, 0, wide, {}});
+    if (p.orientation > 0) entries.push_back({274, as(p.orientation), word, {}});
+    entries.insert(entries.end(),
+                   {{277, as(p.samples), word, {}}, {278, as(p.height), word, {}}, {279, p.data.size(), wide, {}}});
+    if (!p.colours.empty()) entries.push_back({320, 0, word, p.colours});
+    entries.push_back({339, as(p.format), word, {}});
+    std::size_t behind = file.size() + 2 + 12 * entries.size() + 4, data = behind;
+    for (const Entry& e : entries) data += e.bytes.size() + e.bytes.size() % 2;
+    const std::size_t end = data + p.data.size() + p.data.size() % 2;
+    std::string more;
+    file += number(entries.size(), 2, big);
+    for (const Entry& e : entries) {
+      const std::size_t count = e.bytes.empty() ? 1 : e.bytes.size() / (e.type == ascii ? 1 : 2);
+      file += number(e.tag, 2, big) + number(static_cast<std::uint64_t>(e.type), 2, big) + number(count, 4, big);
+      if (!e.bytes.empty()) {
+        file += number(behind + more.size(), 4, big);
+        more += e.bytes + std::string(e.bytes.size() % 2, '\0');
+      } else {
+        file += number(e.tag == 273 ? data : e.value, e.type == wide ? 4 : 2, big) +
+                std::string(e.type == wide ? 0 : 2, '\0');
+      }
     }
-    file += number(k + 1 < pages.size() ? end : 0, 4, big) + p.data + std::string(p.data.size() % 2, '\0');
+    file += number(k + 1 < pages.size() ? end : 0, 4, big) + more + p.data + std::string(p.data.size() % 2, '\0');
   }
   return file;
+}
+
+/// A Windows bitmap: rows from below. `colours`: four bytes each, blue first; of 1, 4 or 8 bits.
+inline std::string bmp(Index width, Index height, int bits, const std::string& rows, const std::string& colours = "") {
+  const auto as = [](auto v) { return static_cast<std::uint64_t>(v); };
+  const std::size_t offset = 54 + colours.size();
+  return "BM" + number(offset + rows.size(), 4, false) + number(0, 4) + number(offset, 4, false) +
+         number(40, 4, false) + number(as(width), 4, false) + number(as(height), 4, false) + number(1, 2, false) +
+         number(as(bits), 2, false) + number(0, 4) + number(rows.size(), 4, false) + number(0, 8) +
+         number(colours.size() / 4, 4, false) + number(0, 4) + colours + rows;
 }
 
 }  // namespace tiny

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 #include <map>
@@ -281,3 +282,4 @@ auto evaluate(const Model& model, const Tensor<T, Rank>& x, FilterCache<T>* filt
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

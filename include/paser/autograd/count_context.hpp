@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/context.hpp"
 #include "paser/autograd/counted.hpp"
@@ -40,3 +41,4 @@ Operations count_operations(const Model& model, const Shape<Rank>& input, Mode m
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <map>
 #include <string>
@@ -63,3 +64,4 @@ const Counted<Rank>& value_of(const Counted<Rank>& x) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

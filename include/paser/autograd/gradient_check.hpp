@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -125,3 +126,4 @@ GradientCheck gradient_check(const F& f, const Tensor<double, Ranks>&... inputs)
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

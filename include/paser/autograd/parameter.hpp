@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/tensor.hpp"
 
@@ -18,3 +19,4 @@ struct Buffer {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <initializer_list>
 #include <memory>
@@ -212,3 +213,4 @@ Var<T, Rank> record(Tensor<T, Rank> y, std::type_identity_t<std::initializer_lis
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

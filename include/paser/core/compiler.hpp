@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 // g++ 12 copies a constant of 32 or 64 bytes into memory at once where AVX-512, or tuning for a processor that has it,
 // allows moves of that size, and takes a constant that repeats a number and ends in zeros (or in all ones) for one that
@@ -14,3 +15,4 @@
 #error "g++ 12 writes wrong constants with AVX-512: add -mmove-max=128 -mstore-max=128 -DPASER_MOVE_MAX_128"
 #endif
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cstddef>
@@ -160,3 +161,4 @@ inline int usable_cpus() {
 }
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

@@ -1,6 +1,8 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <initializer_list>
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -63,6 +65,7 @@ class MessagePart {
 
 inline std::string joined(std::initializer_list<MessagePart> parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());  // a host's locale may group the digits of numbers
   for (const MessagePart& part : parts) out << part;
   return out.str();
 }
@@ -74,7 +77,7 @@ template <class E>
 
 }  // namespace detail
 
-/// The parts, streamed one after the other into one string.
+/// The parts, streamed one after the other into one string; the same in every locale.
 template <class... Parts>
 std::string message(const Parts&... parts) {
   return detail::joined({detail::MessagePart(parts)...});
@@ -88,3 +91,4 @@ void check(bool ok, const char* where, const Parts&... parts) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

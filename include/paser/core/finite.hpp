@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <bit>
@@ -125,3 +126,4 @@ void check_finite_value(const char* where, T x, const What&... what) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -74,3 +75,4 @@ class FlushDenormals {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string_view>
 
@@ -27,3 +28,4 @@ inline std::string_view isa() {
 #endif
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,16 +1,17 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <map>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "paser/core/one_program.hpp"
 #include "paser/core/page_memory.hpp"
@@ -26,7 +27,8 @@ struct MemoryUse {
 /// A cache of freed tensor buffers. A training step asks for the same sizes again and again; handing back a warm buffer
 /// saves the page faults of a fresh one. Thread safe. Idle buffers go back to the system, those first that have been
 /// idle longest, where they and the buffers in use would exceed the peak of use by more than an eighth (or 32 MiB): so
-/// a repeated step finds all its buffers, and a run over many different sizes does not grow.
+/// a repeated step finds all its buffers, and a run over many different sizes does not grow. To give a buffer back
+/// takes no memory, since what the cache notes of an idle buffer stands in that buffer.
 class BufferPool {
  public:
   static constexpr std::size_t alignment = detail::buffer_alignment;
@@ -48,9 +50,18 @@ class BufferPool {
 #endif
 
   /// A 64-byte aligned buffer of at least `bytes`, returned to the pool when its last owner goes. Content undefined.
+  /// Throws std::bad_alloc when there is no memory, and then nothing is changed but that idle buffers may be gone.
   std::shared_ptr<std::byte> allocate(std::size_t bytes) {
+    if (bytes > largest) throw std::bad_alloc();
     Buffer buffer = take(size_class(bytes));
-    if (buffer.data == nullptr) buffer.data = detail::allocate_buffer(buffer.size);
+    if (buffer.data == nullptr) {
+      try {
+        buffer.data = detail::allocate_buffer(buffer.size);
+      } catch (...) {
+        not_taken(buffer);
+        throw;
+      }
+    }
     return {buffer.data, [this, size = buffer.size](std::byte* b) { give_back(b, size); }};
   }
 
@@ -85,37 +96,65 @@ class BufferPool {
   }
 
  private:
+  /// What stands at the start of an idle buffer: its neighbours among those of its size, by the order in which they
+  /// were given back.
   struct Idle {
-    std::byte* buffer;
+    Idle* earlier;
+    Idle* later;
     std::uint64_t since;  // counts the buffers given back
+  };
+  static_assert(sizeof(Idle) <= 64);  // the smallest buffer
+
+  struct IdleList {
+    Idle* first = nullptr;
+    Idle* last = nullptr;
   };
 
   struct Buffer {
     std::byte* data;
     std::size_t size;
+    std::size_t peak_before;  // of use, where the buffer is yet to be allocated
   };
+
+  static constexpr std::size_t largest = std::numeric_limits<std::size_t>::max() / 4;
+  static constexpr std::size_t size_classes = 8 + (62 - 9) * 8;
+
+  /// Size classes in their order: 64, 128, ... 512, and above eight for every doubling.
+  static constexpr std::size_t number_of(std::size_t size) {
+    if (size <= 512) return size / 64 - 1;
+    const auto doublings = static_cast<std::size_t>(std::bit_width(size) - 1);
+    return 8 + (doublings - 9) * 8 + (size - std::bit_floor(size)) / (std::bit_floor(size) / 8) - 1;
+  }
+  static constexpr std::size_t size_of(std::size_t number) {
+    if (number < 8) return (number + 1) * 64;
+    const std::size_t power = std::size_t{1} << (9 + (number - 7) / 8);
+    return power + power / 8 * ((number - 7) % 8);
+  }
 
   /// An idle buffer of this size; none, to be allocated, when there is none; where that would take too much memory, one
   /// that is larger than asked for, or else after idle ones have gone.
   Buffer take(std::size_t size) {
     constexpr std::size_t least = std::size_t{1} << 25, largest_waste = 4;
     const std::lock_guard lock(mutex_);
-    auto found = idle_.lower_bound(size);
-    if (found != idle_.end() && found->first != size) {
-      const bool fits = use_.current + size + idle_bytes_ <= most(least);
-      if (fits || found->first > largest_waste * size) found = idle_.end();
-    }
-    if (found == idle_.end()) {
+    std::size_t found = number_of(size);
+    while (found < size_classes && idle_[found].first == nullptr && size_of(found) / largest_waste <= size) ++found;
+    const bool any = found < size_classes && idle_[found].first != nullptr;
+    const bool fits = use_.current + size + idle_bytes_ <= most(least);
+    if (!any || (size_of(found) != size && (fits || size_of(found) / largest_waste > size))) {
+      const std::size_t peak_before = use_.peak;
       use(size);
       while (idle_bytes_ > 0 && use_.current + idle_bytes_ > most(least)) release_oldest();
-      return {nullptr, size};
+      return {nullptr, size, peak_before};
     }
-    const Buffer buffer{found->second.back().buffer, found->first};
-    found->second.pop_back();
-    if (found->second.empty()) idle_.erase(found);
-    idle_bytes_ -= buffer.size;
+    const Buffer buffer{remove(found, idle_[found].last), size_of(found), 0};
     use(buffer.size);
     return buffer;
+  }
+
+  void not_taken(const Buffer& wanted) noexcept {
+    const std::lock_guard lock(mutex_);
+    use_.current -= wanted.size;
+    use_.peak = std::max(use_.current, wanted.peak_before);
   }
 
   void use(std::size_t size) {
@@ -126,33 +165,40 @@ class BufferPool {
     return use_.peak + std::max(least, use_.peak / 8);
   }
 
-  void give_back(std::byte* buffer, std::size_t size) {
+  void give_back(std::byte* buffer, std::size_t size) noexcept {
     const std::lock_guard lock(mutex_);
     use_.current -= size;
-    idle_[size].push_back({buffer, ++given_back_});
     idle_bytes_ += size;
+    IdleList& list = idle_[number_of(size)];
+    Idle* const idle = ::new (buffer) Idle{list.last, nullptr, ++given_back_};
+    (list.last != nullptr ? list.last->later : list.first) = idle;
+    list.last = idle;
   }
 
-  /// The buffers of a size stand in the order in which they were given back.
+  /// Takes an idle buffer out of the list of its size.
+  std::byte* remove(std::size_t number, Idle* idle) {
+    IdleList& list = idle_[number];
+    (idle->earlier != nullptr ? idle->earlier->later : list.first) = idle->later;
+    (idle->later != nullptr ? idle->later->earlier : list.last) = idle->earlier;
+    idle_bytes_ -= size_of(number);
+    return reinterpret_cast<std::byte*>(idle);
+  }
+
   void release_oldest() {
-    const auto oldest = std::min_element(idle_.begin(), idle_.end(), [](const auto& a, const auto& b) {
-      return a.second.front().since < b.second.front().since;
-    });
-    detail::free_buffer(oldest->second.front().buffer, oldest->first);
-    idle_bytes_ -= oldest->first;
-    oldest->second.erase(oldest->second.begin());
-    if (oldest->second.empty()) idle_.erase(oldest);
+    std::size_t oldest = size_classes;
+    for (std::size_t i = 0; i < size_classes; ++i)
+      if (idle_[i].first != nullptr && (oldest == size_classes || idle_[i].first->since < idle_[oldest].first->since))
+        oldest = i;
+    detail::free_buffer(remove(oldest, idle_[oldest].first), size_of(oldest));
   }
 
   void release_idle() {
-    for (auto& [size, buffers] : idle_)
-      for (const Idle& idle : buffers) detail::free_buffer(idle.buffer, size);
-    idle_.clear();
-    idle_bytes_ = 0;
+    for (std::size_t i = 0; i < size_classes; ++i)
+      while (idle_[i].first != nullptr) detail::free_buffer(remove(i, idle_[i].first), size_of(i));
   }
 
   mutable std::mutex mutex_;
-  std::map<std::size_t, std::vector<Idle>> idle_;  // by size; no entry is empty
+  std::array<IdleList, size_classes> idle_{};
   std::size_t idle_bytes_ = 0;
   std::uint64_t given_back_ = 0;
   MemoryUse use_;
@@ -194,7 +240,9 @@ class SharedBuffer {
 template <class T>
 class Scratch {
  public:
-  explicit Scratch(std::size_t count) : bytes_(count * sizeof(T)) {}
+  explicit Scratch(std::size_t count)
+      : bytes_(count <= std::numeric_limits<std::size_t>::max() / sizeof(T) ? count * sizeof(T)
+                                                                            : throw std::bad_alloc()) {}
   T* data() { return reinterpret_cast<T*>(bytes_.get()); }
   const T* data() const { return reinterpret_cast<const T*>(bytes_.get()); }
 
@@ -203,3 +251,4 @@ class Scratch {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

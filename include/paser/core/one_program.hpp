@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 /// \file
 /// What all files of one program must agree on. PASER_COMPILED: the kernels and the state of the process (the pool of
@@ -56,3 +57,4 @@ namespace paser::detail {
 }
 }  // namespace paser::detail
 #endif
+#include "paser/core/macros_on.inc"

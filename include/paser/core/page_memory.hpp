@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstddef>
 #include <new>
@@ -43,3 +44,4 @@ inline void free_buffer(std::byte* buffer, std::size_t size) {
 }
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <utility>
@@ -34,8 +35,9 @@ void run_pieces(Index n, Index grain, const void* body, void (*call)(const void*
 
 /// Calls body(begin, end) on disjoint pieces of 0 .. n-1, each a multiple of `grain` long but the last, on several
 /// threads. Which piece runs where is not specified, so a body must own what it writes; sums across pieces go through
-/// parallel_sum or a fixed partition. A call inside a parallel loop runs serially. The body must not throw, nor fork a
-/// process that goes on with it. It runs under FlushDenormals.
+/// parallel_sum or a fixed partition. A call inside a parallel loop runs serially. When a body throws, pieces that
+/// nobody has begun are left out, and the first exception goes to the caller once the others have ended. The body must
+/// not fork a process that goes on with it. It runs under FlushDenormals.
 template <class Body>
 void parallel_for(Index n, Index grain, const Body& body) {
   detail::run_pieces(n, grain, &body,
@@ -99,3 +101,4 @@ inline void set_threads([[maybe_unused]] int n) {
 #endif
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <cmath>
@@ -101,3 +102,4 @@ inline std::vector<Index> permutation(Key key, Index n) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -113,3 +114,4 @@ inline void fill_words(Key key, std::uint64_t first, Index count, std::uint32_t*
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

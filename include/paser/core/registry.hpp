@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <concepts>
 #include <map>
@@ -56,3 +57,4 @@ class Registry {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <span>
@@ -71,3 +72,4 @@ void for_each_chunk(Index n, Index size, F&& f) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

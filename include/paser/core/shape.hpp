@@ -1,10 +1,12 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <cstdint>
 #include <ostream>
 
 #include "paser/core/compiler.hpp"
+#include "paser/core/error.hpp"
 
 namespace paser {
 
@@ -28,9 +30,12 @@ struct Shape {
   /// The innermost extent: channels of an image, features of a token.
   constexpr Index last() const { return extent[Rank - 1]; }
 
+  /// The number of elements. Throws ShapeError where no Index can hold it.
   constexpr Index numel() const {
     Index product = 1;
-    for (const Index e : extent) product *= e;
+    for (const Index e : extent)
+      if (__builtin_mul_overflow(product, e, &product)) [[unlikely]]
+        too_many();
     return product;
   }
 
@@ -42,9 +47,15 @@ struct Shape {
     for (int axis = 0; axis < Rank; ++axis) out << (axis > 0 ? "," : "") << s[axis];
     return out << ')';
   }
+
+ private:
+  [[noreturn, gnu::cold, gnu::noinline]] void too_many() const {
+    throw ShapeError(message("Shape: ", *this, " has more elements than any memory"));
+  }
 };
 
 template <class... I>
 Shape(I...) -> Shape<static_cast<int>(sizeof...(I))>;
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 #include <type_traits>
@@ -221,3 +222,4 @@ inline T sum(const Packet<T>& a) {
 }  // namespace paser::simd
 
 #pragma GCC diagnostic pop
+#include "paser/core/macros_on.inc"

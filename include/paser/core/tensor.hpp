@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <concepts>
@@ -42,10 +43,14 @@ class Tensor {
   /// No elements; empty() is true.
   Tensor() = default;
 
-  /// Undefined content. Throws ShapeError on a negative extent.
+  /// Undefined content. Throws ShapeError on a negative extent, and on more bytes than an Index can count;
+  /// std::bad_alloc when there is no memory.
   [[gnu::noinline]] explicit Tensor(const Shape<Rank>& shape) : shape_(shape) {
-    for (int axis = 0; axis < Rank; ++axis) check(shape[axis] >= 0, "Tensor", "negative extent in shape ", shape);
-    buffer_ = SharedBuffer(static_cast<std::size_t>(shape.numel()) * sizeof(T));
+    check_extents("Tensor", shape);
+    constexpr auto most = static_cast<std::size_t>(std::numeric_limits<Index>::max()) / sizeof(T);
+    const auto count = static_cast<std::size_t>(shape.numel());
+    check(count <= most, "Tensor", "shape ", shape, " takes more bytes than any memory has");
+    buffer_ = SharedBuffer(count * sizeof(T));
   }
 
   static Tensor full(const Shape<Rank>& shape, T value) {
@@ -68,7 +73,11 @@ class Tensor {
   }
 
   const Shape<Rank>& shape() const { return shape_; }
-  Index numel() const { return buffer_ ? shape_.numel() : 0; }
+  Index numel() const {
+    Index product = buffer_ ? 1 : 0;  // that it fits was found when the tensor was made
+    for (const Index e : shape_.extent) product *= e;
+    return product;
+  }
   bool empty() const { return numel() == 0; }
 
   const T* data() const { return reinterpret_cast<const T*>(buffer_.get()); }
@@ -94,9 +103,11 @@ class Tensor {
     return copy;
   }
 
-  /// The same elements under another shape; shares the buffer. Throws ShapeError when the element counts differ.
+  /// The same elements under another shape; shares the buffer. Throws ShapeError when the element counts differ, and on
+  /// a negative extent.
   template <int NewRank>
   [[gnu::noinline]] Tensor<T, NewRank> reshape(const Shape<NewRank>& shape) const {
+    check_extents("reshape", shape);
     check(shape.numel() == numel(), "reshape", shape_, " has ", numel(), " elements, ", shape, " has ", shape.numel());
     Tensor<T, NewRank> view;
     view.shape_ = shape;
@@ -131,6 +142,11 @@ class Tensor {
   template <class, int>
   friend class Tensor;
 
+  template <int AnyRank>
+  static void check_extents(const char* where, const Shape<AnyRank>& shape) {
+    for (const Index e : shape.extent) check(e >= 0, where, "negative extent in shape ", shape);
+  }
+
   Shape<Rank> shape_{};
   SharedBuffer buffer_;
 };
@@ -160,3 +176,4 @@ double max_abs_difference(const Tensor<T, R>& a, const Tensor<T, R>& b) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

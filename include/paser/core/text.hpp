@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-/// Help with mistyped names, and numbers as text.
+/// Help with mistyped names, numbers as text, and text that came from elsewhere.
 namespace paser {
 
 /// The number of letters to insert, delete or replace to get from a to b (Levenshtein).
@@ -58,4 +59,96 @@ inline std::string exact_number(double value) {
   return {text.data(), end};
 }
 
+/// A finite number with `digits` behind the point, which is a point in every locale. At most 17 digits.
+inline std::string fixed_number(double value, int digits) {
+  std::array<char, 352> text{};  // the largest double has 309 digits before the point
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, std::clamp(digits, 0, 17));
+  return {text.data(), end.ptr};
+}
+
+/// The bytes of the character that the text starts with; 0 where they are not UTF-8 (RFC 3629), or there are none.
+inline std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const unsigned first = byte(0), second = byte(1);
+  if (first < 0x80) return text.empty() ? 0 : 1;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  const bool overlong = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+  const bool no_character = (first == 0xED && second > 0x9F) || (first == 0xF4 && second > 0x8F);
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0u) != 0x80u) return 0;
+  return overlong || no_character ? 0 : length;
+}
+
+/// The place of the first byte that is not UTF-8; npos where all are.
+inline std::size_t find_not_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const std::size_t length = utf8_length(text.substr(i));
+    if (length == 0) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+namespace detail {
+
+/// The text, with those of its characters that are not UTF-8, or that `hidden` says so of, byte by byte as \xE4.
+template <class Hidden>
+std::string with_bytes_escaped(std::string_view text, const Hidden& hidden) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string escaped;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+    if (length > 0 && !hidden(character)) {
+      escaped += character;
+    } else {
+      for (const char c : character) {
+        const auto byte = static_cast<unsigned char>(c);
+        escaped.append("\\x").append(1, digits[byte >> 4]).append(1, digits[byte & 15u]);
+      }
+    }
+    text.remove_prefix(character.size());
+  }
+  return escaped;
+}
+
+/// Control characters, marks that turn the direction of writing (with which one text looks like another), line and
+/// paragraph separators, and the byte order mark.
+inline bool is_control(std::string_view character) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
+  if (character.size() == 2) return byte(0) == 0xC2 && byte(1) < 0xA0;
+  if (character.size() != 3) return false;
+  if (byte(0) == 0xE2 && byte(1) == 0x80)
+    return byte(2) == 0x8E || byte(2) == 0x8F || (byte(2) >= 0xA8 && byte(2) <= 0xAE);
+  if (byte(0) == 0xE2 && byte(1) == 0x81) return byte(2) >= 0xA6 && byte(2) <= 0xA9;
+  return character == "\xEF\xBB\xBF";
+}
+
+}  // namespace detail
+
+/// The text as UTF-8: bytes that are not, as old names of files have them, become \xE4 and so on.
+inline std::string as_utf8(std::string_view text) {
+  return detail::with_bytes_escaped(text, [](std::string_view) { return false; });
+}
+
+/// The text as a terminal can show it: as_utf8, and control characters, which could move the cursor, colour or retitle
+/// the window, become \x1B and so on; of those, `kept` stay as they are.
+inline std::string visible(std::string_view text, std::string_view kept = {}) {
+  return detail::with_bytes_escaped(text, [kept](std::string_view character) {
+    return detail::is_control(character) && kept.find(character) == std::string_view::npos;
+  });
+}
+
+/// At most the first `most` bytes of the visible text, for messages, with dots where it goes on.
+inline std::string excerpt(std::string_view text, std::size_t most = 80) {
+  if (text.size() <= most) return visible(text);
+  std::size_t end = most;
+  while (end > 0 && end + 4 > most && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
+  return visible(text.substr(0, end)) + "...";
+}
+
 }  // namespace paser
+#include "paser/core/macros_on.inc"

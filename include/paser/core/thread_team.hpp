@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #ifdef PASER_NO_THREADS
 #error "without threads, paser has no team of them: core/parallel.hpp runs loops on the caller"
@@ -8,87 +9,22 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <exception>
 #include <initializer_list>
 
+#include "paser/core/bed.hpp"
 #include "paser/core/cpu_count.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/core/shape.hpp"
 
-// <thread> and <chrono> take longer to compile.
-#if defined(__unix__) || defined(__APPLE__)
+#ifdef PASER_HAS_PTHREADS
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
-#define PASER_HAS_PTHREADS
 #else
-#include <chrono>
-#include <thread>
-#endif
-#ifdef __linux__
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <thread>  // takes longer to compile
 #endif
 
 namespace paser::detail {
-
-/// Tells the processor that this thread waits for another, so that a hyperthread beside it has the core meanwhile.
-inline void pause_briefly() {
-#if defined(__SSE__)
-  _mm_pause();
-#elif defined(__aarch64__) && defined(__GNUC__)
-  __asm__ volatile("yield");
-#endif
-}
-
-/// The time on a clock that never goes back.
-inline std::int64_t nanoseconds_now() {
-#ifdef PASER_HAS_PTHREADS
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return std::int64_t{1'000'000'000} * now.tv_sec + now.tv_nsec;
-#else
-  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-#endif
-}
-
-/// A place where one thread sleeps until another wakes it: 1 while it sleeps or is about to.
-///
-///     sleeper                          waker
-///     lie_down()                       make something true
-///     true by now? get_up()            wake()
-///     else sleep()
-///
-/// All of it is sequentially consistent, so either the sleeper sees what was made true or the waker sees the sleeper.
-class Bed {
- public:
-  void lie_down() { taken_.store(1); }
-  void get_up() { taken_.store(0, std::memory_order_relaxed); }
-
-  void sleep() {
-    while (taken_.load(std::memory_order_relaxed) == 1) {
-#ifdef __linux__
-      syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&taken_), FUTEX_WAIT_PRIVATE, 1, nullptr, nullptr, 0);
-#else
-      taken_.wait(1, std::memory_order_relaxed);
-#endif
-    }
-  }
-
-  /// Costs next to nothing where nobody sleeps.
-  void wake() {
-    if (taken_.load() == 0 || taken_.exchange(0) == 0) return;
-#ifdef __linux__
-    syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&taken_), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
-#else
-    taken_.notify_one();
-#endif
-  }
-
- private:
-  std::atomic<std::uint32_t> taken_{0};
-  static_assert(sizeof(std::atomic<std::uint32_t>) == 4);
-};
 
 class ThreadTeam;
 
@@ -107,6 +43,7 @@ inline ThreadTeam& thread_team();
 class ThreadTeam {
  public:
   static constexpr int most_threads = 1024;
+  using Call = void (*)(const void* body, Index begin, Index end);
 
   constexpr ThreadTeam() = default;
   ThreadTeam(const ThreadTeam&) = delete;
@@ -136,12 +73,13 @@ class ThreadTeam {
 
   /// Calls call(body, begin, end) for the pieces of 0 .. n-1, each `grain` long but the last, on up to `threads`
   /// threads, this one among them, each under FlushDenormals. False, and nothing is done, where another loop has the
-  /// team, or this thread is inside of one. An exception of the body ends the program.
-  bool run(Index n, Index grain, int threads, const void* body,
-           void (*call)(const void* body, Index begin, Index end)) noexcept {
+  /// team, or this thread is inside of one. The first exception of a piece is thrown; what nobody has begun is left
+  /// out.
+  bool run(Index n, Index grain, int threads, const void* body, Call call) {
     if (inside() || busy_.load(std::memory_order_relaxed) || busy_.exchange(true, std::memory_order_acquire))
       return false;
-    job_ = {n, grain, (n + grain - 1) / grain, body, call};
+    Failure failure;
+    job_ = {n, grain, (n + grain - 1) / grain, body, call, &failure};
     const int helpers = start(static_cast<int>(std::min<Index>(job_.pieces, threads)) - 1);
     next_.store(0, std::memory_order_relaxed);
     crowded_.store(threads > cpus(), std::memory_order_relaxed);
@@ -152,6 +90,7 @@ class ThreadTeam {
     close_door();
     wait_for_workers();
     busy_.store(false, std::memory_order_release);
+    if (failure.first) std::rethrow_exception(failure.first);
     return true;
   }
 
@@ -167,10 +106,16 @@ class ThreadTeam {
   /// loop takes so much longer after a pause of 200 microseconds than after one of 20.
   static constexpr std::int64_t poll_nanoseconds = 50'000;
 
+  struct Failure {
+    std::atomic<bool> any{false};
+    std::exception_ptr first;
+  };
+
   struct Job {
     Index n = 0, grain = 0, pieces = 0;
     const void* body = nullptr;
-    void (*call)(const void* body, Index begin, Index end) = nullptr;
+    Call call = nullptr;
+    Failure* failure = nullptr;
   };
 
   struct alignas(64) Worker {
@@ -193,13 +138,17 @@ class ThreadTeam {
     return count;
   }
 
-  void work() {
+  void work() noexcept {
     const FlushDenormals flush;
     const Job job = job_;
     inside() = true;
-    for (Index i = next_.fetch_add(1, std::memory_order_relaxed); i < job.pieces;
-         i = next_.fetch_add(1, std::memory_order_relaxed))
-      job.call(job.body, i * job.grain, std::min(job.n, (i + 1) * job.grain));
+    try {
+      for (Index i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < job.pieces;)
+        job.call(job.body, i * job.grain, std::min(job.n, (i + 1) * job.grain));
+    } catch (...) {
+      if (!job.failure->any.exchange(true)) job.failure->first = std::current_exception();
+      next_.store(job.pieces, std::memory_order_relaxed);
+    }
     inside() = false;
   }
 
@@ -338,3 +287,4 @@ inline ThreadTeam& thread_team() {
 }
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

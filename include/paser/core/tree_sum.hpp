@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <utility>
 #include <vector>
@@ -95,3 +96,4 @@ class TreeSum {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

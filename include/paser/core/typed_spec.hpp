@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 
@@ -29,7 +30,8 @@ void to_json(Json& j, const TypedSpec& spec) {
 template <class Json>
 void from_json(const Json& j, TypedSpec& spec) {
   j.at("type").get_to(spec.type);
-  spec.json = j.at("spec").dump();
+  spec.json = j.at("spec").dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

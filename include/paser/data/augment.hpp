@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 
@@ -122,3 +123,4 @@ inline void change_gray(const GrayChange& change, float* values, Index count) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

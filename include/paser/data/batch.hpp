@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <concepts>
@@ -89,3 +90,4 @@ class BatchOrder {
 };
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

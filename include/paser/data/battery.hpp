@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/raster.hpp"
 
@@ -26,3 +27,4 @@ inline Labels battery_labels(const io::Raster& mask) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,10 +1,8 @@
 #pragma once
-
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/mask_map.hpp"
-#include "paser/io/file.hpp"
+#include "paser/io/json.hpp"
 
 /// Files that name the classes of masks and give their colours or values.
 namespace paser::data {
@@ -30,61 +28,74 @@ inline bool is_number(std::string_view word) {
   return !word.empty() && word.size() <= 9 && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// A line of a class file in text form; throws FormatError with its number. As a template, this and its neighbours are
-/// compiled by those alone who read class files.
+/// A line of a class file in text form, which is not empty; throws FormatError with its number. As a template, this and
+/// its neighbours are compiled by those alone who read class files.
 template <class Text>
 ClassEntry class_line(const Text& line, Index number, const std::string& origin) {
-  std::string spaced = line;
-  std::ranges::replace(spaced, ',', ' ');
-  std::istringstream words(spaced);
-  std::vector<std::string> all{std::istream_iterator<std::string>(words), {}};
+  std::vector<std::string> all;
+  for (auto rest = std::string_view(line); !rest.empty();) {
+    const auto end = std::min(rest.find_first_of(" \t,"), rest.size());
+    if (end > 0) all.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
   ClassEntry entry;
-  if (!hex_colour(all.back()).empty()) {
+  const bool leading = !all.empty() && is_number(all.front());
+  const auto trailing = std::find_if_not(all.rbegin(), all.rend(), is_number) - all.rbegin();
+  bool ambiguous = false;
+  if (!all.empty() && !hex_colour(all.back()).empty()) {
     entry.numbers = hex_colour(all.back());
     all.pop_back();
+    ambiguous = leading;
   } else {
-    const bool leading = is_number(all.front());
-    const auto until = leading ? std::ranges::find_if_not(all, is_number) - all.begin()
-                               : std::find_if_not(all.rbegin(), all.rend(), is_number) - all.rbegin();
+    const auto until = leading ? std::ranges::find_if_not(all, is_number) - all.begin() : trailing;
     const auto begin = leading ? all.begin() : all.end() - until;
     for (auto word = begin; word != begin + until; ++word) entry.numbers.push_back(std::stoll(*word));
     all.erase(begin, begin + until);
+    ambiguous = leading && !all.empty() && trailing == 3;
   }
   for (const std::string& word : all) entry.name += (entry.name.empty() ? "" : " ") + word;
+  check<FormatError>(!ambiguous, origin.c_str(), "line ", number, " is '", excerpt(line),
+                     "', with numbers before the name and a colour behind it; expected one of the two");
   check<FormatError>(!entry.name.empty() && (entry.numbers.size() == 1 || entry.numbers.size() == 3), origin.c_str(),
-                     "line ", number, " is '", line, "', expected a name and a value, R G B or #rrggbb");
+                     "line ", number, " is '", excerpt(line), "', expected a name and a value, R G B or #rrggbb");
   return entry;
 }
 
 template <class Text>
 std::vector<ClassEntry> text_classes(const Text& text, const std::string& origin) {
   std::vector<ClassEntry> entries;
-  std::istringstream in(text);
-  std::string line;
-  for (Index number = 1; std::getline(in, line); ++number) {
-    const auto end = line.find_last_not_of(" \t\r");
-    line.resize(end == line.npos ? 0 : end + 1);
-    if (!line.empty() && line[0] != '#') entries.push_back(class_line(line, number, origin));
+  Index number = 0;
+  for (const std::string_view line : io::trimmed_lines(text)) {
+    ++number;
+    if (line.empty()) continue;
+    if (line[0] != '#') {
+      entries.push_back(class_line(line, number, origin));
+      continue;
+    }
+    const auto first = line.substr(0, line.find_first_of(" \t,"));
+    check<FormatError>(first.size() == line.size() || hex_colour(first).empty(), origin.c_str(), "line ", number,
+                       " is '", excerpt(line),
+                       "', a remark that starts with a colour; expected the name of a class before it");
   }
   return entries;
 }
 
 template <class Text, class Json = nlohmann::json>
 std::vector<ClassEntry> json_classes(const Text& text, const std::string& origin) {
-  const Json document = Json::parse(text, nullptr, false, true);
-  check<FormatError>(!document.is_discarded(), origin.c_str(), "is not JSON");
+  const Json document = io::parse_json<Json>(text, origin, {.comments = true});
   const Json& list = document.is_object() && document.contains("classes") ? document["classes"] : document;
   check<FormatError>(list.is_array(), origin.c_str(), "expected a list of classes, or an object with 'classes'");
   std::vector<ClassEntry> entries;
   for (const auto& item : list) {
     ClassEntry entry;
-    const auto require = [&](bool ok) {
-      check<FormatError>(
-          ok, origin.c_str(), "the class ", item.dump(),
-          " is not of the form {\"name\": \"road\", \"colour\": [128, 64, 128]}; instead of the colour, ",
-          "\"#804080\" or \"value\": 3 will do");
+    const auto demand = [&](bool ok) {
+      if (ok) return;
+      throw FormatError(
+          message(origin, ": the class ", excerpt(item.dump()),
+                  " is not of the form {\"name\": \"road\", \"colour\": [128, 64, 128]}; instead of the colour, ",
+                  "\"#804080\" or \"value\": 3 will do"));
     };
-    require(item.is_object() && item.size() == 2 && item.contains("name") && item["name"].is_string());
+    demand(item.is_object() && item.size() == 2 && item.contains("name") && item["name"].is_string());
     entry.name = item["name"].template get<std::string>();
     for (const char* key : {"colour", "color", "value"}) {
       if (!item.contains(key)) continue;
@@ -96,12 +107,20 @@ std::vector<ClassEntry> json_classes(const Text& text, const std::string& origin
           entry.numbers.push_back(n.is_number_unsigned() ? n.template get<Index>() : Index{-1});
       else if (given.is_number_unsigned())
         entry.numbers = {given.template get<Index>()};
-      require(entry.numbers.size() == (key[0] == 'v' ? 1u : 3u));
+      demand(entry.numbers.size() == (key[0] == 'v' ? 1u : 3u));
     }
-    require(!entry.numbers.empty());
+    demand(!entry.name.empty() && !entry.numbers.empty());
     entries.push_back(entry);
   }
   return entries;
+}
+
+/// Throws FormatError when a name cannot stand in the files and on the terminals that it will come to.
+template <class Text>
+void check_class_name(const Text& name, const std::string& origin) {
+  check<FormatError>(find_not_utf8(name) == std::string_view::npos, origin.c_str(), "the class '", excerpt(name),
+                     "' is not UTF-8; save the file in that encoding");
+  check<FormatError>(visible(name) == name, origin.c_str(), "the class '", excerpt(name), "' has a control character");
 }
 
 template <class Value, class Convert>
@@ -115,10 +134,26 @@ MaskMap named_map(const std::vector<ClassEntry>& entries, const Convert& convert
       continue;
     }
     auto known = std::ranges::find(classes, entry.name, [](const auto& c) { return c.first; });
-    if (known == classes.end()) known = classes.insert(known, {entry.name, {}});
+    if (known == classes.end()) {
+      check<ValueError>(classes.size() < ignored_label, "class file", "has over ", ignored_label,
+                        " classes, the last '", excerpt(entry.name), "'");
+      known = classes.insert(known, {entry.name, {}});
+    }
     known->second.push_back(value);
   }
+  check<ValueError>(!classes.empty(), "class file", "names no class but 'ignore'");
   return MaskMap::named(classes, ignored);
+}
+
+/// The map of entries that all have a value, or all a colour.
+template <class Entries>
+MaskMap class_map(const Entries& entries) {
+  if (entries.front().numbers.size() == 1)
+    return named_map<std::uint16_t>(entries, [](const auto& n) { return static_cast<std::uint16_t>(n[0]); });
+  return named_map<io::Colour>(entries, [](const auto& n) {
+    return io::Colour{static_cast<std::uint8_t>(n[0]), static_cast<std::uint8_t>(n[1]),
+                      static_cast<std::uint8_t>(n[2])};
+  });
 }
 
 }  // namespace detail
@@ -127,34 +162,37 @@ MaskMap named_map(const std::vector<ClassEntry>& entries, const Convert& convert
 /// (`crack 3`), a colour (`road 128 64 128`, or the numbers first) or `road #804080`; lines that start with # and empty
 /// ones are skipped. JSON is a list, or an object with the list "classes", of {"name": "road", "colour": [128,64,128]}
 /// or {"name": "crack", "value": 3}. A name that comes again gives its class another colour; the name `ignore` means
-/// pixels that take no part. `origin` is the file's name for messages.
-/// Throws FormatError on other content, ValueError when a colour is given twice.
+/// pixels that take no part. Byte order marks and line ends are taken as io::plain_text does; names are UTF-8 without
+/// control characters. `origin` is the file's name for messages.
+/// Throws FormatError on other content, also where a colour is given twice or there are over 255 classes.
 template <class Text = std::string>
-MaskMap parse_class_file(const Text& text, const std::string& origin) {
+MaskMap parse_class_file(const Text& written, const std::string& origin) {
+  const std::string text = io::plain_text(written, origin);
   const auto start = text.find_first_not_of(" \t\r\n");
   const bool json = start != text.npos && (text[start] == '[' || text[start] == '{');
   const auto entries = json ? detail::json_classes(text, origin) : detail::text_classes(text, origin);
   check<FormatError>(!entries.empty(), origin.c_str(), "names no class");
   const std::size_t numbers = entries.front().numbers.size();
   for (const auto& entry : entries) {
-    check<FormatError>(entry.numbers.size() == numbers, origin.c_str(), "'", entry.name,
+    detail::check_class_name(entry.name, origin);
+    check<FormatError>(entry.numbers.size() == numbers, origin.c_str(), "'", excerpt(entry.name),
                        "' mixes values with colours; expected one kind for all classes");
     for (const Index n : entry.numbers)
-      check<FormatError>(n >= 0 && n <= (numbers == 3 ? 255 : 65535), origin.c_str(), "'", entry.name, "' has ", n,
-                         ", out of range");
+      check<FormatError>(n >= 0 && n <= (numbers == 3 ? 255 : 65535), origin.c_str(), "'", excerpt(entry.name),
+                         "' has ", n, ", expected 0 .. ", numbers == 3 ? 255 : 65535);
   }
-  if (numbers == 1)
-    return detail::named_map<std::uint16_t>(entries, [](const auto& n) { return static_cast<std::uint16_t>(n[0]); });
-  return detail::named_map<io::Colour>(entries, [](const auto& n) {
-    return io::Colour{static_cast<std::uint8_t>(n[0]), static_cast<std::uint8_t>(n[1]),
-                      static_cast<std::uint8_t>(n[2])};
-  });
+  try {
+    return detail::class_map(entries);
+  } catch (const ValueError& error) {
+    throw FormatError(message(origin, ": ", error.what()));
+  }
 }
 
-/// Reads a class file; throws as parse_class_file, and IoError.
+/// Reads a class file; throws as parse_class_file and io::read_text.
 template <class File = io::Path>
 MaskMap read_class_file(const File& path) {
-  return parse_class_file(io::read_file(path), io::Path(path).string());
+  return parse_class_file(io::read_text(path), io::Path(path).string());
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

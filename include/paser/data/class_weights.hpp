@@ -1,9 +1,11 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "paser/ops/class_counts.hpp"
@@ -50,11 +52,13 @@ ClassWeights class_weights(const Rule& rule, const std::vector<Index>& pixels) {
                                           ": errors on it hardly count"));
     return result;
   }
-  std::istringstream words(rule);
-  for (std::string word; std::getline(words, word, ',');) {
-    std::istringstream number(word);
+  for (std::string_view rest = rule, word; !rest.empty(); rest.remove_prefix(std::min(word.size() + 1, rest.size()))) {
+    word = rest.substr(0, rest.find(','));
+    const auto first = std::min(word.find_first_not_of(" \t"), word.size());
+    const std::string_view number = word.substr(first, word.find_last_not_of(" \t") + 1 - first);
     double weight = 0;
-    const bool read = number >> weight && (number >> std::ws).eof();
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), weight);
+    const bool read = error == std::errc{} && end == number.data() + number.size();
     check<ValueError>(read && std::isfinite(weight) && weight > 0, "class_weights", "'", word, "' in '", rule,
                       "' is not a positive number; expected auto, none, or a weight for each class");
     result.weights.push_back(weight);
@@ -65,3 +69,4 @@ ClassWeights class_weights(const Rule& rule, const std::vector<Index>& pixels) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <exception>
 #include <memory>
@@ -176,8 +177,9 @@ class BasicSegmentationFolder {
     const FolderOptions& files = options_.files;
     if (options_.in_memory)
       return content_->stored[static_cast<std::size_t>(sample)].sample(channels(), files.range, s.image.string());
-    Sample loaded{image_of(io::ImageFile(s.image).page(s.page), channels(), files.range, s.image.string()),
-                  mask_labels(io::ImageFile(s.mask).page(s.page), files.map, s.mask.string(), files.palette)};
+    Sample loaded{
+        image_of(io::ImageFile(s.image, files.limits).page(s.page), channels(), files.range, s.image.string()),
+        mask_labels(io::ImageFile(s.mask, files.limits).page(s.page), files.map, s.mask.string(), files.palette)};
     const Shape<4> image{1, s.height, s.width, channels()};
     check<FormatError>(loaded.image.shape() == image && loaded.labels.shape() == Shape<3>{1, s.height, s.width},
                        s.image.string().c_str(), "has changed: it was ", image, ", it is ", loaded.image.shape(),
@@ -241,3 +243,4 @@ class BasicSegmentationFolder {
 using SegmentationFolder = BasicSegmentationFolder<>;
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/parallel.hpp"
 #include "paser/data/folder_report.hpp"
@@ -22,6 +23,7 @@ struct PageFindings {
   std::string image_kind, mask_kind;
   MappedMask mask;
   float darkest = 1, brightest = 0;
+  int image_orientation = 1, mask_orientation = 1;
   StoredSample stored;
 };
 
@@ -71,18 +73,23 @@ PageFindings check_page(File& image, File& mask, SampleInfo info, const FolderOp
     truth = mask.page(info.page);
     found.mask_kind = truth.kind();
     check<FormatError>(!truth.lossy || options.lossy_masks, info.mask.string().c_str(),
-                       "is compressed as JPEG, which changes the values of a mask near edges; expected PNG, BMP, PNM "
-                       "or TIFF");
+                       "is compressed as by JPEG, which changes the values of a mask near edges; expected PNG, BMP, "
+                       "PNM or TIFF without loss");
     found.mask = map_mask(truth, options.map, info.mask.string(), options.palette);
     if (!found.mask.unknown.empty()) throw FormatError(unknown_sentence(found.mask.unknown));
   });
   info.height = pixels.height();
   info.width = pixels.width();
+  found.image_orientation = pixels.orientation;
+  found.mask_orientation = truth.orientation;
   found.good = seen && read;
   if (found.good && (truth.height() != info.height || truth.width() != info.width)) {
     found.good = false;
+    std::string turned;
+    if (pixels.orientation != truth.orientation)
+      turned = message(", as turned upright from orientation ", truth.orientation, " and ", pixels.orientation);
     bad.push_back({info.mask, message(where, "is ", truth.height(), " x ", truth.width(), " pixels, its image ",
-                                      info.height, " x ", info.width, " (height x width)")});
+                                      info.height, " x ", info.width, " (height x width)", turned)});
   }
   if (found.good && keep) found.stored = StoredSample(pixels, found.mask.labels);
   found.mask.labels = {};
@@ -95,8 +102,8 @@ template <class File = io::ImageFile>
 PairFindings check_pair(const FilePair& pair, const FolderOptions& options, bool keep) {
   PairFindings found;
   std::optional<File> image, mask;
-  const bool first = without_error(found.bad, pair.image, "", [&] { image.emplace(pair.image); });
-  const bool second = without_error(found.bad, pair.mask, "", [&] { mask.emplace(pair.mask); });
+  const bool first = without_error(found.bad, pair.image, "", [&] { image.emplace(pair.image, options.limits); });
+  const bool second = without_error(found.bad, pair.mask, "", [&] { mask.emplace(pair.mask, options.limits); });
   if (!first || !second) return found;
   if (image->pages() != mask->pages()) {
     found.bad.push_back({pair.mask, message("has ", mask->pages(), " pages, its image ", image->pages())});
@@ -128,6 +135,8 @@ void take(Report& report, PairFindings& found, std::uint64_t& id, const KeepSamp
     if (page.mask.pixels.size() > report.class_pixels.size()) report.class_pixels.resize(page.mask.pixels.size(), 0);
     for (std::size_t k = 0; k < page.mask.pixels.size(); ++k) report.class_pixels[k] += page.mask.pixels[k];
     report.ignored_pixels += page.mask.ignored;
+    report.turned += page.image_orientation != 1 || page.mask_orientation != 1 ? 1 : 0;
+    report.turned_alone += page.image_orientation != page.mask_orientation ? 1 : 0;
     ++report.sizes[{page.info.height, page.info.width}];
     report.channels = std::max(report.channels, page.info.channels);
     report.darkest = std::min(report.darkest, page.darkest);
@@ -178,6 +187,7 @@ void conclude(Report& report, const FolderOptions& options) {
     report.warnings.push_back(message("images in colour: ", colour,
                                       ", gray: ", static_cast<Index>(report.samples.size()) - colour,
                                       "; the gray ones are given three equal channels"));
+  if (report.turned > 0) report.warnings.push_back(turned_warning(report));
   if (report.image_kinds.size() > 1)
     report.warnings.push_back("the images differ in depth or colours: each is scaled by its own depth");
   if (report.brightest < 0.1f)
@@ -219,3 +229,4 @@ FolderReport check_folder(const io::Path& images, const io::Path& masks, const O
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

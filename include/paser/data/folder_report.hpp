@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 #include <map>
@@ -17,6 +18,7 @@ struct FolderOptions {
   std::optional<io::ValueRange> range;  ///< the stored image values that become 0 and 1; see io::to_unit
   Index channels = 0;                   ///< of the images: 1, 3, or 0: 3 when one of them is in colour, else 1
   bool lossy_masks = false;             ///< takes masks from JPEG files, whose values are not those that were saved
+  io::ImageLimits limits;               ///< what one file may ask of the reader
   PairingOptions pairing;
 };
 
@@ -46,6 +48,8 @@ struct FolderReport {
   std::map<std::pair<Index, Index>, Index> sizes;  ///< (height, width) -> samples
   std::map<std::string, Index> image_kinds;        ///< "8-bit gray" -> samples
   std::map<std::string, Index> mask_kinds;
+  Index turned = 0,
+        turned_alone = 0;            ///< samples whose image or mask was turned upright, and those with only one turned
   Index channels = 1;                ///< that the images are given
   float darkest = 1, brightest = 0;  ///< of all image samples, scaled to [0,1]
 
@@ -65,4 +69,16 @@ struct FolderReport {
   }
 };
 
+/// That pixels were turned upright, and of how many pairs on one side only; empty when none were.
+template <class Report = FolderReport>
+std::string turned_warning(const Report& report) {
+  if (report.turned == 0) return {};
+  std::string said = message("turned upright, as the orientation in their files says: ", report.turned, " pairs");
+  if (report.turned_alone > 0)
+    said += message(", of ", report.turned_alone,
+                    " of which only one of image and mask: see that the masks were drawn on upright images");
+  return said;
+}
+
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

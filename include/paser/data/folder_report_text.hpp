@@ -1,6 +1,6 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -12,9 +12,7 @@ namespace paser::data {
 namespace detail {
 
 inline std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, share > 0 && share < 0.01 ? "%.3f %%" : "%.1f %%", 100 * share);
-  return text;
+  return fixed_number(100 * share, share > 0 && share < 0.01 ? 3 : 1) + " %";
 }
 
 template <class Map, class Name>
@@ -30,10 +28,10 @@ std::string counted_list(const Map& counts, const Name& name) {
 
 }  // namespace detail
 
-/// Prints a report, one fact a line; at most `most` bad files are listed.
+/// Prints a report, one fact a line; at most `most` bad files are listed. Control characters in names are shown.
 template <class Report = FolderReport>
 void print(std::ostream& out, const Report& report, std::size_t most = 20) {
-  const auto text = [](const std::string& s) { return s; };
+  const auto text = [](const std::string& s) { return visible(s); };
   const auto number = [](Index n) { return std::to_string(n); };
   out << "pairs      " << report.samples.size() << " good\n";
   if (!report.sizes.empty())
@@ -49,19 +47,19 @@ void print(std::ostream& out, const Report& report, std::size_t most = 20) {
   for (Index k = 0; k < report.classes(); ++k) {
     const auto i = static_cast<std::size_t>(k);
     out << "class " << k << "    " << detail::percent(report.share(k)) << "  " << report.class_pixels[i] << " pixels  "
-        << report.class_names[i] << "\n";
+        << visible(report.class_names[i]) << "\n";
   }
   if (report.ignored_pixels > 0) out << "ignored    " << report.ignored_pixels << " pixels\n";
   for (const auto& [value, where] : report.unmapped)
     out << "unmapped   value " << value << ": " << where.pixels << " pixels in " << where.files << " masks, first in "
-        << where.first.string() << "\n";
+        << visible(where.first.string()) << "\n";
   if (!report.skipped.empty())
     out << "skipped    " << report.skipped.size() << " files that are no pictures by their names, such as "
-        << report.skipped.front().filename().string() << "\n";
-  for (const std::string& warning : report.warnings) out << "warning    " << warning << "\n";
-  for (const std::string& problem : report.problems) out << "problem    " << problem << "\n";
+        << visible(report.skipped.front().filename().string()) << "\n";
+  for (const std::string& warning : report.warnings) out << "warning    " << visible(warning) << "\n";
+  for (const std::string& problem : report.problems) out << "problem    " << visible(problem) << "\n";
   for (std::size_t i = 0; i < std::min(most, report.bad.size()); ++i)
-    out << "bad        " << report.bad[i].file.string() << ": " << report.bad[i].reason << "\n";
+    out << "bad        " << visible(report.bad[i].file.string()) << ": " << visible(report.bad[i].reason, "\n") << "\n";
   if (report.bad.size() > most) out << "bad        and " << report.bad.size() - most << " more files\n";
 }
 
@@ -105,3 +103,4 @@ Json report_json(const FolderReport& report) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

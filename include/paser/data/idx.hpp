@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstring>
 
@@ -106,3 +107,4 @@ inline Digits read_mnist(const io::Path& folder, const std::string& part) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -195,3 +196,4 @@ Labels mask_labels(const io::Page& page, const Map& map, const std::string& orig
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <charconv>
 #include <map>
@@ -204,3 +205,4 @@ class MaskMap {
 };
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

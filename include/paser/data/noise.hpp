@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <vector>
@@ -138,3 +139,4 @@ inline Tensor<std::uint8_t, 3> salt_pepper(const Tensor<std::uint8_t, 3>& images
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <numeric>
@@ -229,3 +230,4 @@ class NoisyMnist {
 };
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,13 +1,13 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <filesystem>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "paser/core/text.hpp"
-#include "paser/io/file.hpp"
+#include "paser/io/text.hpp"
 
 /// Which image belongs to which mask: files of two folders with the same name but for the ending.
 namespace paser::data {
@@ -135,20 +135,31 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
   return result;
 }
 
-/// The stems that a list file names, one a line; an ending is cut off, and so are carriage returns, blanks around a
-/// name, and empty lines. Throws IoError, and FormatError when it names none.
+/// The stems that a list names, one a line; an ending is cut off, and so are blanks around a name, and empty lines.
+/// Names are bytes, as the system has them; byte order marks and line ends are taken as io::plain_text does. `origin`
+/// is the file's name for messages. Throws FormatError as io::plain_text does, when a line names no file, and when
+/// there is none.
+template <class Text = std::string>
+std::vector<std::string> parse_stem_list(const Text& written, const std::string& origin) {
+  const std::string text = io::plain_text(written, origin);
+  std::vector<std::string> stems;
+  Index number = 0;
+  for (const std::string_view line : io::trimmed_lines(text)) {
+    ++number;
+    if (line.empty()) continue;
+    const io::Path name(line);
+    stems.push_back(detail::picture_name(name) ? name.stem().string() : name.filename().string());
+    check<FormatError>(!stems.back().empty(), origin.c_str(), "line ", number, " is '", excerpt(line),
+                       "', which names no file");
+  }
+  check<FormatError>(!stems.empty(), origin.c_str(), "names no image");
+  return stems;
+}
+
+/// Reads a list file; throws as parse_stem_list and io::read_text.
 template <class File = io::Path>
 std::vector<std::string> read_stem_list(const File& path) {
-  std::istringstream in(io::read_file(path));
-  std::vector<std::string> stems;
-  for (std::string line; std::getline(in, line);) {
-    const auto begin = line.find_first_not_of(" \t\r"), end = line.find_last_not_of(" \t\r");
-    if (begin == line.npos) continue;
-    const io::Path name(line.substr(begin, end + 1 - begin));
-    stems.push_back(detail::picture_name(name) ? name.stem().string() : name.filename().string());
-  }
-  check<FormatError>(!stems.empty(), io::Path(path).string().c_str(), "names no image");
-  return stems;
+  return parse_stem_list(io::read_text(path), io::Path(path).string());
 }
 
 /// The folders of one part of a data set.
@@ -176,3 +187,4 @@ std::vector<PartFolders> paser_layout(const Folder& root) {
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <span>
 #include <string>
@@ -153,3 +154,4 @@ Tensor<T, Rank> assemble_patches(const Tensor<T, Rank>& patches, const PatchGrid
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <numeric>
 
@@ -81,3 +82,4 @@ class SaltAndPepper {
 };
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

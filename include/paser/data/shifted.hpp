@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/augment.hpp"
 #include "paser/data/batch.hpp"
@@ -59,3 +60,4 @@ class Shifted {
 };
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <numeric>
@@ -62,3 +63,4 @@ inline std::vector<std::vector<Index>> torch_random_split(std::uint64_t seed, In
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/page.hpp"
 
@@ -70,3 +71,4 @@ class StoredSample {
 };
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

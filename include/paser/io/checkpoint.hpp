@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/crc32.hpp"
 #include "paser/io/safetensors.hpp"
@@ -21,6 +22,13 @@ struct BasicCheckpoint {
   State tensors;
   Json info = Json::object();
   std::string origin = "Checkpoint";  ///< the file it was loaded from, for messages
+
+  BasicCheckpoint() = default;
+  BasicCheckpoint(const BasicCheckpoint&) = default;
+  BasicCheckpoint(BasicCheckpoint&&) = default;
+  BasicCheckpoint& operator=(const BasicCheckpoint&) = default;
+  BasicCheckpoint& operator=(BasicCheckpoint&&) = default;
+  ~BasicCheckpoint() { dissolve(info); }
 
   /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken, NotFiniteError when a
   /// number of the model is NaN or infinite.
@@ -57,12 +65,15 @@ struct BasicCheckpoint {
     load_state(module, state(name), origin + ": '" + name + "'");
   }
 
-  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole.
+  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole. Texts of the
+  /// document that are not UTF-8 are stored as json_text writes them. Throws FormatError on a document that load would
+  /// refuse.
   void save(const Path& path) const {
     Safetensors content;
     content.tensors = tensors;
-    content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", info.dump()}};
+    content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", json_text(info)}};
     content.metadata["paser.checksum"] = std::to_string(checksum(tensors, content.metadata["paser.info"]));
+    const Dissolving<Json> readable(parse_json<Json>(content.metadata["paser.info"], quoted(path) + ": info"));
     write_safetensors(path, content);
   }
 
@@ -80,8 +91,7 @@ struct BasicCheckpoint {
     BasicCheckpoint c;
     c.tensors = std::move(content.tensors);
     c.origin = file;
-    c.info = Json::parse(metadata["paser.info"], nullptr, false);
-    check<FormatError>(!c.info.is_discarded(), file.c_str(), "metadata 'paser.info' is not JSON");
+    c.info = parse_json<Json>(metadata["paser.info"], file + ": metadata 'paser.info'");
     return c;
   }
 
@@ -112,9 +122,10 @@ void save_model(const Path& path, const Module& module, const nlohmann::json& do
 /// Reads what save_model wrote into a model of the same shapes and returns the document. Throws as Checkpoint does.
 template <class Module>
 nlohmann::json load_model(const Path& path, Module& module) {
-  const Checkpoint c = Checkpoint::load(path);
+  Checkpoint c = Checkpoint::load(path);
   c.get("model", module);
-  return c.info;
+  return std::move(c.info);
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

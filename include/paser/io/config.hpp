@@ -1,9 +1,9 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <nlohmann/json.hpp>
 
-#include "paser/core/text.hpp"
-#include "paser/io/file.hpp"
+#include "paser/io/json.hpp"
 
 namespace paser::io {
 
@@ -23,22 +23,14 @@ class BasicConfigReader {
                        document_.type_name());
   }
 
-  /// Parses a text. Throws FormatError with the place of the mistake.
+  /// Parses a text. Throws FormatError as parse_json.
   static BasicConfigReader from_text(const std::string& text, const std::string& origin) {
-    try {
-      return {Json::parse(text), origin};
-    } catch (const typename Json::exception& e) {
-      throw FormatError(message(origin, ": not JSON: ", e.what()));
-    }
+    return {parse_json<Json>(text, origin), origin};
   }
 
-  /// Parses a file; // and block comments are allowed. Throws IoError, and FormatError with the place of the mistake.
+  /// Parses a file; // and block comments are allowed. Throws as read_json.
   static BasicConfigReader from_file(const Path& path) {
-    try {
-      return {Json::parse(read_file(path), nullptr, true, true), path.string()};
-    } catch (const typename Json::exception& e) {
-      throw FormatError(message(path.string(), ": not JSON: ", e.what()));
-    }
+    return {read_json<Json>(path, {.comments = true}), path.string()};
   }
 
   /// Sets `value` when the option is given; otherwise it keeps its default. Returns whether it was given.
@@ -48,12 +40,13 @@ class BasicConfigReader {
     known_.push_back(key);
     const auto found = document_.find(key);
     if (found == document_.end()) return false;
-    const bool fits = accepts<T>(*found);
-    check<FormatError>(fits, origin_.c_str(), "option '", key, "' is ", found->dump(), ", expected ", expected<T>());
+    if (!accepts<T>(*found))
+      throw FormatError(
+          message(origin_, ": option '", key, "' is ", excerpt(json_text(*found)), ", expected ", expected<T>()));
     try {
       value = found->template get<T>();
     } catch (const typename Json::exception& e) {
-      throw FormatError(message(origin_, ": option '", key, "' is ", found->dump(), ": ", e.what()));
+      throw FormatError(message(origin_, ": option '", key, "' is ", excerpt(json_text(*found)), ": ", e.what()));
     }
     return true;
   }
@@ -129,3 +122,4 @@ class BasicConfigReader {
 using ConfigReader = BasicConfigReader<nlohmann::json>;
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <cstdint>
@@ -48,3 +49,4 @@ class Crc32 {
 };
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cerrno>
 #include <cstring>
@@ -44,6 +45,13 @@ class InputFile {
                    static_cast<Index>(count - stream_.gcount()), " bytes early");
   }
 
+  /// The same from byte `position` of the file.
+  void read_at(Index position, void* to, Index count) {
+    stream_.clear();
+    stream_.seekg(static_cast<std::streamoff>(position));
+    read(to, count);
+  }
+
  private:
   Path path_;
   Index size_ = 0;
@@ -68,3 +76,4 @@ inline void require_free_space(const Path& folder, Index bytes) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <stb/stb_image.h>
 
@@ -78,10 +79,12 @@ inline std::string gunzip(std::string_view content, const std::string& origin) {
   const std::uint32_t crc = detail::little_endian_32(content.substr(content.size() - 8));
   const std::uint32_t size = detail::little_endian_32(content.substr(content.size() - 4));
   constexpr auto limit = static_cast<std::size_t>(std::numeric_limits<int>::max());
-  check<FormatError>(packed.size() <= limit - 8 && size <= limit, origin.c_str(),
-                     "gzip files over 2 GiB are not supported");
-  // Deflate cannot do better than 258 bytes for 2 bits.
+  check<FormatError>(packed.size() <= limit - 8, origin.c_str(), "gzip files over 2 GiB are not supported");
+  // Deflate cannot do better than 258 bytes for 2 bits. Of a file that was cut off these four bytes are any.
   check<FormatError>(size <= packed.size() * 1032, origin.c_str(), "damaged or cut off: the gzip file claims ", size,
+                     " bytes from ", packed.size());
+  check<FormatError>(size <= limit, origin.c_str(),
+                     "damaged or cut off, or over 2 GiB, which is not supported: the gzip ", "file claims ", size,
                      " bytes from ", packed.size());
   std::string unpacked(size, '\0');
   // The trailer is handed over as well, since stb_image takes the end of its input for an error while it still holds
@@ -95,3 +98,4 @@ inline std::string gunzip(std::string_view content, const std::string& origin) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

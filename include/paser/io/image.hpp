@@ -1,77 +1,119 @@
 #pragma once
-
-#include <stb/stb_image.h>
-#include <stb/stb_image_write.h>
-
-#include <memory>
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/atomic_file.hpp"
-#include "paser/io/image_checks.hpp"
+#include "paser/io/bmp.hpp"
+#include "paser/io/deflate.hpp"
+#include "paser/io/jpeg.hpp"
+#include "paser/io/png.hpp"
 #include "paser/io/pnm.hpp"
-#include "paser/io/raster.hpp"
 
 namespace paser::io {
 
+/// The one page of a PNG, JPEG, BMP or PNM file in memory, with the numbers that are stored: palettes are kept apart
+/// from their numbers, and gray of less than 8 bits is not stretched. Pixels are turned upright as the file says
+/// (EXIF). Throws FormatError, naming `origin`, on anything else, on damage, and on more pixels than the limits allow.
+inline Page decode_page(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
+  check<FormatError>(!bytes.empty(), origin.c_str(), "is empty, expected an image");
+  check<FormatError>(bytes.size() < (std::size_t{1} << 31), origin.c_str(), "is over 2 GiB");
+  if (is_png(bytes)) return decode_png(bytes, origin, limits);
+  if (is_jpeg(bytes)) return decode_jpeg(bytes, origin, limits);
+  if (is_bmp(bytes)) return decode_bmp(bytes, origin, limits);
+  check<FormatError>(is_pnm(bytes), origin.c_str(),
+                     "is not a PNG, JPEG, BMP or PNM image (told by its first bytes, not by its name)");
+  Page page;
+  page.raster = decode_pnm(bytes, origin, limits);
+  page.bits = page.raster.maximum > 255 ? 16 : 8;
+  return page;
+}
+
+/// The same as colours: 1 or 3 channels, palettes looked up, gray of less than 8 bits stretched to 0 .. 255, 16-bit
+/// samples kept as they are. Throws as decode_page.
+inline Raster decode_image(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
+  const Page page = decode_page(bytes, origin, limits);
+  if (!page.palette.empty()) return look_up(page);
+  Raster raster = page.raster;
+  if (page.bits >= 8) return raster;
+  std::uint16_t* out = raster.pixels.mutable_data();
+  for (Index i = 0; i < raster.pixels.numel(); ++i) out[i] = static_cast<std::uint16_t>(out[i] * 255 / raster.maximum);
+  raster.maximum = 255;
+  return raster;
+}
+
 namespace detail {
 
-template <class Sample>
-Raster raster_of(const Sample* samples, Index height, Index width, Index channels, std::uint32_t maximum) {
-  const Index kept = channels <= 2 ? 1 : 3;
-  Raster r{Tensor<std::uint16_t, 3>({height, width, kept}), maximum};
-  std::uint16_t* out = r.pixels.mutable_data();
-  for (Index i = 0; i < height * width; ++i)
-    for (Index c = 0; c < kept; ++c) out[i * kept + c] = samples[i * channels + c];
-  return r;
+/// The whole content of an image file, which so must not be huge.
+inline std::string image_bytes(const Path& path) {
+  check<FormatError>(InputFile(path).size() < (Index{1} << 31), path.string().c_str(), "is over 2 GiB");
+  return read_file(path);
 }
 
 }  // namespace detail
 
-/// Decodes PNG, JPEG, BMP or PNM from memory: 1 or 3 channels, palettes looked up, alpha dropped, 16-bit samples kept
-/// as they are. Throws FormatError, naming `origin`, on anything else and on damage.
-inline Raster decode_image(std::string_view bytes, const std::string& origin) {
-  check<FormatError>(!bytes.empty(), origin.c_str(), "is empty, expected an image");
-  check<FormatError>(bytes.size() < (std::size_t{1} << 31), origin.c_str(), "is over 2 GiB");
-  if (is_pnm(bytes)) return decode_pnm(bytes, origin);
-  const bool png = bytes.starts_with("\x89PNG\r\n\x1a\n"), jpeg = bytes.starts_with("\xFF\xD8");
-  check<FormatError>(png || jpeg || detail::is_bmp(bytes), origin.c_str(),
-                     "is not a PNG, JPEG, BMP or PNM image (told by its first bytes, not by its name)");
-  if (png) detail::check_png_chunks(bytes, origin);
-  if (jpeg) detail::check_jpeg_markers(bytes, origin);
-  const auto* data = reinterpret_cast<const stbi_uc*>(bytes.data());
-  const int size = static_cast<int>(bytes.size());
-  int width = 0, height = 0, channels = 0;
-  check<FormatError>(stbi_info_from_memory(data, size, &width, &height, &channels) != 0, origin.c_str(),
-                     "cannot be decoded: ", stbi_failure_reason());
-  check<FormatError>(Index{width} * height <= image_pixel_limit, origin.c_str(), "claims ", width, " x ", height,
-                     " pixels, more than the limit of ", image_pixel_limit);
-  const bool deep = stbi_is_16_bit_from_memory(data, size) != 0;
-  const std::unique_ptr<void, void (*)(void*)> samples(
-      deep ? static_cast<void*>(stbi_load_16_from_memory(data, size, &width, &height, &channels, 0))
-           : static_cast<void*>(stbi_load_from_memory(data, size, &width, &height, &channels, 0)),
-      stbi_image_free);
-  check<FormatError>(samples != nullptr, origin.c_str(), "cannot be decoded: ", stbi_failure_reason());
-  if (deep) return detail::raster_of(static_cast<const std::uint16_t*>(samples.get()), height, width, channels, 65535);
-  return detail::raster_of(static_cast<const std::uint8_t*>(samples.get()), height, width, channels, 255);
-}
-
 /// Reads an image file; see decode_image. Throws IoError when it cannot be read.
-inline Raster read_image(const Path& path) {
-  return decode_image(read_file(path), path.string());
+inline Raster read_image(const Path& path, const ImageLimits& limits = {}) {
+  return decode_image(detail::image_bytes(path), path.string(), limits);
 }
 
 namespace detail {
 
-inline std::string png_of(const std::uint8_t* pixels, Index height, Index width, Index channels) {
+/// A chunk of a PNG file: its length, its name, its content and the checksum over both.
+inline std::string png_chunk(std::string_view name, std::string_view content) {
+  std::string chunk;
+  append_big_endian(chunk, static_cast<std::uint32_t>(content.size()));
+  chunk += name;
+  chunk += content;
+  append_big_endian(chunk, Crc32().add(name).add(content).value());
+  return chunk;
+}
+
+/// What filter 0 .. 4 makes of one byte of a row: `left`, `up` and `corner` are the bytes that it knows.
+inline std::uint8_t png_filtered(int filter, int value, int left, int up, int corner) {
+  const int p = left + up - corner, a = std::abs(p - left), b = std::abs(p - up), c = std::abs(p - corner);
+  const int predicted[] = {0, left, up, (left + up) / 2, a <= b && a <= c ? left : b <= c ? up : corner};
+  return static_cast<std::uint8_t>(value - predicted[filter]);
+}
+
+/// The rows of a picture, each with the filter whose differences are smallest, and that filter's number.
+inline std::string png_filtered_rows(const std::uint8_t* pixels, Index height, Index row, Index unit) {
+  std::string rows, tried[5];
+  for (Index y = 0; y < height; ++y) {
+    const std::uint8_t* in = pixels + y * row;
+    Index best = 0, least = std::numeric_limits<Index>::max();
+    for (int filter = 0; filter < 5; ++filter) {
+      std::string& out = tried[filter];
+      out.assign(1, static_cast<char>(filter));
+      Index sum = 0;
+      for (Index i = 0; i < row; ++i) {
+        const int left = i >= unit ? in[i - unit] : 0, up = y > 0 ? in[i - row] : 0;
+        const int corner = i >= unit && y > 0 ? in[i - row - unit] : 0;
+        const auto value = static_cast<std::int8_t>(png_filtered(filter, in[i], left, up, corner));
+        out.push_back(static_cast<char>(value));
+        sum += std::abs(value);
+      }
+      if (sum < least) {
+        least = sum;
+        best = filter;
+      }
+    }
+    rows += tried[best];
+  }
+  return rows;
+}
+
+inline std::string png_of(const std::uint8_t* pixels, Index height, Index width, Index channels,
+                          std::string_view palette = {}) {
   check(height >= 1 && width >= 1 && height * width <= image_pixel_limit && (channels == 1 || channels == 3),
         "encode_png", "expected a picture of 1 or 3 channels, got ", Shape{height, width, channels});
-  std::string png;
-  const auto append = [](void* to, void* bytes, int count) {
-    static_cast<std::string*>(to)->append(static_cast<const char*>(bytes), static_cast<std::size_t>(count));
-  };
-  const int done = stbi_write_png_to_func(append, &png, static_cast<int>(width), static_cast<int>(height),
-                                          static_cast<int>(channels), pixels, static_cast<int>(width * channels));
-  check<IoError>(done != 0, "encode_png", "out of memory for ", Shape{height, width, channels});
-  return png;
+  std::string header;
+  append_big_endian(header, static_cast<std::uint32_t>(width));
+  append_big_endian(header, static_cast<std::uint32_t>(height));
+  header.push_back(8);  // bits
+  header.push_back(palette.empty() ? channels == 3 ? 2 : 0 : 3);
+  header.append(3, '\0');
+  return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + (palette.empty() ? "" : png_chunk("PLTE", palette)) +
+         png_chunk("IDAT", zlib_compress(png_filtered_rows(pixels, height, width * channels, channels))) +
+         png_chunk("IEND", "");
 }
 
 }  // namespace detail
@@ -108,3 +150,4 @@ void write_png(const Path& path, const Picture& picture) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

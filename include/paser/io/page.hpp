@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <cmath>
@@ -6,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "paser/io/orientation.hpp"
 #include "paser/io/raster.hpp"
 
 namespace paser::io {
@@ -21,6 +23,7 @@ struct Page {
   std::vector<Colour> palette;  ///< when not empty, the samples are numbers of these colours
   int bits = 8;                 ///< that each sample takes in the file
   bool lossy = false;           ///< the compression changes values (JPEG)
+  int orientation = 1;          ///< 1 .. 8, of the pixels in the file (EXIF, TIFF tag 274); those here are upright
 
   bool real() const { return !reals.empty(); }
   const Shape<3>& shape() const { return real() ? reals.shape() : raster.pixels.shape(); }
@@ -33,6 +36,17 @@ struct Page {
     return message(bits, real() ? "-bit real " : "-bit ", colours);
   }
 };
+
+/// The page as every viewer shows it: turned as its file says that its pixels are stored.
+inline Page turned_upright(Page page, int orientation) {
+  page.orientation = orientation;
+  if (orientation == 1) return page;
+  if (page.real())
+    page.reals = upright(page.reals, orientation);
+  else
+    page.raster.pixels = upright(page.raster.pixels, orientation);
+  return page;
+}
 
 /// The colours of a palette page; any other page as it is.
 inline Raster look_up(const Page& page) {
@@ -93,3 +107,4 @@ inline Tensor<float, 4> to_unit(const Page& page, const std::optional<ValueRange
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

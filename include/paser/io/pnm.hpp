@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string_view>
 
@@ -33,7 +34,7 @@ inline Index pnm_number(std::string_view bytes, std::size_t& position, const std
 }  // namespace detail
 
 /// Decodes a binary PGM or PPM file with any maximum up to 65535. Throws FormatError naming `origin`.
-inline Raster decode_pnm(std::string_view bytes, const std::string& origin) {
+inline Raster decode_pnm(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
   std::size_t position = 2;
   const Index width = detail::pnm_number(bytes, position, origin);
   const Index height = detail::pnm_number(bytes, position, origin);
@@ -41,6 +42,7 @@ inline Raster decode_pnm(std::string_view bytes, const std::string& origin) {
   ++position;
   check<FormatError>(width >= 1 && height >= 1 && maximum >= 1 && maximum <= 65535, origin.c_str(), "PNM image of ",
                      width, " x ", height, " pixels with maximum ", maximum);
+  require_pixels(width, height, limits, origin);
   const Index channels = bytes[1] == '6' ? 3 : 1, sample_bytes = maximum > 255 ? 2 : 1;
   const auto left = static_cast<Index>(bytes.size() - position);
   check<FormatError>(height * width <= left && height * width * channels * sample_bytes <= left, origin.c_str(),
@@ -58,3 +60,4 @@ inline Raster decode_pnm(std::string_view bytes, const std::string& origin) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

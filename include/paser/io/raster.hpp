@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -6,8 +7,20 @@
 
 namespace paser::io {
 
-/// Images of more pixels are refused before they are unpacked.
+/// How many pixels an image may have unless a reader is told otherwise: 2^28, a square of 16384.
 inline constexpr Index image_pixel_limit = Index{1} << 28;
+
+/// What a file may ask of its reader. Whatever the limit, nothing is allocated that the bytes of the file cannot fill
+/// at the best compression of its format.
+struct ImageLimits {
+  Index pixels = image_pixel_limit;  ///< images, or pages of a stack, of more pixels are refused before unpacking
+};
+
+/// Throws FormatError, naming `origin`, unless an image of this size is within the limits.
+inline void require_pixels(Index width, Index height, const ImageLimits& limits, const std::string& origin) {
+  check<FormatError>(height <= limits.pixels / width, origin.c_str(), "claims ", width, " x ", height,
+                     " pixels, more than the limit of ", limits.pixels);
+}
 
 /// A decoded image file: its samples as they were stored.
 struct Raster {
@@ -51,3 +64,4 @@ Tensor<T, 4> to_unit(const Raster& r) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <bit>
 #include <cmath>
@@ -95,9 +96,12 @@ struct RawTensor {
   Tensor<std::uint8_t, 1> bytes;     ///< row-major elements, little-endian
   std::string origin = "RawTensor";  ///< where it came from, for error messages: "net.safetensors: tensor 'head.bias'"
 
+  /// Throws ShapeError where no Index can hold it.
   Index numel() const {
     Index product = 1;
-    for (const Index extent : shape) product *= extent;
+    for (const Index extent : shape)
+      check(!__builtin_mul_overflow(product, extent, &product), origin.c_str(), "shape ", shape_text(),
+            " has more elements than any memory");
     return product;
   }
 
@@ -210,3 +214,4 @@ inline State with_prefix(const State& state, const std::string& prefix) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,11 +1,12 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <nlohmann/json.hpp>
-#include <set>
 #include <span>
 #include <tuple>
 
 #include "paser/io/atomic_file.hpp"
+#include "paser/io/json.hpp"
 #include "paser/io/raw_tensor.hpp"
 
 namespace paser::io {
@@ -40,27 +41,6 @@ struct SafetensorsEntry {
   RawTensor tensor;
   Index begin = 0, end = 0;
 };
-
-/// Parses JSON, refusing what the format refuses: an object that names a key twice, and deep nesting.
-template <class Json>
-Json parse_safetensors_json(const std::string& text, const std::string& origin) {
-  std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int depth, typename Json::parse_event_t event, Json& parsed) {
-    using Event = typename Json::parse_event_t;
-    check<FormatError>(depth <= 3, origin.c_str(), "the header is nested deeper than tensor entries are");
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key)
-      check<FormatError>(keys.back().insert(parsed.template get<std::string>()).second, origin.c_str(),
-                         "the header names ", parsed.dump(), " twice");
-    return true;
-  };
-  try {
-    return Json::parse(text, watch);
-  } catch (const typename Json::exception& e) {
-    throw FormatError(message(origin, ": the header is not JSON: ", e.what()));
-  }
-}
 
 inline DType parse_dtype(const std::string& name, const std::string& origin) {
   for (std::size_t i = 0; i < std::size(dtypes); ++i)
@@ -111,9 +91,11 @@ template <class Json>
 std::vector<SafetensorsEntry> parse_safetensors_header(const std::string& text, Index payload, Safetensors& content) {
   const std::string& origin = content.origin;
   check<FormatError>(text.starts_with('{'), origin.c_str(), "the header does not start with '{'");
-  const Json header = parse_safetensors_json<Json>(text, origin);
+  const Dissolving<Json> header(parse_json<Json>(text, origin + ": the header", {.depth = 3}));
+  check<FormatError>(text[text.find_last_not_of(' ')] == '}', origin.c_str(),
+                     "the header does not end with '}', and spaces to fill it up");
   std::vector<SafetensorsEntry> entries;
-  for (const auto& [name, entry] : header.items()) {
+  for (const auto& [name, entry] : header.json.items()) {
     if (name != "__metadata__") {
       entries.push_back(parse_safetensors_entry(name, entry, payload, origin));
       continue;
@@ -186,7 +168,7 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
 }
 
 /// Writes a safetensors file, all or nothing. Wide element types come first, so that every tensor of a mapped file is
-/// aligned; equal content gives equal bytes. Throws IoError; ValueError on names that are not UTF-8.
+/// aligned; equal content gives equal bytes. Throws IoError; ValueError on names and metadata that are not UTF-8.
 template <class Json = nlohmann::json>
 void write_safetensors(const Path& path, const Safetensors& content) {
   std::vector<const State::value_type*> order;
@@ -222,3 +204,4 @@ void write_safetensors(const Path& path, const Safetensors& content) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

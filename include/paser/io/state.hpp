@@ -1,4 +1,7 @@
 #pragma once
+#include "paser/core/macros_off.inc"
+
+#include <functional>
 
 #include "paser/core/finite.hpp"
 #include "paser/io/raw_tensor.hpp"
@@ -43,15 +46,15 @@ void load_state(Module& module, const State& state, const std::string& origin = 
     if (!known.contains(path)) problems += "\n  unexpected: " + path + " " + raw.shape_text();
   check<FormatError>(problems.empty(), origin.c_str(), state.size(), " tensors do not fit a model of ", expected,
                      problems);
-  nn::walk(module, [&](const std::string& path, const auto& member) {
-    using Value = std::remove_cvref_t<decltype(member.value)>;
-    const auto value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
-    check_finite(origin.c_str(), value.numel(), value.data(), path);
-  });
+  std::vector<std::function<void()>> writes;  // nothing is written before all is converted
   nn::walk(module, [&](const std::string& path, auto& member) {
     using Value = std::remove_cvref_t<decltype(member.value)>;
-    member.value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+    auto value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
+    check_finite(origin.c_str(), value.numel(), value.data(), path);
+    writes.push_back([&member, value = std::move(value)]() mutable { member.value = std::move(value); });
   });
+  for (const auto& write : writes) write();
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,18 +1,13 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <memory>
 
 #include "paser/io/file.hpp"
+#include "paser/io/jpeg_checks.hpp"
 #include "paser/io/page.hpp"
-
-/// TIFF files, through libtiff, which is optional: a program that wants them links the CMake target paser::tiff (or
-/// defines PASER_WITH_TIFF and links libtiff). In other programs the same calls throw, and say what to install.
-#ifdef PASER_WITH_TIFF
-#if !__has_include(<tiffio.h>)
-#error "PASER_WITH_TIFF needs the headers of libtiff (Debian: libtiff-dev)"
-#endif
-#include <tiffio.h>
-#endif
+#include "paser/io/tiff_layout.hpp"
+#include "paser/io/tiff_stack.hpp"
 
 namespace paser::io {
 
@@ -26,72 +21,46 @@ inline bool is_tiff(std::string_view bytes) {
 
 #ifdef PASER_WITH_TIFF
 
-namespace detail {
-
-/// What the tags of a TIFF page say of its samples.
-struct TiffLayout {
-  std::uint32_t width = 0, height = 0;
-  std::uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT, photometric = 0, planes = PLANARCONFIG_CONTIG,
-                compression = 1;
-
-  bool real() const { return format != SAMPLEFORMAT_UINT || bits > 16; }
-  Index kept() const { return samples >= 3 ? 3 : 1; }
-};
-
-/// The number at `index` of a row of packed samples, most significant bit first where they are smaller than a byte;
-/// larger ones are in the byte order of the machine already.
-template <class Out>
-Out tiff_sample(const unsigned char* row, const TiffLayout& t, Index index) {
-  const auto as = [&]<class T>(T value) {
-    std::memcpy(&value, row + index * static_cast<Index>(sizeof(T)), sizeof(T));
-    return static_cast<Out>(value);
-  };
-  if (t.bits < 8) {
-    const Index bit = index * t.bits;
-    return static_cast<Out>(row[bit / 8] >> (8 - t.bits - bit % 8) & ((1 << t.bits) - 1));
-  }
-  if (t.format == SAMPLEFORMAT_IEEEFP) return t.bits == 64 ? as(double{}) : as(float{});
-  if (t.format == SAMPLEFORMAT_INT)
-    return t.bits == 8 ? as(std::int8_t{}) : t.bits == 16 ? as(std::int16_t{}) : as(std::int32_t{});
-  return t.bits == 8 ? as(std::uint8_t{}) : t.bits == 16 ? as(std::uint16_t{}) : as(std::uint32_t{});
-}
-
-}  // namespace detail
-
-/// An open TIFF file. A page is what the file calls a full-size image: reduced copies and masks are passed over.
+/// An open TIFF file. A page is what the file calls a full-size image, with a directory or, in a stack of ImageJ or
+/// tifffile, behind the first one's pixels; reduced copies and masks are passed over.
 class TiffFile {
  public:
-  /// Throws IoError when the file cannot be opened, FormatError when it is not a TIFF file or is damaged.
-  explicit TiffFile(const Path& path) : name_(path.string()) {
-    const InputFile readable(path);
+  /// Throws IoError when the file cannot be opened, FormatError when it is not a TIFF file, is damaged, or claims pages
+  /// that it does not hold.
+  explicit TiffFile(const Path& path, const ImageLimits& limits = {})
+      : name_(path.string()), limits_(limits), bytes_(path) {
     open();
     check<FormatError>(file_ != nullptr, name_.c_str(), "is not a TIFF file: ", reason());
+    std::optional<detail::StackClaim> claim;
     tdir_t number = 0;
     do {
-      std::uint32_t kind = 0;
-      TIFFGetFieldDefaulted(file_.get(), TIFFTAG_SUBFILETYPE, &kind);
-      if ((kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == 0) directories_.push_back(number);
+      if (number == 0) claim = described_stack();
+      if (full_size()) directories_.push_back(number);
       ++number;
     } while (TIFFReadDirectory(file_.get()) != 0);
-    check<FormatError>(errors_->empty(), name_.c_str(), "the TIFF file is damaged behind page ", directories_.size(),
-                       ": ", reason());
+    check<FormatError>(said_->error.empty(), name_.c_str(), "the TIFF file is damaged behind page ",
+                       directories_.size(), ": ", reason());
     check<FormatError>(!directories_.empty(), name_.c_str(), "the TIFF file has no full-size page");
+    if (claim) take_stack(*claim);
   }
 
-  Index pages() const { return static_cast<Index>(directories_.size()); }
+  Index pages() const { return stacked_ > 0 ? stacked_ : static_cast<Index>(directories_.size()); }
 
   /// Page k, from 0: gray or RGB (alpha dropped) of 1 .. 16 bits, or real: 32- and 64-bit floats, signed and 32-bit
-  /// integers. Palette numbers stay numbers; where white is stored as 0, gray is turned over.
-  /// Throws ValueError when there is no such page, FormatError on other pages and on damage.
+  /// integers. Palette numbers stay numbers; where white is stored as 0, gray is turned over. Pixels are turned
+  /// upright. Throws ValueError when there is no such page, FormatError on other pages, on damage, on any complaint of
+  /// libtiff about the pixels, and on more pixels than the limits allow.
   Page page(Index k) {
     check<ValueError>(k >= 0 && k < pages(), name_.c_str(), "has ", pages(), " pages, there is no page ", k);
-    errors_->clear();
-    const bool found = TIFFSetDirectory(file_.get(), directories_[static_cast<std::size_t>(k)]) != 0;
+    *said_ = {};
+    const bool found = TIFFSetDirectory(file_.get(), directories_[stacked_ > 0 ? 0 : static_cast<std::size_t>(k)]) != 0;
     require(found, k);
     const detail::TiffLayout t = layout(k);
+    if (k == 0 || stacked_ == 0) check_data(t, k);
+    *said_ = {};
     Page page;
     page.bits = t.bits;
-    page.lossy = t.compression == COMPRESSION_JPEG || t.compression == COMPRESSION_OJPEG;
+    page.lossy = detail::lossy_compression(t.compression);
     if (t.real()) {
       page.reals = read<float>(t, k);
     } else {
@@ -101,7 +70,8 @@ class TiffFile {
         for (std::uint16_t *v = page.raster.pixels.mutable_data(), *end = v + page.raster.pixels.numel(); v < end; ++v)
           *v = static_cast<std::uint16_t>(page.raster.maximum - *v);
     }
-    return page;
+    require(said_->error.empty() && said_->warning.empty(), k);
+    return turned_upright(std::move(page), t.orientation);
   }
 
  private:
@@ -113,14 +83,17 @@ class TiffFile {
     TIFFOpenOptionsSetErrorHandlerExtR(
         options.get(),
         [](TIFF*, void* to, const char*, const char* format, va_list values) {
-          char text[256];
-          std::vsnprintf(text, sizeof text, format, values);
-          if (auto& errors = *static_cast<std::string*>(to); errors.empty()) errors = text;
+          detail::TiffMessages::keep(static_cast<detail::TiffMessages*>(to)->error, format, values);
           return 1;
         },
-        errors_.get());
+        said_.get());
     TIFFOpenOptionsSetWarningHandlerExtR(
-        options.get(), [](TIFF*, void*, const char*, const char*, va_list) { return 1; }, nullptr);
+        options.get(),
+        [](TIFF*, void* to, const char*, const char* format, va_list values) {
+          detail::TiffMessages::keep(static_cast<detail::TiffMessages*>(to)->warning, format, values);
+          return 1;
+        },
+        said_.get());
     file_.reset(TIFFOpenExt(name_.c_str(), "r", options.get()));
 #else
     file_.reset(TIFFOpen(name_.c_str(), "r"));
@@ -128,14 +101,61 @@ class TiffFile {
   }
 
   std::string reason() const {
-    return errors_->empty() ? "libtiff gives no reason" : *errors_;
+    return !said_->error.empty() ? said_->error : !said_->warning.empty() ? said_->warning : "libtiff gives no reason";
   }
 
   template <class... Parts>
   void require(bool ok, Index k, const Parts&... parts) const {
     if (ok) return;
-    const std::string said = sizeof...(parts) > 0 ? message(parts...) : "cannot be decoded: " + reason();
+    const std::string said =
+        sizeof...(parts) > 0 ? message(parts...) : "cannot be decoded, its data are damaged: " + reason();
     check<FormatError>(false, name_.c_str(), "page ", k, " ", said);
+  }
+
+  /// Of the present directory.
+  bool full_size() {
+    std::uint32_t kind = 0;
+    if (TIFFGetField(file_.get(), TIFFTAG_SUBFILETYPE, &kind) == 0)
+      return detail::old_kind(bytes_, static_cast<Index>(TIFFCurrentDirOffset(file_.get()))) != OFILETYPE_REDUCEDIMAGE;
+    return (kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == 0;
+  }
+
+  std::optional<detail::StackClaim> described_stack() const {
+    const char* text = nullptr;
+    std::uint32_t width = 0, height = 0;
+    std::uint16_t samples = 1;
+    if (TIFFGetField(file_.get(), TIFFTAG_IMAGEDESCRIPTION, &text) == 0 || text == nullptr) return std::nullopt;
+    TIFFGetField(file_.get(), TIFFTAG_IMAGEWIDTH, &width);
+    TIFFGetField(file_.get(), TIFFTAG_IMAGELENGTH, &height);
+    TIFFGetFieldDefaulted(file_.get(), TIFFTAG_SAMPLESPERPIXEL, &samples);
+    return detail::stack_claim(text, Index{width} * height * samples);
+  }
+
+  void take_stack(const detail::StackClaim& claim) {
+    check<FormatError>(claim.elsewhere.empty(), name_.c_str(), "is one file of several of an ", claim.writer,
+                       " data set, another is '", claim.elsewhere, "'; save each image or stack as a file of its own");
+    if (claim.pages <= pages()) return;
+    const auto fail = [&] {
+      check<FormatError>(false, name_.c_str(), "claims ", claim.pages, " images (in the description by ", claim.writer,
+                         "), and holds ", directories_.size());
+    };
+    if (!claim.behind || directories_.size() != 1) fail();
+    TIFFSetDirectory(file_.get(), directories_[0]);
+    const detail::TiffLayout t = layout(0);
+    std::uint16_t order = FILLORDER_MSB2LSB;
+    TIFFGetFieldDefaulted(file_.get(), TIFFTAG_FILLORDER, &order);
+    std::uint32_t rows = t.height;
+    TIFFGetFieldDefaulted(file_.get(), TIFFTAG_ROWSPERSTRIP, &rows);
+    rows = std::min(rows, t.height);
+    const Index planes = t.apart() ? t.samples : 1, row = t.row_bytes(t.width), strips = (t.height + rows - 1) / rows;
+    stack_begin_ = static_cast<Index>(TIFFGetStrileOffset(file_.get(), 0));
+    bool in_order = t.compression == COMPRESSION_NONE && order == FILLORDER_MSB2LSB && !TIFFIsTiled(file_.get());
+    for (Index i = 0; in_order && i < strips * planes; ++i)
+      in_order = static_cast<Index>(TIFFGetStrileOffset(file_.get(), static_cast<std::uint32_t>(i))) ==
+                 stack_begin_ + (i / strips * t.height + i % strips * rows) * row;
+    stack_page_ = planes * t.height * row;
+    if (!in_order || claim.pages > (bytes_.size() - stack_begin_) / stack_page_) fail();
+    stacked_ = claim.pages;
   }
 
   detail::TiffLayout layout(Index k) {
@@ -143,13 +163,16 @@ class TiffFile {
     TIFF* f = file_.get();
     const bool sized = TIFFGetField(f, TIFFTAG_IMAGEWIDTH, &t.width) && TIFFGetField(f, TIFFTAG_IMAGELENGTH, &t.height);
     require(sized && t.width > 0 && t.height > 0, k, "has no size");
-    require(Index{t.width} * t.height <= image_pixel_limit, k, "claims ", t.width, " x ", t.height,
-            " pixels, more than the limit of ", image_pixel_limit);
+    require_pixels(t.width, t.height, limits_, message(name_, ": page ", k));
+    std::uint32_t slices = 1;
+    TIFFGetFieldDefaulted(f, TIFFTAG_IMAGEDEPTH, &slices);
+    require(slices == 1, k, "is a volume of ", slices, " slices; save them as pages");
     TIFFGetFieldDefaulted(f, TIFFTAG_BITSPERSAMPLE, &t.bits);
     TIFFGetFieldDefaulted(f, TIFFTAG_SAMPLESPERPIXEL, &t.samples);
     TIFFGetFieldDefaulted(f, TIFFTAG_SAMPLEFORMAT, &t.format);
     TIFFGetFieldDefaulted(f, TIFFTAG_PLANARCONFIG, &t.planes);
     TIFFGetFieldDefaulted(f, TIFFTAG_COMPRESSION, &t.compression);
+    TIFFGetFieldDefaulted(f, TIFFTAG_ORIENTATION, &t.orientation);
     const bool named = TIFFGetField(f, TIFFTAG_PHOTOMETRIC, &t.photometric) != 0;
     if (!named) t.photometric = t.samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
     if (t.photometric == PHOTOMETRIC_YCBCR && t.compression == COMPRESSION_JPEG) {
@@ -158,8 +181,11 @@ class TiffFile {
     }
     const bool gray = t.photometric == PHOTOMETRIC_MINISBLACK || t.photometric == PHOTOMETRIC_MINISWHITE ||
                       t.photometric == PHOTOMETRIC_PALETTE;
-    require((gray && t.samples <= 2) || (t.photometric == PHOTOMETRIC_RGB && t.samples >= 3), k, "has ", t.samples,
-            " samples a pixel of photometric kind ", t.photometric, "; expected gray, palette or RGB");
+    constexpr int most_samples = 64;
+    require(
+        (gray && t.samples <= 2) || (t.photometric == PHOTOMETRIC_RGB && t.samples >= 3 && t.samples <= most_samples),
+        k, "has ", t.samples, " samples a pixel of photometric kind ", t.photometric,
+        "; expected gray, palette or RGB");
     const bool small = t.bits == 1 || t.bits == 2 || t.bits == 4;
     const bool whole = t.bits == 8 || t.bits == 16 || t.bits == 32;
     const bool known = t.format == SAMPLEFORMAT_UINT     ? small || whole
@@ -171,19 +197,51 @@ class TiffFile {
     return t;
   }
 
+  /// Verifies that the file holds the page's strips or tiles, that they can unpack to its pixels, and every code of
+  /// JPEG data, of which libjpeg notices less.
+  void check_data(const detail::TiffLayout& t, Index k) {
+    TIFF* f = file_.get();
+    const std::uint32_t parts = TIFFIsTiled(f) ? TIFFNumberOfTiles(f) : TIFFNumberOfStrips(f);
+    Index stored = 0;
+    detail::JpegCheck jpeg(name_, limits_);
+    std::uint32_t table_bytes = 0;
+    const char* tables = nullptr;
+    if (t.compression == COMPRESSION_JPEG && TIFFGetField(f, TIFFTAG_JPEGTABLES, &table_bytes, &tables) != 0)
+      jpeg.tables({tables, table_bytes});
+    for (std::uint32_t i = 0; i < parts; ++i) {
+      const std::uint64_t begin = TIFFGetStrileOffset(f, i), count = TIFFGetStrileByteCount(f, i);
+      const auto size = static_cast<std::uint64_t>(bytes_.size());
+      require(count > 0 && begin <= size && count <= size - begin, k, "is cut off: part ", i, " of ", parts,
+              " of its data is not in the file");
+      stored += static_cast<Index>(count);
+      if (t.compression != COMPRESSION_JPEG) continue;
+      std::string stream(count, '\0');
+      bytes_.read_at(static_cast<Index>(begin), stream.data(), static_cast<Index>(count));
+      jpeg.picture(stream);
+    }
+    const double pixels = static_cast<double>(t.width) * t.height;
+    const double claimed =
+        TIFFIsTiled(f) ? static_cast<double>(TIFFTileSize64(f)) * parts : pixels * t.samples * t.bits / 8;
+    const bool fax = t.compression >= COMPRESSION_CCITTRLE && t.compression <= COMPRESSION_CCITTFAX4;
+    require(claimed <= detail::most_unpacked(t.compression) * static_cast<double>(stored) &&
+                (!fax || t.height <= 8 * stored),
+            k, "claims ", t.width, " x ", t.height, " pixels from ", stored, " bytes, which cannot hold them");
+  }
+
   template <class Sample>
   Tensor<Sample, 3> read(const detail::TiffLayout& t, Index k) {
-    Tensor<Sample, 3> pixels({t.height, t.width, t.kept()});
-    Sample* out = pixels.mutable_data();
-    const bool apart = t.planes == PLANARCONFIG_SEPARATE;
-    for (Index c = 0; c < (apart ? t.kept() : 1); ++c) {
+    Tensor<Sample, 3> pixels;
+    for (Index c = 0; c < (t.apart() ? t.kept() : 1); ++c) {
       const auto take = [&](const unsigned char* row, Index y, Index x, Index columns) {
-        const Index stored = apart ? 1 : t.samples, kept = apart ? 1 : t.kept();
-        Sample* to = out + (y * t.width + x) * t.kept() + c;
+        if (pixels.empty()) pixels = Tensor<Sample, 3>({t.height, t.width, t.kept()});  // now that there are some
+        const Index stored = t.apart() ? 1 : t.samples, kept = t.apart() ? 1 : t.kept();
+        Sample* to = pixels.mutable_data() + (y * t.width + x) * t.kept() + c;
         for (Index i = 0; i < columns; ++i)
           for (Index s = 0; s < kept; ++s) to[i * t.kept() + s] = detail::tiff_sample<Sample>(row, t, i * stored + s);
       };
-      if (TIFFIsTiled(file_.get()))
+      if (k > 0 && stacked_ > 0)
+        read_stacked(t, c, k, take);
+      else if (TIFFIsTiled(file_.get()))
         read_tiles(t, static_cast<std::uint16_t>(c), k, take);
       else
         read_rows(t, static_cast<std::uint16_t>(c), k, take);
@@ -193,12 +251,26 @@ class TiffFile {
 
   template <class Take>
   void read_rows(const detail::TiffLayout& t, std::uint16_t plane, Index k, const Take& take) {
-    const Index needed = (Index{t.width} * (t.planes == PLANARCONFIG_SEPARATE ? 1 : t.samples) * t.bits + 7) / 8;
     std::vector<unsigned char> row(static_cast<std::size_t>(TIFFScanlineSize64(file_.get())));
-    require(static_cast<Index>(row.size()) >= needed, k);
+    require(static_cast<Index>(row.size()) >= t.row_bytes(t.width), k);
     for (std::uint32_t y = 0; y < t.height; ++y) {
       const bool read = TIFFReadScanline(file_.get(), row.data(), y, plane) == 1;
       require(read, k);
+      take(row.data(), y, 0, t.width);
+    }
+  }
+
+  /// A page of a stack that has no directory.
+  template <class Take>
+  void read_stacked(const detail::TiffLayout& t, Index plane, Index k, const Take& take) {
+    const Index bytes = t.row_bytes(t.width);
+    std::vector<unsigned char> row(static_cast<std::size_t>(bytes));
+    const Index width = t.bits / 8, begin = stack_begin_ + k * stack_page_ + plane * t.height * bytes;
+    const bool swapped = TIFFIsByteSwapped(file_.get()) != 0;
+    for (Index y = 0; y < t.height; ++y) {
+      bytes_.read_at(begin + y * bytes, row.data(), bytes);
+      if (swapped && width > 1)
+        for (Index i = 0; i < bytes; i += width) std::reverse(row.begin() + i, row.begin() + i + width);
       take(row.data(), y, 0, t.width);
     }
   }
@@ -209,9 +281,8 @@ class TiffFile {
     TIFFGetField(file_.get(), TIFFTAG_TILEWIDTH, &width);
     TIFFGetField(file_.get(), TIFFTAG_TILELENGTH, &height);
     const Index bytes = TIFFTileRowSize(file_.get());
-    const Index needed = (Index{width} * (t.planes == PLANARCONFIG_SEPARATE ? 1 : t.samples) * t.bits + 7) / 8;
-    require(width > 0 && height > 0 && bytes >= needed, k, "has malformed tiles");
-    require(Index{width} * height <= image_pixel_limit, k, "has tiles of ", width, " x ", height, " pixels");
+    require(width > 0 && height > 0 && bytes >= t.row_bytes(width), k, "has malformed tiles");
+    require_pixels(width, height, limits_, message(name_, ": a tile of page ", k));
     std::vector<unsigned char> tile(static_cast<std::size_t>(TIFFTileSize64(file_.get())));
     require(static_cast<Index>(tile.size()) >= bytes * height, k, "has malformed tiles");
     for (std::uint32_t y = 0; y < t.height; y += height)
@@ -223,20 +294,29 @@ class TiffFile {
       }
   }
 
+  /// Map entries have 16 bits; where none is over 255, the writer has stored 8.
   std::vector<Colour> palette(const detail::TiffLayout& t, Index k) {
     std::uint16_t* channels[3] = {};
     const bool found = TIFFGetField(file_.get(), TIFFTAG_COLORMAP, &channels[0], &channels[1], &channels[2]) != 0;
     require(found && t.bits <= 8, k, "has no palette of at most 256 colours");
     std::vector<Colour> colours(std::size_t{1} << t.bits);
+    bool wide = false;
+    for (const std::uint16_t* channel : channels)
+      wide = wide || std::any_of(channel, channel + colours.size(), [](std::uint16_t v) { return v > 255; });
     for (std::size_t i = 0; i < colours.size(); ++i)
-      for (std::size_t c = 0; c < 3; ++c) colours[i][c] = static_cast<std::uint8_t>(channels[c][i] >> 8);
+      for (std::size_t c = 0; c < 3; ++c)
+        colours[i][c] = static_cast<std::uint8_t>(wide ? channels[c][i] >> 8 : channels[c][i]);
     return colours;
   }
 
   std::string name_;
-  std::unique_ptr<std::string> errors_ = std::make_unique<std::string>();  // libtiff keeps its address
+  ImageLimits limits_;
+  InputFile bytes_;
+  std::unique_ptr<detail::TiffMessages> said_ = std::make_unique<detail::TiffMessages>();  // libtiff keeps its address
   std::unique_ptr<TIFF, void (*)(TIFF*)> file_{nullptr, TIFFClose};
   std::vector<tdir_t> directories_;
+  Index stacked_ = 0, stack_begin_ = 0,
+        stack_page_ = 0;  // pages without directories: how many, where, of how many bytes
 };
 
 #else
@@ -245,7 +325,7 @@ class TiffFile {
 class TiffFile {
  public:
   /// Throws FormatError with what is missing.
-  explicit TiffFile(const Path& path) {
+  explicit TiffFile(const Path& path, const ImageLimits& = {}) {
     check<FormatError>(false, path.string().c_str(),
                        "is a TIFF file, and this program was built without libtiff: install it (Debian: libtiff-dev) "
                        "and link the CMake target paser::tiff");
@@ -257,3 +337,4 @@ class TiffFile {
 #endif
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <numeric>
 
@@ -111,3 +112,4 @@ inline WeightKind kind_of_rank(std::size_t rank) {
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/state.hpp"
 #include "paser/io/torch_layout.hpp"
@@ -118,3 +119,4 @@ void load_torch_state(Module& module, const State& torch, const NameTable& names
 }
 
 }  // namespace paser::io
+#include "paser/core/macros_on.inc"

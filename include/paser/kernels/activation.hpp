@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -158,3 +159,4 @@ void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* d
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -35,3 +36,4 @@ void argmax(Index rows, Index n, const T* x, std::int32_t* places) {
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

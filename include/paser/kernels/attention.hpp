@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 #include "paser/kernels/gemm.hpp"
@@ -86,3 +87,4 @@ void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_s
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 
@@ -86,3 +87,4 @@ AxisMap<T> adaptive_axis(Index in, Index out) {
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -213,3 +214,4 @@ void apply_channel_map(const ChannelNormShape& s, const ChannelMap<T>& map, cons
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

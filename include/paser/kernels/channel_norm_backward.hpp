@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/channel_norm.hpp"
 
@@ -149,3 +150,4 @@ void apply_channel_gradient(const ChannelNormShape& s, const ChannelMap<T>& map,
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

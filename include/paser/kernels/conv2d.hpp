@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <type_traits>
 
@@ -50,3 +51,4 @@ void conv2d_relu_max_pool(const ConvShape& s, const PoolShape& pool, const T* x,
 #include "paser/kernels/conv/by_algorithm.hpp"
 #include "paser/kernels/conv/relu_max_pool.hpp"
 #endif
+#include "paser/core/macros_on.inc"

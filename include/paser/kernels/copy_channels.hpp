@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -30,3 +31,4 @@ void copy_channels(Index pixels, Index channels, const T* x, Index x_stride, T* 
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cstdint>
@@ -107,3 +108,4 @@ double cross_entropy_probabilities(Index rows, Index classes, const T* logits, c
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

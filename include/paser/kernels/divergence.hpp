@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -91,3 +92,4 @@ double tempered_divergence(Index rows, Index n, const T* student, const T* teach
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <span>
 
@@ -86,3 +87,4 @@ void dropout(std::span<const Key> keys, Index images, Index size, double p, cons
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -92,3 +93,4 @@ void add_bias(Index pixels, Index channels, const T* bias, T* y) {
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

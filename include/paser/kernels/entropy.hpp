@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -66,3 +67,4 @@ void entropy(Index rows, Index n, const T* p, double epsilon, T* entropy) {
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <memory>
 #include <mutex>
@@ -64,3 +65,4 @@ class FilterCache {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

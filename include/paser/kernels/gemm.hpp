@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 
@@ -269,3 +270,4 @@ void gemm(const MatrixView<T>& a, const MatrixView<T>& b, T* c, GemmOutput<T> ou
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -190,3 +191,4 @@ void layer_norm_backward_weights(Index rows, Index n, const T* x, const RowStati
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

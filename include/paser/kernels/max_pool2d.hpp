@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -215,3 +216,4 @@ void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* ta
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -118,3 +119,4 @@ void sgd(Index n, const SgdStep<T>& step, const T* gradient, T* value, T* buffer
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

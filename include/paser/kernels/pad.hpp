@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -43,3 +44,4 @@ void pad(Index n, Index h, Index w, Index c, Index top, Index left, Index out_h,
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -195,3 +196,4 @@ void patch_statistics(const PatchMapShape& s, const T* probabilities, const std:
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 
@@ -38,3 +39,4 @@ inline PoolShape pool_shape(const char* where, const Shape<4>& x, const Pool2dSp
 
 }  // namespace kernels
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -58,3 +59,4 @@ void sum_per_channel(Index rows, Index channels, const T* x, T* sums) {
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

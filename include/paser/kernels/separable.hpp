@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <numeric>
@@ -227,3 +228,4 @@ void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n,
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -121,3 +122,4 @@ void log_softmax_backward(Index rows, Index n, const T* y, const T* dy, T* dx) {
 }  // namespace paser::kernels
 
 #endif
+#include "paser/core/macros_on.inc"

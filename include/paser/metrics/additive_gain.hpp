@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -118,3 +119,4 @@ inline Tensor<double, 2> additive_gain(const GainBase& set, const Confusion<4>& 
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

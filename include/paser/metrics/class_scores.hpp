@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <limits>
 #include <vector>
@@ -51,3 +52,4 @@ inline ClassScores class_scores(const Confusion<2>& counts) {
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

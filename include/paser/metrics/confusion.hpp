@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -84,3 +85,4 @@ inline Confusion<2> confusion(const Labels& prediction, const Labels& target, In
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/count_context.hpp"
 
@@ -9,3 +10,4 @@ using paser::count_operations;
 using paser::Operations;
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <limits>
 #include <vector>
@@ -97,3 +98,4 @@ inline double pixel_accuracy(const Confusion<2>& counts) {
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

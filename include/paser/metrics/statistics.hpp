@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -118,3 +119,4 @@ inline BoxStats box_stats(std::span<const double> values) {
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 
@@ -49,3 +50,4 @@ double total_variation_of_means(const Tensor<T, 3>& p, const Tensor<T, 3>& q) {
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

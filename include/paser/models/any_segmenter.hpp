@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <concepts>
 #include <memory>
@@ -142,3 +143,4 @@ class AnySegmenter {
 };
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/models/wrappers.hpp"
 #include "paser/ops/arithmetic.hpp"
@@ -62,3 +63,4 @@ struct Corrected : detail::Wrapper<T> {
 };
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/nn/conv2d.hpp"
 
@@ -28,3 +29,4 @@ struct DoubleConv {
 };
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 
@@ -19,3 +20,4 @@ std::string json_array(const Numbers& numbers) {
 }
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/count_context.hpp"
 #include "paser/nn/conv_batch_norm.hpp"
@@ -128,3 +129,4 @@ constexpr Index policy_parameters(Index actions, Index windows = 1) {
 static_assert(policy_parameters(16 * 3) == 14'736, "PolicyNet: the paper's policy has 14736 parameters");
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

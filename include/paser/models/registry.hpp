@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 #include <vector>
@@ -66,3 +67,4 @@ Index model_parameters(const ModelSpec& spec) {
 }
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -217,3 +218,4 @@ static_assert(unet_parameters(1, 3, 8, 2) == 16'571 && unet_parameters(1, 3, 16,
               "UNet: the paper's three networks have 16571, 1080595 and 17275459 parameters");
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -277,3 +278,4 @@ struct GrayToColour : detail::Wrapper<T> {
 };
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/context.hpp"
 #include "paser/ops/gelu.hpp"
@@ -66,3 +67,4 @@ struct LogSoftmax : detail::Stateless {
 };
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 #include <tuple>
@@ -53,3 +54,4 @@ struct Chain {
 };
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/nn/init.hpp"
 #include "paser/nn/visit.hpp"
@@ -71,3 +72,4 @@ struct Conv2d {
 };
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <optional>
@@ -97,3 +98,4 @@ Tensor<T, 4> conv_batch_norm(EvalContext<T>& ctx, const Conv2d<T>& conv, const B
 }
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

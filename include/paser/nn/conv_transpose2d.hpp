@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/nn/init.hpp"
 #include "paser/nn/visit.hpp"
@@ -47,3 +48,4 @@ struct ConvTranspose2d {
 };
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

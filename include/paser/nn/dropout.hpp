@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/context.hpp"
 #include "paser/core/rows.hpp"
@@ -45,3 +46,4 @@ struct Dropout {
 };
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

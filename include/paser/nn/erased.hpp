@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <memory>
 #include <string>
@@ -79,3 +80,4 @@ void show_members(Module& module, MemberVisitor<T>& visitor) {
 }
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <limits>
 #include <string>
@@ -71,3 +72,4 @@ GradientCheck gradient_check(const Module& module, Mode mode, Key key, const Ten
 }
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

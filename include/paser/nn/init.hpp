@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 
@@ -21,3 +22,4 @@ Tensor<T, Rank> he_normal_fan_out(Key key, const Shape<Rank>& shape, Index fan_o
 }
 
 }  // namespace paser::nn::init
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/nn/init.hpp"
 #include "paser/nn/visit.hpp"
@@ -32,3 +33,4 @@ struct Linear {
 };
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

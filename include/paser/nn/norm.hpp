@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/context.hpp"
 #include "paser/ops/batch_norm.hpp"
@@ -147,3 +148,4 @@ struct LayerNorm {
 };
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 #include <type_traits>
@@ -88,3 +89,4 @@ Index count_parameters(const Module& module) {
 }
 
 }  // namespace paser::nn
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 
@@ -42,3 +43,4 @@ inline Counted<4> adaptive_avg_pool2d(const Counted<4>& x, const std::array<Inde
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 
@@ -52,3 +53,4 @@ Labels argmax_channels(const Tensor<T, 4>& logits) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -101,3 +102,4 @@ Counted<Rank> scale(const Counted<Rank>& x, double) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

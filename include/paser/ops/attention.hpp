@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -93,3 +94,4 @@ inline Counted<4> attention(const Counted<4>& query, const Counted<4>& key, cons
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 
@@ -270,3 +271,4 @@ CountedBatchNorm<T> batch_norm_training(const Counted<4>& x, const Counted<1>&, 
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

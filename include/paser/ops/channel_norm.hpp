@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <vector>
@@ -113,3 +114,4 @@ inline void check_norm_weights(const char* where, const Shape<4>& x, Index weigh
 }
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <numeric>
 #include <optional>
@@ -56,3 +57,4 @@ class ClassCounts {
 };
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -92,3 +93,4 @@ requires(std::is_same_v<More, Counted<4>>&&...) Counted<4> concat_channels(const
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

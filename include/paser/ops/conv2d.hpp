@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -116,3 +117,4 @@ inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Co
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

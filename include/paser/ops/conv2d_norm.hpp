@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 #include <type_traits>
@@ -229,3 +230,4 @@ inline FeatureMap<Counted<4>> conv2d_norm_relu(const FeatureMap<Counted<4>>& x,
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -146,3 +147,4 @@ inline Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 #include <string>
@@ -181,3 +182,4 @@ Var<T, 1> cross_entropy(const Var<T, Rank>& logits, const Tensor<T, Rank>& targe
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

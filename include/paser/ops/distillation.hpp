@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/float_state.hpp"
 #include "paser/kernels/divergence.hpp"
@@ -105,3 +106,4 @@ auto distillation_loss(const Value& student, const Tensor<T, Rank>& teacher, con
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -85,3 +86,4 @@ Counted<4> dropout_with_mask(const Counted<4>& x, const Tensor<T, 4>&, double) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/kernels/axis_maps.hpp"
@@ -49,3 +50,4 @@ inline Counted<4> extend_to(const Counted<4>& x, Index height, Index width, Bord
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

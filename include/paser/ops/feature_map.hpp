@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <memory>
 #include <utility>
@@ -62,3 +63,4 @@ inline Counted<4> materialize(const FeatureMap<Counted<4>>& x) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

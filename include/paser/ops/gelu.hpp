@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/ops/unary.hpp"
@@ -25,3 +26,4 @@ Counted<Rank> gelu(const Counted<Rank>& x) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/ops/channel_norm.hpp"
@@ -93,3 +94,4 @@ inline Counted<4> group_norm(const Counted<4>& x, const Counted<1>&, const Count
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/ops/channel_norm.hpp"
@@ -98,3 +99,4 @@ inline Counted<4> instance_norm(const Counted<4>& x, const Counted<1>&, const Co
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

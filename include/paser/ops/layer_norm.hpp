@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -85,3 +86,4 @@ Counted<Rank> layer_norm(const Counted<Rank>& x, const Counted<1>&, const Counte
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -94,3 +95,4 @@ Counted<Rank> linear(const Counted<Rank>& x, const Counted<2>& weight, const Cou
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/ops/softmax.hpp"
@@ -35,3 +36,4 @@ Counted<Rank> log_softmax(const Counted<Rank>& x) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

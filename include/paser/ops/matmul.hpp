@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -86,3 +87,4 @@ Counted<Rank> matmul(const Counted<Rank>& a, const Counted<Rank>& b) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

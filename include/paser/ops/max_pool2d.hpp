@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <utility>
 
@@ -80,3 +81,4 @@ inline Counted<4> max_pool2d(const Counted<4>& x, const Pool2dSpec& spec = {}) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

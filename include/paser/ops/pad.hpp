@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -56,3 +57,4 @@ Value pad_to(const Value& x, Index height, Index width) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -27,3 +28,4 @@ Counted<NewRank> reshape(const Counted<Rank>& x, const Shape<NewRank>& shape) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

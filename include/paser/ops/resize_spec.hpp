@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <cmath>
@@ -41,3 +42,4 @@ inline ResizeExtent resize_extent(const char* where, const Shape<4>& x, const Re
 
 }  // namespace detail
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/separable.hpp"
@@ -27,3 +28,4 @@ Var<T, 4> record_separable(const Var<T, 4>& x, const SeparableMap<T>& map) {
 }
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

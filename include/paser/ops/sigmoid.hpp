@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/ops/unary.hpp"
@@ -24,3 +25,4 @@ Counted<Rank> sigmoid(const Counted<Rank>& x) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
@@ -62,3 +63,4 @@ inline Counted<4> slice_channels(const Counted<4>& x, Index first, Index count) 
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <utility>
 
@@ -46,3 +47,4 @@ Counted<Rank> softmax(const Counted<Rank>& x) {
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

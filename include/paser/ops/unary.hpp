@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/activation.hpp"
@@ -30,3 +31,4 @@ Var<T, Rank> record_activation(Activation f, const Var<T, Rank>& x, Keep keep) {
 }
 
 }  // namespace paser::detail
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/autograd/counted.hpp"
 #include "paser/kernels/axis_maps.hpp"
@@ -38,3 +39,4 @@ inline Counted<4> upsample_bilinear(const Counted<4>& x, const ResizeSpec& spec)
 }
 
 }  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include "paser/kernels/optimizer.hpp"
@@ -40,7 +41,7 @@ struct AdamRule {
                       "beta1 and beta2 must lie in [0,1), got ", o.beta1, " and ", o.beta2);
   }
 
-  void update(Index n, double count, const T* gradient, T* value, const std::vector<T*>& slot) const {
+  void update(Index n, double count, const T* gradient, T* value, T* const* slot) const {
     const auto& o = options;
     const kernels::AdamStep<T> step{.beta1 = static_cast<T>(o.beta1),
                                     .rest1 = static_cast<T>(1 - o.beta1),
@@ -66,3 +67,4 @@ template <class T = float>
 using AdamW = Optimizer<T, detail::AdamRule<T, AdamWOptions, true>>;
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

@@ -1,6 +1,9 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
+#include <array>
 #include <atomic>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,11 +43,16 @@ class Optimizer {
   /// when the state belongs to a model of other parameters.
   template <class Model>
   void bind(const Model& model) {
-    const bool fresh = states_.empty();
+    if (states_.empty()) {
+      std::vector<State> made;
+      nn::walk_parameters(
+          model, [&](const std::string& path, const auto& p) { made.push_back(make_state(path, p.value.numel())); });
+      states_ = std::move(made);
+      return;
+    }
     std::size_t number = 0;
     nn::walk_parameters(model, [&](const std::string& path, const auto& p) {
       const Index size = p.value.numel();
-      if (fresh) states_.push_back(make_state(path, size));
       check(number < states_.size() && states_[number].size == size && states_[number].name == path, "Optimizer",
             "its state is that of another model: it does not hold ", path, " of ", size, " values at place ", number);
       ++number;
@@ -53,7 +61,8 @@ class Optimizer {
           " parameters instead of ", number);
   }
 
-  /// One update. Throws ValueError when the gradients are of another model object than this one; NotFiniteError when a
+  /// One update, all or nothing but for numbers that are not finite: what else throws, throws before anything is
+  /// changed. Throws ValueError when the gradients are of another model object than this one; NotFiniteError when a
   /// gradient, a buffer's next value, or a parameter afterwards is not finite; model and optimizer are then spoilt: go
   /// back to a state that was saved. Of the optimizer's own state that is found at its first and at every 16th step,
   /// and when it is saved.
@@ -64,18 +73,23 @@ class Optimizer {
     nn::walk(model, [&](const std::string&, auto& member) { matched += is_of(gradients, member) ? 1 : 0; });
     check<ValueError>(matched > 0 || gradients.empty(), "Optimizer::step",
                       "none of the gradients belongs to this model; gradients go with the very object that was run");
+    std::vector<Update> updates;
+    std::vector<std::function<void()>> buffers;
     std::size_t number = 0;
     nn::walk(model, [&](const std::string& path, auto& member) {
       if constexpr (nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
         State& state = states_[number++];
-        if (const Tensor<T, 1>* g = gradients.find(member)) update(state, *g, member.value.mutable_data());
+        if (const Tensor<T, 1>* g = gradients.find(member))
+          updates.emplace_back(state, g->data(), member.value.mutable_data());
       } else {
         if (const Tensor<T, 1>* next = gradients.next(member)) {
           check_finite("Optimizer::step", next->numel(), next->data(), "the next value of ", path);
-          member.value = next->reshape(member.value.shape());
+          buffers.push_back([&member, value = next->reshape(member.value.shape())] { member.value = value; });
         }
       }
     });
+    for (const Update& u : updates) apply(u);
+    for (const auto& write : buffers) write();
   }
 
   template <class Self, class F>
@@ -87,12 +101,27 @@ class Optimizer {
   }
 
  private:
+  static constexpr std::size_t most_slots = 2;
+
   /// What is remembered of one parameter. The step count is a tensor so that it is stored beside the others.
   struct State {
     std::string name;
     Index size;
     std::vector<std::pair<std::string, Buffer<T, 1>>> slots;
     Buffer<T, 1> step;
+  };
+
+  /// What an update reads and writes.
+  struct Update {
+    const State* state;
+    T* count;
+    const T* gradient;
+    T* value;
+    std::array<T*, most_slots> slots{};
+
+    Update(State& of, const T* g, T* v) : state(&of), count(of.step.value.mutable_data()), gradient(g), value(v) {
+      for (std::size_t i = 0; i < of.slots.size(); ++i) slots.at(i) = of.slots[i].second.value.mutable_data();
+    }
   };
 
   State make_state(const std::string& name, Index size) const {
@@ -112,25 +141,23 @@ class Optimizer {
 
   /// In pieces, so that what is looked at after the update is in the cache. What a bad gradient does is seen in the
   /// values, but for one whose square alone is no number: that is left in a slot, and stops the parameter for good.
-  void update(State& state, const Tensor<T, 1>& gradient, T* value) {
-    T& count = *state.step.value.mutable_data();
-    count += T(1);
-    std::vector<T*> slots;
-    for (auto& [name, buffer] : state.slots) slots.push_back(buffer.value.mutable_data());
+  void apply(const Update& u) {
+    const double count = static_cast<double>(*u.count += T(1));
     std::atomic<bool> bad{false};
     const auto steps = static_cast<Index>(count);
     const bool look_at_slots = steps == 1 || steps % 16 == 0;
-    parallel_for(state.size, kernels::grain, [&](Index begin, Index end) {
+    parallel_for(u.state->size, kernels::grain, [&](Index begin, Index end) {
       const Index n = end - begin;
-      std::vector<T*> from = slots;
-      for (T*& slot : from) slot += begin;
-      rule_.update(n, static_cast<double>(count), gradient.data() + begin, value + begin, from);
-      if (first_non_finite(n, value + begin) < n) bad = true;
-      for (const T* const slot : from)
-        if (look_at_slots && first_non_finite(n, slot) < n) bad = true;
+      auto slots = u.slots;
+      for (T*& slot : slots)
+        if (slot) slot += begin;
+      rule_.update(n, count, u.gradient + begin, u.value + begin, slots.data());
+      if (first_non_finite(n, u.value + begin) < n) bad = true;
+      for (const T* const slot : slots)
+        if (look_at_slots && slot && first_non_finite(n, slot) < n) bad = true;
     });
     if (bad) [[unlikely]]
-      refuse(state, gradient.data(), value);
+      refuse(*u.state, u.gradient, u.value);
   }
 
   /// Says what is not finite, the cause before the consequence.
@@ -149,3 +176,4 @@ class Optimizer {
 };
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

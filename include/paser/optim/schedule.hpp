@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -51,3 +52,4 @@ inline Schedule warm_up(Index steps, Schedule rest) {
 }
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/optimizer.hpp"
 #include "paser/optim/optimizer.hpp"
@@ -33,7 +34,7 @@ struct SgdRule {
                       "Nesterov's form needs a momentum and no dampening");
   }
 
-  void update(Index n, double count, const T* gradient, T* value, const std::vector<T*>& slot) const {
+  void update(Index n, double count, const T* gradient, T* value, T* const* slot) const {
     const auto& o = options;
     const kernels::SgdStep<T> step{.learning_rate = static_cast<T>(o.learning_rate),
                                    .momentum = static_cast<T>(o.momentum),
@@ -41,7 +42,7 @@ struct SgdRule {
                                    .l2 = static_cast<T>(o.weight_decay),
                                    .nesterov = o.nesterov,
                                    .first = count == 1};
-    kernels::sgd(n, step, gradient, value, slot.empty() ? nullptr : slot[0]);
+    kernels::sgd(n, step, gradient, value, slot[0]);
   }
 };
 
@@ -52,3 +53,4 @@ template <class T = float>
 using Sgd = Optimizer<T, detail::SgdRule<T>>;
 
 }  // namespace paser::optim
+#include "paser/core/macros_on.inc"

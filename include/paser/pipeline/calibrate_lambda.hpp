@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <functional>
@@ -61,3 +62,4 @@ LambdaSearch calibrate_lambda(double budget, int trials, std::vector<LambdaTrial
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/pipeline/routing_table.hpp"
 #include "paser/pipeline/simple_policies.hpp"
@@ -92,3 +93,4 @@ inline const CascadePoint& iou_match(const std::vector<CascadePoint>& points, do
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

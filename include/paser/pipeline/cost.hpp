@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <numeric>
@@ -65,3 +66,4 @@ inline std::vector<double> usage(const Tensor<std::int32_t, 2>& actions, Index m
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <chrono>
 #include <cmath>
@@ -99,3 +100,4 @@ MethodEvaluation evaluate_method(const Method<T>& method, const S& source, const
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

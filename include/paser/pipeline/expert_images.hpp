@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -97,3 +98,4 @@ class WithPrediction {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

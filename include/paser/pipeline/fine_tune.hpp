@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -294,3 +295,4 @@ bool fine_tune(Paser<T>& paser, const S& train, const std::type_identity_t<S>& v
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 
@@ -11,3 +12,4 @@ namespace paser::pipeline {
 using HowFar = std::function<void(Index done, Index total)>;
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

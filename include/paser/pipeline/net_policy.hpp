@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/models/policy_net.hpp"
 #include "paser/pipeline/policy.hpp"
@@ -45,3 +46,4 @@ struct NetPolicy {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -214,3 +215,4 @@ uncertainty::Estimator<T> make_estimator(const TypedSpec& spec, std::optional<In
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -133,3 +134,4 @@ WorkCosts mac_costs(const Paser<T>& paser, const std::type_identity_t<Policy<T>>
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

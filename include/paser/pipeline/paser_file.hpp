@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -88,7 +89,7 @@ void check_networks(const std::vector<models::AnySegmenter<T>>& networks, const 
 template <class Json>
 models::ModelSpec network_of(const Json& j) {
   if (j.contains("type")) return j.template get<models::ModelSpec>();
-  return {"unet", j.dump()};
+  return {"unet", io::json_text(j)};
 }
 
 /// What `f` returns; errors in it become E, and name network f(k + 1).
@@ -334,3 +335,4 @@ WorkCosts mac_costs(const Paser<T>& paser, const BasicPaserDescription<Json>& d)
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <concepts>
 #include <memory>
@@ -171,3 +172,4 @@ class Policy {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/batch.hpp"
 #include "paser/metrics/additive_gain.hpp"
@@ -170,3 +171,4 @@ class PolicyData {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <numeric>
@@ -238,3 +239,4 @@ bool pretrain(models::AnySegmenter<T>& model, const S& train, const std::type_id
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

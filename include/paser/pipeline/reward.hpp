@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/tensor.hpp"
 
@@ -19,3 +20,4 @@ Tensor<T, 2> reward(const Tensor<T, 2>& gain, const Tensor<T, 2>& cost, double l
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 
@@ -174,3 +175,4 @@ inline MethodEvaluation evaluate_oracle(const RoutingTable& table, const WorkCos
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <numeric>
 
@@ -229,3 +230,4 @@ Method<T> method(const Paser<T>& paser, std::type_identity_t<Policy<T>> policy, 
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <map>
 
@@ -86,3 +87,4 @@ struct EntropyThreshold {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

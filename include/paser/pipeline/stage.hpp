@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <chrono>
 #include <filesystem>
@@ -117,3 +118,4 @@ bool run_stage(
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <optional>
@@ -129,3 +130,4 @@ SupervisedResult<T> supervised_gradients(const models::AnySegmenter<T>& model, c
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

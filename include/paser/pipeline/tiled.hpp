@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 #include <optional>
@@ -230,3 +231,4 @@ TiledImage<T> segment_tiled(const Paser<T>& paser, const Tensor<T, 4>& image, Ke
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

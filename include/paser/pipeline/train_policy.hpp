@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/optim/adam.hpp"
 #include "paser/optim/schedule.hpp"
@@ -258,3 +259,4 @@ bool train_policy(Paser<T>& paser, const S& train, const std::type_identity_t<S>
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

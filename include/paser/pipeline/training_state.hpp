@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <functional>
 #include <string>
@@ -65,3 +66,4 @@ struct BestState {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

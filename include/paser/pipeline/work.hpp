@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <functional>
@@ -43,3 +44,4 @@ struct WorkCosts {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

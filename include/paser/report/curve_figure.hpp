@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <charconv>
@@ -258,3 +259,4 @@ inline std::string curve_csv(const CurveFigure& figure) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <sys/utsname.h>
 
@@ -108,3 +109,4 @@ Json environment() {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -269,3 +270,4 @@ inline Picture beside(std::span<const Picture> pictures, Index gap = 2) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

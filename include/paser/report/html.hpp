@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include "paser/io/atomic_file.hpp"
 #include "paser/io/file.hpp"
 #include "paser/io/image.hpp"
+#include "paser/io/json.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/log.hpp"
 #include "paser/report/results.hpp"
@@ -66,7 +68,7 @@ inline std::string base64(std::string_view bytes) {
 /// JSON that cannot end the script element that holds it, whatever its strings say.
 template <class Json>
 std::string script_safe(const Json& value) {
-  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  const std::string text = io::json_text(value, -1, true);
   std::string safe;
   safe.reserve(text.size());
   for (const char c : text) {
@@ -90,7 +92,7 @@ std::string script_safe(const Json& value) {
 /// Text for an element or a quoted attribute.
 inline std::string html_escaped(std::string_view text) {
   std::string safe;
-  for (const char c : text) {
+  for (const char c : visible(text)) {
     switch (c) {
       case '<':
         safe += "&lt;";
@@ -184,3 +186,4 @@ void write_html(const std::filesystem::path& file, const Results& results, const
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <signal.h>  // sigaction is POSIX
 
@@ -52,3 +53,4 @@ class InterruptGuard {
 };
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cerrno>
 #include <cstring>
@@ -10,7 +11,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "paser/core/error.hpp"
+#include "paser/io/json.hpp"
 
 namespace paser::report {
 
@@ -45,7 +46,7 @@ class Log {
   template <class Json = nlohmann::json>
   void write(const std::type_identity_t<Json>& record) {
     check<ValueError>(record.is_object(), "Log::write", "a record must be a JSON object, got ", record.type_name());
-    out_ << record.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n' << std::flush;
+    out_ << io::json_text(record) << '\n' << std::flush;
     check<IoError>(out_.good(), "Log::write", "cannot write to ", file_.string(), ": ", std::strerror(errno));
   }
 
@@ -71,8 +72,11 @@ std::vector<Json> read_log(const std::filesystem::path& file) {
   check<IoError>(in.good(), "read_log", "cannot open ", file.string(), ": ", std::strerror(errno));
   std::vector<Json> records;
   for (std::string line; std::getline(in, line);) {
-    auto record = Json::parse(line, nullptr, false);
-    if (record.is_object()) records.push_back(std::move(record));
+    try {
+      if (auto record = io::parse_json<Json>(line, file.string()); record.is_object())
+        records.push_back(std::move(record));
+    } catch (const FormatError&) {
+    }
   }
   return records;
 }
@@ -82,7 +86,7 @@ std::vector<Json> read_log(const std::filesystem::path& file) {
 template <class Json = nlohmann::json>
 std::vector<Json> thin(const std::vector<std::type_identity_t<Json>>& records, std::size_t limit = 400) {
   const auto kind = [](const Json& record) {
-    std::string key = record.contains("stage") ? record["stage"].dump() : "";
+    std::string key = record.contains("stage") ? io::json_text(record["stage"]) : "";
     for (const auto& [name, value] : record.items()) key += '\n' + name;
     return key;
   };
@@ -99,3 +103,4 @@ std::vector<Json> thin(const std::vector<std::type_identity_t<Json>>& records, s
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

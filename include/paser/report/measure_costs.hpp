@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <numeric>
 
@@ -54,9 +55,10 @@ pipeline::MachineCosts measure_costs(const pipeline::Paser<T>& paser,
   pipeline::check_machine_costs<ValueError>(costs, "measure_costs");
 
   const auto x = uniform<T>(Key{0xC057}, image);
-  const auto prediction = paser.predict_coarse(x, {0}, Key{1});
+  auto prediction = paser.predict_coarse(x, {0}, Key{1});
+  // The policy reads maps that the estimator has just written, as in segment(): they are still in the cache.
   std::vector<std::function<void()>> works{
-      [&] { paser.predict_coarse(x, {0}, Key{1}); }, [&] { detail::decide(paser, policy, prediction); },
+      [&] { prediction = paser.predict_coarse(x, {0}, Key{1}); }, [&] { detail::decide(paser, policy, prediction); },
       [&] { pipeline::predict(paser.models[0], x, paser.micro_batch, paser.filters); }};
   // As segment() answers patches: cut out, with the log-probabilities where the model wants them, labelled, put back.
   const Index most = options.batches.back(), images = (most + paser.grid.patches() - 1) / paser.grid.patches();
@@ -92,3 +94,4 @@ pipeline::MachineCosts measure_costs(const pipeline::Paser<T>& paser,
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstddef>
 #include <fstream>
@@ -57,3 +58,4 @@ class MemoryMeter {
 };
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

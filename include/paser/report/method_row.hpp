@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/report/results.hpp"
@@ -51,3 +52,4 @@ std::string time_methods(const std::vector<std::pair<Row*, pipeline::Method<T>>>
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -6,13 +7,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <iostream>
 #include <optional>
 #include <string>
 
 #include "paser/core/shape.hpp"
+#include "paser/core/text.hpp"
 #include "paser/report/text.hpp"
 
 namespace paser::report {
@@ -124,13 +125,7 @@ class Progress {
   std::string rate_text(double now) const {
     const double r = rate(now);
     if (!(r > 0)) return "";
-    char text[32];
-    if (r >= 1) {
-      std::snprintf(text, sizeof text, "%.*f/s", r >= 100 ? 0 : 1, r);
-    } else {
-      std::snprintf(text, sizeof text, "%.1f s each", 1 / r);
-    }
-    return text;
+    return r >= 1 ? fixed_number(r, r >= 100 ? 0 : 1) + "/s" : fixed_number(1 / r, 1) + " s each";
   }
   std::string rate_and_rest(double now) const {
     const double r = rate(now);
@@ -221,3 +216,4 @@ class ProgressOf {
 };
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

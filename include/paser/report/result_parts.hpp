@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 #include <limits>
@@ -267,3 +268,4 @@ void from_json(const Json& j, ComparisonTable& t) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

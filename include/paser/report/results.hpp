@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <limits>
 #include <map>
@@ -224,3 +225,4 @@ void from_json(const Json& j, Results& r) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <filesystem>
 #include <string>
@@ -68,3 +69,4 @@ void write_csv(const Path& folder, const Results& results) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,27 +1,36 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <filesystem>
 
 #include "paser/io/atomic_file.hpp"
-#include "paser/io/file.hpp"
+#include "paser/io/json.hpp"
 #include "paser/report/results.hpp"
 
 namespace paser::report {
 
+/// The text of results.json.
+template <class Json = nlohmann::json>
+std::string results_text(const Results& results) {
+  return io::json_text(Json(results), 2) + "\n";
+}
+
 /// Writes results.json, whole or not at all. Throws IoError.
 template <class Json = nlohmann::json>
 void write_results(const std::filesystem::path& file, const Results& results) {
-  io::write_file(file, Json(results).dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  io::write_file(file, results_text<Json>(results));
 }
 
-/// Reads it back. Throws IoError when there is no such file, FormatError naming the field that is missing or wrong.
+/// Reads it back. Throws IoError when there is no such file, FormatError as io::read_json, and naming the field
+/// that is missing or wrong.
 template <class Json = nlohmann::json>
 Results read_results(const std::filesystem::path& file) {
   try {
-    return Json::parse(io::read_file(file)).template get<Results>();
+    return io::read_json<Json>(file).template get<Results>();
   } catch (const typename Json::exception& error) {
     throw FormatError(message("read_results: ", file.string(), " is not a results file: ", error.what()));
   }
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

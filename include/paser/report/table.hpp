@@ -1,13 +1,14 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "paser/core/error.hpp"
+#include "paser/core/text.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/text.hpp"
 
@@ -17,9 +18,7 @@ namespace paser::report {
 /// A number with `digits` behind the point; "-" when it is not finite.
 inline std::string fixed(double value, int digits) {
   if (!std::isfinite(value)) return "-";
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
+  return fixed_number(value, digits);
 }
 
 /// A number with about `digits` figures that count, never in powers of ten: 8.84, 0.0213, 149.
@@ -35,15 +34,16 @@ inline std::string bytes_text(std::size_t bytes) {
   return mib < 1024 ? fixed(mib, mib < 10 ? 1 : 0) + " MiB" : fixed(mib / 1024, 2) + " GiB";
 }
 
-/// Rows of text cells under a header, columns aligned: the first to the left, the others to the right.
+/// Rows of text cells under a header, columns aligned: the first to the left, the others to the right. Control
+/// characters in them are shown, see visible.
 class TextTable {
  public:
-  explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}
+  explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} { show(rows_[0]); }
 
   /// Throws ShapeError when the number of cells is not that of the header.
   void add(std::vector<std::string> cells) {
     check(cells.size() == rows_[0].size(), "TextTable", cells.size(), " cells for ", rows_[0].size(), " columns");
-    rows_.push_back(std::move(cells));
+    show(rows_.emplace_back(std::move(cells)));
   }
 
   friend std::ostream& operator<<(std::ostream& out, const TextTable& table) {
@@ -63,6 +63,10 @@ class TextTable {
   }
 
  private:
+  static void show(std::vector<std::string>& cells) {
+    for (std::string& cell : cells) cell = visible(cell);
+  }
+
   std::vector<std::vector<std::string>> rows_;
 };
 
@@ -159,3 +163,4 @@ inline TextTable assignment_table(const Results& results, const AssignmentMatrix
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstddef>
 #include <string>
@@ -55,3 +56,4 @@ inline std::string duration(double seconds) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <dirent.h>
 #include <sys/resource.h>
@@ -112,3 +113,4 @@ inline std::string time_convention(int runs, Index images) {
 }
 
 }  // namespace paser::report
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <vector>
@@ -175,3 +176,4 @@ class Categorical {
 };
 
 }  // namespace paser::rl
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/rl/policy_gradient.hpp"
 
@@ -67,3 +68,4 @@ Var<T, 1> expected_reward_loss(const Var<T, Rank>& logits, const Tensor<T, 3>& r
 }
 
 }  // namespace paser::rl
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/float_state.hpp"
 #include "paser/rl/categorical.hpp"
@@ -56,3 +57,4 @@ Tensor<T, 3> exploration_probabilities(const Categorical<T>& policy, double alph
 }
 
 }  // namespace paser::rl
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <optional>
 
@@ -141,3 +142,4 @@ Var<T, 1> policy_gradient_loss(const Var<T, Rank>& logits, const Actions& action
 }
 
 }  // namespace paser::rl
+#include "paser/core/macros_on.inc"

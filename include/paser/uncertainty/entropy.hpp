@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/tensor.hpp"
 #include "paser/kernels/entropy.hpp"
@@ -22,3 +23,4 @@ Tensor<T, 3> entropy(const Tensor<T, 4>& probabilities, double epsilon = probabi
 }
 
 }  // namespace paser::uncertainty
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <concepts>
 #include <memory>
@@ -138,3 +139,4 @@ struct Ensemble {
 };
 
 }  // namespace paser::uncertainty
+#include "paser/core/macros_on.inc"

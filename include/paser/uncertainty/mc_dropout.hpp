@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -126,3 +127,4 @@ struct McDropout {
 };
 
 }  // namespace paser::uncertainty
+#include "paser/core/macros_on.inc"

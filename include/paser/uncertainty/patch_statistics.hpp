@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/patch_statistics.hpp"
 #include "paser/uncertainty/prediction.hpp"
@@ -28,3 +29,4 @@ Tensor<T, 3> patch_statistics(const Prediction<T>& prediction, const Grid& grid)
 }
 
 }  // namespace paser::uncertainty
+#include "paser/core/macros_on.inc"

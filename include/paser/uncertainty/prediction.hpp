@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <utility>
 
@@ -155,3 +156,4 @@ Prediction<T> summarize_samples(const Tensor<T, 4>& logits, Index samples, const
 }
 
 }  // namespace paser::uncertainty
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <cstdint>
@@ -124,3 +125,4 @@ class Draws {
 };
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

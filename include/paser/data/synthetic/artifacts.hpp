@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/synthetic/field.hpp"
 #include "paser/data/synthetic/parameters.hpp"
@@ -136,3 +137,4 @@ inline Map<std::uint8_t> detected(const ElectrodeParameters& parameters, Field i
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/battery.hpp"
 #include "paser/data/synthetic/cracks.hpp"
@@ -151,3 +152,4 @@ inline Materials reduced(const Materials& materials) {
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/synthetic/packing.hpp"
 
@@ -107,3 +108,4 @@ inline Mask defects(const ElectrodeParameters& parameters, const Packing& packin
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

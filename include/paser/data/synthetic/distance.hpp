@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstdint>
 
@@ -84,3 +85,4 @@ inline Field window_maximum(Field field, Index radius) {
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <functional>
@@ -183,3 +184,4 @@ inline float threshold_of_top(std::vector<float> values, Index count) {
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

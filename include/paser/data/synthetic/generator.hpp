@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/synthetic/artifacts.hpp"
 #include "paser/data/synthetic/imaging.hpp"
@@ -52,3 +53,4 @@ inline Electrodes make_electrodes(Key key, Index first, Index count, const Elect
 }
 
 }  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/data/synthetic/binder.hpp"
 
@@ -116,3 +117,4 @@ inline Field projected(const ElectrodeParameters& parameters, const Packing& pac
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 
@@ -103,3 +104,4 @@ inline Outline outline(const ElectrodeParameters& parameters, const Packing& pac
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <numeric>
 
@@ -122,3 +123,4 @@ inline Packing pack(const ElectrodeParameters& parameters, Key key) {
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

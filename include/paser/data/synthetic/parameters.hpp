@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <string_view>
@@ -142,3 +143,4 @@ inline void check_parameters(const ElectrodeParameters& parameters) {
 }
 
 }  // namespace paser::data::synthetic
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <string>
@@ -74,3 +75,4 @@ paser::ConvAlgorithm paser::kernels::algorithm_of(const ConvShape& s, ConvDirect
   return std::is_same_v<T, float> ? detail::plan_convolution(s, direction).algorithm : ConvAlgorithm::direct;
 }
 #endif
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/conv/cost_model.hpp"
 #include "paser/kernels/conv/depthwise/depthwise.hpp"
@@ -96,3 +97,4 @@ void conv2d_backward_weight(const ConvShape& shape, const ConvInput<T>& input, c
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

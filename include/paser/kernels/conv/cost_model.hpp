@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 
@@ -78,3 +79,4 @@ inline ConvPlan plan_convolution(const ConvShape& s, ConvDirection direction, co
 }
 
 }  // namespace paser::kernels::detail
+#include "paser/core/macros_on.inc"

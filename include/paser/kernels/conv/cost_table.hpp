@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 
@@ -68,3 +69,4 @@ constexpr const ConvCosts& conv_costs() {
 }
 
 }  // namespace paser::kernels::detail
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/kernels/conv/algorithm.hpp"
@@ -63,3 +64,4 @@ struct ConvFilter {
 };
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

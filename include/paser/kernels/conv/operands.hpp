@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <limits>
 
@@ -50,3 +51,4 @@ struct ConvEpilogue {
 };
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

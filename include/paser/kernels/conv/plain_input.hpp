@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -34,3 +35,4 @@ const T* plain_input(const ConvShape& s, const ConvInput<T>& input, Scratch<T>& 
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

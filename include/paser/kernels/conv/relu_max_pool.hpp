@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -211,3 +212,4 @@ void conv2d_relu_max_pool(const ConvShape& s, const PoolShape& pool, const T* x,
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

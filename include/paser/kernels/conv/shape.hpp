@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/shape.hpp"
 
@@ -47,3 +48,4 @@ struct ConvShape {
 
 }  // namespace kernels
 }  // namespace paser
+#include "paser/core/macros_on.inc"

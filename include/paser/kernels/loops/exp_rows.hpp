@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -103,3 +104,4 @@ void exp_rows(Index rows, Index n, const T* logits, T* e, T* maximum, T* sum) {
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <type_traits>
 
@@ -25,3 +26,4 @@ void with_fixed_extent(Index n, F&& f) {
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

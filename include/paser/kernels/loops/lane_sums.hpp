@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <numeric>
@@ -59,3 +60,4 @@ void lane_sums(Index rows, Index lanes, const F& values, double* a, double* b) {
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/parallel.hpp"
 #include "paser/core/simd.hpp"
@@ -30,3 +31,4 @@ void map_packets(Index n, T* y, const F& f, const In*... x) {
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 
@@ -105,3 +106,4 @@ inline void multiply_panel(Index rows, Index columns, Index depth, const T* a, I
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

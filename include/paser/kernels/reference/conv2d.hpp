@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 
@@ -50,3 +51,4 @@ void conv2d_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* 
 }
 
 }  // namespace paser::kernels::reference
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/channel_norm.hpp"
@@ -21,3 +22,4 @@ void finish_convolution(const ConvShape& s, const ConvEpilogue<T>& e, T* y) {
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

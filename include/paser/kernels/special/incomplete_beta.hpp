@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <unsupported/Eigen/SpecialFunctions>
 
@@ -13,3 +14,4 @@ inline double incomplete_beta(double a, double b, double x) {
 }
 
 }  // namespace paser::kernels
+#include "paser/core/macros_on.inc"

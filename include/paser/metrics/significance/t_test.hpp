@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <limits>
@@ -61,3 +62,4 @@ inline TTest welch_t_test(std::span<const double> a, std::span<const double> b) 
 }
 
 }  // namespace paser::metrics
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/config.hpp"
 #include "paser/models/registry.hpp"
@@ -68,3 +69,4 @@ inline const bool unet_is_known =
 }  // namespace detail
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/io/config.hpp"
 #include "paser/models/corrected.hpp"
@@ -110,3 +111,4 @@ inline const bool wrappers_are_known = register_wrappers<float>() && register_wr
 }  // namespace detail
 
 }  // namespace paser::models
+#include "paser/core/macros_on.inc"

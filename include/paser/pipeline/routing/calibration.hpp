@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <charconv>
@@ -217,3 +218,4 @@ void from_json(const Json& j, Calibration& c) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 
@@ -309,3 +310,4 @@ inline CurveReport report_curves(const RoutingTable& table, const RoutingCurve& 
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/pipeline/routing/curve_report.hpp"
 
@@ -52,3 +53,4 @@ void to_json(Json& j, const CurveReport& r) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -144,3 +145,4 @@ void to_json(Json& j, const DomainCheck& d) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

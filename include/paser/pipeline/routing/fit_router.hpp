@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <functional>
@@ -293,3 +294,4 @@ inline PatchPolicy<float> train_patch_policy(const RouterExamples& examples, con
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/pipeline/policy.hpp"
 #include "paser/pipeline/routing/patch_head.hpp"
@@ -73,3 +74,4 @@ struct GainRouter {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

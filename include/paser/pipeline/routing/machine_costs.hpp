@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -92,3 +93,4 @@ void from_json(const Json& j, MachineCosts& m) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

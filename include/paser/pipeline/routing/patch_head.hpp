@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <cmath>
@@ -134,3 +135,4 @@ Tensor<T, 2> patch_rows(const Tensor<T, 3>& statistics) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

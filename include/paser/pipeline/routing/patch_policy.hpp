@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/pipeline/net_policy.hpp"
 #include "paser/pipeline/routing/gain_router.hpp"
@@ -86,3 +87,4 @@ struct PatchPolicy {
 };
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <span>
 
@@ -136,3 +137,4 @@ inline FloorCandidates floor_candidates(const RoutingTable& table, const Routing
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/metrics/additive_gain.hpp"
 #include "paser/pipeline/routing_table.hpp"
@@ -134,3 +135,4 @@ inline RoutingTable joined(const std::vector<RoutingTable>& tables) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

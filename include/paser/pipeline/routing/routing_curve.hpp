@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 #include <limits>
@@ -346,3 +347,4 @@ inline double hull_iou(const std::vector<MeasuredPoint>& singles, double ms) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cmath>
 #include <optional>
@@ -33,3 +34,4 @@ Policy<T> with_price(const Policy<T>& policy, double price) {
 }
 
 }  // namespace paser::pipeline
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <utility>
 #include <vector>
@@ -211,3 +212,4 @@ void backward_input(const ConvShape& s, const T* dy, const T* weight, T* dx) {
 }
 
 }  // namespace paser::kernels::depthwise
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/conv/direct/problem.hpp"
 
@@ -90,3 +91,4 @@ inline Range inside(const Axis& axis, Index output) {
 }
 
 }  // namespace paser::kernels::depthwise::detail
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -151,3 +152,4 @@ void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
 }
 
 }  // namespace paser::kernels::depthwise
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/conv/direct/problem.hpp"
 
@@ -83,3 +84,4 @@ class PieceMoments {
 };
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <vector>
 
@@ -219,3 +220,4 @@ void convolve_few_pixels(const Problem<T>& p) {
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

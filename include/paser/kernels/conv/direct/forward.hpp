@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <array>
 
@@ -278,3 +279,4 @@ void forward(const ConvShape& s, const T* x, const T* weight, const T* bias, T* 
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/conv/direct/forward.hpp"
 
@@ -31,3 +32,4 @@ void backward_input(const ConvShape& s, const T* dy, const T* weight, T* dx) {
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <type_traits>
 #include <utility>
@@ -165,3 +166,4 @@ void convolve_sliding(const Problem<T>& p) {
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

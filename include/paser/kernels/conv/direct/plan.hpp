@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <numeric>
@@ -137,3 +138,4 @@ constexpr Index tile_size(Index n, Index most) {
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

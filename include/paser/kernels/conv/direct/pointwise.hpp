@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -207,3 +208,4 @@ void convolve_pointwise(const Problem<T>& p) {
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

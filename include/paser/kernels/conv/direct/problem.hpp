@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/simd.hpp"
 #include "paser/kernels/conv/direct/plan.hpp"
@@ -160,3 +161,4 @@ void copy_band(const Problem<T>& p, const Blocking<T>& b, const Band& band, Inde
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 
@@ -69,3 +70,4 @@ void read_pixels(const ConvInput<T>& input, Index image, Index pixel, Index pixe
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

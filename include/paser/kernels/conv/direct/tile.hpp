@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <array>
@@ -111,3 +112,4 @@ class Tile {
 };
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

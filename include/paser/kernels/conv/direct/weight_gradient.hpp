@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -272,3 +273,4 @@ void backward_weight(const ConvShape& s, const T* x, const T* dy, T* dw) {
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -121,3 +122,4 @@ void backward_weight_by_taps(const ConvShape& s, const ConvInput<T>& input, cons
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

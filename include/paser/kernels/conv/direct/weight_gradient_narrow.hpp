@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -122,3 +123,4 @@ void backward_weight_narrow(const ConvShape& s, const ConvInput<T>& input, const
 }
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

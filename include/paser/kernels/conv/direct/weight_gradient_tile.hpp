@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <cstring>
 #include <type_traits>
@@ -114,3 +115,4 @@ class SlidingSums {
 };
 
 }  // namespace paser::kernels::direct
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 
@@ -88,3 +89,4 @@ void transform_filter(const T* weight, bool rotated, Index inputs, Index outputs
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

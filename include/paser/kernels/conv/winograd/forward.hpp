@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -172,3 +173,4 @@ void convolve(const Plane<Tile>& plane, const ConvInput<T>& x, const Filter<T>& 
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/kernels/conv/operands.hpp"
@@ -151,3 +152,4 @@ void transform_output_gradient(const Plane<Tile>& plane, const TilePosition<Tile
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/kernels/conv/winograd/tiles.hpp"
@@ -60,3 +61,4 @@ Index segment_pixels(const Plane<Tile>& plane, Index segment) {
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

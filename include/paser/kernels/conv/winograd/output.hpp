@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <limits>
 
@@ -170,3 +171,4 @@ class OutputWriter {
 };
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

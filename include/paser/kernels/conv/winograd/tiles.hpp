@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 
@@ -99,3 +100,4 @@ inline void find_cells(const T* image, Index h, Index w, Index channels, Index t
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/simd.hpp"
 
@@ -209,3 +210,4 @@ template <class Map, class P, class Load, class Store>
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -132,3 +133,4 @@ void correlate(const Plane<Tile>& plane, const InputReader<T>& x, const T* dy, T
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

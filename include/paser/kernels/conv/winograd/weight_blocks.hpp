@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
@@ -104,3 +105,4 @@ void correlate_by_blocks(const Plane<Tile>& plane, const InputReader<T>& x, cons
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include "paser/kernels/conv/algorithm.hpp"
 #include "paser/kernels/conv/plain_input.hpp"
@@ -53,3 +54,4 @@ void backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
 }
 
 }  // namespace paser::kernels::winograd
+#include "paser/core/macros_on.inc"

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "paser/data/pairs.hpp"
+#include "paser/io/output_manifest.hpp"
+
+/// The files that a training reads, and what was in them when the run began.
+namespace program {
+
+/// Files by the names that data.json and messages have for them.
+using DataFiles = std::map<std::string, std::filesystem::path>;
+
+/// All pictures of a data set's parts, as "train_images/a.png".
+inline DataFiles pictures_of(const std::vector<paser::data::PartFolders>& parts) {
+  DataFiles files;
+  for (const auto& part : parts)
+    for (const auto& folder : {part.images, part.masks})
+      for (const auto& entry : std::filesystem::directory_iterator(folder))
+        if (paser::data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.'))
+          files[(folder.filename() / entry.path().filename()).generic_string()] = entry.path();
+  return files;
+}
+
+/// Size in bytes and CRC-32 of every file: {"train_images/a.png": "1234 4157704578", ...}. Throws IoError.
+inline nlohmann::json sums_of(const DataFiles& files) {
+  auto sums = nlohmann::json::object();
+  for (const auto& [name, file] : files) {
+    const auto sum = paser::io::ContentSum::of_file(file);
+    sums[name] = std::to_string(sum.bytes) + " " + std::to_string(sum.crc);
+  }
+  return sums;
+}
+
+/// What became of the first file, by name, that differs between two documents of sums_of; empty when none does.
+inline std::string first_difference(const nlohmann::json& before, const nlohmann::json& now) {
+  std::map<std::string, std::string> different;
+  for (const auto& [name, sum] : before.items())
+    if (!now.contains(name))
+      different[name] = "is gone";
+    else if (now[name] != sum)
+      different[name] = "has another content";
+  for (const auto& [name, sum] : now.items())
+    if (!before.contains(name)) different[name] = "is new";
+  return different.empty() ? "" : different.begin()->first + " " + different.begin()->second;
+}
+
+}  // namespace program

@@ -1,0 +1,191 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <algorithm>
+#include <set>
+
+#include "paser/io/output_manifest.hpp"
+
+#ifdef PASER_POSIX_FILES
+
+namespace paser::io {
+
+/// How a program writes into a folder.
+struct OutputOptions {
+  bool overwrite = false;  ///< also replace what others wrote: the option --overwrite of the programs
+  bool alone = false;      ///< nobody else may write into the folder meanwhile
+};
+
+/// A folder into which a program writes, and never over anything else than what it wrote there itself.
+///
+/// A file that is there may be replaced or removed only when the folder's manifest (see OutputManifest) says that this
+/// program wrote it, and it still has that content. Everything else, a link to nothing among it, is refused with a
+/// sentence, unless OutputOptions::overwrite allows it. A file that the command reads (see protect) is never written
+/// to, by whatever name. Writing the very bytes that are there changes nothing and is always allowed.
+///
+///   OutputFolder out("found", "evaluate");
+///   out.protect("images/a.png");
+///   out.write("masks/a.png", png);
+///
+/// Names are relative to the folder, "masks/a.png"; folders on the way are made. What killed programs left half-written
+/// is removed when the folder is opened. Of a link, the file that it names is judged and replaced. POSIX only.
+class OutputFolder {
+ public:
+  /// Opens the folder, or makes it; `program` is one word. Throws IoError when it cannot be written to, and with the
+  /// number of the process that excludes this one.
+  OutputFolder(const Path& folder, std::string program, OutputOptions options = {})
+      : path_(made(folder)), options_(options), manifest_(path_, std::move(program), options.alone) {
+    remove_stray_temporaries(path_);
+    for (const auto& [name, file] : manifest_.files())
+      if (const Path inside = (path_ / name).parent_path(); cleaned_.insert(inside).second && inside != path_)
+        remove_stray_temporaries(inside);
+  }
+
+  const Path& path() const { return path_; }
+  const std::map<std::string, ListedFile>& listed() const { return manifest_.files(); }
+
+  /// Whether this program wrote the file of this name, by the manifest.
+  bool lists(const std::string& name) const {
+    const auto found = manifest_.files().find(name);
+    return found != manifest_.files().end() && found->second.program == manifest_.program();
+  }
+
+  /// Whether it wrote nothing here, by the manifest.
+  bool lists_nothing() const {
+    return std::ranges::none_of(manifest_.files(),
+                                [&](const auto& file) { return file.second.program == manifest_.program(); });
+  }
+
+  /// Names a file that the command reads. Nothing happens where there is none.
+  void protect(const Path& input) {
+    struct stat file {};
+    if (::stat(input.c_str(), &file) == 0) inputs_.emplace(file.st_dev, file.st_ino);
+  }
+
+  /// Throws unless a file of this name may be written: ValueError when it is an input or not this program's, IoError
+  /// when it is no file. For what is written after long work.
+  void require(const std::string& name) { own_content(name); }
+
+  /// Writes a file, whole or not at all. Throws as require, and IoError.
+  void write(const std::string& name, std::string_view content) {
+    const Path file = path_ / name;
+    if (same_bytes(file, content)) return;
+    const Standing there = own_content(name);
+    make_folder(file.parent_path());
+    manifest_.list(name, {{}, false, there.content, ContentSum::of(content)});
+    write_file(file, content, there.exists || options_.overwrite ? Existing::replace : Existing::keep);
+  }
+
+  /// Lists a file that the program appends to or replaces by itself, now and later, and returns its path. One that is
+  /// there stays, unless it is another's. Throws as require.
+  Path rewritten(const std::string& name) {
+    if (!own_content(name).own) remove(name);
+    make_folder((path_ / name).parent_path());
+    if (!lists(name) || !manifest_.files().at(name).by_name) manifest_.list(name, {{}, true, {}, {}});
+    return path_ / name;
+  }
+
+  /// Removes a file, if there is one. Throws as require.
+  void remove(const std::string& name) {
+    if (!own_content(name).exists) return;
+    std::error_code failed;
+    std::filesystem::remove(path_ / name, failed);
+    check<IoError>(!failed, "output", quoted(path_ / name), " cannot be removed: ", failed.message());
+    manifest_.forget(name);
+  }
+
+  /// Lists a file that is there and is known to be this program's by other means.
+  void adopt(const std::string& name) { manifest_.list(name, {{}, false, {}, ContentSum::of_file(path_ / name)}); }
+
+  /// Removes all that this program wrote, and folders that are empty then. Throws as require before anything is
+  /// removed.
+  void clear() {
+    std::vector<std::string> names;
+    for (const auto& [name, file] : manifest_.files())
+      if (lists(name)) names.push_back(name);
+    for (const std::string& name : names) own_content(name);
+    std::set<Path> folders;
+    for (const std::string& name : names) {
+      remove(name);
+      folders.insert((path_ / name).parent_path());
+    }
+    std::error_code in_use;
+    for (const Path& folder : folders)
+      if (folder != path_) std::filesystem::remove(folder, in_use);
+  }
+
+ private:
+  /// What is there under a name, if it may be replaced.
+  struct Standing {
+    bool exists = false, own = false;
+    std::optional<ContentSum> content{};  ///< where it is the program's own
+  };
+
+  static const Path& made(const Path& folder) {
+    make_folder(folder);
+    return folder;
+  }
+  static void make_folder(const Path& folder) {
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    check<IoError>(std::filesystem::is_directory(folder), "output", quoted(folder),
+                   " cannot be made: ", failed ? failed.message() : "a file has this name");
+  }
+
+  static bool same_bytes(const Path& file, std::string_view content) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(file, error) && std::filesystem::file_size(file, error) == content.size() &&
+           read_file(file) == content;
+  }
+
+  Standing own_content(const std::string& name) {
+    const Path file = path_ / name;
+    struct stat there {};
+    if (::lstat(file.c_str(), &there) != 0) return {};
+    const bool dangling = ::stat(file.c_str(), &there) != 0;
+    check<IoError>(dangling || S_ISREG(there.st_mode), "output", quoted(file), " exists and is not a regular file");
+    check<ValueError>(dangling || !inputs_.contains({there.st_dev, there.st_ino}), "output", quoted(file),
+                      " is an input of this command, and never written to; choose another place for the output");
+    std::string problem = dangling ? "is a link to nothing" : own(name, file);
+    if (!problem.empty() && !options_.alone) {  // someone who shares the folder may have written it since
+      manifest_.refresh();
+      if (!dangling) problem = own(name, file);
+    }
+    check<ValueError>(problem.empty() || options_.overwrite, "output", quoted(file), " ", problem,
+                      "; choose another place for the output, or --overwrite to replace it");
+    Standing standing{true, problem.empty(), {}};
+    if (standing.own && !manifest_.files().at(name).by_name) standing.content = ContentSum::of_file(file);
+    return standing;
+  }
+
+  /// Why a file is not this program's own; empty when it is.
+  std::string own(const std::string& name, const Path& file) const {
+    const auto found = manifest_.files().find(name);
+    if (found == manifest_.files().end()) return "is there, and " + manifest_.program() + " did not write it";
+    const ListedFile& listed = found->second;
+    if (listed.program != manifest_.program()) return "was written by " + listed.program;
+    if (listed.by_name) return {};
+    const ContentSum content = ContentSum::of_file(file);
+    if (content == listed.now || content == listed.before) return {};
+    return "was changed since " + manifest_.program() + " wrote it";
+  }
+
+  Path path_;
+  OutputOptions options_;
+  OutputManifest manifest_;
+  std::set<Path> cleaned_;
+  std::set<std::pair<dev_t, ino_t>> inputs_;
+};
+
+/// The folder of one file that is named by itself, and its name in it. Throws IoError where there is no such folder.
+inline std::pair<Path, std::string> folder_and_name(const Path& file) {
+  const Path folder = file.has_parent_path() ? file.parent_path() : Path(".");
+  check<IoError>(std::filesystem::is_directory(folder), "output", quoted(file), ": its folder does not exist");
+  return {folder, file.filename().string()};
+}
+
+}  // namespace paser::io
+
+#endif
+
+#include "paser/core/macros_on.inc"

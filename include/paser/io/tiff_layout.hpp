@@ -1,0 +1,121 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "paser/io/bytes.hpp"
+#include "paser/io/file.hpp"
+
+/// TIFF files, through libtiff, which is optional: a program that wants them links the CMake target paser::tiff (or
+/// defines PASER_WITH_TIFF and links libtiff). In other programs the same calls throw, and say what to install.
+#ifdef PASER_WITH_TIFF
+#if !__has_include(<tiffio.h>)
+#error "PASER_WITH_TIFF needs the headers of libtiff (Debian: libtiff-dev)"
+#endif
+#include <tiffio.h>
+#endif
+
+#ifdef PASER_WITH_TIFF
+
+namespace paser::io::detail {
+
+/// What the tags of a TIFF page say of its samples.
+struct TiffLayout {
+  std::uint32_t width = 0, height = 0;
+  std::uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT, photometric = 0, planes = PLANARCONFIG_CONTIG,
+                compression = 1, orientation = 1;
+
+  bool real() const { return format != SAMPLEFORMAT_UINT || bits > 16; }
+  bool apart() const { return planes == PLANARCONFIG_SEPARATE; }
+  Index kept() const { return samples >= 3 ? 3 : 1; }
+  /// Bytes of so many pixels of one row, in one plane.
+  Index row_bytes(Index columns) const { return (columns * (apart() ? 1 : samples) * bits + 7) / 8; }
+};
+
+/// How many bytes a byte of compressed data can unpack to at most. The methods that could do without any data are given
+/// what the best of the others reaches.
+inline double most_unpacked(std::uint16_t compression) {
+  switch (compression) {
+    case COMPRESSION_NONE:
+      return 1;
+    case COMPRESSION_PACKBITS:
+      return 64;  // 128 for two
+    case COMPRESSION_LZW:
+      return 4096 * 8 / 9.;  // the longest string for a code of 9 bits
+    case COMPRESSION_ADOBE_DEFLATE:
+    case COMPRESSION_DEFLATE:
+      return 1032;  // 258 for two bits
+    case COMPRESSION_JPEG:
+      return 1366;  // 32 x 32 pixels of three samples for 18 blocks of a bit
+    default:
+      return 65536;  // ZSTD: 2^17 for a block of a few
+  }
+}
+
+/// Whether the method changes values. (LERC and WebP can do without; their tags do not say whether they did.)
+inline bool lossy_compression(std::uint16_t compression) {
+  constexpr std::uint16_t jpeg_2000[] = {33003, 33004, 33005, 34712}, jpeg_xl = 50002, webp = 50001, lerc = 34887;
+  return compression == COMPRESSION_JPEG || compression == COMPRESSION_OJPEG || compression == jpeg_xl ||
+         compression == webp || compression == lerc || std::ranges::count(jpeg_2000, compression) > 0;
+}
+
+/// The value of tag 255, which tag 254 has replaced and libtiff leaves out, of the directory at `offset`; 0 without.
+inline std::uint32_t old_kind(InputFile& file, Index offset) {
+  std::string header(4, '\0');
+  file.read_at(0, header.data(), 4);
+  const bool big = header[0] == 'M', wide = header[big ? 3 : 2] == 43;
+  const auto number = [&](Index at, Index bytes) {
+    std::string text(static_cast<std::size_t>(bytes), '\0');
+    file.read_at(at, text.data(), bytes);
+    return big ? big_endian(text, 0, text.size()) : little_endian(text, 0, text.size());
+  };
+  const Index entries = number(wide && big ? offset + 6 : offset, 2), first = offset + (wide ? 8 : 2),
+              size = wide ? 20 : 12;
+  for (Index at = first; at < first + entries * size; at += size) {
+    const std::uint32_t tag = number(at, 2);
+    if (tag >= TIFFTAG_OSUBFILETYPE) return tag == TIFFTAG_OSUBFILETYPE ? number(at + (wide ? 12 : 8), 2) : 0;
+  }
+  return 0;
+}
+
+/// What libtiff said of a file since this was cleared.
+struct TiffMessages {
+  std::string error, warning;
+
+  static void keep(std::string& to, const char* format, va_list values) {
+    char text[256];
+    std::vsnprintf(text, sizeof text, format, values);
+    // Harmless: an old way of packing, and a last strip that goes on below the picture.
+    const std::string_view said = text;
+    if (said.starts_with("Old-style LZW codes") || said.starts_with("JPEG strip size exceeds")) return;
+    if (to.empty()) to = said;
+  }
+};
+
+/// The number at `index` of a row of packed samples, most significant bit first where they are smaller than a byte;
+/// larger ones are in the byte order of the machine already.
+template <class Out>
+Out tiff_sample(const unsigned char* row, const TiffLayout& t, Index index) {
+  const auto as = [&]<class T>(T value) {
+    std::memcpy(&value, row + index * static_cast<Index>(sizeof(T)), sizeof(T));
+    return static_cast<Out>(value);
+  };
+  if (t.bits < 8) {
+    const Index bit = index * t.bits;
+    return static_cast<Out>(row[bit / 8] >> (8 - t.bits - bit % 8) & ((1 << t.bits) - 1));
+  }
+  if (t.format == SAMPLEFORMAT_IEEEFP) return t.bits == 64 ? as(double{}) : as(float{});
+  if (t.format == SAMPLEFORMAT_INT)
+    return t.bits == 8 ? as(std::int8_t{}) : t.bits == 16 ? as(std::int16_t{}) : as(std::int32_t{});
+  return t.bits == 8 ? as(std::uint8_t{}) : t.bits == 16 ? as(std::uint16_t{}) : as(std::uint32_t{});
+}
+
+}  // namespace paser::io::detail
+
+#endif
+#include "paser/core/macros_on.inc"

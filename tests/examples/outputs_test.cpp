@@ -1,0 +1,272 @@
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "examples/child_process.hpp"
+#include "examples/tiny_training.hpp"
+#include "paser/io/checkpoint.hpp"
+#include "support/temporary_folder.hpp"
+
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+namespace outputs_test {
+
+namespace {
+
+/// The content of every file below a folder but for the manifests.
+std::map<std::string, std::string> all_of(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && entry.path().filename() != ".paser_outputs")
+      files[entry.path().lexically_relative(folder).string()] = content_of(entry.path());
+  return files;
+}
+
+/// A model, and a data set with its images and its true masks in folders of the usual names.
+struct Bench {
+  Bench() {
+    fs::create_directories(images());
+    fs::create_directories(masks());
+    const auto d = tiny::description(1);
+    paser::pipeline::save_paser(folder / "model.safetensors", paser::pipeline::make_paser(d, paser::Key{21}), d);
+    for (int i = 0; i < 3; ++i) {
+      const auto name = paser::message("im", i, ".png");
+      paser::io::write_png(images() / name, tiny::picture(16, 24, 1, static_cast<std::uint64_t>(i)));
+      auto mask = tiny::Bytes({16, 24, 1});
+      for (paser::Index p = 0; p < mask.numel(); ++p) mask.mutable_data()[p] = static_cast<std::uint8_t>(p % 24 / 8);
+      paser::io::write_png(masks() / name, mask);
+    }
+  }
+  fs::path data() const { return folder / "gt"; }
+  fs::path images() const { return data() / "images"; }
+  fs::path masks() const { return data() / "masks"; }
+
+  Outcome evaluate(std::vector<std::string> options) const {
+    options.insert(options.begin(), {PASER_EVALUATE, (folder / "model.safetensors").string(), "--images",
+                                     images().string(), "--masks-folder", masks().string(), "--quiet"});
+    return run_program(folder.path(), options);
+  }
+  Outcome segment(std::vector<std::string> words) const {
+    words.insert(words.begin(), {PASER_SEGMENT_IMAGE, (folder / "model.safetensors").string()});
+    words.insert(words.end(), {"--threads", "1", "--quiet"});
+    return run_program(folder.path(), words);
+  }
+
+  TemporaryFolder folder;
+};
+
+std::vector<std::string> training(const fs::path& data, const fs::path& out,
+                                  const std::vector<std::string>& more = {}) {
+  return tiny::training(PASER_TRAIN_SEGMENTATION, data, out, more);
+}
+
+}  // namespace
+
+TEST_CASE("evaluate never writes over the truth that it is compared with") {
+  const Bench bench;
+  const auto before = all_of(bench.data());
+  for (int time = 0; time < 2; ++time) {  // the second run once told a mean IoU of 1
+    const auto ended = bench.evaluate({"--out", bench.data().string()});
+    CHECK(ended.status == 2);
+    CHECK(ended.out.empty());
+    CHECK_THAT(ended.err, Contains("masks/im0.png") && Contains("is an input of this command"));
+    CHECK(all_of(bench.data()) == before);
+  }
+  const auto forced = bench.evaluate({"--out", bench.data().string(), "--overwrite"});
+  CHECK(forced.status == 2);
+  CHECK_THAT(forced.err, Contains("is an input of this command"));
+  CHECK(all_of(bench.data()) == before);
+  for (const auto& input :
+       {bench.masks() / "im1.png", bench.images() / "im2.png", bench.folder / "model.safetensors"}) {
+    const auto table = bench.evaluate({"--csv", input.string(), "--overwrite"});
+    CHECK(table.status == 2);
+    CHECK_THAT(table.err, Contains(input.filename().string()) && Contains("is an input of this command"));
+  }
+  CHECK(all_of(bench.data()) == before);
+}
+
+TEST_CASE("evaluate replaces its own results, and others' only with --overwrite") {
+  const Bench bench;
+  const fs::path out = bench.folder / "out", table = bench.folder / "table.csv";
+  const std::vector<std::string> options{"--out", out.string(), "--csv", table.string()};
+  REQUIRE(bench.evaluate(options).status == 0);
+  const auto first = all_of(out);
+  CHECK(first.size() == 5);
+  auto f1 = options;
+  f1.insert(f1.end(), {"--only", "f1", "--noise", "0.2"});
+  const auto second = bench.evaluate(f1);
+  INFO(second.err);
+  REQUIRE(second.status == 0);
+  CHECK(all_of(out) != first);
+
+  for (const fs::path& file : {out / "images.csv", out / "evaluation.json", out / "masks" / "im0.png", table}) {
+    CAPTURE(file);
+    const std::string ours = content_of(file);
+    std::ofstream(file) << "mine";
+    const auto before = all_of(bench.folder.path());
+    const auto refused = bench.evaluate(options);
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.err, Contains(file.filename().string()) && Contains("--overwrite"));
+    auto after = all_of(bench.folder.path());
+    for (const char* said : {"stdout.txt", "stderr.txt"}) after[said] = before.at(said);
+    CHECK(after == before);
+    auto allowed = options;
+    allowed.push_back("--overwrite");
+    CHECK(bench.evaluate(allowed).status == 0);
+    CHECK(content_of(file) != "mine");
+    REQUIRE(bench.evaluate(options).status == 0);  // it is evaluate's own now
+  }
+}
+
+TEST_CASE("segment_image never writes over a picture that it did not make") {
+  const Bench bench;
+  fs::rename(bench.masks() / "im0.png", bench.masks() / "im0_mask.png");
+  const auto truth = content_of(bench.masks() / "im0_mask.png");
+  const auto words = [&](std::vector<std::string> more = {}) {
+    std::vector<std::string> w{bench.images().string(), "--out", bench.masks().string(), "--write", "mask"};
+    w.insert(w.end(), more.begin(), more.end());
+    return w;
+  };
+  const auto ended = bench.segment(words());
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.err, Contains("im0_mask.png") && Contains("segment_image did not write it") &&
+                            Contains("--overwrite") && Contains("1 images failed"));
+  CHECK(content_of(bench.masks() / "im0_mask.png") == truth);
+  CHECK(fs::exists(bench.masks() / "im1_mask.png"));
+  CHECK(bench.segment(words({"--overwrite"})).status == 0);
+  CHECK(content_of(bench.masks() / "im0_mask.png") != truth);
+
+  // An image that is called as an output: not with --overwrite either.
+  fs::rename(bench.images() / "im1.png", bench.images() / "im2_mask.png");
+  const auto input = content_of(bench.images() / "im2_mask.png");
+  const auto own = bench.segment({(bench.images() / "im2.png").string(), (bench.images() / "im2_mask.png").string(),
+                                  "--out", bench.images().string(), "--write", "mask", "--overwrite"});
+  CHECK(own.status == 1);
+  CHECK_THAT(own.err, Contains("im2_mask.png' is an input of this command"));
+  CHECK(content_of(bench.images() / "im2_mask.png") == input);
+}
+
+TEST_CASE("a training into a folder of data leaves the data alone") {
+  const TemporaryFolder folder;
+  const fs::path data = folder / "data";
+  tiny::write_data_set(data);
+  std::ofstream(data / "images.csv") << "my own table";
+  std::ofstream(data / "results.json") << "my own results";
+  const auto before = all_of(data);
+  for (const char* flag : {"--json", "--fresh"}) {
+    const auto ended = run_program(folder.path(), training(data, data, {flag}));
+    CHECK(ended.status == 2);
+    CHECK_THAT(ended.err, Contains("holds files and no run of train_segmentation"));
+    CHECK(all_of(data) == before);
+  }
+  const auto forced = run_program(folder.path(), training(data, data, {"--overwrite"}));
+  INFO(forced.err);
+  CHECK(forced.status == 0);
+  const auto after = all_of(data);
+  for (const auto& [name, content] : before)
+    if (name.find('/') != std::string::npos) CHECK(after.at(name) == content);
+}
+
+TEST_CASE("a training: its second start in the same folder is refused, and so is replaced data") {
+  const TemporaryFolder folder;
+  const fs::path data = folder / "data", run = folder / "run";
+  tiny::write_data_set(data);
+  {
+    ChildProcess first(training(data, run, {"--set", "pretrain_epochs=[2000,2000,2000]"}), folder / "out",
+                       folder / "err");
+    while (content_of(run / "log.jsonl").empty() && !first.ended())
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    const auto second = run_program(folder.path(), training(data, run, {"--set", "pretrain_epochs=[2000,2000,2000]"}));
+    CHECK(second.status == 1);
+    CHECK_THAT(second.err, Contains("train_segmentation, process ") && Contains("works in this folder"));
+    const auto emptied =
+        run_program(folder.path(), training(data, run, {"--set", "pretrain_epochs=[2000,2000,2000]", "--fresh"}));
+    CHECK(emptied.status == 1);
+    CHECK_FALSE(first.ended());
+  }
+  const auto fresh = run_program(folder.path(), training(data, run, {"--fresh"}));
+  INFO(fresh.err);
+  REQUIRE(fresh.status == 0);
+  const fs::path image = data / "train_images" / "im3.png";
+  const auto kept = content_of(image);
+  paser::io::write_png(image, tiny::picture(32, 32, 1, 99));
+  const auto replaced = run_program(folder.path(), training(data, run));
+  CHECK(replaced.status == 2);
+  CHECK_THAT(replaced.err, Contains("train_images/im3.png has another content"));
+  paser::io::write_file(image, kept);
+  CHECK(run_program(folder.path(), training(data, run)).status == 0);
+}
+
+TEST_CASE("a trained model's file says nothing of the folders that it was trained in") {
+  const TemporaryFolder folder;
+  const fs::path data = folder / "somebodys_folder" / "data", run = folder / "run";
+  tiny::write_data_set(data);
+  const fs::path classes = folder / "somebodys_folder" / "classes.txt";
+  std::ofstream(classes) << "dark 0\nbright 1\n";
+  const auto trained = run_program(folder.path(), training(data, run, {"--class-file", classes.string()}));
+  INFO(trained.err);
+  REQUIRE(trained.status == 0);
+  std::size_t files = 0;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints")) {
+    ++files;
+    CAPTURE(entry.path());
+    CHECK(content_of(entry.path()).find("somebodys_folder") == std::string::npos);
+    CHECK(content_of(entry.path()).find(folder.path().filename().string()) == std::string::npos);
+  }
+  CHECK(files > 5);
+
+  // In its run's folder the data is found all the same; elsewhere it is asked for.
+  const auto evaluated = [&](const fs::path& model, std::vector<std::string> more = {}) {
+    std::vector<std::string> words{PASER_EVALUATE, model.string(), "--json", "--quiet"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_program(folder.path(), words);
+  };
+  const auto whole = evaluated(run);
+  INFO(whole.err);
+  REQUIRE(whole.status == 0);
+  const fs::path alone = folder / "alone.safetensors";
+  fs::copy_file(run / "checkpoints" / "paser.safetensors", alone);
+  const auto without = evaluated(alone);
+  CHECK(without.status == 2);
+  CHECK_THAT(without.err, Contains("trained with the class file classes.txt") && Contains("--class-file"));
+  const auto without_data = evaluated(alone, {"--class-file", classes.string()});
+  CHECK(without_data.status == 2);
+  CHECK_THAT(without_data.err, Contains("expected --data"));
+  const auto with = evaluated(alone, {"--class-file", classes.string(), "--data", data.string()});
+  REQUIRE(with.status == 0);
+  CHECK(nlohmann::json::parse(with.out)["confusion"] == nlohmann::json::parse(whole.out)["confusion"]);
+}
+
+TEST_CASE("make_electrodes completes its own set, and writes over nobody's picture") {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "set";
+  const auto make = [&] {
+    return run_program(folder.path(),
+                       {PASER_MAKE_ELECTRODES, "--out", out.string(), "--count", "2", "1", "0", "--threads", "1"});
+  };
+  const auto first = make();
+  INFO(first.err);
+  REQUIRE(first.status == 0);
+  const auto whole = all_of(out);
+  fs::remove(out / "train_label" / "electrode_00001.png");
+  CHECK(make().status == 0);
+  CHECK(all_of(out) == whole);
+
+  // A set of before there were manifests, stopped between an image and its mask.
+  fs::remove(out / ".paser_outputs");
+  fs::remove(out / "train_label" / "electrode_00001.png");
+  CHECK(make().status == 0);
+  CHECK(all_of(out) == whole);
+
+  fs::remove(out / "train_label" / "electrode_00001.png");
+  std::ofstream(out / "train_images" / "electrode_00001.png") << "mine";
+  const auto refused = make();
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("train_images/electrode_00001.png") && Contains("choose another place"));
+  CHECK(content_of(out / "train_images" / "electrode_00001.png") == "mine");
+}
+
+}  // namespace outputs_test

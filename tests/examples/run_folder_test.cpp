@@ -1,0 +1,233 @@
+#include "run_folder.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "examples/child_process.hpp"
+#include "paser/io/checkpoint.hpp"
+#include "support/temporary_folder.hpp"
+
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+namespace run_folder_test {
+
+namespace {
+
+const nlohmann::json settings{{"seed", 1}};
+
+void put(const fs::path& file, const std::string& content) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << content;
+}
+
+/// The content of every file below a folder, but for the manifest.
+std::map<std::string, std::string> all_of(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file() && entry.path().filename() != paser::io::OutputManifest::file_name)
+      files[entry.path().lexically_relative(folder).string()] = content_of(entry.path());
+  return files;
+}
+
+paser::io::Checkpoint some_checkpoint() {
+  paser::io::Checkpoint c;
+  c.info["step"] = 3;
+  return c;
+}
+
+program::RunNeeds needs(program::DataFiles data = {}) {
+  return {.program = "train", .data = std::move(data), .results = {"results.json", "images.csv"}};
+}
+
+/// Opens the folder and closes it.
+void open(const fs::path& run, const program::RunChoice& choice = {}, const program::DataFiles& data = {}) {
+  program::RunFolder(run, settings, choice, needs(data));
+}
+
+/// A run with a checkpoint and results.
+void make_run(const fs::path& run) {
+  program::RunFolder r(run, settings, {}, needs());
+  some_checkpoint().save(r.checkpoint_to_write("f1"));
+  r.write("results.json", "numbers");
+  r.add_cost("f1", 1, {});
+}
+
+}  // namespace
+
+TEST_CASE("a folder with anybody's files, a run's names among them, is no run's") {
+  for (const char* name : {"notes.txt", "images.csv", "results.json", "config.json", "log.jsonl", "stages.json",
+                           "checkpoints/f1.safetensors"})
+    for (const bool fresh : {false, true}) {
+      CAPTURE(name, fresh);
+      const TemporaryFolder folder;
+      for (const char* content : {"mine", "{\"settings\":{\"seed\":1}}"}) {
+        put(folder / name, content);
+        const auto before = all_of(folder.path());
+        CHECK_THROWS_WITH(open(folder.path(), {fresh}), Contains("holds files and no run of train"));
+        CHECK_THROWS_AS(open(folder.path(), {fresh}), paser::ValueError);
+        CHECK(all_of(folder.path()) == before);
+        CHECK(names_in(folder.path()).size() == 1);
+      }
+    }
+}
+
+TEST_CASE("--overwrite lets a run begin among other files, and replaces those in the way alone") {
+  const TemporaryFolder folder;
+  for (const char* name : {"notes.txt", "images.csv", "config.json", "log.jsonl", "stages.json", "data.json",
+                           "measured.json", "checkpoints/f1.safetensors"})
+    put(folder / name, "mine");
+  {
+    program::RunFolder r(folder.path(), settings, {.overwrite = true}, needs());
+    CHECK(r.stage_costs().empty());
+    CHECK_FALSE(fs::exists(folder / "measured.json"));
+    CHECK(content_of(folder / "log.jsonl").empty());
+    CHECK_FALSE(fs::exists(r.checkpoint_to_write("f1")));  // so that no stage begins with it
+    some_checkpoint().save(r.checkpoint_to_write("f1"));
+    r.write("images.csv", "numbers");
+  }
+  CHECK(content_of(folder / "notes.txt") == "mine");
+  open(folder.path());
+  CHECK(paser::io::Checkpoint::load(folder / "checkpoints/f1.safetensors").info["step"] == 3);
+  // What came into the way since, as before.
+  put(folder / "images.csv", "mine");
+  CHECK_THROWS_WITH(open(folder.path()), Contains("images.csv") && Contains("was changed since train wrote it"));
+}
+
+TEST_CASE("a run is removed by --fresh as far as it wrote it; other files in its folder stay") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  make_run(run);
+  put(run / "notes.txt", "mine");
+  put(run / "checkpoints" / "kept.safetensors", "mine");
+  open(run, {.fresh = true});
+  CHECK(all_of(run / "checkpoints") == std::map<std::string, std::string>{{"kept.safetensors", "mine"}});
+  CHECK(content_of(run / "notes.txt") == "mine");
+  CHECK_FALSE(fs::exists(run / "results.json"));
+  program::RunFolder r(run, settings, {}, needs());
+  CHECK_THROWS_WITH(r.checkpoint_to_write("kept"), Contains("kept.safetensors") && Contains("did not write it"));
+  CHECK_THROWS_WITH(r.run("f1", "kept", [](const paser::pipeline::Stage&) { return true; }), Contains("--overwrite"));
+}
+
+TEST_CASE("a run whose configuration is gone is not mixed with another") {
+  const TemporaryFolder folder;
+  make_run(folder / "run");
+  fs::remove(folder / "run" / "config.json");
+  CHECK_THROWS_WITH(open(folder / "run"), Contains("config.json") && Contains("is gone") && Contains("--fresh"));
+  open(folder / "run", {.fresh = true});
+  CHECK(names_in(folder / "run") == std::set<std::string>{"config.json", "data.json", "log.jsonl"});
+}
+
+TEST_CASE("a run of before there were manifests goes on, as far as its files prove that it wrote them") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  make_run(run);
+  put(run / "log.jsonl", "{\"stage\":\"f1\"}\n");
+  put(run / "images.csv", "image,method,iou,gmac,ms\r\n");
+  put(run / "results.json", "{\"environment\":{},\"settings\":{},\"command\":\"train\"}");
+  fs::remove(run / ".paser_outputs");
+  fs::remove(run / "data.json");
+  SECTION("all of it") {
+    {
+      program::RunFolder r(run, settings, {}, needs());
+      CHECK(r.stage_costs().size() == 1);
+      some_checkpoint().save(r.checkpoint_to_write("f1"));
+      r.write("images.csv", "new");
+      r.write("results.json", "new");
+    }
+    CHECK(content_of(run / "log.jsonl") == "{\"stage\":\"f1\"}\n");
+    open(run, {.fresh = true});
+    CHECK(all_of(run).size() == 3);
+  }
+  SECTION("a file of somebody else is named") {
+    put(run / "images.csv", "my table");
+    CHECK_THROWS_WITH(open(run), Contains("images.csv") && Contains("train did not write it"));
+    CHECK_THROWS_WITH(open(run, {.fresh = true}), Contains("images.csv"));
+    CHECK(content_of(run / "images.csv") == "my table");
+  }
+  SECTION("a checkpoint of somebody else is named when its stage comes") {
+    put(run / "checkpoints" / "f1.safetensors", "weights of mine");
+    program::RunFolder r(run, settings, {}, needs());
+    CHECK_THROWS_WITH(r.checkpoint_to_write("f1"), Contains("f1.safetensors") && Contains("train did not write it"));
+  }
+  SECTION("a configuration that no program of paser wrote proves nothing") {
+    put(run / "config.json", "{\"settings\":{\"seed\":1},\"environment\":{\"library\":\"torch\"}}");
+    CHECK_THROWS_WITH(open(run), Contains("holds files and no run of train"));
+    CHECK_THROWS_WITH(open(run, {.fresh = true}), Contains("holds files and no run of train"));
+    CHECK(fs::exists(run / "checkpoints" / "f1.safetensors"));
+  }
+  SECTION("an evaluation in its folder changes nothing") {
+    {
+      paser::io::OutputFolder evaluation(run, "evaluate");
+      CHECK_THROWS_AS(evaluation.write("images.csv", "x"), paser::ValueError);
+      evaluation.write("evaluation.json", "x");
+    }
+    open(run);
+    CHECK(content_of(run / "evaluation.json") == "x");
+  }
+}
+
+TEST_CASE("data that was replaced since the run began is named") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run", a = folder / "data" / "a.png", b = folder / "data" / "b.png";
+  const program::DataFiles data{{"images/a.png", a}, {"images/b.png", b}};
+  put(a, "1234");
+  put(b, "5678");
+  open(run, {}, data);
+  open(run, {}, data);
+  const auto time = fs::last_write_time(b);
+  put(b, "5679");  // of the same size and the same time
+  fs::last_write_time(b, time);
+  CHECK_THROWS_WITH(open(run, {}, data), Contains("images/b.png has another content") && Contains("--fresh"));
+  put(a, "12345");
+  CHECK_THROWS_WITH(open(run, {}, data), Contains("images/a.png has another content"));
+  put(a, "1234");
+  put(b, "5678");
+  open(run, {}, data);
+  CHECK_THROWS_WITH(open(run, {}, {{"images/a.png", a}}), Contains("images/b.png is gone"));
+  put(folder / "data" / "aa.png", "1");
+  auto more = data;
+  more["images/aa.png"] = folder / "data" / "aa.png";
+  CHECK_THROWS_WITH(open(run, {}, more), Contains("images/aa.png is new"));
+  CHECK_THROWS_AS(open(run, {}, more), paser::ValueError);
+  open(run, {.fresh = true}, more);
+  open(run, {}, more);
+}
+
+TEST_CASE("what a run reads it does not remove: a PaSeR to start from that is in its own folder") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  make_run(run);
+  const program::DataFiles data{{"the PaSeR to start from", run / "checkpoints" / "f1.safetensors"}};
+  for (const bool overwrite : {false, true})
+    CHECK_THROWS_WITH(open(run, {.fresh = true, .overwrite = overwrite}, data),
+                      Contains("f1.safetensors") && Contains("is an input of this command"));
+  CHECK(fs::exists(run / "checkpoints" / "f1.safetensors"));
+  CHECK(fs::exists(run / "results.json"));
+}
+
+TEST_CASE("a run needs the room that it can need, less what it has taken") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  // A run of networks of 15 kB fits into a megabyte, one of 100 MB not into half a gigabyte.
+  CHECK(program::bytes_of({15'000, 5'000, 4, 2, 1, 2}) < std::size_t{1} << 20);
+  CHECK(program::bytes_of({100'000'000, 5'000'000, 4, 2, 1, 2}) > std::size_t{1} << 30);
+  const auto available = fs::space(folder.path()).available;
+  const auto room = [&](std::size_t bytes) {
+    program::RunFolder(run, settings, {}, {.program = "train", .bytes = bytes});
+  };
+  CHECK_THROWS_WITH(room(2 * available), Contains("the checkpoints of a run need") && Contains(run.string()));
+  CHECK_FALSE(fs::exists(run / "config.json"));
+  room(1000);
+}
+
+TEST_CASE("a second run in a folder is told which process works there") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  const program::RunFolder first(run, settings, {}, needs());
+  for (const bool fresh : {false, true})
+    CHECK_THROWS_WITH(open(run, {fresh}),
+                      Contains(run.string()) && Contains("train, process " + std::to_string(::getpid()) + ", works"));
+  CHECK_THROWS_AS(open(run), paser::IoError);
+}
+
+}  // namespace run_folder_test

@@ -1,0 +1,263 @@
+#include <catch2/catch.hpp>
+
+#include "paser/data/folder_check.hpp"
+#include "paser/io/image_file.hpp"
+#include "support/samples.hpp"
+#include "support/temporary_folder.hpp"
+#include "support/tiny_data.hpp"
+#include "support/tiny_images.hpp"
+
+#ifdef PASER_WITH_TIFF
+
+namespace tiff_test {
+
+using namespace paser;
+using Catch::Matchers::Contains;
+
+/// A page of gray values 0 .. count - 1, from `first`, of a description.
+tiny::TiffPage page_of(Index width, Index height, int first, const std::string& description = "", int pages = 1) {
+  std::string data;
+  for (Index i = 0; i < width * height * pages; ++i) data += static_cast<char>(static_cast<Index>(first) + i);
+  return {width, height, 8, 1, 1, 1, data, description};
+}
+
+std::vector<int> counted(int first, int count) {
+  std::vector<int> values;
+  for (int i = 0; i < count; ++i) values.push_back(first + i);
+  return values;
+}
+
+struct Files {
+  TemporaryFolder folder;
+  io::Path operator()(const std::string& bytes) const {
+    tiny::write(folder / "stack.tif", bytes);
+    return folder / "stack.tif";
+  }
+};
+
+TEST_CASE("N06: the pages of an ImageJ stack with one directory are read, of either byte order and any depth") {
+  const Files file;
+  const std::string text = "ImageJ=1.53t\nimages=3\nslices=3\nloop=false\n";
+  for (const bool big : {false, true}) {
+    io::ImageFile stack(file(tiny::tiff({page_of(3, 2, 10, text, 3)}, big)));
+    REQUIRE(stack.pages() == 3);
+    for (int k = 0; k < 3; ++k) CHECK(samples(stack.page(k).raster) == counted(10 + 6 * k, 6));
+    CHECK_THROWS_WITH(stack.page(3), Contains("has 3 pages"));
+
+    std::string deep, reals;
+    for (const int v : {1, 300, 65535, 7}) deep += tiny::number(static_cast<std::uint64_t>(v), 2, big);
+    io::ImageFile words(file(tiny::tiff({{2, 1, 16, 1, 1, 1, deep, "ImageJ=1.53t\nimages=2\n"}}, big)));
+    REQUIRE(words.pages() == 2);
+    CHECK(samples(words.page(1).raster) == std::vector<int>{65535, 7});
+    CHECK(samples(words.page(0).raster) == std::vector<int>{1, 300});
+    for (const float v : {0.5f, -2.0f}) {
+      std::uint32_t word = 0;
+      std::memcpy(&word, &v, 4);
+      reals += tiny::number(word, 4, big);
+    }
+    io::ImageFile real(file(tiny::tiff({{1, 1, 32, 3, 1, 1, reals, "ImageJ=1.53t\nimages=2\n"}}, big)));
+    REQUIRE(real.pages() == 2);
+    CHECK(real.page(1).reals(0, 0, 0) == -2.0f);
+    io::ImageFile colour(file(tiny::tiff({{1, 2, 8, 1, 3, 2, "abcdefghijkl", "ImageJ=1.53t\nimages=2\n"}}, big)));
+    CHECK(samples(colour.page(1).raster) == std::vector<int>{'g', 'h', 'i', 'j', 'k', 'l'});
+  }
+}
+
+TEST_CASE("N06: the pages of a shaped file of tifffile with one directory are read") {
+  const Files file;
+  for (const std::string text : {"{\"shape\": [2, 3, 2, 3], \"truncated\": true}", "shape=(2, 3, 2, 3)"}) {
+    io::ImageFile stack(file(tiny::tiff({page_of(3, 2, 1, text, 6)}, false)));
+    REQUIRE(stack.pages() == 6);
+    CHECK(samples(stack.page(5).raster) == counted(31, 6));
+  }
+  io::ImageFile one(file(tiny::tiff({page_of(3, 2, 1, "{\"shape\": [2, 3]}")}, false)));
+  CHECK(one.pages() == 1);
+}
+
+TEST_CASE("N06: more images claimed than there are is an error with both numbers") {
+  const Files file;
+  const auto refused = [&](const std::vector<tiny::TiffPage>& pages, const std::string& why) {
+    CHECK_THROWS_AS(io::ImageFile(file(tiny::tiff(pages, true))), FormatError);
+    CHECK_THROWS_WITH(io::ImageFile(file(tiny::tiff(pages, true))), Contains("stack.tif") && Contains(why));
+  };
+  refused({page_of(3, 2, 1, "ImageJ=1.53t\nimages=4\n", 3)},
+          "claims 4 images (in the description by ImageJ), and holds 1");
+  refused({page_of(3, 2, 1, "ImageJ=1.53t\nimages=3\n"), page_of(3, 2, 1)}, "claims 3 images");
+  refused({page_of(3, 2, 1, "ImageJ=1.53t\nimages=999999999999\n")}, "claims 999999999999 images");
+  refused({page_of(3, 2, 1, "{\"shape\": [3, 2, 3]}")}, "claims 3 images (in the description by tifffile)");
+  const std::string ome =
+      "<?xml version=\"1.0\"?><OME xmlns=\"http://www.openmicroscopy.org\"><Image><Pixels SizeX=\"3\" SizeY=\"2\" ";
+  const std::string planes = "SizeZ=\"2\" SizeC=\"1\" SizeT=\"2\"><Channel SamplesPerPixel=\"1\"/>";
+  refused({page_of(3, 2, 1, ome + planes + "<TiffData/></Pixels></Image></OME>")},
+          "claims 4 images (in the description by OME)");
+  const std::string parts =
+      "<TiffData><UUID FileName=\"a.ome.tif\">u</UUID></TiffData><TiffData><UUID "
+      "FileName=\"b.ome.tif\">v</UUID></TiffData>";
+  refused({page_of(3, 2, 1, ome + planes + parts + "</Pixels></Image></OME>")},
+          "is one file of several of an OME data set, another is 'b.ome.tif'");
+  // One file that names itself, of as many planes as it has pages; colour counts its samples as channels.
+  const std::string itself =
+      "SizeZ=\"1\" SizeC=\"3\" SizeT=\"1\"><Channel SamplesPerPixel=\"3\"/><TiffData><UUID "
+      "FileName=\"a.ome.tif\">u</UUID></TiffData>";
+  CHECK(io::ImageFile(file(tiny::tiff({page_of(3, 2, 1, ome + itself + "</Pixels></Image></OME>")}, true))).pages() ==
+        1);
+  CHECK(
+      io::ImageFile(file(tiny::tiff({page_of(3, 2, 1, "ImageJ=1.53t\nimages=2\n"), page_of(3, 2, 1)}, true))).pages() ==
+      2);
+  CHECK(io::ImageFile(file(tiny::tiff({page_of(3, 2, 1, "an image of mine, images=7")}, true))).pages() == 1);
+}
+
+TEST_CASE("N06: reduced copies marked by the old tag 255 are no pages") {
+  const Files file;
+  tiny::TiffPage full = page_of(3, 2, 1), reduced = page_of(1, 1, 9), part = page_of(3, 2, 20);
+  full.old_kind = 1;
+  reduced.old_kind = 2;
+  part.old_kind = 3;
+  io::ImageFile image(file(tiny::tiff({full, reduced, part}, false)));
+  REQUIRE(image.pages() == 2);
+  CHECK(samples(image.page(1).raster) == counted(20, 6));
+}
+
+TEST_CASE("TIFF: colour maps of 8 bits, as some writers store them, are told from those of 16") {
+  const Files file;
+  std::string narrow, wide;
+  for (int c = 0; c < 3; ++c)
+    for (int i = 0; i < 4; ++i) {
+      narrow += tiny::number(static_cast<std::uint64_t>(60 * i + c), 2, true);
+      wide += tiny::number(static_cast<std::uint64_t>(60 * i + c) * 257, 2, true);
+    }
+  for (const std::string& map : {narrow, wide}) {
+    tiny::TiffPage page{4, 1, 2, 1, 1, 3, "\x1b", {}, 0, 0, 0, map};
+    const io::Page read = io::ImageFile(file(tiny::tiff({page}, true))).page(0);
+    CHECK(samples(read.raster) == std::vector<int>{0, 1, 2, 3});
+    CHECK(read.palette == std::vector<io::Colour>{{0, 1, 2}, {60, 61, 62}, {120, 121, 122}, {180, 181, 182}});
+  }
+}
+
+TEST_CASE("TIFF: little data that claim much are refused before memory is asked for") {
+  const Files file;
+  for (const int compression : {1, 2, 3, 4, 5, 7, 8, 32773}) {
+    INFO("compression " << compression);
+    const int bits = compression >= 2 && compression <= 4 ? 1 : 8;
+    const tiny::TiffPage page{16000, 16000, bits, 1, 1, 1, "abcdefgh", {}, 0, 0, compression};
+    const std::string bytes = tiny::tiff({page}, true);
+    CHECK(bytes.size() <= 150);
+    CHECK_THROWS_WITH(io::ImageFile(file(bytes)).page(0), Contains("stack.tif"));
+    if (compression != 7 && compression != 1)
+      CHECK_THROWS_WITH(io::ImageFile(file(bytes)).page(0), Contains("claims 16000 x 16000 pixels from 8 bytes"));
+  }
+  const std::string one = tiny::tiff({page_of(3, 2, 1)}, true);
+  CHECK_THROWS_WITH(io::ImageFile(file(one), {5}).page(0), Contains("claims 3 x 2 pixels, more than the limit of 5"));
+  CHECK_NOTHROW(io::ImageFile(file(one), {6}).page(0));
+}
+
+/// A file as libtiff writes it, of one compression.
+std::string written(const io::Path& path, int compression, int bits, std::uint32_t width, std::uint32_t height,
+                    std::uint32_t rows) {
+  TIFF* out = TIFFOpen(path.string().c_str(), "w");
+  TIFFSetField(out, TIFFTAG_IMAGEWIDTH, width);
+  TIFFSetField(out, TIFFTAG_IMAGELENGTH, height);
+  TIFFSetField(out, TIFFTAG_BITSPERSAMPLE, bits);
+  TIFFSetField(out, TIFFTAG_SAMPLESPERPIXEL, 1);
+  TIFFSetField(out, TIFFTAG_ROWSPERSTRIP, rows);
+  TIFFSetField(out, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
+  TIFFSetField(out, TIFFTAG_COMPRESSION, compression);
+  const int bytes = static_cast<int>(width) * bits / 8;
+  std::vector<unsigned char> row(static_cast<std::size_t>(bytes));
+  for (std::uint32_t y = 0; y < height; ++y) {
+    const int line = static_cast<int>(y);
+    for (int i = 0; i < bytes; ++i) {
+      const int ink = (line / 3 + i) % 2 * 0xF3 + line % 7 * i % 5;
+      const int gray = 120 + static_cast<int>(90 * std::sin(0.2 * i + 0.1 * line)) + (i * 7 + line * 13) % 17;
+      row[static_cast<std::size_t>(i)] = static_cast<unsigned char>(bits == 1 ? ink : gray);
+    }
+    TIFFWriteScanline(out, row.data(), y, 0);
+  }
+  TIFFClose(out);
+  return io::read_file(path);
+}
+
+/// The places of the strips' data in the file.
+std::vector<std::pair<std::size_t, std::size_t>> strips(const io::Path& path) {
+  std::vector<std::pair<std::size_t, std::size_t>> places;
+  TIFF* in = TIFFOpen(path.string().c_str(), "r");
+  for (std::uint32_t i = 0; i < TIFFNumberOfStrips(in); ++i)
+    places.emplace_back(TIFFGetStrileOffset(in, i), TIFFGetStrileByteCount(in, i));
+  TIFFClose(in);
+  return places;
+}
+
+TEST_CASE("N07: JPEG data in a TIFF file that are cut off and ended, or overwritten, are refused") {
+  const TemporaryFolder folder;
+  const io::Path path = folder / "scan.tif";
+  const std::string good = written(path, COMPRESSION_JPEG, 8, 64, 64, 16);
+  CHECK_NOTHROW(io::ImageFile(path).page(0));
+  CHECK(io::ImageFile(path).page(0).lossy);
+  int seen = 0;
+  const auto places = strips(path);
+  REQUIRE(places.size() == 4);
+  for (const auto& [begin, size] : places) {
+    for (const std::size_t part : {2u, 4u}) {
+      std::string cut = good;  // the rest of the strip becomes fill bytes behind the end
+      const std::size_t at = begin + size - size / part;
+      cut.replace(at, begin + size - at, "\xFF\xD9" + std::string(begin + size - at - 2, '\xFF'));
+      tiny::write(path, cut);
+      CHECK_THROWS_WITH(io::ImageFile(path).page(0), Contains("scan.tif") && Contains("damaged or cut off"));
+    }
+    std::string damaged = good;
+    damaged.replace(begin + size / 3, 12, std::string(12, '\x12'));
+    damaged.replace(begin + size * 2 / 3, 12, std::string(12, '\x12'));
+    tiny::write(path, damaged);
+    try {
+      (void)io::ImageFile(path).page(0);
+    } catch (const FormatError& error) {
+      ++seen;
+      CHECK_THAT(error.what(), Contains("scan.tif") && Contains("damaged"));
+    }
+  }
+  CHECK(seen >= 3);
+}
+
+TEST_CASE("N07: damaged Group 3 and Group 4 data are refused, though libtiff goes on") {
+  const TemporaryFolder folder;
+  const io::Path path = folder / "fax.tif";
+  for (const int compression : {COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4}) {
+    const std::string good = written(path, compression, 1, 256, 64, 64);
+    CHECK_NOTHROW(io::ImageFile(path).page(0));
+    const auto [begin, size] = strips(path).at(0);
+    int seen = 0;
+    for (std::size_t part = 1; part <= 8; ++part) {
+      std::string damaged = good;
+      damaged.replace(begin + size * part / 10, 6, std::string(6, '\x12'));
+      tiny::write(path, damaged);
+      try {
+        (void)io::ImageFile(path).page(0);
+      } catch (const FormatError& error) {
+        ++seen;
+        CHECK_THAT(error.what(), Contains("fax.tif: page 0 cannot be decoded, its data are damaged"));
+      }
+    }
+    INFO("compression " << compression);
+    CHECK(seen >= 7);
+  }
+}
+
+TEST_CASE("TIFF: masks in compressions that change values are told as JPEG's are") {
+  const tiny::DataFolder data;
+  tiny::write(data.images / "a.png", tiny::png(std::vector<int>(64, 9), 8, 8));
+  written(data.masks / "a.tif", COMPRESSION_JPEG, 8, 8, 8, 8);
+  data::FolderOptions options;
+  options.map = data::MaskMap::parse("0:0,*:1");
+  CHECK_THAT(tiny::reason(data::check_folder(data.images, data.masks, options), "a.tif"),
+             Contains("JPEG") && Contains("changes the values of a mask"));
+  options.lossy_masks = true;
+  CHECK(data::check_folder(data.images, data.masks, options).ok());
+  for (const int lossy : {6, 7, 33003, 33004, 33005, 34712, 34887, 50001, 50002})
+    CHECK(io::detail::lossy_compression(static_cast<std::uint16_t>(lossy)));
+  for (const int exact : {1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 50000})
+    CHECK_FALSE(io::detail::lossy_compression(static_cast<std::uint16_t>(exact)));
+}
+
+}  // namespace tiff_test
+
+#endif
