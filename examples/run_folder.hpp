@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -110,7 +111,9 @@ class RunFolder {
     if (goes_on) {
       require_same(settings, run_settings<Settings>(path), file);
     } else {
-      paser::check<paser::ValueError>(!out_.lists("log.jsonl"), file.string().c_str(),
+      const bool trained = std::ranges::any_of(
+          out_.listed(), [](const auto& listed) { return listed.first.starts_with("checkpoints/"); });
+      paser::check<paser::ValueError>(!trained, file.string().c_str(),
                                       "is gone, and the run in this folder cannot go on without it; --fresh removes ",
                                       "that run");
       for (const char* name : {"config.json", "data.json", "log.jsonl", "stages.json", "measured.json"})

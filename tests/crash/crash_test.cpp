@@ -15,8 +15,8 @@ using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
 
 /// Programs that are killed at any moment, and whose disk fails at any call. The environment sizes it:
-/// PASER_CRASH_KILLS, kills at random moments (50), and PASER_CRASH_STEP, every how many-th call fails, each in one way
-/// (7); 1: every call in every way.
+/// PASER_CRASH_KILLS, kills at random moments (50), and PASER_CRASH_CALLS, how many of a program's calls fail, spread
+/// evenly, each in one way (60); 0: every call in every way.
 namespace crash_test {
 
 namespace {
@@ -125,13 +125,14 @@ Outcome with_fault(const fs::path& below, long call, const std::string& kind, co
   return program();
 }
 
-/// Calls check(call, kind) for every `step`-th of the calls, in one way after the other; with 1 in all ways.
+/// Calls check(call, kind) for some of the calls, in one way after the other, or for all in all ways.
 template <class Check>
 void for_calls(long calls, const Check& check) {
-  const long step = std::max(from_environment("PASER_CRASH_STEP", 7), 1L);
+  const long wanted = from_environment("PASER_CRASH_CALLS", 60);
+  const long step = wanted > 0 ? std::max(calls / wanted, 1L) : 1;
   std::size_t turn = 0;
   for (long call = 1; call <= calls; call += step)
-    if (step > 1)
+    if (wanted > 0)
       check(call, kinds[turn++ % kinds.size()]);
     else
       for (const std::string& kind : kinds) check(call, kind);

@@ -192,10 +192,27 @@ TEST_CASE("output folder: clear removes what is listed and unchanged, or nothing
   o.clear();
   CHECK(names(run) == std::set<std::string>{"notes.txt", "samples", "images.csv"});
   CHECK(names(run / "samples") == std::set<std::string>{"mine.png"});
-  put(run / "checkpoints" / "f1", "of somebody");
-  CHECK_THROWS_WITH(o.rewritten("checkpoints/f1"), Contains("train did not write it"));
-  fs::remove(run / "checkpoints" / "f1");
+  const auto not_ours = [&] {
+    put(run / "checkpoints" / "f1", "of somebody");
+    CHECK_THROWS_WITH(o.rewritten("checkpoints/f1"), Contains("train did not write it"));
+    fs::remove(run / "checkpoints" / "f1");
+  };
+  not_ours();
   fill(o);
+  fs::remove(run / "checkpoints" / "f1");
+  o.clear();
+  not_ours();
+}
+
+TEST_CASE("output folder: where a checkpoint was taken away, another file is not taken for it") {
+  const TemporaryFolder folder;
+  put(OutputFolder(folder.path(), "train", {.alone = true}).rewritten("f1"), "weights");
+  CHECK(OutputFolder(folder.path(), "train", {.alone = true}).lists("f1"));
+  fs::remove(folder / "f1");
+  OutputFolder o(folder.path(), "train", {.alone = true});
+  CHECK_FALSE(o.lists("f1"));
+  put(folder / "f1", "of somebody");
+  CHECK_THROWS_WITH(o.rewritten("f1"), Contains("train did not write it"));
 }
 
 TEST_CASE("output folder: a program that was killed at any point goes on, and no foreign file becomes its own") {

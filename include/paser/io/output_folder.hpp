@@ -36,6 +36,7 @@ class OutputFolder {
   OutputFolder(const Path& folder, std::string program, OutputOptions options = {})
       : path_(made(folder)), options_(options), manifest_(path_, std::move(program), options.alone) {
     remove_stray_temporaries(path_);
+    if (options_.alone) forget_what_is_gone();
     for (const auto& [name, file] : manifest_.files())
       if (const Path inside = (path_ / name).parent_path(); cleaned_.insert(inside).second && inside != path_)
         remove_stray_temporaries(inside);
@@ -87,11 +88,12 @@ class OutputFolder {
 
   /// Removes a file, if there is one. Throws as require.
   void remove(const std::string& name) {
-    if (!own_content(name).exists) return;
-    std::error_code failed;
-    std::filesystem::remove(path_ / name, failed);
-    check<IoError>(!failed, "output", quoted(path_ / name), " cannot be removed: ", failed.message());
-    manifest_.forget(name);
+    if (own_content(name).exists) {
+      std::error_code failed;
+      std::filesystem::remove(path_ / name, failed);
+      check<IoError>(!failed, "output", quoted(path_ / name), " cannot be removed: ", failed.message());
+    }
+    if (manifest_.files().contains(name)) manifest_.forget(name);
   }
 
   /// Lists a file that is there and is known to be this program's by other means.
@@ -120,6 +122,14 @@ class OutputFolder {
     bool exists = false, own = false;
     std::optional<ContentSum> content{};  ///< where it is the program's own
   };
+
+  /// A file that is listed by its name alone and was taken away: one that comes in its place is not the program's.
+  void forget_what_is_gone() {
+    std::vector<std::string> gone;
+    for (const auto& [name, file] : manifest_.files())
+      if (struct stat there{}; file.by_name && ::lstat((path_ / name).c_str(), &there) != 0) gone.push_back(name);
+    for (const std::string& name : gone) manifest_.forget(name);
+  }
 
   static const Path& made(const Path& folder) {
     make_folder(folder);
