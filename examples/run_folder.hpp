@@ -93,8 +93,7 @@ class RunFolder {
   /// of other settings or other data, IoError when there is no room, and when another process works there.
   template <class Settings>
   RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs)
-      : out_(path, needs.program, {.overwrite = choice.overwrite, .alone = true}) {
-    require_utf8(settings);
+      : out_(named_in_utf8(path, settings), needs.program, {.overwrite = choice.overwrite, .alone = true}) {
     const auto file = path / "config.json";
     if (out_.lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
       run_settings<Settings>(path);  // throws where they are not this program's
@@ -201,13 +200,14 @@ class RunFolder {
   }
 
  private:
-  /// A folder of another encoding, say, which config.json could not name.
-  static void require_utf8(const nlohmann::json& settings) {
+  /// The path, when config.json can name all that the settings do: not a folder of another encoding, say.
+  static const std::filesystem::path& named_in_utf8(const std::filesystem::path& path, const nlohmann::json& settings) {
     for (const auto& [name, value] : settings.items())
       paser::check<paser::ValueError>(
           !value.is_string() || paser::find_not_utf8(value.get_ref<const std::string&>()) == std::string::npos,
           "setting", name, " is '", paser::as_utf8(value.is_string() ? value.get<std::string>() : ""),
           "', which is not UTF-8, and config.json could not name it; rename it");
+    return path;
   }
 
   static std::vector<paser::report::StageCost> read_costs(const std::filesystem::path& file) {

@@ -122,7 +122,8 @@ TEST_CASE("damaged files of a run folder are named, and settings that no file ca
   const TemporaryFolder folder;
   const auto run = folder / "run";
   const nlohmann::json settings{{"epochs", 3}};
-  const auto open = [&](const nlohmann::json& s) { program::RunFolder(run, s, false, 1); };
+  const program::RunNeeds needs{.program = "train"};
+  const auto open = [&](const nlohmann::json& s) { program::RunFolder(run, s, {}, needs); };
   open(settings);
   for (const std::string& damaged : {std::string("["), std::string("{\"a\": 1}"), std::string(), std::string("[1]"),
                                      std::string(80'000, '['), std::string("[]\0", 3)}) {
@@ -142,7 +143,7 @@ TEST_CASE("damaged files of a run folder are named, and settings that no file ca
                                        nlohmann::json{{"data",
                                                        "Stra\xDF"
                                                        "e"}},
-                                       false, 1),
+                                       {}, needs),
                     Contains("data is 'Stra\\xDFe', which is not UTF-8"));
   CHECK_FALSE(std::filesystem::exists(other));
 }
