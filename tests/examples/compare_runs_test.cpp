@@ -66,5 +66,5 @@ TEST_CASE("runs that are no repetitions of each other are told, and what is no r
   CHECK_THAT(nothing.err, Contains("nothing"));
   std::ofstream(folder / "torn.json") << "{";
   CHECK_THAT(run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "torn.json").string()}).err,
-             Contains("torn.json is not a results file"));
+             Contains("torn.json: is not JSON"));
 }

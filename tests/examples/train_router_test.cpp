@@ -201,11 +201,11 @@ TEST_CASE("settings that make no run end with 2 and a sentence") {
   refused("folds=7", "6 training files do not make 7 folds");
   refused("folds=1", "expected 0 or 2 .. 20");
   refused("widths=[2]", "expected widths, depths, epochs, batch and rate of the same two or more networks");
-  refused("widths=[8,5000]", "expected at most 4096");
-  refused("router_width=1000000", "expected 1 .. 10000");
+  refused("widths=[8,5000]", "at most 4096");
+  refused("router_width=1000000", "at least 1 and at most 10000");
   refused("gain=most", "expected set, image or patch");
   refused("gains=set", "did you mean");
-  refused("epochs=[0,1]", "expected at least one epoch");
+  refused("epochs=[0,1]", "epochs = 0, expected a whole number, at least 1");
   refused("grid=[3,2]", "do not divide into 3 x 2 patches");
   CHECK_FALSE(fs::exists(runs.folder / "run" / "config.json"));  // so that the mended command can use the folder
   fs::remove_all(runs.folder / "data" / "test_images");

@@ -36,10 +36,10 @@ class OutputFolder {
   OutputFolder(const Path& folder, std::string program, OutputOptions options = {})
       : path_(made(folder)), options_(options), manifest_(path_, std::move(program), options.alone) {
     remove_stray_temporaries(path_);
-    if (options_.alone) forget_what_is_gone();
     for (const auto& [name, file] : manifest_.files())
       if (const Path inside = (path_ / name).parent_path(); cleaned_.insert(inside).second && inside != path_)
         remove_stray_temporaries(inside);
+    if (options_.alone) forget_what_is_gone();
   }
 
   const Path& path() const { return path_; }
