@@ -43,20 +43,11 @@ class Optimizer {
   /// when the state belongs to a model of other parameters.
   template <class Model>
   void bind(const Model& model) {
-    if (states_.empty()) {
-      std::vector<State> made;
-      nn::walk_parameters(
-          model, [&](const std::string& path, const auto& p) { made.push_back(make_state(path, p.value.numel())); });
-      states_ = std::move(made);
-      return;
-    }
+    std::vector<State> made;
     std::size_t number = 0;
-    nn::walk_parameters(model, [&](const std::string& path, const auto& p) {
-      const Index size = p.value.numel();
-      check(number < states_.size() && states_[number].size == size && states_[number].name == path, "Optimizer",
-            "its state is that of another model: it does not hold ", path, " of ", size, " values at place ", number);
-      ++number;
-    });
+    nn::walk_parameters(model,
+                        [&](const std::string& path, const auto& p) { meet(path, p.value.numel(), made, number); });
+    if (states_.empty()) states_ = std::move(made);
     check(number == states_.size(), "Optimizer", "its state is that of another model: ", states_.size(),
           " parameters instead of ", number);
   }
@@ -123,6 +114,17 @@ class Optimizer {
       for (std::size_t i = 0; i < of.slots.size(); ++i) slots.at(i) = of.slots[i].second.value.mutable_data();
     }
   };
+
+  /// Makes the state of a parameter, or looks whether it is there.
+  void meet(const std::string& path, Index size, std::vector<State>& made, std::size_t& number) const {
+    if (states_.empty()) {
+      made.push_back(make_state(path, size));
+    } else {
+      check(number < states_.size() && states_[number].size == size && states_[number].name == path, "Optimizer",
+            "its state is that of another model: it does not hold ", path, " of ", size, " values at place ", number);
+    }
+    ++number;
+  }
 
   State make_state(const std::string& name, Index size) const {
     State state{name, size, {}, {Tensor<T, 1>::zeros({1})}};
