@@ -167,7 +167,13 @@ class Pretraining {
     keep_parts(state, "part_images", options_.supervised, options_.batch * options_.grid.patches());
     state.keep("model", model_).keep("best", best_.state).keep("adam", adam_);
     state.keep_value("best_iou", best_.score).keep_value("epoch_loss", epoch_loss_);
-    state.keep_value("epoch_pixels", epoch_pixels_);
+    // A state without the number of pixels has a sum of another kind: the mean of its epoch starts anew.
+    state.part([this](io::Checkpoint& c) { c.info["epoch_pixels"] = epoch_pixels_; },
+               [this](const io::Checkpoint& c) {
+                 const bool stored = c.info.contains("epoch_pixels");
+                 epoch_pixels_ = stored ? c.info.at("epoch_pixels").template get<double>() : 0.0;
+                 if (!stored) epoch_loss_ = 0;
+               });
     const bool finished = run_stage(stage_, state, [this](Index i) { return step(i); });
     if (finished) model_ = best_.state;
     return finished;
