@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "segmentation/config.hpp"
-#include "setting_ranges.hpp"
+#include "segmentation/ranges.hpp"
 
 /// The settings of the noisy-MNIST experiment (R4 of the paper) and the presets that name them.
 namespace noisy_mnist {
@@ -89,35 +88,17 @@ struct Config {
   }
 };
 
-/// The numbers that settings may have.
+/// The numbers that settings may have, beside those that every training has.
 inline constexpr std::array ranges{
-    program::Range{"seed", 0, 18446744073709551616.0},
     program::Range{"foreground", 0, 256},
     program::Range{"pretrain_images", 1, 60'000},
     program::Range{"policy_images", 1, 60'000},
     program::Range{"fine_tune_images", 1, 60'000},
     program::Range{"validation_images", 3, 60'000},
     program::Range{"test_images", 1, 10'000},
-    program::Range{"dropout", 0, 1, program::Range::below_high},
-    program::Range{"samples", 1, 10'000},
-    program::Range{"pretrain_epochs", 1, 1e6},
-    program::Range{"pretrain_batch", 1, 1e6},
-    program::Range{"pretrain_rate", 0, program::largest_rate, program::Range::above_low},
-    program::Range{"policy_epochs", 1, 1e6},
-    program::Range{"policy_batch", 1, 1e6},
-    program::Range{"policy_rate", 0, program::largest_rate, program::Range::above_low},
-    program::Range{"exploit_from", 0, 1},
-    program::Range{"exploit_to", 0, 1},
-    program::Range{"entropy_bonus", 0, 1e4},
     program::Range{"fine_tune_steps", 1, 1e8},
-    program::Range{"fine_tune_batch", 1, 1e6},
-    program::Range{"fine_tune_rate", 0, program::largest_rate},
-    program::Range{"fine_tune_policy_rate", 0, program::largest_rate},
-    program::Range{"fine_tune_exploit_from", 0, 1},
-    program::Range{"fine_tune_exploit_to", 0, 1},
     program::Range{"lambda_to", 0, 1},
     program::Range{"tvd", 0, 1, program::Range::above_low},
-    program::Range{"micro_batch", 1, 4096},
 };
 
 template <class Json>
@@ -138,7 +119,7 @@ inline void apply(const std::string& setting, Config& config) {
 inline const Config& checked(const Config& c) {
   using paser::check;
   using paser::ValueError;
-  program::check_ranges(c, ranges);
+  program::check_ranges(c, segmentation::joined(ranges, segmentation::data_ranges, segmentation::training_ranges));
   check<ValueError>(c.policy_baseline == "none" || c.policy_baseline == "batch_mean", "policy_baseline", "'",
                     c.policy_baseline, "', expected none or batch_mean");
   check<ValueError>(std::is_sorted(c.tvd.begin(), c.tvd.end()), "setting",

@@ -51,10 +51,11 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
       const auto seen = ground.train.rows(networks, images, row, options, 0, key);
       const auto gains = pipeline::tabulated_gains<float>(table, row, seen.coarse, options);
       const Index patches = gains.shape()[1], models = gains.shape()[2];
-      for (Index p = 0; p < patches; ++p)
-        gain += std::max(options.gain == pipeline::PatchGain::additive ? -1e300 : 0.0,
-                         static_cast<double>(gains(0, p, models - 1))) /
+      for (Index p = 0; p < patches; ++p) {
+        const double of_patch = static_cast<double>(gains(0, p, models - 1));
+        gain += (options.gain == pipeline::PatchGain::additive ? of_patch : std::max(0.0, of_patch)) /
                 static_cast<double>(patches * images.size());
+      }
       how_far(i + 1, images.size());
     }
     return std::clamp(gain, 0.001, 1.0);
@@ -71,7 +72,13 @@ inline Measured read_measured(const std::filesystem::path& file) {
     if (!j.contains("set")) return m;
     const auto counts = j["set"].at("counts").get<std::vector<Index>>();
     const auto classes = static_cast<Index>(std::llround(std::sqrt(static_cast<double>(counts.size()))));
-    m.set = {paser::metrics::Confusion<2>::from({classes, classes}, counts), j["set"].at("patches").get<Index>()};
+    const auto patches = j["set"].at("patches").get<Index>();
+    paser::check<paser::FormatError>(
+        patches >= 1 && counts.size() == static_cast<std::size_t>(classes * classes) &&
+            std::all_of(counts.begin(), counts.end(), [](Index n) { return n >= 0; }),
+        file.string().c_str(), "counts of f1 on ", patches, " patches: ", counts.size(),
+        " numbers, expected those of all pairs of classes, none negative, and a patch or more");
+    m.set = {paser::metrics::Confusion<2>::from({classes, classes}, counts), patches};
     return m;
   } catch (const nlohmann::json::exception& error) {
     throw paser::FormatError(paser::message(file.string(), ": ", error.what()));

@@ -61,7 +61,7 @@ inline constexpr std::array training_ranges{
     program::Range{"part_images", 0, 4096},
 };
 
-/// Several tables as one.
+/// Several tables as one; of a setting in two of them the first counts.
 template <std::size_t... N>
 std::vector<program::Range> joined(const std::array<program::Range, N>&... tables) {
   std::vector<program::Range> all;

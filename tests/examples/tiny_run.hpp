@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "examples/tiny_training.hpp"
 #include "paser/core/random.hpp"
 #include "paser/io/image.hpp"
 
@@ -44,13 +45,9 @@ inline void write_data(const fs::path& root) {
 /// The command line; `settings` come last, so that they win.
 inline std::vector<std::string> command(const std::string& program, const fs::path& data, const fs::path& run,
                                         const std::vector<std::string>& settings = {}) {
-  std::vector<std::string> words{program, "--data", data.string(), "--out", run.string(), "--threads", "1"};
-  for (const char* setting : {"widths=[2,2,2]", "depths=[1,1,1]", "grid=[2,2]", "pretrain_epochs=[1,1,1]",
-                              "policy_epochs=1", "fine_tune_epochs=1", "lambdas=[]", "costs=[]", "budget_gmac=0",
-                              "budget_ms=0", "noise=0", "sample_counts=[]", "samples=2"})
-    words.insert(words.end(), {"--set", setting});
-  for (const std::string& setting : settings) words.insert(words.end(), {"--set", setting});
-  return words;
+  std::vector<std::string> more;
+  for (const std::string& setting : settings) more.insert(more.end(), {"--set", setting});
+  return tiny::training(program, data, run, more);
 }
 
 }  // namespace tiny_run

@@ -111,6 +111,12 @@ TEST_CASE("train_router compares with the paper's policy, with twins, with chanc
     CHECK(j["routers"][name]["curve"].back()["iou"] == j["curve"].back()["iou"]);
   }
   CHECK(j["routers"]["random"]["curve"] != j["routers"]["oracle by twin task models"]["curve"]);
+  const auto ious = [](const nlohmann::json& points) {
+    std::vector<double> list;
+    for (const auto& p : points) list.push_back(p["iou"].get<double>());
+    return list;
+  };
+  CHECK(ious(j["oracle"]) != ious(j["routers"]["oracle by twin task models"]["curve"]));
   REQUIRE(j["noise"].size() == 6);  // f1, f2, and each of two routers beside chance
   for (const auto& row : j["noise"]) CHECK(row["noisy_iou"] != row["clean_iou"]);
   CHECK(j["noise"][0]["share_clean"] == 0);

@@ -1,12 +1,12 @@
 #include "paser/io/atomic_file.hpp"
 
-#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <set>
 
+#include "support/file_size_limit.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace paser;
@@ -147,21 +147,13 @@ TEST_CASE("atomic file: a disk that fills up leaves the old content") {
   const TemporaryFolder folder;
   const auto target = folder / "state.bin";
   io::write_file(target, "old");
-  // A limit on the size of files fails write(2) midway, as a full disk does.
-  rlimit before{};
-  getrlimit(RLIMIT_FSIZE, &before);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit small = before;
-  small.rlim_cur = 1000;
-  setrlimit(RLIMIT_FSIZE, &small);
   std::string what;
   try {
+    const FileSizeLimit limit(1000);
     io::write_file(target, std::string(100000, 'x'));
   } catch (const IoError& e) {
     what = e.what();
   }
-  setrlimit(RLIMIT_FSIZE, &before);
-  std::signal(SIGXFSZ, handler);
   CHECK_THAT(what, Contains("state.bin") && Contains("File too large") && Contains("unchanged"));
   CHECK(io::read_file(target) == "old");
   CHECK(std::distance(fs::directory_iterator(folder.path()), {}) == 1);

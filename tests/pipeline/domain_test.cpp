@@ -43,6 +43,8 @@ TEST_CASE("a domain scores every image against the others") {
   CHECK(std::is_sorted(d.scores.begin(), d.scores.end()));
   const double x[] = {5.5, 1e9};  // the number that does not vary is left out
   CHECK(d.distance(x) == Approx(9 / 7.25));
+  const double both[] = {1, 4};
+  CHECK(Domain{{0, 0}, {1, 2}, {}}.distance(both) == Approx((1.0 + 4.0) / 2));
   CHECK_THROWS_WITH(domain_of(Tensor<double, 2>({2, 2})), Catch::Contains("2 images, expected at least three"));
 }
 
@@ -57,6 +59,11 @@ TEST_CASE("images of the same kind are hardly ever called others, shifted ones a
   }
   CHECK(wrong <= 8);  // 1 % of 200 are 2; the domain itself is drawn, too
   CHECK(right >= 180);
+}
+
+TEST_CASE("among many images a few more than expected are surely more, and still no other kind") {
+  CHECK_FALSE(DomainCheck{.images = 1000, .unlike = 80, .expected = 0.05, .p = 1e-5}.other());
+  CHECK(DomainCheck{.images = 1000, .unlike = 120, .expected = 0.05, .p = 1e-9}.other());
 }
 
 TEST_CASE("few calibration images say little, and NaN is unlike everything") {

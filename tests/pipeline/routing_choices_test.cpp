@@ -143,6 +143,11 @@ TEST_CASE("greedy_choices: a patch's own IoU is not what counts") {
   table.confusion[1].mutable_data()[1] = 0;
   CHECK(greedy_choices(table, metrics::ClassMean::present) == std::vector<Index>{1, 0});
   CHECK(greedy_choices(table, metrics::ClassMean::present, metrics::GainReference::set) == std::vector<Index>{1, 0});
+  table.confusion.push_back(table.confusion[1]);  // as good, and dearer
+  table.entropy.push_back({0, 0});
+  CHECK(greedy_choices(table, metrics::ClassMean::present) == std::vector<Index>{1, 0});
+  table.confusion[1] = table.confusion[2] = table.confusion[0];  // no better than f1
+  CHECK(greedy_choices(table, metrics::ClassMean::present) == std::vector<Index>{0, 0});
 }
 
 TEST_CASE("evaluate_method: every image's IoU and shares, and the counts of all pixels") {

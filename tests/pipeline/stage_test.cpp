@@ -36,6 +36,38 @@ TEST_CASE("pretraining that was interrupted and resumed gives the same bits") {
   CHECK_FALSE(same_state(whole, models::AnySegmenter<float>(Net(Key{1}))));
 }
 
+TEST_CASE("a pretraining whose state does not say how many pixels its epoch had goes on, and begins that mean anew") {
+  const TemporaryFolder folder;
+  const auto file = folder / "stage.safetensors";
+  const toy::Set set(24);
+  PretrainOptions<float> options;
+  options.epochs = 2;
+  options.batch = 8;
+  options.learning_rate = 1e-2;
+  models::AnySegmenter<float> whole = Net(Key{1});
+  REQUIRE(pretrain(whole, set, set, options, Stage{.name = "toy"}, Key{5}));
+  models::AnySegmenter<float> pieces = Net(Key{1});
+  Index steps = 0;
+  Stage first{.name = "toy", .file = file};
+  first.monitor.interrupted = [&] { return ++steps >= 2; };
+  REQUIRE_FALSE(pretrain(pieces, set, set, options, first, Key{5}));
+  auto stored = io::Checkpoint::load(file);
+  REQUIRE(stored.info.contains("epoch_pixels"));
+  stored.info.erase("epoch_pixels");
+  stored.info["epoch_loss"] = 1e6;
+  stored.save(file);
+  pieces = Net(Key{1});
+  std::vector<double> means;
+  Stage second{.name = "toy", .file = file};
+  second.monitor.log = [&](const nlohmann::json& r) {
+    if (r.contains("epoch_loss")) means.push_back(r["epoch_loss"].get<double>());
+  };
+  REQUIRE(pretrain(pieces, set, set, options, second, Key{5}));
+  CHECK(same_state(whole, pieces));
+  REQUIRE(means.size() == 2);
+  CHECK(means[0] < 10);
+}
+
 namespace {
 
 /// Images whose labels are those of the toy, or the opposite.

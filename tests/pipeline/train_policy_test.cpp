@@ -105,6 +105,16 @@ TEST_CASE("an additive gain pays what the patch adds to the IoU of its image, or
   REQUIRE(gains.shape() == Shape{1, 2, 2});
   CHECK((gains(0, 0, 0) == 0 && gains(0, 1, 0) == 0));
   CHECK(gains(0, 0, 1) == Approx(2 * first));
+  // The images are rows of the table, in any order.
+  auto table = metrics::Confusion<4>::zeros({3, 2, 2, 2});
+  std::copy_n(chosen.data(), 8, table.mutable_data() + 16);
+  std::copy_n(coarse.data(), 8, table.mutable_data());
+  auto twice = metrics::Confusion<4>::zeros({2, 2, 2, 2});
+  for (Index n = 0; n < 2; ++n) std::copy_n(coarse.data(), 8, twice.mutable_data() + 8 * n);
+  const auto ordered = tabulated_gains<double>({table}, std::vector<Index>{2, 0}, twice, options);
+  CHECK(ordered(0, 0, 1) == gains(0, 0, 1));
+  CHECK(ordered(0, 1, 1) == gains(0, 1, 1));
+  CHECK((ordered(1, 0, 1) == 0 && ordered(1, 1, 1) == 0));
   const auto paid = rewards_of(gains, Actions::from({1, 2}, {1, 0}), options);
   CHECK(paid.reward(0, 0) == Approx(0.5 * 2 * first - 0.05));
   CHECK(paid.reward(0, 1) == 0);
