@@ -77,11 +77,11 @@ void add_network(const std::string& name, const std::vector<Shape<4>>& inputs) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  add_network<models::UNet<1, 3, 8, 2>>("small", {{1, 224, 256, 1}, {4, 224, 256, 1}, {128, 32, 32, 1}});
-  add_network<models::UNet<1, 3, 16, 4>>("medium", {{16, 56, 64, 1}, {128, 32, 32, 1}});
-  add_network<models::UNet<1, 3, 64, 4>>("large", {{1, 56, 64, 1}, {16, 56, 64, 1}, {128, 32, 32, 1}});
+  add_network<models::StaticUNet<1, 3, 8, 2>>("small", {{1, 224, 256, 1}, {4, 224, 256, 1}, {128, 32, 32, 1}});
+  add_network<models::StaticUNet<1, 3, 16, 4>>("medium", {{16, 56, 64, 1}, {128, 32, 32, 1}});
+  add_network<models::StaticUNet<1, 3, 64, 4>>("large", {{1, 56, 64, 1}, {16, 56, 64, 1}, {128, 32, 32, 1}});
   add("small/mc_dropout/1x224x256", [](benchmark::State& state) {
-    mc_dropout(state, models::UNet<1, 3, 8, 2>(Key{1}), {1, 224, 256, 1});
+    mc_dropout(state, models::StaticUNet<1, 3, 8, 2>(Key{1}), {1, 224, 256, 1});
   });
   add("policy/inference/1x224x256", [](benchmark::State& state) {
     infer(state, models::PolicyNet<float>(48, Key{1}), {1, 224, 256, 2});

@@ -42,9 +42,9 @@ models::AnySegmenter<float> segmenter(const std::string& name, const io::State& 
     io::load_torch_state(network, weights, io::unet_names(static_cast<int>(network.spec().depth)), name);
     return models::AnySegmenter<float>(std::move(network));
   };
-  if (name == "small") return loaded(models::UNet<1, 3, 8, 2>(Key{1}, dropout));
-  if (name == "medium") return loaded(models::UNet<1, 3, 16, 4>(Key{1}, dropout));
-  if (name == "large") return loaded(models::UNet<1, 3, 64, 4>(Key{1}, dropout));
+  if (name == "small") return loaded(models::StaticUNet<1, 3, 8, 2>(Key{1}, dropout));
+  if (name == "medium") return loaded(models::StaticUNet<1, 3, 16, 4>(Key{1}, dropout));
+  if (name == "large") return loaded(models::StaticUNet<1, 3, 64, 4>(Key{1}, dropout));
   throw ValueError("there is no network '" + name + "'");
 }
 

@@ -14,6 +14,7 @@
 #include "paser/models/unet.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/optim/adam.hpp"
+#include "paser/uncertainty/mc_dropout.hpp"
 
 namespace {
 
@@ -24,6 +25,12 @@ std::function<void()> inference(const Shape<4>& shape) {
   auto model = std::make_shared<Model>(Key{1});
   auto filters = std::make_shared<FilterCache<float>>();
   return [=, x = uniform<float>(Key{2}, shape)] { evaluate(*model, x, filters.get()); };
+}
+
+template <class Model>
+std::function<void()> mc_dropout(const Shape<4>& shape) {
+  auto model = std::make_shared<Model>(Key{1});
+  return [=, x = uniform<float>(Key{2}, shape)] { uncertainty::mc_dropout(*model, x, Key{3}); };
 }
 
 template <class Model>
@@ -49,15 +56,22 @@ int main(int argc, char** argv) try {
                       "networks_in_turn", "expected a number of threads, got '", count, "'");
     set_threads(std::stoi(count));
   }
-  using Small = models::UNet<1, 3, 8, 2>;
-  using Medium = models::UNet<1, 3, 16, 4>;
-  using Large = models::UNet<1, 3, 64, 4>;
+  using Small = models::StaticUNet<1, 3, 8, 2>;
+  using Medium = models::StaticUNet<1, 3, 16, 4>;
+  using Large = models::StaticUNet<1, 3, 64, 4>;
   std::map<std::string, std::function<void()>> workloads;
   workloads["W1"] = inference<Small>({1, 224, 256, 1});
+  workloads["W1mc"] = mc_dropout<Small>({1, 224, 256, 1});
   workloads["W2"] = inference<Medium>({16, 56, 64, 1});
   workloads["W3"] = inference<Large>({16, 56, 64, 1});
+  workloads["W4"] = [policy = std::make_shared<models::PolicyNet<float>>(16 * 3, Key{1}),
+                     x = uniform<float>(Key{2}, Shape{1, 224, 256, 2})] { evaluate(*policy, x); };
   workloads["W5s"] = training<Small>({4, 224, 256, 1});
   workloads["W5m"] = training<Medium>({16, 56, 64, 1});
+  workloads["W6s"] = inference<Small>({128, 32, 32, 1});
+  workloads["W6m"] = inference<Medium>({128, 32, 32, 1});
+  workloads["W6st"] = training<Small>({128, 32, 32, 1});
+  workloads["W6mt"] = training<Medium>({32, 32, 32, 1});
   std::cerr << isa() << ", " << threads() << " threads\n";
   std::string name;
   for (int runs = 0; std::cin >> name >> runs;) {

@@ -22,7 +22,7 @@
 namespace {
 
 using namespace paser;
-using Large = models::UNet<1, 3, 64, 4>;
+using Large = models::StaticUNet<1, 3, 64, 4>;
 
 void infer(Index micro_batch, FilterCache<float>* filters) {
   const models::AnySegmenter<float> model = Large(Key{1});
@@ -66,7 +66,7 @@ struct Way {
 };
 
 void compare_parts(int rounds) {
-  models::AnySegmenter<float> model = models::UNet<1, 3, 16, 4>(Key{1});
+  models::AnySegmenter<float> model = models::StaticUNet<1, 3, 16, 4>(Key{1});
   optim::Adam<float> adam({.learning_rate = 1e-4});
   const Batch batch(16);
   const auto on_parts_of = [&](Index images) {

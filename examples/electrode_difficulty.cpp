@@ -86,11 +86,8 @@ class Set {
 };
 
 AnySegmenter network(std::size_t k, Index width, Key key) {
-  using paser::models::UNet;
-  if (k == 0) return UNet<1, 3, 8, 2>(key);
-  if (k == 1) return UNet<1, 3, 16, 4>(key);
-  if (width == 32) return UNet<1, 3, 32, 4>(key);
-  return UNet<1, 3, 64, 4>(key);
+  const paser::Index widths[] = {8, 16, width}, depths[] = {2, 4, 4};
+  return paser::models::UNet<float>({.in = 1, .classes = 3, .width = widths[k], .depth = depths[k]}, key);
 }
 
 /// The value below which this share of the values lies.

@@ -5,11 +5,12 @@
 
 namespace paser::models {
 
-template RuntimeUNet<float>::RuntimeUNet(const UNetSpec&, Key);
+template UNet<float>::UNet(const UNetSpec&, Key);
 
 #define PASER_UNET(Context)                                                                                           \
-  template std::vector<FeatureMap<Image<Context>>> RuntimeUNet<float>::prefix(Context&, const Image<Context>&) const; \
-  template Image<Context> RuntimeUNet<float>::suffix(Context&, std::vector<FeatureMap<Image<Context>>>) const
+  template std::vector<DeferredNorm<Image<Context>>> UNet<float>::deterministic_part(Context&, const Image<Context>&) \
+      const;                                                                                                          \
+  template Image<Context> UNet<float>::stochastic_part(Context&, std::vector<DeferredNorm<Image<Context>>>) const
 PASER_UNET(EvalContext<float>);
 PASER_UNET(TapeContext<float>);
 PASER_UNET(CountContext<float>);

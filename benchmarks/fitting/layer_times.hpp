@@ -56,7 +56,7 @@ class Layers {
     if (std::find(layers_.begin(), layers_.end(), layer) == layers_.end()) layers_.push_back(layer);
   }
 
-  /// The 3x3 layers of models::UNet<1, ., width, depth>.
+  /// The 3x3 layers of models::StaticUNet<1, ., width, depth>.
   void add_unet(Index n, Index h, Index w, Index width, Index depth) {
     const auto twice = [&](Index from, Index middle, Index to, Index level) {
       add({n, h >> level, w >> level, from, middle});

@@ -7,4 +7,4 @@ constexpr paser::Index depth = 0;
 constexpr paser::Index depth = 1;
 #endif
 
-static_assert(sizeof(paser::models::UNet<1, 3, 8, depth>) > 0);
+static_assert(sizeof(paser::models::StaticUNet<1, 3, 8, depth>) > 0);

@@ -7,4 +7,4 @@ constexpr paser::Index width = 7;
 constexpr paser::Index width = 8;
 #endif
 
-static_assert(sizeof(paser::models::UNet<1, 3, width, 2>) > 0);
+static_assert(sizeof(paser::models::StaticUNet<1, 3, width, 2>) > 0);

@@ -7,4 +7,4 @@ constexpr paser::Index classes = 1;
 constexpr paser::Index classes = 2;
 #endif
 
-static_assert(sizeof(paser::models::UNet<1, classes, 8, 2>) > 0);
+static_assert(sizeof(paser::models::StaticUNet<1, classes, 8, 2>) > 0);

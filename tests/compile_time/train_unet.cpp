@@ -2,7 +2,7 @@
 
 int main() {
   using namespace paser;
-  models::UNet<1, 3, 8, 2> model(Key{1});
+  models::StaticUNet<1, 3, 8, 2> model(Key{1});
   optim::Adam<float> adam({.learning_rate = 1e-3});
   const auto images = Tensor<float, 4>::full({2, 32, 32, 1}, 0.5f);
   const auto labels = Labels::zeros({2, 32, 32});

@@ -25,8 +25,8 @@ void check_round_trip(const Model& model, const io::NameTable& names, Model othe
 }  // namespace
 
 TEST_CASE("torch names: every tensor of our networks has its name there") {
-  using Small = models::UNet<1, 3, 4, 2>;
-  using Deep = models::UNet<1, 2, 2, 4>;
+  using Small = models::StaticUNet<1, 3, 4, 2>;
+  using Deep = models::StaticUNet<1, 2, 2, 4>;
   for (const auto form : {models::Upsampling::bilinear, models::Upsampling::transposed}) {
     check_round_trip(Small(Key{1}, 0.5, form), io::unet_names(2), Small(Key{2}, 0.5, form));
     check_round_trip(Deep(Key{1}, 0.5, form), io::unet_names(4), Deep(Key{2}, 0.5, form));
@@ -36,7 +36,7 @@ TEST_CASE("torch names: every tensor of our networks has its name there") {
 
 TEST_CASE("torch names: PyTorch's weights give PyTorch's logits") {
   const auto f = io::read_safetensors(PASER_TEST_DATA "/fixtures/model_unet_tiny.safetensors");
-  models::UNet<1, 3, 8, 2> unet(Key{1});
+  models::StaticUNet<1, 3, 8, 2> unet(Key{1});
   io::load_torch_state(unet, io::with_prefix(f.tensors, "tiny_b2/param/"), io::unet_names(2));
   const auto x = io::nhwc_from_nchw(f.at("tiny_b2/input").as<float, 4>());
   const auto expected = io::nhwc_from_nchw(f.at("tiny_b2/logits").as<float, 4>());

@@ -12,9 +12,9 @@ using namespace paser;
 using metrics::count_operations;
 
 TEST_CASE("the paper's networks have the operations that fvcore counts") {
-  const models::UNet<1, 3, 8, 2> small(Key{});
-  const models::UNet<1, 3, 16, 4> medium(Key{});
-  const models::UNet<1, 3, 64, 4> large(Key{});
+  const models::StaticUNet<1, 3, 8, 2> small(Key{});
+  const models::StaticUNet<1, 3, 16, 4> medium(Key{});
+  const models::StaticUNet<1, 3, 64, 4> large(Key{});
   const models::PolicyNet<> policy(48, Key{});
   CHECK(count_operations(small, Shape{1, 224, 256, 1}).total() == 312'639'488);
   CHECK(count_operations(medium, Shape{1, 56, 64, 1}).total() == 142'047'232);
@@ -31,9 +31,9 @@ TEST_CASE("the paper's networks have the operations that fvcore counts") {
 }
 
 TEST_CASE("a network whose type is forgotten counts as it does itself") {
-  const models::UNet<1, 3, 8, 2> unet(Key{});
+  const models::StaticUNet<1, 3, 8, 2> unet(Key{});
   const models::AnySegmenter<float> any = unet;
-  const models::AnySegmenter<double> exact = models::UNet<1, 3, 8, 2, double>(Key{});
+  const models::AnySegmenter<double> exact = models::StaticUNet<1, 3, 8, 2, double>(Key{});
   const Shape<4> images{2, 33, 46, 1};
   CHECK(any.count(images).by_op == count_operations(unet, images).by_op);
   CHECK(exact.count(images, run::training).by_op == count_operations(unet, images).by_op);

@@ -19,7 +19,7 @@ namespace {
 
 template <class T = float>
 AnySegmenter<T> unet(Index depth = 2) {
-  return RuntimeUNet<T>({.in = 2, .classes = 3, .width = 4, .depth = depth, .dropout = 0.3}, Key{5});
+  return UNet<T>({.in = 2, .classes = 3, .width = 4, .depth = depth, .dropout = 0.3}, Key{5});
 }
 
 const auto image = uniform<float>(Key{1}, Shape{2, 12, 8, 2});
@@ -79,20 +79,20 @@ TEST_CASE("MC samples share the part of a corrected network before its first dro
   const AnySegmenter<float> corrected = Corrected<float>(unet());
   const auto x = concat_channels(image, logarithms);
   EvalContext<float> ctx;
-  CHECK(same_bits(corrected.suffix(ctx, corrected.prefix(ctx, x)), evaluate(corrected, x)));
+  CHECK(same_bits(corrected.stochastic_part(ctx, corrected.deterministic_part(ctx, x)), evaluate(corrected, x)));
   const auto prediction = uncertainty::mc_dropout(corrected, x, Key{4}, {.samples = 3});
   EvalContext<float> first(run::mc_dropout, Key{4});
   for (std::uint64_t n = 0; n < 2; ++n) first.sample_keys.push_back(Key{4}.fold(0).fold(n));
   CHECK(max_abs_difference(softmax(corrected(first, x)), prediction.first_sample) < 1e-5);
-  CHECK(corrected.prefix(ctx, x).at(0).shape().c() == 4);  // the map of the UNet's first level
+  CHECK(corrected.deterministic_part(ctx, x).at(0).shape().c() == 4);  // the map of the UNet's first level
 }
 
 TEST_CASE("networks that do not say what they take or answer coarsely cannot correct") {
   const AnySegmenter<float> silent = nn::Conv2d<float>({.in = 2, .out = 3, .kernel = 1}, Key{1});
   CHECK_THROWS_AS(Corrected<float>(silent), ValueError);
   CHECK_THROWS_WITH(Corrected<float>(silent), Contains("0 channels and knows 0 classes"));
-  struct Coarse : RuntimeUNet<float> {
-    using RuntimeUNet<float>::RuntimeUNet;
+  struct Coarse : UNet<float> {
+    using UNet<float>::UNet;
     static Index stride() { return 4; }
   };
   const AnySegmenter<float> coarse = Coarse({.in = 2, .classes = 3, .width = 4, .depth = 1}, Key{1});

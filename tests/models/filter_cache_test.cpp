@@ -8,7 +8,7 @@
 using namespace paser;
 
 TEST_CASE("kept filters change no bit of a network, and follow its weights") {
-  models::UNet<1, 3, 32, 4> net(Key{1});
+  models::StaticUNet<1, 3, 32, 4> net(Key{1});
   const auto image = uniform<float>(Key{2}, Shape{1, 40, 48, 1});
   FilterCache<float> filters;
   const auto expected = evaluate(net, image);

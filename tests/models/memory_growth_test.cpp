@@ -45,7 +45,7 @@ void check_steady(std::uint64_t steps, const Step& step) {
 
 // Case A17.
 TEST_CASE("memory does not grow with training steps, nor with predictions of ever new sizes") {
-  models::UNet<1, 3, 2, 1> model{Key{1}};
+  models::StaticUNet<1, 3, 2, 1> model{Key{1}};
   const auto images = uniform<float>(Key{2}, Shape{2, 16, 16, 1}, 0, 1);
   const Labels labels = Labels::full({2, 16, 16}, 1);
   optim::Adam<float> adam({});

@@ -26,7 +26,7 @@ std::string with(const std::string& name, const nlohmann::json& value) {
 }
 
 AnySegmenter<float> another(const std::string&, Key key) {
-  return RuntimeUNet<float>({}, key);
+  return UNet<float>({}, key);
 }
 
 }  // namespace
@@ -34,7 +34,7 @@ AnySegmenter<float> another(const std::string&, Key key) {
 TEST_CASE("a name and settings make the network that its type makes, bit by bit") {
   const UNetSpec spec{
       .in = 1, .classes = 3, .width = 6, .depth = 2, .upsampling = Upsampling::transposed, .dropout = 0.1};
-  const RuntimeUNet<float> direct(spec, Key{3});
+  const UNet<float> direct(spec, Key{3});
   const auto image = uniform<float>(Key{2}, Shape{1, 19, 22, 1});
   const auto made = make_segmenter("unet", settings, Key{3});
   CHECK(same_bits(evaluate(made, image), evaluate(direct, image)));

@@ -19,26 +19,26 @@ Tensor<float, 4> segmented(const Model& model, Index h, Index w) {
 }  // namespace
 
 TEST_CASE("the networks of the paper have its parameter counts") {
-  CHECK(nn::count_parameters(models::UNet<1, 3, 8, 2>(Key{1})) == 16'571);
-  CHECK(nn::count_parameters(models::UNet<1, 3, 16, 4>(Key{1})) == 1'080'595);
-  CHECK(nn::count_parameters(models::UNet<1, 3, 64, 4>(Key{1})) == 17'275'459);
+  CHECK(nn::count_parameters(models::StaticUNet<1, 3, 8, 2>(Key{1})) == 16'571);
+  CHECK(nn::count_parameters(models::StaticUNet<1, 3, 16, 4>(Key{1})) == 1'080'595);
+  CHECK(nn::count_parameters(models::StaticUNet<1, 3, 64, 4>(Key{1})) == 17'275'459);
   CHECK(nn::count_parameters(models::PolicyNet<float>(48, Key{1})) == 14'736);
-  CHECK(nn::count_parameters(models::UNet<1, 3, 8, 2>(Key{1}, 0.5, Upsampling::transposed)) == 29'563);
-  STATIC_REQUIRE(models::UNet<1, 3, 16, 4>::parameters(Upsampling::transposed) == 1'941'875);
+  CHECK(nn::count_parameters(models::StaticUNet<1, 3, 8, 2>(Key{1}, 0.5, Upsampling::transposed)) == 29'563);
+  STATIC_REQUIRE(models::StaticUNet<1, 3, 16, 4>::parameters(Upsampling::transposed) == 1'941'875);
 }
 
 TEST_CASE("a UNet keeps the size of every image whose levels exist") {
-  const models::UNet<1, 3, 4, 4> deep(Key{1});
+  const models::StaticUNet<1, 3, 4, 4> deep(Key{1});
   for (Index h = 16; h <= 40; h += 3)
     for (Index w = 16; w <= 40; w += 5) CHECK(segmented(deep, h, w).shape() == Shape<4>{1, h, w, 3});
   for (const auto& [h, w] : {std::pair<Index, Index>{91, 92}, {350, 525}, {275, 800}})
     CHECK(segmented(deep, h, w).shape() == Shape<4>{1, h, w, 3});
-  const models::UNet<1, 2, 4, 3> transposed(Key{1}, 0.5, Upsampling::transposed);
+  const models::StaticUNet<1, 2, 4, 3> transposed(Key{1}, 0.5, Upsampling::transposed);
   CHECK(segmented(transposed, 17, 22).shape() == Shape<4>{1, 17, 22, 2});
 }
 
 TEST_CASE("too small an image is refused with the smallest legal size") {
-  const models::UNet<1, 3, 4, 4> deep(Key{1});
+  const models::StaticUNet<1, 3, 4, 4> deep(Key{1});
   CHECK_THROWS_WITH(segmented(deep, 15, 15),
                     Catch::Contains("15x15") && Catch::Contains("smallest legal size is 16x16"));
   CHECK_THROWS_AS(segmented(deep, 1, 1), ShapeError);
@@ -46,7 +46,7 @@ TEST_CASE("too small an image is refused with the smallest legal size") {
 }
 
 TEST_CASE("a UNet's gradients are its differences, at an odd size, with dropout drawn from the key") {
-  const models::UNet<1, 3, 2, 2, double> model(Key{3}, 0.3);
+  const models::StaticUNet<1, 3, 2, 2, double> model(Key{3}, 0.3);
   const auto result =
       nn::gradient_check(model, run::training, Key{5}, {}, uniform<double>(Key{4}, Shape<4>{2, 9, 7, 1}));
   INFO(result.where << " " << result.worst);
@@ -54,7 +54,7 @@ TEST_CASE("a UNet's gradients are its differences, at an odd size, with dropout 
 }
 
 TEST_CASE("recorded and unrecorded runs of one model give the same bits, and so do any number of threads") {
-  const models::UNet<1, 3, 8, 2> model(Key{1});
+  const models::StaticUNet<1, 3, 8, 2> model(Key{1});
   const auto image = uniform<float>(Key{2}, Shape<4>{3, 30, 34, 1});
   EvalContext<float> eval(run::training, Key{9});
   TapeContext<float> tape(run::training, Key{9});
@@ -69,14 +69,14 @@ TEST_CASE("recorded and unrecorded runs of one model give the same bits, and so 
 }
 
 TEST_CASE("a segmenter is the network inside it, and a copy has weights of its own") {
-  const models::UNet<1, 3, 8, 2> model(Key{1});
+  const models::StaticUNet<1, 3, 8, 2> model(Key{1});
   models::AnySegmenter<float> any = model;
   const models::AnySegmenter<float> copy = any;
   const auto image = uniform<float>(Key{2}, Shape<4>{2, 12, 12, 1});
   CHECK(max_abs_difference(evaluate(model, image), evaluate(any, image)) == 0);
   CHECK(nn::count_parameters(any) == 16'571);
   EvalContext<float> ctx;
-  CHECK(max_abs_difference(any.suffix(ctx, any.prefix(ctx, image)), evaluate(model, image)) == 0);
+  CHECK(max_abs_difference(any.stochastic_part(ctx, any.deterministic_part(ctx, image)), evaluate(model, image)) == 0);
   nn::walk_parameters(any, [](const std::string&, auto& p) { p.value.mutable_data()[0] += 1; });
   CHECK(max_abs_difference(evaluate(any, image), evaluate(copy, image)) > 0);
   CHECK(max_abs_difference(evaluate(copy, image), evaluate(model, image)) == 0);
@@ -85,7 +85,7 @@ TEST_CASE("a segmenter is the network inside it, and a copy has weights of its o
 TEST_CASE("a UNet whose sizes are numbers of a file is the one whose sizes the compiler knows, bit by bit") {
   const auto image = uniform<float>(Key{2}, Shape<4>{2, 19, 22, 3});
   const auto compare = [&](const auto& fixed, const models::UNetSpec& spec) {
-    const models::RuntimeUNet<float> free(spec, Key{5});
+    const models::UNet<float> free(spec, Key{5});
     std::vector<std::string> names, expected;
     nn::walk_parameters(free, [&](const std::string& name, const auto&) { names.push_back(name); });
     nn::walk_parameters(fixed, [&](const std::string& name, const auto&) { expected.push_back(name); });
@@ -97,13 +97,13 @@ TEST_CASE("a UNet whose sizes are numbers of a file is the one whose sizes the c
     EvalContext<float> one(run::training, Key{9}), two(run::training, Key{9});  // dropout included
     CHECK(max_abs_difference(free(one, image), fixed(two, image)) == 0);
   };
-  compare(models::UNet<3, 4, 6, 2>(Key{5}, 0.3), {.in = 3, .classes = 4, .width = 6, .depth = 2, .dropout = 0.3});
-  compare(models::UNet<3, 2, 4, 3>(Key{5}, 0.5, Upsampling::transposed),
+  compare(models::StaticUNet<3, 4, 6, 2>(Key{5}, 0.3), {.in = 3, .classes = 4, .width = 6, .depth = 2, .dropout = 0.3});
+  compare(models::StaticUNet<3, 2, 4, 3>(Key{5}, 0.5, Upsampling::transposed),
           {.in = 3, .classes = 2, .width = 4, .depth = 3, .upsampling = Upsampling::transposed});
 }
 
 TEST_CASE("numbers that make no network are refused") {
-  const auto made = [](const models::UNetSpec& spec) { return models::RuntimeUNet<float>(spec, Key{1}).spec().width; };
+  const auto made = [](const models::UNetSpec& spec) { return models::UNet<float>(spec, Key{1}).spec().width; };
   CHECK(made({}) == 8);
   CHECK_THROWS_WITH(made({.in = 0}), Catch::Contains("no network has 0 image channels") &&
                                          Catch::Contains("expected at least 1 channel"));

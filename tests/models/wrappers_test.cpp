@@ -41,7 +41,7 @@ struct Coarse {
 
 template <class T = float>
 AnySegmenter<T> unet(Index channels, Index depth = 2) {
-  return RuntimeUNet<T>({.in = channels, .classes = 3, .width = 4, .depth = depth, .dropout = 0.3}, Key{5});
+  return UNet<T>({.in = channels, .classes = 3, .width = 4, .depth = depth, .dropout = 0.3}, Key{5});
 }
 
 Tensor<float, 4> images(Index h, Index w, Index channels = 1) {
@@ -165,12 +165,12 @@ TEST_CASE("MC samples share through a wrapper what they share in the network ins
   const auto x = images(21, 18);
   const auto check_parts = [&](const AnySegmenter<float>& model) {
     EvalContext<float> ctx;
-    CHECK(same_bits(model.suffix(ctx, model.prefix(ctx, x)), evaluate(model, x)));
+    CHECK(same_bits(model.stochastic_part(ctx, model.deterministic_part(ctx, x)), evaluate(model, x)));
     const auto prediction = uncertainty::mc_dropout(model, x, Key{4}, {.samples = 3});
     EvalContext<float> first(run::mc_dropout, Key{4});
     for (std::uint64_t n = 0; n < 2; ++n) first.sample_keys.push_back(Key{4}.fold(0).fold(n));
     CHECK(max_abs_difference(softmax(model(first, x)), prediction.first_sample) < 1e-5);
-    CHECK(model.prefix(ctx, x).at(0).shape().c() == 4);  // the map of the UNet's first level
+    CHECK(model.deterministic_part(ctx, x).at(0).shape().c() == 4);  // the map of the UNet's first level
   };
   check_parts(Padded<float>(unet(1), 8));
   check_parts(Resized<float>(unet(1), 0.5));

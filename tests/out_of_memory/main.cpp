@@ -78,7 +78,7 @@ namespace {
 
 using namespace paser;
 
-using Model = models::UNet<1, 2, 2, 1>;
+using Model = models::StaticUNet<1, 2, 2, 1>;
 
 /// A model that is loaded, predicts, and makes a step of its training.
 struct Work {

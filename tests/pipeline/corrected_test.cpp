@@ -23,7 +23,7 @@ namespace {
 using Model = models::AnySegmenter<float>;
 
 Model unet(std::uint64_t seed) {
-  return models::RuntimeUNet<float>({.in = 2, .classes = 2, .width = 4, .depth = 1, .dropout = 0.5}, Key{seed});
+  return models::UNet<float>({.in = 2, .classes = 2, .width = 4, .depth = 1, .dropout = 0.5}, Key{seed});
 }
 
 /// A network that answers 0 everywhere.

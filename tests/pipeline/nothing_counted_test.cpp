@@ -65,7 +65,7 @@ TEST_CASE("so it is in a table of answers and in the search for a cascade") {
 }
 
 TEST_CASE("a batch without a counted pixel has no loss in the log, and no weight in the epoch's mean") {
-  models::AnySegmenter<float> model = models::UNet<2, 2, 4, 1>(Key{1});
+  models::AnySegmenter<float> model = models::StaticUNet<2, 2, 4, 1>(Key{1});
   PretrainOptions<float> options;
   options.epochs = 1;
   options.batch = 1;
@@ -89,7 +89,7 @@ TEST_CASE("a batch without a counted pixel has no loss in the log, and no weight
 }
 
 TEST_CASE("validation images without a counted pixel do not choose a network: they are refused") {
-  models::AnySegmenter<float> model = models::UNet<2, 2, 4, 1>(Key{1});
+  models::AnySegmenter<float> model = models::StaticUNet<2, 2, 4, 1>(Key{1});
   PretrainOptions<float> options;
   options.epochs = 1;
   options.supervised.ignored = 255;

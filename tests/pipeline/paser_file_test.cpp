@@ -114,7 +114,7 @@ TEST_CASE("every policy and estimator of the library is saved and comes back wit
     CHECK(same_bits(before.labels, after.labels));
     CHECK(same_bits(before.answered_by, after.answered_by));
   }
-  paser.estimator = uncertainty::Ensemble<float>{{models::RuntimeUNet<float>(unet(4, 1), Key{8})}};
+  paser.estimator = uncertainty::Ensemble<float>{{models::UNet<float>(unet(4, 1), Key{8})}};
   save_paser(file, paser, small());
   const auto ensemble = load_paser(file).paser;
   CHECK(same_bits(paser.predict_coarse(images, {7, 9}, Key{5}).probabilities,

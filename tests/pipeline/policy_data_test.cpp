@@ -18,7 +18,7 @@ const RewardOptions settings{.lambda = 0.1, .costs = {0.1, 0.3, 0.6}, .classes =
 /// A Paser whose f1 has dropout noise.
 Paser<float> noisy_paser() {
   auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
-  paser.models[0] = models::UNet<2, 2, 4, 1>(Key{4});
+  paser.models[0] = models::StaticUNet<2, 2, 4, 1>(Key{4});
   paser.grid = {1, 2};
   paser.policy = NetPolicy<float>{models::PolicyNet<float>(6, Key{2})};
   return paser;

@@ -38,7 +38,7 @@ TEST_CASE("pretraining learns from a folder of mixed sizes, with crops, augmenta
   training.batch = 3;
   training.learning_rate = 1e-2;
   training.supervised.ignored = data::ignored_label;
-  models::AnySegmenter<float> model = models::UNet<1, 2, 8, 2>(Key{1});
+  models::AnySegmenter<float> model = models::StaticUNet<1, 2, 8, 2>(Key{1});
   const auto iou = [&] {
     return pipeline::validation_iou(model, validation, {1, 1}, metrics::ClassMean::present, 8, data::ignored_label);
   };

@@ -10,7 +10,7 @@ using namespace paser::pipeline;
 
 namespace {
 
-using Net = models::UNet<2, 2, 4, 1>;
+using Net = models::StaticUNet<2, 2, 4, 1>;
 
 /// The toy set; when varied, its images are turned upside down in odd epochs.
 struct TurningSet : toy::Set {

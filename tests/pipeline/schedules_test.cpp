@@ -105,7 +105,7 @@ TEST_CASE("Eq. 4 in stage 3: alpha rises linearly with the steps, and is what ex
 }
 
 TEST_CASE("the loss is the mean over the pixels that count, whatever parts the batch is cut into") {
-  const models::AnySegmenter<float> model = models::UNet<2, 2, 4, 1>(Key{1});
+  const models::AnySegmenter<float> model = models::StaticUNet<2, 2, 4, 1>(Key{1});
   auto batch = toy::Set(3).range(0, 3);
   std::int32_t* const label = batch.labels.mutable_data();
   for (Index i = 0; i < batch.labels.numel(); ++i)

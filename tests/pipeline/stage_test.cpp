@@ -14,7 +14,7 @@ using namespace paser::pipeline;
 
 namespace {
 
-using Net = models::UNet<2, 2, 4, 1>;
+using Net = models::StaticUNet<2, 2, 4, 1>;
 
 }  // namespace
 

@@ -95,7 +95,7 @@ Mode training_by(Index ghost_batch) {
 }  // namespace
 
 TEST_CASE("the size of a micro-batch changes neither loss nor gradient, with dropout and distillation") {
-  const models::AnySegmenter<double> model = models::UNet<2, 2, 4, 1, double>(Key{1});
+  const models::AnySegmenter<double> model = models::StaticUNet<2, 2, 4, 1, double>(Key{1});
   std::vector<Index> rows(7);
   std::iota(rows.begin(), rows.end(), Index{3});
   const auto batch = toy::Set(20).rows(rows);
@@ -149,7 +149,7 @@ TEST_CASE("batch statistics of parts that are not the batch are refused, and not
   CHECK_THROWS_AS(task.gradients(8, 4), ValueError);
   CHECK_NOTHROW(task.gradients(8));
   CHECK_NOTHROW(task.gradients(4, 0, run::frozen_statistics));
-  const Task<float> without(models::UNet<2, 2, 4, 1>(Key{1}), 8);
+  const Task<float> without(models::StaticUNet<2, 2, 4, 1>(Key{1}), 8);
   CHECK_NOTHROW(without.gradients(4));
   CHECK_NOTHROW(without.gradients(3, 0, training_by(2)));
 }
@@ -167,7 +167,7 @@ TEST_CASE("training by frozen statistics drops, leaves the statistics alone and 
 }
 
 TEST_CASE("with the same parts the bits are the same for every micro-batch and 1 to 8 threads") {
-  const Task<float> unet(models::UNet<2, 2, 8, 2>(Key{1}), 13);
+  const Task<float> unet(models::StaticUNet<2, 2, 8, 2>(Key{1}), 13);
   const Task<float> normed(Normed<float>{}, 13);
   for (const Task<float>* task : {&unet, &normed})
     for (const Index part : {2, 4}) {
@@ -207,7 +207,7 @@ TEST_CASE("processes that own whole parts join to the bits of one") {
 }
 
 TEST_CASE("one part is a single run to the bit, and up to three parts are added one after the other") {
-  const Task<float> unet(models::UNet<2, 2, 8, 2>(Key{1}), 9);
+  const Task<float> unet(models::StaticUNet<2, 2, 8, 2>(Key{1}), 9);
   const Task<float> normed(Normed<float>{}, 9);
   const auto in_a_loop = [](const Task<float>& task, Index size) {
     SupervisedResult<float> sum;
@@ -231,7 +231,7 @@ TEST_CASE("one part is a single run to the bit, and up to three parts are added 
 }
 
 TEST_CASE("micro-batches that do not hold whole parts are refused") {
-  const Task<float> task(models::UNet<2, 2, 4, 1>(Key{1}), 8);
+  const Task<float> task(models::StaticUNet<2, 2, 4, 1>(Key{1}), 8);
   CHECK_THROWS_WITH(task.gradients(8, 3), Catch::Contains("a micro-batch holds whole parts") &&
                                               Catch::Contains("multiple of part_images, got 8 and 3"));
   CHECK_THROWS_AS(task.gradients(2, 4), ValueError);
@@ -254,7 +254,7 @@ TEST_CASE("two epochs of training give the same bytes at 1, 2, 3 and 8 threads")
   std::vector<io::State> states;
   for (const int threads : {1, 2, 3, 8}) {
     set_threads(threads);
-    models::AnySegmenter<float> model = models::UNet<2, 2, 8, 2>(Key{1});
+    models::AnySegmenter<float> model = models::StaticUNet<2, 2, 8, 2>(Key{1});
     REQUIRE(pretrain(model, set, set, options, Stage{.name = "toy"}, Key{5}));
     states.push_back(io::state_of(model));
   }
@@ -267,7 +267,7 @@ TEST_CASE("two epochs of training give the same bytes at 1, 2, 3 and 8 threads")
 }
 
 TEST_CASE("training on patches is training on the image put back together") {
-  models::AnySegmenter<double> model = models::UNet<2, 2, 4, 1, double>(Key{1});
+  models::AnySegmenter<double> model = models::StaticUNet<2, 2, 4, 1, double>(Key{1});
   std::vector<Index> rows{0, 1, 2};
   const auto batch = toy::Set(20).rows(rows);
   const Tensor<double, 4> images = batch.images.cast<double>();

@@ -21,7 +21,7 @@ const TiledOptions window{.height = h, .width = w};
 /// Three small networks with random weights, whose policy sends patches to all of them.
 Paser<float> small_paser() {
   const auto unet = [](Index width, Index depth, std::uint64_t key) {
-    return models::RuntimeUNet<float>({.in = 1, .classes = 3, .width = width, .depth = depth}, Key{key});
+    return models::UNet<float>({.in = 1, .classes = 3, .width = width, .depth = depth}, Key{key});
   };
   Paser<float> paser{.models = {unet(4, 1, 1), unet(4, 2, 2), unet(6, 2, 3)},
                      .policy = NetPolicy<float>{models::PolicyNet<float>(12, Key{4})},

@@ -55,8 +55,8 @@ Tensor<float, 4> image_of(std::size_t host) {
 }  // namespace
 
 TEST_CASE("several threads of a program may run one model at once") {
-  const models::UNet<1, 3, 8, 2> unet(Key{1});
-  const models::UNet<1, 3, 16, 3> wide(Key{2});
+  const models::StaticUNet<1, 3, 8, 2> unet(Key{1});
+  const models::StaticUNet<1, 3, 16, 3> wide(Key{2});
   const models::PolicyNet<float> policy(12, Key{3});
   SECTION("a network alone") {
     check_hosts([&](std::size_t host) { return evaluate(unet, image_of(host)); });

@@ -11,7 +11,7 @@ using namespace paser::uncertainty;
 
 namespace {
 
-using TinyNet = models::UNet<1, 3, 4, 1>;
+using TinyNet = models::StaticUNet<1, 3, 4, 1>;
 const models::AnySegmenter<float> coarse_net = TinyNet(Key{1});
 const Tensor<float, 4> some_images = uniform<float>(Key{2}, Shape{5, 8, 12, 1});
 
@@ -53,7 +53,7 @@ TEST_CASE("MC dropout as an estimator is mc_dropout, and every sample counts") {
 
 TEST_CASE("a deep ensemble is the mean of its models, each in one pass") {
   const TinyNet second(Key{5});
-  const models::UNet<1, 3, 6, 1> third(Key{6});
+  const models::StaticUNet<1, 3, 6, 1> third(Key{6});
   const Estimator<float> estimator = Ensemble<float>{{second, third}};
   const auto got = estimator.predict(coarse_net, some_images, {});
   const auto a = softmax(evaluate(coarse_net, some_images)), b = softmax(evaluate(second, some_images)),
@@ -72,7 +72,7 @@ TEST_CASE("a deep ensemble is the mean of its models, each in one pass") {
   CHECK(weights_of(estimator).find("member2.") != std::string::npos);
   const auto parts = estimator.predict(coarse_net, some_images, {.micro_batch = 2});
   CHECK(max_abs_difference(parts.probabilities, got.probabilities) < 1e-5);
-  const models::UNet<1, 4, 4, 1> other(Key{7});
+  const models::StaticUNet<1, 4, 4, 1> other(Key{7});
   CHECK_THROWS_WITH((Estimator<float>(Ensemble<float>{{other}}).predict(coarse_net, some_images, {})),
                     Catch::Contains("beside samples of"));
 }

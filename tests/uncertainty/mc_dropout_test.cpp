@@ -40,13 +40,12 @@ struct Split {
   Noisy noisy;
   mutable int prefixes = 0;
   Tensor<float, 4> operator()(EvalContext<float>& ctx, const Tensor<float, 4>& x) const { return noisy(ctx, x); }
-  std::vector<FeatureMap<Tensor<float, 4>>> prefix(EvalContext<float>&, const Tensor<float, 4>& x) const {
+  std::vector<DeferredNorm<Tensor<float, 4>>> deterministic_part(EvalContext<float>&, const Tensor<float, 4>& x) const {
     ++prefixes;
     return {x};
   }
-  Tensor<float, 4> suffix(EvalContext<float>& ctx, std::vector<FeatureMap<Tensor<float, 4>>> maps) const {
-    const auto x = materialize(maps.at(0));
-    return noisy(ctx, repeat_rows(x, ctx.passes(x.shape().n())));
+  Tensor<float, 4> stochastic_part(EvalContext<float>& ctx, std::vector<DeferredNorm<Tensor<float, 4>>> maps) const {
+    return noisy(ctx, materialize(maps.at(0)));
   }
 };
 
@@ -200,9 +199,9 @@ TEST_CASE("a UNet's passes that share all they can give what as many whole runs 
     CHECK(max_abs_difference(prediction.first_sample, expected.first_sample) < 2e-5);
     CHECK(max_abs_difference(prediction.first_sample, prediction.probabilities) > 1e-3);  // the passes do differ
   };
-  check_network(models::UNet<1, 3, 8, 2>(Key{1}));
-  check_network(models::UNet<1, 3, 16, 4>(Key{2}));
-  check_network(models::AnySegmenter<float>(models::UNet<1, 3, 8, 2>(Key{3})));
+  check_network(models::StaticUNet<1, 3, 8, 2>(Key{1}));
+  check_network(models::StaticUNet<1, 3, 16, 4>(Key{2}));
+  check_network(models::AnySegmenter<float>(models::StaticUNet<1, 3, 8, 2>(Key{3})));
 }
 
 TEST_CASE("a specification that does not fit is refused") {

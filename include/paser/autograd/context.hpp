@@ -70,12 +70,6 @@ class RunContext {
   /// Numbers the dropout layers of a run in forward order.
   int next_dropout() { return dropouts_++; }
 
-  /// The Monte Carlo passes of this run over a batch of n images: it has a key for every image of every pass.
-  Index passes(Index n) const {
-    const auto keys = static_cast<Index>(sample_keys.size());
-    return n > 0 && keys > n && keys % n == 0 ? keys / n : 1;
-  }
-
   /// The keys of dropout number `call` for a batch of `n` images.
   std::vector<Key> dropout_keys(int call, Index n) const {
     check(sample_keys.empty() || static_cast<Index>(sample_keys.size()) == n, "Context", sample_keys.size(),
@@ -242,16 +236,6 @@ class TapeContext : public RunContext<T> {
 /// The type that carries an image, (batch, height, width, channel), in a run: Tensor<T,4> or Var<T,4>.
 template <class Context>
 using Image = typename Context::template Value<4>;
-
-/// A plain tensor under either kind of value.
-template <class T, int Rank>
-const Tensor<T, Rank>& value_of(const Tensor<T, Rank>& x) {
-  return x;
-}
-template <class T, int Rank>
-const Tensor<T, Rank>& value_of(const Var<T, Rank>& x) {
-  return x.value();
-}
 
 /// A scalar loss and its derivatives.
 template <class T>

@@ -212,5 +212,15 @@ Var<T, Rank> record(Tensor<T, Rank> y, std::type_identity_t<std::initializer_lis
   return Tape<T>::record(std::move(y), inputs, std::forward<Backward>(backward));
 }
 
+/// A plain tensor under either kind of value.
+template <class T, int Rank>
+const Tensor<T, Rank>& value_of(const Tensor<T, Rank>& x) {
+  return x;
+}
+template <class T, int Rank>
+const Tensor<T, Rank>& value_of(const Var<T, Rank>& x) {
+  return x.value();
+}
+
 }  // namespace paser
 #include "paser/core/macros_on.inc"

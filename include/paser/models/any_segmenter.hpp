@@ -10,7 +10,7 @@
 #include "paser/core/rows.hpp"
 #include "paser/models/model_spec.hpp"
 #include "paser/nn/erased.hpp"
-#include "paser/ops/feature_map.hpp"
+#include "paser/ops/deferred_norm.hpp"
 
 namespace paser::models {
 
@@ -46,14 +46,15 @@ struct ModelTraits {
 ///   Index smallest_size() const       of both sides of an image, 1 without
 ///   Index size_multiple() const       both sides must be multiples of it, 1 without
 ///   Index stride() const              pixels of the image per pixel of the answer along a side, 1 without
-///   prefix(ctx, image), suffix(ctx, maps)  the part before and after its first dropout, for plain tensors: MC samples
-///     share the prefix. Its maps are a std::vector of FeatureMaps, and its dropouts are nn::Dropout applied to these.
+///   deterministic_part(ctx, image), stochastic_part(ctx, maps)  the parts before and from its first dropout on, for
+///     plain tensors: MC samples share the first. Its maps are a std::vector of DeferredNorms, which the second part
+///     may get repeated, see DeferredNorm::repeated.
 template <class T = float>
 class AnySegmenter {
  public:
   using Scalar = T;
 
-  using Maps = std::vector<FeatureMap<Tensor<T, 4>>>;
+  using Maps = std::vector<DeferredNorm<Tensor<T, 4>>>;
 
   template <class Network>
   requires(!std::same_as<std::remove_cvref_t<Network>, AnySegmenter>) AnySegmenter(Network network)
@@ -63,8 +64,12 @@ class AnySegmenter {
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
     return holder_->run(ctx, image);
   }
-  Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const { return holder_->prefix(ctx, image); }
-  Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const { return holder_->suffix(ctx, std::move(maps)); }
+  Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
+    return holder_->deterministic_part(ctx, image);
+  }
+  Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const {
+    return holder_->stochastic_part(ctx, std::move(maps));
+  }
 
   /// The operations of one run on images of this shape. Computes nothing; throws what the run would throw about shapes.
   Operations count(const Shape<4>& images, Mode mode = run::inference) const {
@@ -92,8 +97,8 @@ class AnySegmenter {
     virtual Tensor<T, 4> run(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
     virtual Var<T, 4> run(TapeContext<T>& ctx, const Var<T, 4>& image) const = 0;
     virtual Counted<4> run(CountContext<T>& ctx, const Counted<4>& image) const = 0;
-    virtual Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
-    virtual Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const = 0;
+    virtual Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
+    virtual Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const = 0;
     virtual ModelSpec spec() const = 0;
     virtual detail::ModelTraits traits() const = 0;
     virtual void visit(nn::MemberVisitor<T>& visitor) = 0;
@@ -103,7 +108,7 @@ class AnySegmenter {
   struct Holder final : Base {
     Network network;
     static constexpr bool splits = requires(const Network& n, EvalContext<T>& c, const Tensor<T, 4>& x) {
-      n.suffix(c, Maps(n.prefix(c, x)));
+      n.stochastic_part(c, Maps(n.deterministic_part(c, x)));
     };
 
     explicit Holder(Network n) : network(std::move(n)) {}
@@ -111,19 +116,19 @@ class AnySegmenter {
     Tensor<T, 4> run(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override { return network(ctx, image); }
     Var<T, 4> run(TapeContext<T>& ctx, const Var<T, 4>& image) const override { return network(ctx, image); }
     Counted<4> run(CountContext<T>& ctx, const Counted<4>& image) const override { return network(ctx, image); }
-    Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override {
+    Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const override {
       if constexpr (splits) {
-        return network.prefix(ctx, image);
+        return network.deterministic_part(ctx, image);
       } else {
         return {image};
       }
     }
-    Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const override {
+    Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const override {
       if constexpr (splits) {
-        return network.suffix(ctx, std::move(maps));
+        return network.stochastic_part(ctx, std::move(maps));
       } else {
         const Tensor<T, 4> images = materialize(maps.at(0));
-        return network(ctx, repeat_rows(images, ctx.passes(images.shape().n())));
+        return network(ctx, images);
       }
     }
     ModelSpec spec() const override {

@@ -34,16 +34,16 @@ struct Corrected : detail::Wrapper<T> {
     return add(logits, answered(image));
   }
 
-  Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
-    Maps maps = this->model.prefix(ctx, seen(image));
+  Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
+    Maps maps = this->model.deterministic_part(ctx, seen(image));
     maps.push_back(answered(image));
     return maps;
   }
-  Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const {
+  Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const {
     const Tensor<T, 4> answer = materialize(maps.back());
     maps.pop_back();
-    const Tensor<T, 4> logits = this->model.suffix(ctx, std::move(maps));
-    return add(logits, repeat_rows(answer, logits.shape().n() / answer.shape().n()));
+    const Tensor<T, 4> logits = this->model.stochastic_part(ctx, std::move(maps));
+    return add(logits, answer);
   }
 
  private:

@@ -2,14 +2,15 @@
 #include "paser/core/macros_off.inc"
 
 #include "paser/nn/conv2d.hpp"
+#include "paser/nn/norm.hpp"
 
 namespace paser::models {
 
-/// Twice: 3x3 convolution that keeps the size, instance norm without affine, ReLU. (N, H, W, in) -> (N, H, W, out), the
-/// last norm and ReLU pending. `in` is divided among one map or two side by side; see conv2d_norm_relu.
+/// Twice: 3x3 convolution that keeps the size, instance norm without affine, ReLU. (N, H, W, in) -> (N, H, W, out).
 template <class T>
 struct DoubleConv {
   nn::Conv2d<T> conv1, conv2;
+  nn::InstanceNorm<T> norm;
 
   DoubleConv(Index in, Index out, Index middle, Key key)
       : conv1(nn::Conv2dOptions::same(in, middle), key.fold(1)),
@@ -22,9 +23,9 @@ struct DoubleConv {
   }
 
   template <class Context>
-  FeatureMap<Image<Context>> operator()(Context& ctx, const FeatureMap<Image<Context>>& x,
-                                        const std::optional<FeatureMap<Image<Context>>>& beside = {}) const {
-    return conv2.norm_relu(ctx, conv1.norm_relu(ctx, x, beside));
+  DeferredNorm<Image<Context>> operator()(Context& ctx, const ConcatenatedMaps<Image<Context>>& x) const {
+    const DeferredNorm<Image<Context>> y = relu(norm(ctx, conv1(ctx, x)));
+    return relu(norm(ctx, conv2(ctx, y)));
   }
 };
 

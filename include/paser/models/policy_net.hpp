@@ -2,8 +2,9 @@
 #include "paser/core/macros_off.inc"
 
 #include "paser/autograd/count_context.hpp"
-#include "paser/nn/conv_batch_norm.hpp"
+#include "paser/nn/conv2d.hpp"
 #include "paser/nn/linear.hpp"
+#include "paser/nn/norm.hpp"
 #include "paser/ops/adaptive_avg_pool2d.hpp"
 #include "paser/ops/reshape.hpp"
 
@@ -46,10 +47,9 @@ struct BasicBlock {
   }
 
   template <class Context>
-  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    const Image<Context> y = conv_batch_norm(ctx, conv1, norm1, x, {.relu = true});
-    const Image<Context> beside = conv_batch_norm(ctx, shortcut, shortcut_norm, x);
-    return conv_batch_norm(ctx, conv2, norm2, y, {.addend = &beside, .relu = true});
+  DeferredNorm<Image<Context>> operator()(Context& ctx, const DeferredNorm<Image<Context>>& x) const {
+    const DeferredNorm<Image<Context>> y = relu(norm1(ctx, conv1(ctx, x)));
+    return relu(add(norm2(ctx, conv2(ctx, y)), shortcut_norm(ctx, shortcut(ctx, x))));
   }
 };
 
@@ -106,9 +106,8 @@ typename Context::template Value<2> PolicyNet<T>::operator()(Context& ctx, const
   const Shape<4>& shape = value_of(belief).shape();
   check(shape.c() == inputs, "PolicyNet", "expected (N,H,W,2) maps of labels and entropy, got ", shape);
   constexpr Pool2dSpec pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
-  const Image<Context> x = conv_batch_norm(ctx, conv1, norm1, belief, {.relu = true, .pool = pool});
-  const Image<Context> small = block(ctx, x);
-  const Image<Context> means = adaptive_avg_pool2d(small, windows);
+  const DeferredNorm<Image<Context>> x = max_pool2d(relu(norm1(ctx, conv1(ctx, DeferredNorm(belief)))), pool);
+  const Image<Context> means = adaptive_avg_pool2d(materialize(block(ctx, x)), windows);
   const Index count = windows[0] * windows[1];
   const auto logits = head(ctx, reshape(means, Shape<2>{shape.n() * count, features}));
   return reshape(logits, Shape<2>{shape.n(), count * head.bias.value.numel()});

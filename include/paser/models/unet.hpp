@@ -24,7 +24,7 @@ inline const char* upsampling_name(Upsampling upsampling) {
   return upsampling == Upsampling::bilinear ? "bilinear" : "transposed";
 }
 
-/// Parameters of UNet<in, classes, width, depth>, in closed form.
+/// Parameters of StaticUNet<in, classes, width, depth>, in closed form.
 constexpr Index unet_parameters(Index in, Index classes, Index width, Index depth,
                                 Upsampling upsampling = Upsampling::bilinear) {
   const auto conv = [](Index from, Index to, Index kernel) { return from * to * kernel * kernel + to; };
@@ -59,9 +59,9 @@ struct UNetSpec {
 /// U-Net (Ronneberger et al. 2015) as PaSeR uses it: a 1x1 convolution to width / 2 channels, double convolutions with
 /// instance norm, `depth` times 2x2 max pooling, dropout between the levels and after the first decoder block.
 /// image: (N, H, W, in) -> logits: (N, H, W, classes) for any H, W >= smallest_size().
-/// Skips carry the values before dropout. UNet<...> is the same network with its sizes checked by the compiler.
+/// Skips carry the values before dropout. StaticUNet<...> is the same network with its sizes checked by the compiler.
 template <class T = float>
-class RuntimeUNet {
+class UNet {
  public:
   using Scalar = T;
 
@@ -75,7 +75,7 @@ class RuntimeUNet {
 
   /// Random weights in the convention of PyTorch's defaults, drawn from `key`. Throws ValueError on numbers that make
   /// no network.
-  RuntimeUNet(const UNetSpec& spec, Key key);
+  UNet(const UNetSpec& spec, Key key);
 
   const UNetSpec& spec() const { return spec_; }
 
@@ -98,16 +98,15 @@ class RuntimeUNet {
 
   /// The part before the first dropout, the same in every MC sample: the maps of the two uppermost levels.
   template <class Context>
-  std::vector<FeatureMap<Image<Context>>> prefix(Context& ctx, const Image<Context>& image) const;
+  std::vector<DeferredNorm<Image<Context>>> deterministic_part(Context& ctx, const Image<Context>& image) const;
 
-  /// The rest: from the maps of prefix() to the logits. The first dropout repeats the images for as many passes as the
-  /// context has keys; skips from before it are used by all of them.
+  /// The rest: from the maps of deterministic_part() to the logits.
   template <class Context>
-  Image<Context> suffix(Context& ctx, std::vector<FeatureMap<Image<Context>>> levels) const;
+  Image<Context> stochastic_part(Context& ctx, std::vector<DeferredNorm<Image<Context>>> levels) const;
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
-    return suffix(ctx, prefix(ctx, image));
+    return stochastic_part(ctx, deterministic_part(ctx, image));
   }
 
  private:
@@ -126,7 +125,7 @@ class RuntimeUNet {
 };
 
 template <class T>
-RuntimeUNet<T>::RuntimeUNet(const UNetSpec& spec, Key key)
+UNet<T>::UNet(const UNetSpec& spec, Key key)
     : stem({.in = checked(spec).in, .out = spec.width / 2, .kernel = 1}, key.fold(1)),
       entry(spec.width / 2, spec.width, spec.width, key.fold(2)),
       head({.in = spec.width, .out = spec.classes, .kernel = 1}, key.fold(3)),
@@ -150,51 +149,51 @@ RuntimeUNet<T>::RuntimeUNet(const UNetSpec& spec, Key key)
 
 template <class T>
 template <class Context>
-std::vector<FeatureMap<Image<Context>>> RuntimeUNet<T>::prefix(Context& ctx, const Image<Context>& image) const {
+std::vector<DeferredNorm<Image<Context>>> UNet<T>::deterministic_part(Context& ctx, const Image<Context>& image) const {
   const Shape<4>& shape = value_of(image).shape();
   check(shape.c() == spec_.in, "UNet", "expected (N,H,W,", spec_.in, ") images, got ", shape);
   check(shape.h() >= smallest_size() && shape.w() >= smallest_size(), "UNet", "an image of ", shape.h(), "x", shape.w(),
         " vanishes in ", spec_.depth, " poolings; the smallest legal size is ", smallest_size(), "x", smallest_size());
-  std::vector<FeatureMap<Image<Context>>> levels{entry(ctx, stem(ctx, image))};
+  std::vector<DeferredNorm<Image<Context>>> levels{entry(ctx, stem(ctx, image))};
   levels.push_back(down[0](ctx, max_pool2d(levels[0], halves)));
   return levels;
 }
 
 template <class T>
 template <class Context>
-Image<Context> RuntimeUNet<T>::suffix(Context& ctx, std::vector<FeatureMap<Image<Context>>> levels) const {
+Image<Context> UNet<T>::stochastic_part(Context& ctx, std::vector<DeferredNorm<Image<Context>>> levels) const {
   for (std::size_t i = 1; i < down.size(); ++i)
     levels.push_back(down[i](ctx, max_pool2d(drop(ctx, levels.back()), halves)));
-  FeatureMap<Image<Context>> x = drop(ctx, levels.back());
+  DeferredNorm<Image<Context>> x = drop(ctx, levels.back());
   levels.pop_back();
   for (std::size_t i = 0; i < up.size(); ++i) {
-    const FeatureMap<Image<Context>> skip = std::move(levels.back());
+    const DeferredNorm<Image<Context>> skip = std::move(levels.back());
     levels.pop_back();
     Image<Context> wide = materialize(x);
     wide = enlarge.empty() ? upsample_bilinear(wide, {.scale = 2, .align_corners = true}) : enlarge[i](ctx, wide);
-    const FeatureMap<Image<Context>> below = pad_to(wide, skip.shape().h(), skip.shape().w());
-    x = up[i](ctx, skip, below);
+    const DeferredNorm<Image<Context>> below = pad_to(wide, skip.shape().h(), skip.shape().w());
+    x = up[i](ctx, concat_channels(skip, below));
     if (i == 0) x = drop(ctx, x);
   }
-  return head(ctx, x);
+  return materialize(head(ctx, x));
 }
 
 #ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
-extern template RuntimeUNet<float>::RuntimeUNet(const UNetSpec&, Key);
-#define PASER_UNET(Context)                                                                                           \
-  extern template std::vector<FeatureMap<Image<Context>>> RuntimeUNet<float>::prefix(Context&, const Image<Context>&) \
-      const;                                                                                                          \
-  extern template Image<Context> RuntimeUNet<float>::suffix(Context&, std::vector<FeatureMap<Image<Context>>>) const
+extern template UNet<float>::UNet(const UNetSpec&, Key);
+#define PASER_UNET(Context)                                                                  \
+  extern template std::vector<DeferredNorm<Image<Context>>> UNet<float>::deterministic_part( \
+      Context&, const Image<Context>&) const;                                                \
+  extern template Image<Context> UNet<float>::stochastic_part(Context&, std::vector<DeferredNorm<Image<Context>>>) const
 PASER_UNET(EvalContext<float>);
 PASER_UNET(TapeContext<float>);
 PASER_UNET(CountContext<float>);
 #undef PASER_UNET
 #endif
 
-/// A RuntimeUNet whose sizes the compiler checks: UNet<1, 3, 8, 2>, UNet<1, 3, 16, 4> and UNet<1, 3, 64, 4> are the
-/// paper's small, medium and large network.
+/// A UNet whose sizes the compiler checks: StaticUNet<1, 3, 8, 2>, StaticUNet<1, 3, 16, 4> and StaticUNet<1, 3, 64, 4>
+/// are the paper's small, medium and large network.
 template <Index In, Index Classes, Index Width, Index Depth, class T = float>
-class UNet : public RuntimeUNet<T> {
+class StaticUNet : public UNet<T> {
   static_assert(In >= 1, "UNet: In counts image channels and must be at least 1");
   static_assert(Classes >= 2, "UNet: Classes must be at least 2");
   static_assert(Width >= 2 && Width % 2 == 0,
@@ -202,9 +201,9 @@ class UNet : public RuntimeUNet<T> {
   static_assert(Depth >= 1 && Depth <= 10, "UNet: Depth counts poolings and must lie in 1 .. 10");
 
  public:
-  /// See RuntimeUNet. Throws ValueError unless 0 <= dropout <= 1.
-  explicit UNet(Key key, double dropout = 0.5, Upsampling upsampling = Upsampling::bilinear)
-      : RuntimeUNet<T>({In, Classes, Width, Depth, upsampling, dropout}, key) {}
+  /// See UNet. Throws ValueError unless 0 <= dropout <= 1.
+  explicit StaticUNet(Key key, double dropout = 0.5, Upsampling upsampling = Upsampling::bilinear)
+      : UNet<T>({In, Classes, Width, Depth, upsampling, dropout}, key) {}
 
   static constexpr Index smallest_size() { return Index{1} << Depth; }
 

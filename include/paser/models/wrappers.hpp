@@ -52,7 +52,7 @@ struct Wrapper {
   }
 
   /// An image without channels that takes the size of the images to where their answers are cut or resized.
-  static FeatureMap<Tensor<T, 4>> size_of(const Tensor<T, 4>& images) {
+  static DeferredNorm<Tensor<T, 4>> size_of(const Tensor<T, 4>& images) {
     return Tensor<T, 4>({1, images.shape().h(), images.shape().w(), 0});
   }
 };
@@ -93,15 +93,15 @@ struct Padded : detail::Wrapper<T> {
     return cropped(this->model(ctx, padded(image)), image.shape().h(), image.shape().w());
   }
 
-  Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
-    Maps maps = this->model.prefix(ctx, padded(image));
+  Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
+    Maps maps = this->model.deterministic_part(ctx, padded(image));
     maps.push_back(this->size_of(image));
     return maps;
   }
-  Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const {
+  Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const {
     const Shape<4> image = maps.back().shape();
     maps.pop_back();
-    return cropped(this->model.suffix(ctx, std::move(maps)), image.h(), image.w());
+    return cropped(this->model.stochastic_part(ctx, std::move(maps)), image.h(), image.w());
   }
 
  private:
@@ -159,16 +159,16 @@ struct Resized : detail::Wrapper<T> {
     return resized(this->model(ctx, resized(image, side(h, 0), side(w, 1))), h, w);
   }
 
-  Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
+  Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
     const Index h = image.shape().h(), w = image.shape().w();
-    Maps maps = this->model.prefix(ctx, resized(image, side(h, 0), side(w, 1)));
+    Maps maps = this->model.deterministic_part(ctx, resized(image, side(h, 0), side(w, 1)));
     maps.push_back(this->size_of(image));
     return maps;
   }
-  Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const {
+  Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const {
     const Shape<4> image = maps.back().shape();
     maps.pop_back();
-    return resized(this->model.suffix(ctx, std::move(maps)), image.h(), image.w());
+    return resized(this->model.stochastic_part(ctx, std::move(maps)), image.h(), image.w());
   }
 
  private:
@@ -229,10 +229,12 @@ struct Normalised : detail::Wrapper<T> {
     return this->model(ctx, normalised(ctx, image));
   }
 
-  Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
-    return this->model.prefix(ctx, normalised(ctx, image));
+  Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
+    return this->model.deterministic_part(ctx, normalised(ctx, image));
   }
-  Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const { return this->model.suffix(ctx, std::move(maps)); }
+  Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const {
+    return this->model.stochastic_part(ctx, std::move(maps));
+  }
 
  private:
   /// A batch norm of fixed statistics.
@@ -266,8 +268,12 @@ struct GrayToColour : detail::Wrapper<T> {
     return this->model(ctx, coloured(image));
   }
 
-  Maps prefix(EvalContext<T>& ctx, const Tensor<T, 4>& image) const { return this->model.prefix(ctx, coloured(image)); }
-  Tensor<T, 4> suffix(EvalContext<T>& ctx, Maps maps) const { return this->model.suffix(ctx, std::move(maps)); }
+  Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
+    return this->model.deterministic_part(ctx, coloured(image));
+  }
+  Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const {
+    return this->model.stochastic_part(ctx, std::move(maps));
+  }
 
  private:
   template <class Value>

@@ -3,7 +3,7 @@
 
 #include "paser/nn/init.hpp"
 #include "paser/nn/visit.hpp"
-#include "paser/ops/conv2d_norm.hpp"
+#include "paser/ops/deferred_conv.hpp"
 
 namespace paser::nn {
 
@@ -49,25 +49,13 @@ struct Conv2d {
     return bias.value.empty() ? conv2d(x, ctx(weight), spec) : conv2d(x, ctx(weight), ctx(bias), spec);
   }
 
-  /// Of a map whose norm and ReLU may be pending.
+  /// Of maps inside a network: it waits for what follows it, see DeferredConv.
   template <class Context>
-  Image<Context> operator()(Context& ctx, const FeatureMap<Image<Context>>& x) const {
-    if (bias.value.empty()) return conv2d(materialize(x), ctx(weight), spec);
-    if constexpr (requires { ctx.filters; })
-      return conv2d(x, ctx(weight), ctx(bias), spec, ctx.filters);
-    else
-      return conv2d(x, ctx(weight), ctx(bias), spec);
-  }
-
-  /// relu(instance_norm(conv(x))) with the norm and the ReLU pending, of one map or two side by side: see
-  /// conv2d_norm_relu. The convolution must have a bias, which the norm cancels.
-  template <class Context>
-  FeatureMap<Image<Context>> norm_relu(Context& ctx, const FeatureMap<Image<Context>>& x,
-                                       const std::optional<FeatureMap<Image<Context>>>& beside = {}) const {
-    if constexpr (requires { ctx.filters; })
-      return conv2d_norm_relu(x, beside, ctx(weight), ctx(bias), spec, InstanceNormSpec{}.eps, ctx.filters);
-    else
-      return conv2d_norm_relu(x, beside, ctx(weight), ctx(bias), spec);
+  DeferredConv<Image<Context>> operator()(Context& ctx, const ConcatenatedMaps<Image<Context>>& x) const {
+    typename DeferredConv<Image<Context>>::Kernel kernel{ctx(weight), {}, spec};
+    if (!bias.value.empty()) kernel.bias = ctx(bias);
+    if constexpr (requires { ctx.filters; }) kernel.cache = ctx.filters;
+    return conv2d(x, std::move(kernel));
   }
 };
 

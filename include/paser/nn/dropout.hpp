@@ -2,9 +2,8 @@
 #include "paser/core/macros_off.inc"
 
 #include "paser/autograd/context.hpp"
-#include "paser/core/rows.hpp"
+#include "paser/ops/deferred_norm.hpp"
 #include "paser/ops/dropout.hpp"
-#include "paser/ops/feature_map.hpp"
 
 namespace paser::nn {
 
@@ -30,18 +29,16 @@ struct Dropout {
     return dropout(x, p, ctx.dropout_keys(call, x.shape().n()));
   }
 
-  /// Of a map whose norm and ReLU may be pending. In a run without a tape the images are first repeated for every
-  /// one of its passes: what comes before the first dropout of a network is computed once for all of them.
-  template <class T>
-  FeatureMap<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const FeatureMap<Tensor<T, 4>>& x) const {
-    if (!ctx.mode.dropout) return x;
-    const Index n = x.shape().n(), passes = ctx.passes(n);
-    if (ctx.masks) return (*this)(ctx, repeat_rows(materialize(x), passes));
-    return dropout(materialize(x), p, ctx.dropout_keys(ctx.next_dropout(), n * passes));
-  }
+  /// Of a map whose last steps are still to be done: repeated images, each of which has a key, are read once more for
+  /// each repetition instead of being copied first.
   template <class Context>
-  FeatureMap<Image<Context>> operator()(Context& ctx, const FeatureMap<Image<Context>>& x) const {
-    return ctx.mode.dropout ? FeatureMap<Image<Context>>((*this)(ctx, materialize(x))) : x;
+  DeferredNorm<Image<Context>> operator()(Context& ctx, const DeferredNorm<Image<Context>>& x) const {
+    return ctx.mode.dropout ? DeferredNorm<Image<Context>>((*this)(ctx, materialize(x))) : x;
+  }
+  template <class T>
+  DeferredNorm<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const DeferredNorm<Tensor<T, 4>>& x) const {
+    if (!ctx.mode.dropout || ctx.masks || x.repeats() == 1) return this->template operator()<EvalContext<T>>(ctx, x);
+    return dropout(x, p, ctx.dropout_keys(ctx.next_dropout(), x.shape().n()));
   }
 };
 

@@ -6,7 +6,6 @@
 #include "paser/nn/activation.hpp"
 #include "paser/nn/chain.hpp"
 #include "paser/nn/conv2d.hpp"
-#include "paser/nn/conv_batch_norm.hpp"
 #include "paser/nn/conv_transpose2d.hpp"
 #include "paser/nn/dropout.hpp"
 #include "paser/nn/erased.hpp"

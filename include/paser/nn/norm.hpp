@@ -3,6 +3,7 @@
 
 #include "paser/autograd/context.hpp"
 #include "paser/ops/batch_norm.hpp"
+#include "paser/ops/fold_batch_norm.hpp"
 #include "paser/ops/group_norm.hpp"
 #include "paser/ops/instance_norm.hpp"
 #include "paser/ops/layer_norm.hpp"
@@ -36,6 +37,13 @@ struct InstanceNorm {
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
     return affine() ? instance_norm(x, ctx(weight), ctx(bias), spec) : instance_norm(x, spec);
+  }
+
+  /// Of a convolution that has not run: it takes the statistics as it writes.
+  template <class Context>
+  DeferredConv<Image<Context>> operator()(Context& ctx, const DeferredConv<Image<Context>>& x) const {
+    if (affine()) return (*this)(ctx, materialize(x));
+    return instance_norm(x, spec);
   }
 };
 
@@ -92,6 +100,17 @@ struct BatchNorm {
     ctx.update(running_mean, r.running_mean, images);
     ctx.update(running_var, r.running_var, images);
     return std::move(r.y);
+  }
+
+  /// Of a convolution that has not run.
+  template <class Context>
+  DeferredConv<Image<Context>> operator()(Context& ctx, const DeferredConv<Image<Context>>& x) const {
+    return (*this)(ctx, materialize(x));
+  }
+  /// Without a tape and with running statistics the convolution takes the norm up into its weights.
+  DeferredConv<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const DeferredConv<Tensor<T, 4>>& x) const {
+    if (ctx.mode.batch_statistics || !x.bare()) return (*this)(ctx, materialize(x));
+    return fold_batch_norm(x, weight.value, bias.value, running_mean.value, running_var.value, spec);
   }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -48,10 +49,12 @@ Normalization<T> normalization(const kernels::ChannelNormShape& shape, std::vect
   return n;
 }
 
+/// x: the map whose statistics these are, or what pooling has made of it.
 template <class T>
 Tensor<T, 4> normalize(const Normalization<T>& n, const Tensor<T, 4>& x) {
   Tensor<T, 4> y(x.shape());
-  kernels::apply_channel_map(n.shape, n.map(), x.data(), y.mutable_data());
+  kernels::apply_channel_map({n.shape.groups, x.numel() / std::max<Index>(n.size(), 1), n.shape.channels}, n.map(),
+                             x.data(), y.mutable_data());
   return y;
 }
 

@@ -8,6 +8,7 @@
 #include "paser/core/rows.hpp"
 #include "paser/kernels/dropout.hpp"
 #include "paser/kernels/elementwise.hpp"
+#include "paser/ops/deferred_norm.hpp"
 
 namespace paser {
 
@@ -47,6 +48,14 @@ Tensor<T, 4> dropout(const Tensor<T, 4>& x, double p, const std::vector<Key>& ke
   Tensor<T, 4> y(shape);
   if (n > 0) kernels::dropout<T>(keys, n, x.numel() / n, p, x.data(), y.mutable_data());
   return y;
+}
+
+/// Of a map whose norm and repetition are still to be done: a key for each image as its readers see it.
+template <class T>
+Tensor<T, 4> dropout(const DeferredNorm<Tensor<T, 4>>& x, double p, const std::vector<Key>& keys) {
+  check(static_cast<Index>(keys.size()) == x.shape().n(), "dropout", keys.size(), " keys for input ", x.shape(),
+        ", expected one an image");
+  return dropout(detail::materialize_once(x), p, keys);
 }
 
 /// The same value, recorded; one key an image. Keeps only the keys: backward draws the mask again.

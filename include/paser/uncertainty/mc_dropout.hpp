@@ -5,7 +5,7 @@
 
 #include "paser/autograd/context.hpp"
 #include "paser/core/rows.hpp"
-#include "paser/ops/feature_map.hpp"
+#include "paser/ops/deferred_norm.hpp"
 #include "paser/uncertainty/estimator.hpp"
 
 namespace paser::uncertainty {
@@ -55,36 +55,34 @@ EvalContext<T> pass_context(const McDropoutSpec<T>& spec, Key key, Index images,
 template <class T, class Model>
 Prediction<T> mc_dropout_run(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec) {
   const Index n = images.shape().n(), samples = spec.samples, together = std::max<Index>(spec.micro_batch / n, 1);
-  const auto run_passes = [&](const auto& network) {
-    SampleSum<T> passes(spec.prediction);
-    for_each_chunk(samples, together, [&](Index first, Index end) {
-      EvalContext<T> ctx = pass_context(spec, key, n, first, end - first);
-      const Tensor<T, 4> logits = network(ctx);
-      // A network that drops nothing answers once.
-      passes.add(logits.shape().n() == n ? repeat_rows(logits, end - first) : logits, n);
-    });
-    return passes.finish();
-  };
   constexpr bool splits = requires(EvalContext<T> & ctx) {
-    model.suffix(ctx, std::vector<FeatureMap<Tensor<T, 4>>>(model.prefix(ctx, images)));
+    model.stochastic_part(ctx, std::vector<DeferredNorm<Tensor<T, 4>>>(model.deterministic_part(ctx, images)));
   };
-  if constexpr (splits) {
-    EvalContext<T> ctx(run::mc_dropout, key);
-    const auto maps = model.prefix(ctx, images);
-    return run_passes([&](auto& c) { return model.suffix(c, maps); });
-  } else {
-    return run_passes([&](auto& c) { return model(c, repeat_rows(images, c.passes(n))); });
-  }
+  EvalContext<T> first_run(run::mc_dropout, key);
+  std::vector<DeferredNorm<Tensor<T, 4>>> maps{images};
+  if constexpr (splits) maps = model.deterministic_part(first_run, images);
+  SampleSum<T> passes(spec.prediction);
+  for_each_chunk(samples, together, [&](Index first, Index end) {
+    EvalContext<T> ctx = pass_context(spec, key, n, first, end - first);
+    auto repeated = maps;
+    for (auto& map : repeated) map = map.repeated(end - first);
+    if constexpr (splits) {
+      passes.add(model.stochastic_part(ctx, std::move(repeated)), n);
+    } else {
+      passes.add(model(ctx, materialize(repeated[0])), n);
+    }
+  });
+  return passes.finish();
 }
 
 }  // namespace detail
 
 /// Runs a segmentation network `samples` times with dropout on and normalisation statistics frozen, without a tape, and
 /// returns what the passes say together. images: (N, H, W, C). The mask of a pass depends on the key, the pass and the
-/// image alone. A network with prefix(ctx, images) and suffix(ctx, maps), the parts before and from its first dropout
-/// on, computes the prefix once, and of convolutions that read maps of both parts side by side the sum over the first;
-/// the maps are a std::vector<FeatureMap>, not repeated for the passes: nn::Dropout does that. Throws ValueError unless
-/// samples >= 1, ShapeError when ids or masks do not fit.
+/// image alone. A network with deterministic_part(ctx, images)
+/// and stochastic_part(ctx, maps), the parts before and from its first dropout on, computes the first part once for all
+/// passes: its maps, a std::vector<DeferredNorm>, are repeated for these before the second part reads them. Throws
+/// ValueError unless samples >= 1, ShapeError when ids or masks do not fit.
 template <class T, class Model>
 Prediction<T> mc_dropout(const Model& model, const Tensor<T, 4>& images, Key key, const McDropoutSpec<T>& spec = {}) {
   const Shape<4>& shape = images.shape();

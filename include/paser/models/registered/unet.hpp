@@ -48,7 +48,7 @@ UNetSpec UNetMaker<T>::read(const std::string& json) {
 
 template <class T>
 AnySegmenter<T> UNetMaker<T>::make(const std::string& json, Key key) {
-  return RuntimeUNet<T>(read(json), key);
+  return UNet<T>(read(json), key);
 }
 
 template <class T>

@@ -1,0 +1,110 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <concepts>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "paser/kernels/filter_cache.hpp"
+#include "paser/ops/concat_channels.hpp"
+#include "paser/ops/conv2d.hpp"
+#include "paser/ops/deferred_norm.hpp"
+
+namespace paser {
+
+/// One map, or two side by side that are read as if concatenated along the channels.
+template <class V>
+struct ConcatenatedMaps {
+  DeferredNorm<V> first;
+  std::optional<DeferredNorm<V>> second{};
+
+  template <std::convertible_to<DeferredNorm<V>> Map>
+  ConcatenatedMaps(Map&& map) : first(std::forward<Map>(map)) {}
+  /// Throws ShapeError when batch, height or width differ.
+  ConcatenatedMaps(DeferredNorm<V> a, DeferredNorm<V> b) : first(std::move(a)), second(std::move(b)) {
+    detail::concat_shape(std::array{first.shape(), second->shape()});
+  }
+
+  Shape<4> shape() const {
+    Shape<4> s = first.shape();
+    if (second) s[3] += second->shape().c();
+    return s;
+  }
+};
+
+/// The channels of both maps, one after the other: (N, H, W, C1), (N, H, W, C2) -> (N, H, W, C1 + C2), not copied yet.
+template <class V>
+ConcatenatedMaps<V> concat_channels(const DeferredNorm<V>& a, const DeferredNorm<V>& b) {
+  return {a, b};
+}
+
+namespace detail {
+
+/// Calls f(kernels::ConvInput) with what a convolution reads. The maps must not be repeated.
+template <class V, class F>
+void read(const ConcatenatedMaps<V>& x, F&& f) {
+  using T = typename V::Scalar;
+  const auto map_of = [](const DeferredNorm<V>& m) { return m.norm() ? m.norm()->map() : kernels::ChannelMap<T>{}; };
+  const auto source = [](const DeferredNorm<V>& m, const kernels::ChannelMap<T>& map) {
+    return kernels::ConvSource<T>{value_of(m.raw()).data(), m.raw().shape().c(), m.norm() ? &map : nullptr};
+  };
+  const auto a = map_of(x.first);
+  if (!x.second) return f(kernels::ConvInput<T>(source(x.first, a)));
+  const auto b = map_of(*x.second);
+  f(kernels::ConvInput<T>(source(x.first, a), source(*x.second, b)));
+}
+
+/// Mean and variance per image and channel of a convolution's result.
+struct ConvMoments {
+  std::vector<double> mean, variance;
+};
+
+/// y = the convolution of x and what its epilogue adds; `moments` and `cache` may be null.
+template <class V, class T>
+Tensor<T, 4> convolve(const ConcatenatedMaps<V>& x, const Tensor<T, 4>& weight, const Conv2dSpec& spec,
+                      kernels::ConvEpilogue<T> epilogue, ConvMoments* moments, FilterCache<T>* cache = nullptr) {
+  const auto s = conv2d_shape(x.shape(), weight.shape(), spec);
+  if (moments) {
+    moments->mean.resize(static_cast<std::size_t>(s.n * s.k));
+    moments->variance.resize(moments->mean.size());
+    epilogue.mean = moments->mean.data();
+    epilogue.variance = moments->variance.data();
+  }
+  Tensor<T, 4> y({s.n, s.out_h(), s.out_w(), s.k});
+  const auto prepared = cache ? cache->prepared(s, weight) : nullptr;
+  read(x, [&, out = y.mutable_data()](const auto& input) {
+    kernels::conv2d_forward(s, input, {weight.data(), prepared.get()}, epilogue, out);
+  });
+  return y;
+}
+
+/// Input channels begin .. end - 1 of a weight (rows, columns, in, out).
+template <class T>
+Tensor<T, 4> slice_inputs(const Tensor<T, 4>& weight, Index begin, Index end) {
+  const Shape<4>& s = weight.shape();
+  Tensor<T, 4> part({s[0], s[1], end - begin, s[3]});
+  T* const out = part.mutable_data();
+  const Index size = (end - begin) * s[3];
+  for (Index tap = 0; tap < s[0] * s[1]; ++tap)
+    std::copy_n(weight.data() + (tap * s[2] + begin) * s[3], size, out + tap * size);
+  return part;
+}
+
+/// The convolution of two maps of which the first is repeated: the part of the sum that reads it is computed once.
+template <class T>
+Tensor<T, 4> convolve_shared(const DeferredNorm<Tensor<T, 4>>& repeated, const DeferredNorm<Tensor<T, 4>>& other,
+                             const Tensor<T, 4>& weight, const Conv2dSpec& spec, const T* bias, ConvMoments* moments) {
+  const DeferredNorm<Tensor<T, 4>> once(repeated.raw(), repeated.norm());
+  const Index c = once.shape().c();
+  const Tensor<T, 4> part = convolve(ConcatenatedMaps<Tensor<T, 4>>(once), slice_inputs(weight, 0, c), spec,
+                                     kernels::ConvEpilogue<T>{}, nullptr);
+  return convolve(ConcatenatedMaps<Tensor<T, 4>>(other), slice_inputs(weight, c, weight.shape().w()), spec,
+                  kernels::ConvEpilogue<T>{.bias = bias, .addend = part.data(), .addend_images = once.shape().n()},
+                  moments);
+}
+
+}  // namespace detail
+
+}  // namespace paser
+#include "paser/core/macros_on.inc"

@@ -1,0 +1,268 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "paser/autograd/counted.hpp"
+#include "paser/ops/arithmetic.hpp"
+#include "paser/ops/concatenated_maps.hpp"
+#include "paser/ops/instance_norm.hpp"
+#include "paser/ops/relu.hpp"
+
+/// Convolutions that wait for what follows them. A model says relu(instance_norm(conv2d(concat_channels(a, b)))) of
+/// deferred maps; the concatenation and the norms before the convolution are then done while it reads, its bias, the
+/// addend, the ReLU and the statistics of the norm after it while it writes.
+namespace paser {
+
+template <class V>
+struct DeferredConv;
+
+namespace detail {
+
+/// What carries a tensor of another rank in the same kind of run.
+template <class V, int Rank>
+struct OfRank;
+template <class T, int From, int Rank>
+struct OfRank<Tensor<T, From>, Rank> {
+  using type = Tensor<T, Rank>;
+};
+template <class T, int From, int Rank>
+struct OfRank<Var<T, From>, Rank> {
+  using type = Var<T, Rank>;
+};
+template <int From, int Rank>
+struct OfRank<Counted<From>, Rank> {
+  using type = Counted<Rank>;
+};
+
+template <class V>
+DeferredNorm<V> run(const DeferredConv<V>& x);
+
+}  // namespace detail
+
+/// A convolution that has not run, and what is to follow it, in this order: an instance norm, an addend, a ReLU. It
+/// runs when it converts to a map. Without a kernel the map itself stands in place of the convolution's result.
+template <class V>
+struct DeferredConv {
+  using Scalar = typename V::Scalar;
+
+  /// The operands beside the map: V of rank 4 and of rank 1.
+  struct Kernel {
+    V weight;                                                 ///< (R, S, C / groups, K)
+    std::optional<typename detail::OfRank<V, 1>::type> bias;  ///< (K)
+    Conv2dSpec spec{};
+    FilterCache<Scalar>* cache = nullptr;  ///< may keep transformed weights for further calls
+  };
+
+  ConcatenatedMaps<V> input;
+  std::optional<Kernel> kernel{};
+  std::optional<InstanceNormSpec> norm{};
+  std::optional<V> addend{};
+  bool relu = false;
+
+  DeferredConv(ConcatenatedMaps<V> x, Kernel k) : input(std::move(x)), kernel(std::move(k)) {
+    if (kernel->bias) detail::check_conv2d_bias(kernel->weight.shape(), kernel->bias->shape());
+  }
+  /// What is there already.
+  DeferredConv(V map) : input(std::move(map)) {}
+
+  /// Nothing follows the convolution yet.
+  bool bare() const { return kernel && !norm && !addend && !relu; }
+
+  operator DeferredNorm<V>() const { return detail::run(*this); }
+};
+
+namespace detail {
+
+/// Records y = the convolution of x. Inputs 0 and 1 are the maps, 2 the weight, 3 the bias.
+template <class T>
+Var<T, 4> record_convolution(Tensor<T, 4> y, const DeferredConv<Var<T, 4>>& conv) {
+  const ConcatenatedMaps<Var<T, 4>>& x = conv.input;
+  const auto& k = *conv.kernel;
+  const auto s = conv2d_shape(x.shape(), k.weight.shape(), k.spec);
+  const Var<T, 4> second = x.second ? x.second->raw() : Var<T, 4>(Tensor<T, 4>());
+  const Var<T, 1> bias = k.bias ? *k.bias : Var<T, 1>(Tensor<T, 1>());
+  return record(std::move(y), {x.first.raw(), second, k.weight, bias},
+                [s, x, weight = k.weight.value(), cancels = conv.norm.has_value()](const Tensor<T, 4>& dy,
+                                                                                   GradientSink<T>& grad) {
+                  if (grad.wants(0) || grad.wants(1)) {
+                    Tensor<T, 4> dx({s.n, s.h, s.w, s.c});
+                    kernels::conv2d_backward_input(s, dy.data(), weight.data(), dx.mutable_data());
+                    if (x.second) {
+                      const Shape<4> a = x.first.shape(), b = x.second->shape();
+                      if (grad.wants(0)) grad.add(0, slice_channels(dx, a, 0));
+                      if (grad.wants(1)) grad.add(1, slice_channels(dx, b, a.c()));
+                    } else {
+                      grad.add(0, std::move(dx));
+                    }
+                  }
+                  if (grad.wants(2)) {
+                    Tensor<T, 4> dweight(weight.shape());
+                    read(x, [&, out = dweight.mutable_data()](const auto& input) {
+                      kernels::conv2d_backward_weight(s, input, dy.data(), out);
+                    });
+                    grad.add(2, std::move(dweight));
+                  }
+                  if (!grad.wants(3)) return;
+                  auto dbias = Tensor<T, 1>::zeros({s.k});
+                  if (!cancels) kernels::sum_per_channel(dy.numel() / s.k, s.k, dy.data(), dbias.mutable_data());
+                  grad.add(3, std::move(dbias));
+                });
+}
+
+/// The norm after a convolution with these moments.
+template <class T>
+std::shared_ptr<const Normalization<T>> norm_of(const Shape<4>& y, ConvMoments m, double eps, bool relu) {
+  check(y.numel() > 0, "instance_norm", "the result ", y, " of the convolution is empty");
+  return std::make_shared<const Normalization<T>>(
+      normalization<T>({y.n(), y.h() * y.w(), y.c()}, std::move(m.mean), std::move(m.variance), {}, {}, eps, relu));
+}
+
+/// True when the norm takes the ReLU along.
+template <class V>
+bool norm_with_relu(const DeferredConv<V>& x) {
+  return x.norm && x.relu && !x.addend;
+}
+
+/// The convolution and its norm; for plain tensors also the steps that `done` says.
+template <class T>
+DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& done) {
+  using Map = DeferredNorm<Tensor<T, 4>>;
+  const auto& [weight, given_bias, spec, cache] = *x.kernel;
+  Map first = x.input.first;
+  std::optional<Map> second = x.input.second;
+  if (first.repeats() > 1 && !second) first = materialize(first);
+  if (second && second->repeats() > 1) second = materialize(*second);
+  const T* const bias = given_bias && !x.norm ? given_bias->data() : nullptr;
+  const bool shared = second && first.repeats() > 1 && spec.groups == 1;
+  if (!shared && first.repeats() > 1) first = materialize(first);
+  ConvMoments moments;
+  ConvMoments* const wanted = x.norm ? &moments : nullptr;
+  done = x.norm ? !x.addend : !shared;
+  kernels::ConvEpilogue<T> epilogue{.bias = bias};
+  if (!x.norm && !shared) {
+    if (x.addend) {
+      epilogue.addend = x.addend->data();
+      epilogue.addend_images = x.addend->shape().n();
+      const auto s = conv2d_shape(x.input.shape(), weight.shape(), spec);
+      check(x.addend->shape() == Shape<4>{s.n, s.out_h(), s.out_w(), s.k}, "add", "an addend ", x.addend->shape(),
+            " to a convolution of ", x.input.shape(), " by ", weight.shape());
+    }
+    epilogue.relu = x.relu;
+  }
+  auto y =
+      shared ? convolve_shared(first, *second, weight, spec, bias, wanted)
+             : convolve(second ? ConcatenatedMaps<Tensor<T, 4>>(first, *second) : ConcatenatedMaps<Tensor<T, 4>>(first),
+                        weight, spec, epilogue, wanted, cache);
+  if (!x.norm) return y;
+  auto norm = norm_of<T>(y.shape(), std::move(moments), x.norm->eps, norm_with_relu(x));
+  return {std::move(y), std::move(norm)};
+}
+template <class T>
+DeferredNorm<Var<T, 4>> convolved(const DeferredConv<Var<T, 4>>& x, bool& done) {
+  const auto& k = *x.kernel;
+  check<ValueError>(x.input.first.repeats() == 1, "conv2d", "repeated images are not recorded");
+  done = norm_with_relu(x);
+  ConvMoments moments;
+  const T* const bias = k.bias && !x.norm ? k.bias->value().data() : nullptr;
+  const Var<T, 4> y = record_convolution(
+      convolve(x.input, k.weight.value(), k.spec, kernels::ConvEpilogue<T>{.bias = bias}, x.norm ? &moments : nullptr),
+      x);
+  if (!x.norm) return y;
+  const auto norm = norm_of<T>(y.shape(), std::move(moments), x.norm->eps, norm_with_relu(x));
+  return {record(y.value(), {y},
+                 [norm, raw = y.value()](const Tensor<T, 4>& dz, GradientSink<T>& grad) {
+                   instance_norm_backward(*norm, raw, dz, grad);
+                 }),
+          norm};
+}
+/// Counted as its parts, and concatenation and ReLU as free.
+inline DeferredNorm<Counted<4>> convolved(const DeferredConv<Counted<4>>& x, bool& done) {
+  done = false;
+  const auto& k = *x.kernel;
+  const Counted<4> first = materialize(x.input.first);
+  const Counted<4> y =
+      conv2d(x.input.second ? concat_channels(first, materialize(*x.input.second)) : first, k.weight, k.spec);
+  return x.norm ? instance_norm(y, *x.norm) : y;
+}
+
+template <class V>
+DeferredNorm<V> run(const DeferredConv<V>& x) {
+  bool done = false;
+  DeferredNorm<V> y = x.kernel ? convolved(x, done)
+                      : x.norm
+                          ? DeferredNorm<V>(instance_norm(materialize(x.input.first), InstanceNormSpec{x.norm->eps}))
+                          : x.input.first;
+  if (done || (!x.addend && !x.relu)) return y;
+  V result = materialize(y);
+  if (x.addend) result = add(result, *x.addend);
+  return x.relu ? paser::relu(result) : result;
+}
+
+template <class V>
+DeferredNorm<V> run_and_pool(const DeferredConv<V>& x, const Pool2dSpec& spec) {
+  return max_pool2d(run(x), spec);
+}
+/// Where a convolution has few taps, its ReLU and the pooling are done as it writes.
+template <class T>
+DeferredNorm<Tensor<T, 4>> run_and_pool(const DeferredConv<Tensor<T, 4>>& x, const Pool2dSpec& spec) {
+  const bool fits = x.kernel && !x.norm && !x.addend && x.relu && !x.input.second && !x.input.first.norm() &&
+                    x.input.first.repeats() == 1;
+  const auto s = fits ? conv2d_shape(x.input.shape(), x.kernel->weight.shape(), x.kernel->spec) : kernels::ConvShape{};
+  if (!fits || !kernels::fuses_with_pool(s)) return max_pool2d(run(x), spec);
+  const auto pool = kernels::pool_shape("max_pool2d", Shape<4>{s.n, s.out_h(), s.out_w(), s.k}, spec);
+  Tensor<T, 4> y({s.n, pool.out_h, pool.out_w, s.k});
+  kernels::conv2d_relu_max_pool(s, pool, x.input.first.raw().data(), x.kernel->weight.data(),
+                                x.kernel->bias ? x.kernel->bias->data() : nullptr, y.mutable_data());
+  return y;
+}
+
+}  // namespace detail
+
+/// The result with nothing left to do.
+template <class V>
+V materialize(const DeferredConv<V>& x) {
+  return materialize(detail::run(x));
+}
+
+/// conv2d of a map whose last steps are still to be done: (N, H, W, C) -> (N, H', W', K). See conv2d for plain values.
+template <class V>
+DeferredConv<V> conv2d(const ConcatenatedMaps<V>& x, typename DeferredConv<V>::Kernel kernel) {
+  return {x, std::move(kernel)};
+}
+
+/// instance_norm of the convolution's result. The bias of the convolution cancels in the norm: it is not added, and its
+/// gradient is zero.
+template <class V>
+DeferredConv<V> instance_norm(DeferredConv<V> x, const InstanceNormSpec& spec = {}) {
+  if (!x.bare()) x = materialize(x);
+  x.norm = spec;
+  x.relu = spec.relu;
+  return x;
+}
+
+/// The result and an addend of its shape. Throws ShapeError when it runs and the shapes differ.
+template <class V>
+DeferredConv<V> add(DeferredConv<V> x, const std::type_identity_t<DeferredNorm<V>>& addend) {
+  if (x.addend || x.relu) x = materialize(x);
+  x.addend = materialize(addend);
+  return x;
+}
+
+/// max(0, .) of the result.
+template <class V>
+DeferredConv<V> relu(DeferredConv<V> x) {
+  x.relu = true;
+  return x;
+}
+
+/// max_pool2d of the result.
+template <class V>
+DeferredNorm<V> max_pool2d(const DeferredConv<V>& x, const Pool2dSpec& spec = {}) {
+  return detail::run_and_pool(x, spec);
+}
+
+}  // namespace paser
+#include "paser/core/macros_on.inc"
