@@ -10,12 +10,12 @@
 #include "paser/ops/conv2d.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/ops/dropout.hpp"
+#include "paser/ops/entropy.hpp"
 #include "paser/ops/instance_norm.hpp"
 #include "paser/ops/linear.hpp"
 #include "paser/ops/max_pool2d.hpp"
 #include "paser/ops/softmax.hpp"
 #include "paser/ops/upsample_bilinear.hpp"
-#include "paser/uncertainty/entropy.hpp"
 
 namespace {
 
@@ -128,7 +128,7 @@ void softmax_classes(benchmark::State& state) {
 }
 void entropy_map(benchmark::State& state) {
   const auto p = softmax(map(state));
-  time(state, 0, bytes_of(p.numel() + p.numel() / 3), [&] { uncertainty::entropy(p); });
+  time(state, 0, bytes_of(p.numel() + p.numel() / 3), [&] { entropy(p); });
 }
 void cross_entropy_gradient(benchmark::State& state) {
   const auto x = map(state);

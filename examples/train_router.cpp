@@ -46,8 +46,8 @@ pipeline::MachineCosts machine_of(Experiment& experiment) {
   const Index classes = experiment.data().classes(), models = experiment.networks().actions();
   const Settings& s = experiment.settings();
   const pipeline::GainRouter<float> router{
-      pipeline::PatchHead<float>(paser::kernels::patch_statistics_size(classes), s.router_width * s.router_members,
-                                 models - 1, experiment.key(3)),
+      pipeline::PatchHead<float>(paser::patch_statistics_size(classes), s.router_width * s.router_members, models - 1,
+                                 experiment.key(3)),
       {std::vector<double>(static_cast<std::size_t>(models), 0.0), 1.0},
       s.grid[0] * s.grid[1]};
   const auto machine =

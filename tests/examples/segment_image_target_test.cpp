@@ -22,7 +22,7 @@ pipeline::Calibration calibration() {
 
 /// Weights by which each network gets patches of the picture below, at no price and at 0.25.
 pipeline::GainRouter<float> router(double price) {
-  return {pipeline::PatchHead<float>(kernels::patch_statistics_size(3), 8, 2, Key{28}),
+  return {pipeline::PatchHead<float>(patch_statistics_size(3), 8, 2, Key{28}),
           {.costs = {0, 0.05, 0.15}, .price = price},
           4};
 }
@@ -76,7 +76,7 @@ TEST_CASE("segment_image: a budget, a quality or a share sets the price of the p
 }
 
 TEST_CASE("segment_image: images unlike those of the calibration are told where a target depends on it") {
-  const auto numbers = static_cast<std::size_t>(kernels::patch_statistics_size(3));
+  const auto numbers = static_cast<std::size_t>(patch_statistics_size(3));
   auto table = calibration();
   std::vector<double> scores;
   for (int i = 0; i < 60; ++i) scores.push_back(1 + i / 100.0);

@@ -35,7 +35,7 @@ TEST_CASE("rows and columns are extended alike, for any number of channels and i
       for (Index i = 0; i < 7; ++i)
         for (Index j = 0; j < 9; ++j) {
           const auto inside = [&](Index at, Index size) {
-            return border == Border::edge ? std::min(at, size - 1) : kernels::mirrored(at, size);
+            return border == Border::edge ? std::min(at, size - 1) : mirrored(at, size);
           };
           for (Index k = 0; k < channels; ++k) CHECK(y(n, i, j, k) == x(n, inside(i, 5), inside(j, 4), k));
         }

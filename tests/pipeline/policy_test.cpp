@@ -73,7 +73,7 @@ TEST_CASE("labels are the same with and without maps, and maps are of the model 
   const auto probabilities = softmax(evaluate(paser.models[2], batch.images));  // the toy models see pixels alone
   for (Index i = 0; i < one.labels.numel(); ++i)
     REQUIRE(one.probability.data()[i] == probabilities.data()[2 * i + one.labels.data()[i]]);
-  CHECK(same_bits(one.entropy, uncertainty::entropy(probabilities)));
+  CHECK(same_bits(one.entropy, entropy(probabilities)));
 }
 
 TEST_CASE("an oracle chooses what it was told, by the image's number") {

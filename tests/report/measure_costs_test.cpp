@@ -132,7 +132,7 @@ TEST_CASE("a policy is timed on what it reads") {
   CHECK(seen.statistics.numel() == 0);
   const auto costs = measure_costs(paser, ReadsStatistics{{&m, &seen}}, {1, 8, 12, 2}, m.options({1}));
   CHECK(seen.map.numel() == 0);
-  CHECK(seen.statistics == Shape<3>{1, 4, kernels::patch_statistics_size(3)});
+  CHECK(seen.statistics == Shape<3>{1, 4, patch_statistics_size(3)});
   CHECK(costs.decide == Approx(3));
   measure_costs(paser, AsksAgain{{&m, &seen}}, {1, 8, 12, 2}, m.options({1}));
   CHECK(seen.doubts == 4);

@@ -24,7 +24,7 @@ Prediction<float> prediction(const Shape<4>& shape) {
 std::vector<double> plain(const Prediction<float>& p, Index image, Index top, Index left, Index h, Index w) {
   const Index classes = p.probabilities.shape().c();
   const double most = std::log(static_cast<double>(classes)), n = static_cast<double>(h * w);
-  std::vector<double> s(static_cast<std::size_t>(kernels::patch_statistics_size(classes)), 0.0);
+  std::vector<double> s(static_cast<std::size_t>(patch_statistics_size(classes)), 0.0);
   double squares = 0, differ = 0, pairs = 0;
   for (Index y = top; y < top + h; ++y) {
     double row = 0;

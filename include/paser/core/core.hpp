@@ -9,6 +9,7 @@
 #include "paser/core/float_state.hpp"
 #include "paser/core/isa.hpp"
 #include "paser/core/memory.hpp"
+#include "paser/core/mirrored.hpp"
 #include "paser/core/one_program.hpp"
 #include "paser/core/page_memory.hpp"
 #include "paser/core/parallel.hpp"

@@ -3,10 +3,10 @@
 
 #include <cmath>
 
+#include "paser/core/mirrored.hpp"
 #include "paser/core/random.hpp"
 #include "paser/data/mask_map.hpp"
 #include "paser/data/stored_sample.hpp"
-#include "paser/kernels/axis_maps.hpp"
 
 /// Variations of training images. What is drawn is a function of a key alone; the image and its mask change in step.
 namespace paser::data {
@@ -75,8 +75,6 @@ inline GrayChange drawn_gray(const Augmentation& a, Key key) {
 }
 
 namespace detail {
-
-using kernels::mirrored;
 
 /// Position in the image of row or column `i` of a window, which may be flipped.
 inline Index source_of(Index i, Index begin, Index extent, bool flip) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "paser/core/mirrored.hpp"
 #include "paser/kernels/separable.hpp"
 
 namespace paser::kernels {
@@ -38,14 +39,6 @@ AxisMap<T> nearest_axis(Index in, Index out, double scale) {
     map.end_output();
   }
   return map;
-}
-
-/// The position inside 0 .. n-1 that a position outside mirrors; the border is not repeated.
-constexpr Index mirrored(Index i, Index n) {
-  if (n == 1) return 0;
-  const Index period = 2 * (n - 1);
-  i = ((i % period) + period) % period;
-  return i < n ? i : period - i;
 }
 
 /// Output o repeats input o; from the last input on it repeats that, or the inputs mirrored there.

@@ -53,6 +53,26 @@ Var<T, Rank> scale(const Var<T, Rank>& x, double factor) {
   });
 }
 
+/// x *= factor, for plain tensors.
+template <class T, int Rank>
+void scale_in_place(Tensor<T, Rank>& x, double factor) {
+  T* const data = x.mutable_data();
+  kernels::scale(x.numel(), static_cast<T>(factor), data, data);
+}
+
+/// sum += the rows of x from `first` on, as many as `sum` has, for plain tensors. Throws ShapeError when they are not
+/// there or are of another shape.
+template <class T, int Rank>
+void add_rows(Tensor<T, Rank>& sum, const Tensor<T, Rank>& x, Index first) {
+  Shape<Rank> rows = x.shape();
+  check(0 <= first && first + sum.shape()[0] <= rows[0], "add_rows", "rows ", first, " .. ", first + sum.shape()[0],
+        " of ", x.shape());
+  rows[0] = sum.shape()[0];
+  check(rows == sum.shape(), "add_rows", "rows of ", x.shape(), " to a sum of ", sum.shape());
+  const Index row = rows[0] > 0 ? sum.numel() / rows[0] : 0;
+  kernels::accumulate(sum.numel(), x.data() + first * row, sum.mutable_data());
+}
+
 /// a - b, element by element.
 template <class T, int Rank>
 Tensor<T, Rank> subtract(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b) {

@@ -5,8 +5,8 @@
 
 #include "paser/core/registry.hpp"
 #include "paser/io/config.hpp"
-#include "paser/kernels/patch_statistics.hpp"
 #include "paser/models/registry.hpp"
+#include "paser/ops/patch_statistics.hpp"
 #include "paser/pipeline/net_policy.hpp"
 #include "paser/pipeline/paser.hpp"
 #include "paser/pipeline/routing/patch_policy.hpp"
@@ -148,7 +148,7 @@ std::pair<PatchHead<T>, PatchPrices> read_patch_router(io::ConfigReader& setting
                      " models, the first of them 0");
   for (const double cost : prices.costs)
     check<FormatError>(std::isfinite(cost) && cost >= 0, where, "a cost is ", cost, ", expected 0 or more");
-  const Index expected = kernels::patch_statistics_size(shape.classes);
+  const Index expected = patch_statistics_size(shape.classes);
   check<FormatError>(shape.classes == 0 || features == expected, where, "it reads ", features,
                      " statistics of a patch, images of ", shape.classes, " classes have ", expected);
   const Index numbers = patch_head_numbers(features, width, outputs);

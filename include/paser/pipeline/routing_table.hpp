@@ -4,9 +4,9 @@
 #include <functional>
 
 #include "paser/metrics/additive_gain.hpp"
+#include "paser/ops/entropy.hpp"
 #include "paser/ops/softmax.hpp"
 #include "paser/pipeline/evaluate.hpp"
-#include "paser/uncertainty/entropy.hpp"
 
 namespace paser::pipeline {
 
@@ -42,7 +42,7 @@ struct Answer {
 template <class T>
 Answer deterministic_answer(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch) {
   const Tensor<T, 4> logits = predict_logits(model, images, micro_batch);
-  return {argmax_channels(logits), mean_per_patch(uncertainty::entropy(softmax(logits)), {1, 1})};
+  return {argmax_channels(logits), mean_per_patch(paser::entropy(softmax(logits)), {1, 1})};
 }
 
 namespace detail {

@@ -3,9 +3,9 @@
 
 #include <numeric>
 
+#include "paser/ops/entropy.hpp"
 #include "paser/ops/softmax.hpp"
 #include "paser/pipeline/expert_images.hpp"
-#include "paser/uncertainty/entropy.hpp"
 #include "paser/uncertainty/patch_statistics.hpp"
 
 /// The routing of patches: the one function that everything else which segments calls.
@@ -87,7 +87,7 @@ void answer_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images, 
     const Tensor<T, 4> probabilities = softmax(logits);
     if (out.probability) data::scatter_patches(*out.probability, grid, part, probability_of(labels, probabilities));
     if (!out.entropy && !out.doubt) return;
-    const Tensor<T, 3> entropy = uncertainty::entropy(probabilities);
+    const Tensor<T, 3> entropy = paser::entropy(probabilities);
     if (out.entropy) data::scatter_patches(*out.entropy, grid, part, entropy);
     if (!out.doubt) return;
     const std::vector<double> means = mean_per_patch(entropy, {1, 1});

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "paser/core/rows.hpp"
-#include "paser/kernels/elementwise.hpp"
 #include "paser/ops/argmax_channels.hpp"
+#include "paser/ops/arithmetic.hpp"
+#include "paser/ops/entropy.hpp"
 #include "paser/ops/softmax.hpp"
-#include "paser/uncertainty/entropy.hpp"
 
 namespace paser::uncertainty {
 
@@ -65,8 +65,7 @@ class SampleSum {
     if (first == 1) prediction_.probabilities = prediction_.first_sample = slice_rows(all, 0, images);
     for (Index pass = first; pass < passes && same_; ++pass)
       same_ = std::equal(all.data() + pass * size, all.data() + (pass + 1) * size, prediction_.first_sample.data());
-    for (Index pass = first; pass < passes; ++pass)
-      kernels::accumulate(size, all.data() + pass * size, prediction_.probabilities.mutable_data());
+    for (Index pass = first; pass < passes; ++pass) add_rows(prediction_.probabilities, all, pass * images);
     count_ += static_cast<int>(passes);
     if (spec_.decompose)
       for (Index pass = 0; pass < passes; ++pass)
@@ -94,13 +93,12 @@ class SampleSum {
     if (sum.empty()) {
       sum = x;
     } else {
-      kernels::accumulate(x.numel(), x.data(), sum.mutable_data());
+      add_rows(sum, x, 0);
     }
   }
   template <int Rank>
   void divide(Tensor<T, Rank>& sum) const {
-    T* const s = sum.mutable_data();
-    if (count_ > 1) kernels::scale(sum.numel(), static_cast<T>(1.0 / count_), s, s);
+    if (count_ > 1) scale_in_place(sum, 1.0 / count_);
   }
 
   PredictionSpec spec_;

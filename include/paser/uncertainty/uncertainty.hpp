@@ -3,7 +3,6 @@
 /// \file
 /// Every header of uncertainty/.
 
-#include "paser/uncertainty/entropy.hpp"
 #include "paser/uncertainty/estimator.hpp"
 #include "paser/uncertainty/mc_dropout.hpp"
 #include "paser/uncertainty/patch_statistics.hpp"

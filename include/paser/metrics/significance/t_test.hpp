@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "paser/kernels/special/incomplete_beta.hpp"
+#include "paser/metrics/significance/incomplete_beta.hpp"
 #include "paser/metrics/statistics.hpp"
 
 /// \file
@@ -25,7 +25,7 @@ struct TTest {
 /// I_x(df/2, 1/2) at x = df / (df + t^2) (Abramowitz and Stegun 26.7.1).
 inline double student_two_sided(double t, double df) {
   if (std::isinf(t)) return 0;
-  return kernels::incomplete_beta(df / 2, 0.5, df / (df + t * t));
+  return detail::incomplete_beta(df / 2, 0.5, df / (df + t * t));
 }
 
 namespace detail {

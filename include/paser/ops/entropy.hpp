@@ -4,7 +4,7 @@
 #include "paser/core/tensor.hpp"
 #include "paser/kernels/entropy.hpp"
 
-namespace paser::uncertainty {
+namespace paser {
 
 /// The epsilon of float32, by which PyTorch's Categorical keeps probabilities from 0 and 1 before the logarithm.
 inline constexpr double probability_epsilon = 0x1p-23;
@@ -22,5 +22,5 @@ Tensor<T, 3> entropy(const Tensor<T, 4>& probabilities, double epsilon = probabi
   return result;
 }
 
-}  // namespace paser::uncertainty
+}  // namespace paser
 #include "paser/core/macros_on.inc"

@@ -1,4 +1,4 @@
-#include "paser/uncertainty/entropy.hpp"
+#include "paser/ops/entropy.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -9,13 +9,13 @@ using namespace paser;
 namespace {
 template <class T>
 T entropy_of(const std::vector<T>& p, double epsilon) {
-  return uncertainty::entropy(Tensor<T, 4>::from({1, 1, 1, static_cast<Index>(p.size())}, p), epsilon)(0, 0, 0);
+  return entropy(Tensor<T, 4>::from({1, 1, 1, static_cast<Index>(p.size())}, p), epsilon)(0, 0, 0);
 }
 }  // namespace
 
 TEMPLATE_TEST_CASE("entropy at the corners of the simplex is exact, positive and bounded", "", float, double) {
   using T = TestType;
-  const double epsilon = GENERATE(0.0, uncertainty::probability_epsilon);
+  const double epsilon = GENERATE(0.0, probability_epsilon);
   CHECK(entropy_of<T>({0, 0.5, 0.5}, epsilon) == Approx(0.6931472));
   CHECK(entropy_of<T>({T(1) / 3, T(1) / 3, T(1) / 3}, epsilon) == Approx(1.0986123));
   CHECK(entropy_of<T>({T(1) / 3, T(1) / 3, T(1) / 3}, epsilon) <= static_cast<T>(std::log(3.0)));
@@ -28,7 +28,7 @@ TEMPLATE_TEST_CASE("entropy at the corners of the simplex is exact, positive and
 
 TEST_CASE("the entropy map is that of every pixel, on any number of threads") {
   const auto p = uniform<float>(Key{1}, Shape{2, 50, 60, 3});
-  const auto map = uncertainty::entropy(p);
+  const auto map = entropy(p);
   for (const Index i : {Index{0}, Index{1234}, Index{5999}}) {
     const float* x = p.data() + 3 * i;
     const double sum = static_cast<double>(x[0] + x[1] + x[2]);
@@ -37,6 +37,6 @@ TEST_CASE("the entropy map is that of every pixel, on any number of threads") {
     CHECK(static_cast<double>(map.data()[i]) == Approx(h).epsilon(1e-5));
   }
   set_threads(1);
-  CHECK(max_abs_difference(map, uncertainty::entropy(p)) == 0);
+  CHECK(max_abs_difference(map, entropy(p)) == 0);
   set_threads(0);
 }
