@@ -22,7 +22,7 @@ using kernels::ConvShape;
 enum class Pass { forward, backward_input, backward_weight };
 
 void run(benchmark::State& state, ConvShape shape, ConvAlgorithm algorithm, Pass pass) {
-  shape.spec.algorithm = algorithm;
+  shape.options.algorithm = algorithm;
   const auto x = uniform<float>(Key{1}, Shape{shape.x_size()}, -1, 1);
   const auto weight = uniform<float>(Key{2}, Shape{shape.weight_size()}, -1, 1);
   const auto dy = uniform<float>(Key{3}, Shape{shape.y_size()}, -1, 1);

@@ -66,12 +66,12 @@ BENCHMARK(gemm)
 
 void instance_norm_relu(benchmark::State& state) {
   const auto x = map(state);
-  time(state, 0, bytes_of(3 * x.numel()), [&] { instance_norm(x, InstanceNormSpec{.relu = true}); });
+  time(state, 0, bytes_of(3 * x.numel()), [&] { instance_norm(x, InstanceNormOptions{.relu = true}); });
 }
 void instance_norm_relu_gradient(benchmark::State& state) {
   const auto x = map(state);
   time_with_gradient(state, bytes_of(8 * x.numel()), x,
-                     [](const auto& v) { return instance_norm(v, InstanceNormSpec{.relu = true}); });
+                     [](const auto& v) { return instance_norm(v, InstanceNormOptions{.relu = true}); });
 }
 void max_pool(benchmark::State& state) {
   const auto x = map(state);
@@ -105,7 +105,7 @@ void depthwise(benchmark::State& state) {
   const Index c = x.shape().c();
   const auto weight = uniform<float>(Key{2}, Shape<4>{3, 3, 1, c}, -1, 1);
   time(state, 18.0 * static_cast<double>(x.numel()), bytes_of(2 * x.numel()), [&] {
-    conv2d(x, weight, Conv2dSpec{.padding = {1, 1}, .groups = c});
+    conv2d(x, weight, Conv2dOptions{.padding = {1, 1}, .groups = c});
   });
 }
 

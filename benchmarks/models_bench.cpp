@@ -30,8 +30,8 @@ template <class Model>
 void infer(benchmark::State& state, const Model& model, const Shape<4>& input) {
   const auto x = uniform<float>(Key{2}, input);
   FilterCache<float> filters;
-  evaluate(model, x, &filters);
-  for (auto _ : state) benchmark::DoNotOptimize(evaluate(model, x, &filters));
+  infer(model, x, &filters);
+  for (auto _ : state) benchmark::DoNotOptimize(infer(model, x, &filters));
   bench::report_work(state, flops(model, input), 0);
 }
 

@@ -37,9 +37,9 @@ std::vector<float> values(const Tensor<float, 4>& nhwc) {
   return {x.data(), x.data() + x.numel()};
 }
 
-models::AnySegmenter<float> segmenter(const std::string& name, const io::State& weights, double dropout) {
+models::AnySegmenter<float> segmenter(const std::string& name, const io::StateDict& weights, double dropout) {
   const auto loaded = [&](auto network) {
-    io::load_torch_state(network, weights, io::unet_names(static_cast<int>(network.spec().depth)), name);
+    io::load_torch_state_dict(network, weights, io::unet_names(static_cast<int>(network.spec().depth)), name);
     return models::AnySegmenter<float>(std::move(network));
   };
   if (name == "small") return loaded(models::StaticUNet<1, 3, 8, 2>(Key{1}, dropout));
@@ -51,14 +51,14 @@ models::AnySegmenter<float> segmenter(const std::string& name, const io::State& 
 Workload inference(const models::AnySegmenter<float>& loaded, const Tensor<float, 4>& image) {
   auto model = std::make_shared<models::AnySegmenter<float>>(loaded);
   auto filters = std::make_shared<FilterCache<float>>();
-  return {[=] { evaluate(*model, image, filters.get()); },
-          [=] { return values(evaluate(*model, image, filters.get())); }};
+  return {[=] { infer(*model, image, filters.get()); }, [=] { return values(infer(*model, image, filters.get())); }};
 }
 
 /// The check uses the masks of the file, so that all programs drop the same elements; a timed run draws its own.
-Workload mc_dropout(const models::AnySegmenter<float>& loaded, const Tensor<float, 4>& image, const io::State& inputs) {
+Workload mc_dropout(const models::AnySegmenter<float>& loaded, const Tensor<float, 4>& image,
+                    const io::StateDict& inputs) {
   auto model = std::make_shared<models::AnySegmenter<float>>(loaded);
-  uncertainty::McDropoutSpec<float> given;
+  uncertainty::McDropoutOptions<float> given;
   for (Index pass = 0; pass < given.samples; ++pass)
     given.masks.push_back([=](int call, const Shape<4>& shape) {
       const auto kept = io::nhwc_from_nchw(inputs.at(std::string("mask").append(std::to_string(call))).as<float, 4>());
@@ -79,19 +79,19 @@ Workload mc_dropout(const models::AnySegmenter<float>& loaded, const Tensor<floa
           }};
 }
 
-Workload policy(const io::State& weights, const Tensor<float, 4>& maps) {
+Workload policy(const io::StateDict& weights, const Tensor<float, 4>& maps) {
   constexpr Index patches = 16, choices = 3;
   auto net = std::make_shared<models::PolicyNet<float>>(patches * choices, Key{1});
-  io::load_torch_state(*net, weights, io::policy_names(), "policy");
-  return {[=] { rl::Categorical<float>(evaluate(*net, maps), patches).argmax(); },
+  io::load_torch_state_dict(*net, weights, io::policy_names(), "policy");
+  return {[=] { rl::Categorical<float>(infer(*net, maps), patches).argmax(); },
           [=] {
-            const auto logits = evaluate(*net, maps);
+            const auto logits = infer(*net, maps);
             return std::vector<float>(logits.data(), logits.data() + logits.numel());
           }};
 }
 
 /// One step of Adam on the cross entropy. The check: the losses of the first steps of a network without dropout.
-Workload training(const std::string& network, const io::State& weights, const Tensor<float, 4>& image,
+Workload training(const std::string& network, const io::StateDict& weights, const Tensor<float, 4>& image,
                   const Labels& labels) {
   struct Trainer {
     models::AnySegmenter<float> model;
@@ -116,8 +116,8 @@ Workload training(const std::string& network, const io::State& weights, const Te
 }
 
 Workload load(const std::string& name, const std::string& network, const std::string& kind, const io::Path& folder) {
-  const io::State weights = io::read_safetensors(folder / (network + ".safetensors")).tensors;
-  const io::State inputs = io::read_safetensors(folder / (name + ".safetensors")).tensors;
+  const io::StateDict weights = io::read_safetensors(folder / (network + ".safetensors")).tensors;
+  const io::StateDict inputs = io::read_safetensors(folder / (name + ".safetensors")).tensors;
   const Tensor<float, 4> image = io::nhwc_from_nchw(inputs.at("image").as<float, 4>());
   if (kind == "inference") return inference(segmenter(network, weights, 0.5), image);
   if (kind == "mc_dropout") return mc_dropout(segmenter(network, weights, 0.5), image, inputs);

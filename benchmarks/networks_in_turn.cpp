@@ -24,7 +24,7 @@ template <class Model>
 std::function<void()> inference(const Shape<4>& shape) {
   auto model = std::make_shared<Model>(Key{1});
   auto filters = std::make_shared<FilterCache<float>>();
-  return [=, x = uniform<float>(Key{2}, shape)] { evaluate(*model, x, filters.get()); };
+  return [=, x = uniform<float>(Key{2}, shape)] { infer(*model, x, filters.get()); };
 }
 
 template <class Model>
@@ -65,7 +65,7 @@ int main(int argc, char** argv) try {
   workloads["W2"] = inference<Medium>({16, 56, 64, 1});
   workloads["W3"] = inference<Large>({16, 56, 64, 1});
   workloads["W4"] = [policy = std::make_shared<models::PolicyNet<float>>(16 * 3, Key{1}),
-                     x = uniform<float>(Key{2}, Shape{1, 224, 256, 2})] { evaluate(*policy, x); };
+                     x = uniform<float>(Key{2}, Shape{1, 224, 256, 2})] { infer(*policy, x); };
   workloads["W5s"] = training<Small>({4, 224, 256, 1});
   workloads["W5m"] = training<Medium>({16, 56, 64, 1});
   workloads["W6s"] = inference<Small>({128, 32, 32, 1});

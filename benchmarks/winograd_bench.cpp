@@ -18,7 +18,7 @@ void conv3x3(benchmark::State& state) {
   ConvShape s{state.range(0),     state.range(1), state.range(2), state.range(3), state.range(4), 3, 3,
               {.padding = {1, 1}}};
   const bool chosen = kernels::choose_algorithm(s, direction) == algorithm;
-  s.spec.algorithm = algorithm;
+  s.options.algorithm = algorithm;
   const auto x = uniform<float>(Key{1}, Shape{s.x_size()}, -1, 1),
              dy = uniform<float>(Key{2}, Shape{s.y_size()}, -1, 1),
              weight = uniform<float>(Key{3}, Shape{s.weight_size()}, -1, 1);

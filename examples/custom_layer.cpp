@@ -90,7 +90,7 @@ struct Block {
   nn::Conv2d<T> conv;
   PRelu<T> act;
 
-  Block(Index in, Index out, Key key) : conv(nn::Conv2dOptions::same(in, out), key), act(out) {}
+  Block(Index in, Index out, Key key) : conv(nn::Conv2dSpec::same(in, out), key), act(out) {}
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -125,7 +125,7 @@ int check_and_train() {
   Block<float> truth(1, 4, Key{5}), learner(1, 4, Key{6});
   truth.act.slope.value = Tensor<float, 1>::from({4}, {-0.5f, 0.0f, 0.3f, 0.8f});
   const auto image = normal<float>(Key{7}, Shape{8, 16, 16, 1});
-  const auto target = evaluate(truth, image);
+  const auto target = infer(truth, image);
   learner.conv = truth.conv;
   optim::Adam<float> adam({.learning_rate = 0.05});
   float first = 0, last = 0;

@@ -151,6 +151,17 @@ class Outputs {
   std::vector<std::string> masks_;
 };
 
+/// The scores as JSON, and what was done to get them.
+nlohmann::json results(const std::vector<evaluation::ImageScore>& scores, const pipeline::PaserDescription& description, const Arguments& a,
+                       const std::string& command) {
+  nlohmann::json document = evaluation::document(scores, description.class_names);
+  document["model"] = program::model_file(a.model, a.variant).string();
+  document["method"] = a.only;
+  document["command"] = command;
+  document["noise"] = a.noise;
+  return document;
+}
+
 int run(const Arguments& a, const std::string& command) {
   if (a.threads > 0) paser::set_threads(a.threads);
   const fs::path file = program::model_file(a.model, a.variant);
@@ -194,13 +205,9 @@ int run(const Arguments& a, const std::string& command) {
       [&](Index i, const Labels& labels) { outputs.mask(i, labels, description.classes()); });
   if (progress) progress->finish();
 
-  nlohmann::json document = evaluation::document(scores, description.class_names);
-  document["model"] = file.string();
-  document["method"] = a.only;
-  document["command"] = command;
+  nlohmann::json document = results(scores, description, a, command);
   document["estimator"] = program::part_json(paser.estimator.spec());
   document["policy"] = program::part_json(method.policy.spec());
-  document["noise"] = a.noise;
   document["seed"] = config.seed;
   const auto domain = watch.check();
   if (domain) document["domain"] = *domain;

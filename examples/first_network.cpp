@@ -31,8 +31,8 @@ struct DigitNet {
 
   /// Every layer draws its initial weights from a key of its own.
   explicit DigitNet(Key key)
-      : conv1(nn::Conv2dOptions::same(1, 16), key.fold(0)),
-        conv2(nn::Conv2dOptions::same(16, 32), key.fold(1)),
+      : conv1(nn::Conv2dSpec::same(1, 16), key.fold(0)),
+        conv2(nn::Conv2dSpec::same(16, 32), key.fold(1)),
         head(7 * 7 * 32, 10, key.fold(2)) {}
 
   /// The members, named once: the optimizer, checkpoints and counts all walk this list.
@@ -71,7 +71,7 @@ DataSet load(const std::string& folder, const std::string& part) {
 double accuracy(const DigitNet& net, const DataSet& set) {
   Index right = 0;
   for_each_chunk(set.digits.numel(), 500, [&](Index begin, Index end) {
-    const Tensor<float, 2> scores = evaluate(net, slice_rows(set.images, begin, end));
+    const Tensor<float, 2> scores = infer(net, slice_rows(set.images, begin, end));
     for (Index i = 0; i < end - begin; ++i) {
       const float* row = scores.data() + 10 * i;
       right += std::max_element(row, row + 10) - row == set.digits(begin + i);

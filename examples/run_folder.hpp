@@ -59,7 +59,7 @@ struct RunNeeds {
 };
 
 /// Of all tensors, in bytes.
-inline std::size_t bytes_of(const paser::io::State& state) {
+inline std::size_t bytes_of(const paser::io::StateDict& state) {
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : state) bytes += static_cast<std::size_t>(tensor.bytes.numel());
   return bytes;

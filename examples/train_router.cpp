@@ -117,94 +117,147 @@ void save(Experiment& experiment, const std::string& name, const Fitted& fitted,
   save(experiment, name, pipeline::with_price(fitted.router.policy, usual_price(fitted)), machine, fitted.calibration);
 }
 
-int run(const Arguments& a, const std::string& command) {
+/// What the fold networks say of the images that they have not seen.
+struct UnseenImages {
+  std::vector<Unseen> parts;
+  std::vector<Index> files;  ///< of each image of `all`
+  pipeline::RoutingTable all;
+  pipeline::RouterExamples examples;
+
+  UnseenImages(std::vector<Unseen> unseen, const std::string& gain, paser::metrics::ClassMean mean)
+      : parts(std::move(unseen)) {
+    std::vector<pipeline::RoutingTable> tables;
+    std::vector<std::vector<Index>> files_of_table;
+    for (const Unseen& u : parts) {
+      tables.push_back(u.table);
+      files_of_table.push_back(u.files);
+      files.insert(files.end(), u.files.begin(), u.files.end());
+    }
+    all = pipeline::joined(tables);
+    examples = examples_of(tables, files_of_table, gain, mean);
+  }
+};
+
+/// Both routers of a run, and what is found out about them. Calibrations, the floor and the verdict are of images that
+/// the networks which answered, and the routers that judged, have not seen.
+class Study {
+ public:
+  Study(Experiment& experiment, std::vector<Unseen> unseen)
+      : experiment_(experiment),
+        settings_(experiment.settings()),
+        comparison_(experiment, machine_of(experiment)),
+        unseen_(std::move(unseen), settings_.gain, class_mean(settings_)),
+        training_(settings_, comparison_.prices(), experiment.key(3)),
+        validation_(experiment.table("validation images", experiment.data().validation(), experiment.networks())),
+        gain_(fitted(false)),
+        policy_(fitted(true)) {}
+
+  const Comparison& comparison() const { return comparison_; }
+
+  Findings findings() const {
+    Findings found;
+    found.split = experiment_.describe_split();
+    const auto curve = pipeline::curve_of_gains(shipped().unseen_gains, comparison_.prices().costs);
+    found.unseen =
+        comparison_.judge(shipped().router.policy, curve, unseen_.all, unseen_.files, comparison_.corrects());
+    add_test_images(found);
+    return found;
+  }
+
+  void save_models(const Findings& found) const {
+    save(experiment_, "paser_gain_router", gain_, comparison_.machine());
+    save(experiment_, "paser_policy", policy_, comparison_.machine());
+    if (found.unseen.verdict == "nothing to route")
+      save(experiment_, "paser", pipeline::Constant{0}, comparison_.machine(), {});
+    else
+      save(experiment_, "paser", shipped(), comparison_.machine());
+  }
+
+ private:
+  const Fitted& shipped() const { return settings_.router == "policy" ? policy_ : gain_; }
+  const Fitted& other() const { return settings_.router == "policy" ? gain_ : policy_; }
+
+  Fitted fitted(bool policy) const {
+    Fitted f{
+        policy ? training_.policy("PaSeR", unseen_.examples) : training_.gain_router("GainRouter", unseen_.examples),
+        {},
+        {}};
+    f.unseen_gains =
+        cross_fitted(training_, unseen_.examples, unseen_.all, unseen_.files, experiment_.networks().grid, policy);
+    const auto honest =
+        pipeline::measure(unseen_.all, pipeline::curve_of_gains(f.unseen_gains, comparison_.prices().costs),
+                          comparison_.costs(f.router.policy), class_mean(settings_));
+    const auto pool = pipeline::joined({unseen_.all, validation_});
+    f.calibration = comparison_.calibrate(f.router, pool, honest, experiment_.describe_split());
+    return f;
+  }
+
+  void add_test_images(Findings& found) const {
+    const Folder images = experiment_.data().test();
+    const auto test = experiment_.table("test images", images, experiment_.networks());
+    const auto groups = files_of(images);
+    const Router& router = shipped().router;
+    found.routers.push_back(comparison_.judge(router, test, groups));
+    found.routers.push_back(comparison_.judge(other().router, test, groups));
+    for (Index k = 1; test.models() > 2 && k < test.models(); ++k)
+      found.routers.push_back({message(router.name, ", f1 and f", k + 1, " alone"),
+                               comparison_.judge(router.policy, comparison_.curve_to(router, test, k), test, groups,
+                                                 comparison_.corrects())});
+    const auto best =
+        pipeline::curve_of_gains(gains_of(test, "set", class_mean(settings_)), comparison_.prices().costs);
+    found.oracle = pipeline::measure(test, best, comparison_.costs(gain_.router.policy), class_mean(settings_));
+    found.budgets = check_budgets(shipped().calibration, router, comparison_, test, experiment_.networks());
+    if (shipped().calibration.domain)
+      found.domain = pipeline::check_domain(*shipped().calibration.domain, pipeline::image_statistics(test.statistics));
+    found.floors =
+        comparison_.floors(router, validation_, unseen_.all, shipped().unseen_gains, unseen_.files, test, groups);
+    if (settings_.references) {
+      const References references(experiment_, comparison_, unseen_.parts, images, test);
+      references.add_oracles(router, found);
+      found.paper = references.paper_policy();
+      found.noise = references.noise({router, other().router}, {usual_price(shipped()), usual_price(other())});
+    }
+    if (settings_.ablations) Ablations(experiment_, training_, comparison_, unseen_.parts, images, found).run();
+  }
+
+  Experiment& experiment_;
+  const Settings& settings_;
+  Comparison comparison_;
+  UnseenImages unseen_;
+  RouterTraining training_;
+  pipeline::RoutingTable validation_;
+  Fitted gain_, policy_;
+};
+
+Settings settings_of(const Arguments& a) {
   Settings settings;
   if (!a.data.empty()) settings.data = a.data;
   if (!a.masks.empty()) settings.masks = a.masks;
   if (a.seed) settings.seed = *a.seed;
   for (const std::string& setting : a.settings) segmentation::apply(setting, settings);
+  return settings;
+}
+
+int run(const Arguments& a, const std::string& command) {
+  const Settings settings = settings_of(a);
   if (a.threads > 0) paser::set_threads(a.threads);
   const paser::report::InterruptGuard guard;
-  const std::filesystem::path out = a.out.empty() ? "runs/router" : a.out;
-  Experiment experiment(settings, out, a.choice);
+  Experiment experiment(settings, a.out.empty() ? "runs/router" : a.out, a.choice);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
-  const auto& s = experiment.settings();
 
-  const std::vector<Unseen> unseen = experiment.train();
-  const Comparison comparison(experiment, machine_of(experiment));
-  std::vector<pipeline::RoutingTable> tables;
-  std::vector<std::vector<Index>> files_of_table;
-  std::vector<Index> files;
-  for (const Unseen& u : unseen) {
-    tables.push_back(u.table);
-    files_of_table.push_back(u.files);
-    files.insert(files.end(), u.files.begin(), u.files.end());
-  }
-  const auto examples = examples_of(tables, files_of_table, s.gain, class_mean(s));
-  const RouterTraining training(s, comparison.prices(), experiment.key(3));
-
-  Findings found;
+  const Study study(experiment, experiment.train());
+  Findings found = study.findings();
   found.command = command;
-  found.task = a.task.empty() ? std::filesystem::path(s.data).lexically_normal().filename().string() : a.task;
-  found.split = experiment.describe_split();
-
-  // Calibrations, the floor and the verdict are of images that the networks which answered, and the routers that
-  // judged, have not seen.
-  const auto all = pipeline::joined(tables);
-  const auto validation = experiment.table("validation images", experiment.data().validation(), experiment.networks());
-  const auto pool = pipeline::joined({all, validation});
-  const auto fitted = [&](bool policy) {
-    Fitted f{policy ? training.policy("PaSeR", examples) : training.gain_router("GainRouter", examples), {}, {}};
-    f.unseen_gains = cross_fitted(training, examples, all, files, experiment.networks().grid, policy);
-    const auto honest = pipeline::measure(all, pipeline::curve_of_gains(f.unseen_gains, comparison.prices().costs),
-                                          comparison.costs(f.router.policy), class_mean(s));
-    f.calibration = comparison.calibrate(f.router, pool, honest, found.split);
-    return f;
-  };
-  const Fitted gain = fitted(false), policy = fitted(true);
-  const Fitted &shipped = s.router == "policy" ? policy : gain, &other = s.router == "policy" ? gain : policy;
-  found.unseen =
-      comparison.judge(shipped.router.policy, pipeline::curve_of_gains(shipped.unseen_gains, comparison.prices().costs),
-                       all, files, comparison.corrects());
-
-  const Folder test_images = experiment.data().test();
-  const auto test = experiment.table("test images", test_images, experiment.networks());
-  const auto groups = files_of(test_images);
-  found.routers.push_back(comparison.judge(shipped.router, test, groups));
-  found.routers.push_back(comparison.judge(other.router, test, groups));
-  for (Index k = 1; test.models() > 2 && k < test.models(); ++k)
-    found.routers.push_back({message(shipped.router.name, ", f1 and f", k + 1, " alone"),
-                             comparison.judge(shipped.router.policy, comparison.curve_to(shipped.router, test, k), test,
-                                              groups, comparison.corrects())});
-  found.oracle =
-      pipeline::measure(test, pipeline::curve_of_gains(gains_of(test, "set", class_mean(s)), comparison.prices().costs),
-                        comparison.costs(gain.router.policy), class_mean(s));
-  found.budgets = check_budgets(shipped.calibration, shipped.router, comparison, test, experiment.networks());
-  if (shipped.calibration.domain)
-    found.domain = pipeline::check_domain(*shipped.calibration.domain, pipeline::image_statistics(test.statistics));
-  found.floors = comparison.floors(shipped.router, validation, all, shipped.unseen_gains, files, test, groups);
-  if (s.references) {
-    const References references(experiment, comparison, unseen, test_images, test);
-    references.add_oracles(shipped.router, found);
-    found.paper = references.paper_policy();
-    found.noise = references.noise({shipped.router, other.router}, {usual_price(shipped), usual_price(other)});
-  }
-  if (s.ablations) Ablations(experiment, training, comparison, unseen, test_images, found).run();
-
-  save(experiment, "paser_gain_router", gain, comparison.machine());
-  save(experiment, "paser_policy", policy, comparison.machine());
-  if (found.unseen.verdict == "nothing to route") {
-    save(experiment, "paser", pipeline::Constant{0}, comparison.machine(), {});
-  } else {
-    save(experiment, "paser", shipped, comparison.machine());
-  }
-  write_page(experiment, found, comparison);
-  const auto j = document(found, comparison, s);
-  experiment.folder().write("results.json", paser::io::json_text(j) + "\n");
+  const std::string& data = experiment.settings().data;
+  found.task = a.task.empty() ? std::filesystem::path(data).lexically_normal().filename().string() : a.task;
+  study.save_models(found);
+  write_page(experiment, found, study.comparison());
+  const auto results = document(found, study.comparison(), experiment.settings());
+  experiment.folder().write("results.json", paser::io::json_text(results) + "\n");
   if (a.json)
-    std::cout << paser::io::json_text(j, 2) << "\n";
+    std::cout << paser::io::json_text(results, 2) << "\n";
   else
-    tell(std::cout, found, comparison);
+    tell(std::cout, found, study.comparison());
   return program::done;
 }
 

@@ -110,7 +110,7 @@ inline void time_layer(const Layer& layer, std::array<Times, 3>& best) {
   const float* const no_bias = nullptr;
   for (std::size_t d = 0; d < directions.size(); ++d)
     for (std::size_t a = 0; a < algorithms.size(); ++a) {
-      s.spec.algorithm = algorithms[a];
+      s.options.algorithm = algorithms[a];
       const double start = processor_seconds();
       double before = start, after = start;
       for (int calls = 0; calls < 2 || after - start < turn; ++calls) {

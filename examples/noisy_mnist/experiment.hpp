@@ -64,7 +64,7 @@ class Experiment {
   }
 
   program::RunNeeds needs(const std::filesystem::path& mnist) const {
-    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_of(part)); };
+    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_dict(part)); };
     std::size_t networks = 0;
     for (const auto& model : paser_.models) networks += bytes(model);
     program::DataFiles files;
@@ -101,7 +101,7 @@ class Experiment {
   }
 
   /// How rewards become advantages, the same in stages 2 and 3.
-  paser::rl::AdvantageSpec advantage() const {
+  paser::rl::AdvantageOptions advantage() const {
     using paser::rl::Baseline;
     return {.baseline = config_.policy_baseline == "batch_mean" ? Baseline::batch_mean : Baseline::none};
   }

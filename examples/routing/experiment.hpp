@@ -166,7 +166,7 @@ class Experiment {
 
  private:
   program::RunNeeds needs() const {
-    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_of(part)); };
+    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_dict(part)); };
     std::size_t networks = 0;
     for (const auto& model : fresh_.models) networks += bytes(model);
     const auto kinds = static_cast<std::size_t>(std::max<Index>(settings_.folds, 0) + 1 +

@@ -83,8 +83,8 @@ class Experiment {
     if (m.set.patches > 0) options.set = m.set;
     options.lambda = r.lambda;
     options.costs = costs_of(r.cost, networks_, macs_, m.times);
-    if (scaled_to_gain(r)) options.costs = pipeline::scaled_to_gain(options.costs, m.gain);
-    if (config_.small_free) options.costs = pipeline::with_small_free(options.costs);
+    if (normalised_to_gain(r)) options.costs = pipeline::normalised_to_gain(options.costs, m.gain);
+    if (config_.small_free) options.costs = pipeline::with_free_coarse(options.costs);
     return options;
   }
 
@@ -101,7 +101,7 @@ class Experiment {
 
  private:
   program::RunNeeds needs() const {
-    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_of(part)); };
+    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_dict(part)); };
     std::size_t networks = 0;
     for (const auto& model : networks_.models) networks += bytes(model);
     const std::size_t budgets = (config_.budget_gmac > 0) + (config_.budget_ms > 0);

@@ -39,7 +39,7 @@ inline paser::rl::ExplorationScope exploration(const Config& c) {
   return c.explore == "batch" ? paser::rl::ExplorationScope::batch : paser::rl::ExplorationScope::patch;
 }
 
-inline paser::rl::AdvantageSpec advantage(const Reward& r) {
+inline paser::rl::AdvantageOptions advantage(const Reward& r) {
   using paser::rl::Baseline;
   paser::check<paser::ValueError>(r.baseline == "none" || r.baseline == "batch_mean", "reward_baseline", "'",
                                   r.baseline, "', expected none or batch_mean");
@@ -52,7 +52,7 @@ inline pipeline::PolicyGradient gradient(const Reward& r) {
   return r.gradient == "exact" ? pipeline::PolicyGradient::exact : pipeline::PolicyGradient::sampled;
 }
 
-inline bool scaled_to_gain(const Reward& r) {
+inline bool normalised_to_gain(const Reward& r) {
   paser::check<paser::ValueError>(r.scale == "shares" || r.scale == "gain", "cost_scale", "'", r.scale,
                                   "', expected shares or gain");
   return r.scale == "gain";
@@ -89,15 +89,15 @@ inline pipeline::SupervisedOptions<float> supervised_options(const Config& c, co
 }
 
 /// What f1 learns from f3, if anything.
-inline std::optional<paser::DistillationSpec> distillation(const Config& c) {
-  using paser::DistillationSpec;
+inline std::optional<paser::DistillationOptions> distillation(const Config& c) {
+  using paser::DistillationOptions;
   paser::check<paser::ValueError>(c.teacher_view == "patches" || c.teacher_view == "image", "teacher_view", "'",
                                   c.teacher_view, "', expected patches or image");
   if (c.distillation == "none") return {};
   paser::check<paser::ValueError>(c.distillation == "mse" || c.distillation == "kl", "distillation", "'",
                                   c.distillation, "', expected none, mse or kl");
-  DistillationSpec kd;
-  kd.kind = c.distillation == "mse" ? DistillationSpec::Kind::mse : DistillationSpec::Kind::kl;
+  DistillationOptions kd;
+  kd.kind = c.distillation == "mse" ? DistillationOptions::Kind::mse : DistillationOptions::Kind::kl;
   kd.alpha = c.distillation_weight;
   kd.temperature = c.temperature;
   return kd;
@@ -120,7 +120,7 @@ inline const Config& checked(const Config& c) {
     (void)advantage(r);
     (void)gradient(r);
     (void)by_patch(r);
-    (void)scaled_to_gain(r);
+    (void)normalised_to_gain(r);
     check_cost(r.cost);
   }
   for (const std::string& cost : c.costs) check_cost(cost);

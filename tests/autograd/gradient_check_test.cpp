@@ -42,7 +42,7 @@ TEST_CASE("gradient_check accepts a right gradient and names the element of a wr
 TEST_CASE("gradient_check samples large inputs and passes on a convolution") {
   const auto x = normal<double>(Key{1}, Shape{2, 9, 7, 4}), w = normal<double>(Key{2}, Shape{3, 3, 2, 6});
   const auto b = normal<double>(Key{3}, Shape{6});
-  const Conv2dSpec spec{.stride = {2, 1}, .padding = {1, 0}, .groups = 2};
+  const Conv2dOptions spec{.stride = {2, 1}, .padding = {1, 0}, .groups = 2};
   const auto result = gradient_check([&](const auto&... in) { return conv2d(in..., spec); },
                                      GradientCheckOptions{.samples = 30}, x, w, b);
   CHECK(result.passed);

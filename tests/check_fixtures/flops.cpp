@@ -51,7 +51,7 @@ void check_flops(Case& c) {
 /// One op on an image (N,C,H,W). Channels of weights are those of the image.
 void count_image_op(const std::string& rule, const Counted<4>& x, const Counted<1>& channel) {
   const paser::Tensor<float, 1> statistics;
-  constexpr paser::Pool2dSpec half{.kernel = {2, 2}, .stride = {2, 2}};
+  constexpr paser::Pool2dOptions half{.kernel = {2, 2}, .stride = {2, 2}};
   if (rule == "relu") {
     relu(x);
   } else if (rule == "gelu") {

@@ -11,7 +11,7 @@ using paser::Tensor;
 
 /// log pi of every action under the clamping of the loss: what the loss of one patch says for advantage -1.
 Tensor<float, 2> log_probabilities(const Tensor<float, 3>& logits, const paser::rl::Actions& actions,
-                                   const paser::rl::PolicyGradientSpec& spec) {
+                                   const paser::rl::PolicyGradientOptions& spec) {
   Tensor<float, 2> result(actions.shape());
   float* out = result.mutable_data();
   const Index models = logits.shape()[2];
@@ -35,7 +35,7 @@ void check_reinforce(Case& c) {
   const auto by_patch = logits.reshape(paser::Shape<3>{batch, patches, policy.models()});
   for (const bool clamped : {true, false}) {
     const std::string form = clamped ? "" : "_unclamped";
-    const paser::rl::PolicyGradientSpec spec{.clamp = clamped ? c.number("clamp_eps") : 0};
+    const paser::rl::PolicyGradientOptions spec{.clamp = clamped ? c.number("clamp_eps") : 0};
     c.expect("log_prob" + form, log_probabilities(by_patch, actions, spec));
     const auto run = run_op(
         c, [&](const auto& x) { return paser::rl::policy_gradient_loss(x, actions, reward, spec); },

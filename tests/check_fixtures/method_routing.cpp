@@ -25,7 +25,7 @@ void check_cost(Case& c) {
   const auto actions = to_tensor<std::int32_t, 2>(c.stored("actions"));
   const auto shares = paser::pipeline::cost_shares(c.numbers("params"));
   const auto eq3 = paser::pipeline::cost_of<float>(actions, shares);
-  const auto small_zero = paser::pipeline::cost_of<float>(actions, paser::pipeline::with_small_free(shares));
+  const auto small_zero = paser::pipeline::cost_of<float>(actions, paser::pipeline::with_free_coarse(shares));
   c.expect("cost_eq3", eq3);
   c.expect("cost_small_zero", small_zero);
   c.expect_numbers("image_cost_eq3", per_image(eq3));

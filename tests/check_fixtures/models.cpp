@@ -23,7 +23,7 @@ paser::MaskSource<float> stored_masks(const Case& c) {
 void load_weights(const Case& c, NamedSegmenter& network) {
   const Case source = c.other(c.text("weights_from"));
   if (source.text("init") == "stored") {
-    paser::io::load_torch_state(network.model, stored_state(source, "param/"), network.names);
+    paser::io::load_torch_state_dict(network.model, stored_state(source, "param/"), network.names);
   } else {
     load_closed_form(network.model, network.names, static_cast<std::uint32_t>(source.integer("seed")));
   }
@@ -63,8 +63,8 @@ void check_unet(Case& c) {
 
   paser::Tape<float> of_loss;
   const auto leaf = of_loss.variable(logits.value());
-  const paser::CrossEntropySpec mean_of_pixels{.class_weight = class_weight(c),
-                                               .normalizer = paser::Normalizer::pixels};
+  const paser::CrossEntropyOptions mean_of_pixels{.class_weight = class_weight(c),
+                                                  .normalizer = paser::Normalizer::pixels};
   const auto loss = paser::cross_entropy(leaf, c.labels("labels"), mean_of_pixels);
   c.expect("loss", loss.value());
   of_loss.backward(loss, Tensor<float, 1>::full({1}, 1));

@@ -8,7 +8,7 @@ namespace fixtures {
 
 using paser::Index;
 using paser::io::RawTensor;
-using paser::io::State;
+using paser::io::StateDict;
 
 namespace {
 
@@ -47,8 +47,8 @@ RawTensor raw_of(const std::vector<float>& values, const std::vector<Index>& sha
   return raw;
 }
 
-State closed_form_state(const State& shapes, std::uint32_t seed) {
-  State state;
+StateDict closed_form_state(const StateDict& shapes, std::uint32_t seed) {
+  StateDict state;
   for (const auto& [name, raw] : shapes) {
     const auto weight = shapes.find(name.substr(0, name.rfind('.')) + ".weight");
     Index fan = 1;
@@ -62,8 +62,8 @@ State closed_form_state(const State& shapes, std::uint32_t seed) {
   return state;
 }
 
-State stored_state(const Case& c, const std::string& prefix) {
-  State state;
+StateDict stored_state(const Case& c, const std::string& prefix) {
+  StateDict state;
   for (const std::string& name : c.roles(prefix)) {
     const Stored& tensor = c.stored(prefix + name);
     state.emplace(name, raw_of({tensor.values.begin(), tensor.values.end()}, tensor.shape));
@@ -84,7 +84,7 @@ paser::MaskSource<float> closed_form_masks(const std::string& tag, std::uint32_t
   };
 }
 
-void expect_gradients(Case& c, const State& gradients, const std::string& prefix, const std::string& whole) {
+void expect_gradients(Case& c, const StateDict& gradients, const std::string& prefix, const std::string& whole) {
   const auto zeros = c.has("zero_grad_params") ? c.texts("zero_grad_params") : std::vector<std::string>{};
   for (const auto& [name, raw] : gradients) {
     const Stored g = stored_of(raw);

@@ -31,10 +31,10 @@ struct UNetSize {
 UNetSize unet_size(const std::string& arch);
 
 /// The closed-form state dict of a network: one entry for each of `shapes` (names, shapes and layouts of PyTorch).
-paser::io::State closed_form_state(const paser::io::State& shapes, std::uint32_t seed);
+paser::io::StateDict closed_form_state(const paser::io::StateDict& shapes, std::uint32_t seed);
 
 /// The tensors <prefix>name of a case, names and layouts of PyTorch.
-paser::io::State stored_state(const Case& c, const std::string& prefix);
+paser::io::StateDict stored_state(const Case& c, const std::string& prefix);
 
 /// A tensor of a state dict.
 paser::io::RawTensor raw_of(const std::vector<float>& values, const std::vector<paser::Index>& shape);
@@ -47,7 +47,7 @@ template <class Module>
 void expect_parameters(Case& c, const Module& module, const paser::io::NameTable& names,
                        const std::string& prefix = "") {
   const auto zeros = c.has("zero_grad_params") ? c.texts("zero_grad_params") : std::vector<std::string>{};
-  for (const auto& [name, raw] : paser::io::state_to_torch(paser::io::state_of(module), names)) {
+  for (const auto& [name, raw] : paser::io::state_to_torch(paser::io::state_dict(module), names)) {
     const std::string role = prefix + "param_after/" + name;
     if (std::find(zeros.begin(), zeros.end(), prefix + name) != zeros.end()) {
       c.waive(role);
@@ -60,15 +60,15 @@ void expect_parameters(Case& c, const Module& module, const paser::io::NameTable
 /// Gives a network its closed-form weights.
 template <class Module>
 void load_closed_form(Module& module, const paser::io::NameTable& names, std::uint32_t seed) {
-  const auto shapes = paser::io::state_to_torch(paser::io::state_of(module), names);
-  paser::io::load_torch_state(module, closed_form_state(shapes, seed), names);
+  const auto shapes = paser::io::state_to_torch(paser::io::state_dict(module), names);
+  paser::io::load_torch_state_dict(module, closed_form_state(shapes, seed), names);
 }
 
 /// The gradients of all parameters under PyTorch's names and in its layouts.
 template <class Module>
-paser::io::State torch_gradients(const Module& module, const paser::Gradients<float>& gradients,
-                                 const paser::io::NameTable& names) {
-  paser::io::State state;
+paser::io::StateDict torch_gradients(const Module& module, const paser::Gradients<float>& gradients,
+                                     const paser::io::NameTable& names) {
+  paser::io::StateDict state;
   paser::nn::walk_parameters(module, [&](const std::string& path, const auto& p) {
     state.emplace(path, paser::io::RawTensor::of(gradients.of(p)));
   });
@@ -82,7 +82,7 @@ paser::MaskSource<float> closed_form_masks(const std::string& tag, std::uint32_t
 /// Compares gradients under the rules of networks: whole ones (role grad/), their first entries (gradhead/), their sums
 /// (gradstat/), and the size of those that are zero in theory. `prefix` stands before every role and in the list of
 /// zero gradients; `whole` is the role of whole ones.
-void expect_gradients(Case& c, const paser::io::State& gradients, const std::string& prefix = "",
+void expect_gradients(Case& c, const paser::io::StateDict& gradients, const std::string& prefix = "",
                       const std::string& whole = "grad/");
 
 /// Compares the buffers after a run, and the number of batches they have seen, in the roles <prefix>buffer_after/.

@@ -30,19 +30,19 @@ void check_weighted(Case& c, WeightKind kind, const Op& op) {
 }
 
 void check_conv2d(Case& c) {
-  const paser::Conv2dSpec spec{.stride = c.pair("stride"),
-                               .padding = c.pair("padding"),
-                               .dilation = c.pair("dilation"),
-                               .groups = c.integer("groups")};
+  const paser::Conv2dOptions spec{.stride = c.pair("stride"),
+                                  .padding = c.pair("padding"),
+                                  .dilation = c.pair("dilation"),
+                                  .groups = c.integer("groups")};
   check_weighted(c, WeightKind::conv, [&spec](const auto&... operands) { return paser::conv2d(operands..., spec); });
 }
 
 void check_conv_transpose2d(Case& c) {
-  const paser::ConvTranspose2dSpec spec{.stride = c.pair("stride"),
-                                        .padding = c.pair("padding"),
-                                        .output_padding = c.pair("output_padding"),
-                                        .dilation = c.pair("dilation"),
-                                        .groups = c.integer("groups")};
+  const paser::ConvTranspose2dOptions spec{.stride = c.pair("stride"),
+                                           .padding = c.pair("padding"),
+                                           .output_padding = c.pair("output_padding"),
+                                           .dilation = c.pair("dilation"),
+                                           .groups = c.integer("groups")};
   check_weighted(c, WeightKind::transposed_conv,
                  [&spec](const auto&... operands) { return paser::conv_transpose2d(operands..., spec); });
 }

@@ -6,11 +6,11 @@ namespace fixtures {
 
 namespace {
 
-using paser::CrossEntropySpec;
+using paser::CrossEntropyOptions;
 using paser::Tensor;
 
-CrossEntropySpec entropy_spec(const Case& c) {
-  CrossEntropySpec spec;
+CrossEntropyOptions entropy_spec(const Case& c) {
+  CrossEntropyOptions spec;
   if (c.has_tensor("class_weight")) spec.class_weight = c.stored("class_weight").values;
   if (c.has("ignore_index")) spec.ignore_index = static_cast<std::int32_t>(c.integer("ignore_index"));
   return spec;
@@ -71,11 +71,11 @@ void check_kd_kl(Case& c) {
 
 void check_distill_total(Case& c) {
   const auto teacher = c.image("teacher"), target = c.image("target_prob");
-  paser::DistillationSpec spec{.alpha = c.number("alpha_kd")};
+  paser::DistillationOptions spec{.alpha = c.number("alpha_kd")};
   const std::string kind = c.text("kd");
   paser::check<paser::FormatError>(kind == "mse" || kind == "kl", "fixture", "kd is '", kind, "', expected mse or kl");
   if (kind == "kl") {
-    spec.kind = paser::DistillationSpec::Kind::kl;
+    spec.kind = paser::DistillationOptions::Kind::kl;
     spec.temperature = c.number("temperature");
   }
   const auto run = run_op(

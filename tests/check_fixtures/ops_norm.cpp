@@ -30,7 +30,7 @@ void check_affine(Case& c, paser::Index axis, const Op& op) {
 }
 
 void check_instance_norm(Case& c) {
-  const paser::InstanceNormSpec spec{.eps = c.number("eps")};
+  const paser::InstanceNormOptions spec{.eps = c.number("eps")};
   const auto op = [&spec](const auto&... operands) { return paser::instance_norm(operands..., spec); };
   if (c.flag("affine")) {
     check_affine<4>(c, 1, op);
@@ -40,7 +40,7 @@ void check_instance_norm(Case& c) {
 }
 
 void check_batch_norm(Case& c) {
-  const paser::BatchNormSpec spec{.eps = c.number("eps"), .momentum = c.number("momentum", 0.1)};
+  const paser::BatchNormOptions spec{.eps = c.number("eps"), .momentum = c.number("momentum", 0.1)};
   const auto mean = c.tensor<1>("running_mean"), variance = c.tensor<1>("running_var");
   if (!c.flag("training")) {
     const auto op = [&](const auto&... operands) { return paser::batch_norm(operands..., mean, variance, spec); };
@@ -59,7 +59,7 @@ void check_batch_norm(Case& c) {
 }
 
 void check_layer_norm(Case& c) {
-  const paser::LayerNormSpec spec{.eps = c.number("eps")};
+  const paser::LayerNormOptions spec{.eps = c.number("eps")};
   with_rank<1>(c.stored("input"), [&]<int Rank>() {
     const auto op = [&spec](const auto&... operands) { return paser::layer_norm(operands..., spec); };
     check_affine<Rank>(c, c.integer("axis", -1), op);
@@ -67,7 +67,7 @@ void check_layer_norm(Case& c) {
 }
 
 void check_group_norm(Case& c) {
-  const paser::GroupNormSpec spec{.groups = c.integer("groups"), .eps = c.number("eps")};
+  const paser::GroupNormOptions spec{.groups = c.integer("groups"), .eps = c.number("eps")};
   const auto op = [&spec](const auto&... operands) { return paser::group_norm(operands..., spec); };
   check_affine<4>(c, 1, op);
 }

@@ -13,7 +13,7 @@ namespace fixtures {
 namespace {
 
 using paser::Index;
-using paser::Pool2dSpec;
+using paser::Pool2dOptions;
 
 /// Runs op(x) and compares the output and the gradient.
 template <class Op>
@@ -23,12 +23,12 @@ void check_image_op(Case& c, const Op& op) {
   c.expect_image("grad_input", std::get<0>(run.gradients));
 }
 
-Pool2dSpec pool_spec(const Case& c) {
+Pool2dOptions pool_spec(const Case& c) {
   return {.kernel = c.pair("kernel"), .stride = c.pair("stride"), .padding = c.pair("padding")};
 }
 
 void check_max_pool2d(Case& c) {
-  const Pool2dSpec spec = pool_spec(c);
+  const Pool2dOptions spec = pool_spec(c);
   check_image_op(c, [&spec](const auto& x) { return paser::max_pool2d(x, spec); });
   const auto [values, indices] = paser::max_pool2d_with_indices(c.image("input"), spec);
   c.expect_image("output", values);
@@ -36,7 +36,7 @@ void check_max_pool2d(Case& c) {
 }
 
 void check_avg_pool2d(Case& c) {
-  const Pool2dSpec spec = pool_spec(c);
+  const Pool2dOptions spec = pool_spec(c);
   const bool padding_counts = c.flag("count_include_pad", true);
   check_image_op(c, [&](const auto& x) { return paser::avg_pool2d(x, spec, padding_counts); });
 }
@@ -46,9 +46,9 @@ void check_adaptive_avg_pool2d(Case& c) {
 }
 
 /// The file gives the size of the result even when the op was called with a scale: the two sides' common factor.
-paser::ResizeSpec resize_spec(const Case& c) {
+paser::ResizeOptions resize_spec(const Case& c) {
   const auto size = c.pair("output_size");
-  paser::ResizeSpec spec;
+  paser::ResizeOptions spec;
   spec.align_corners = c.flag("align_corners", false);
   if (c.flag("by_scale", false)) {
     spec.scale = static_cast<double>(size[0]) / static_cast<double>(c.stored("input").axis(2));
@@ -69,7 +69,7 @@ void check_upsample_nearest(Case& c) {
 void check_pad(Case& c) {
   const auto sides = c.integers("padding_left_right_top_bottom");
   paser::check<paser::FormatError>(sides.size() == 4, "fixture", "padding has ", sides.size(), " sides, expected 4");
-  const paser::PadSpec spec{.left = sides[0], .right = sides[1], .top = sides[2], .bottom = sides[3]};
+  const paser::PadOptions spec{.left = sides[0], .right = sides[1], .top = sides[2], .bottom = sides[3]};
   const auto value = static_cast<float>(c.number("value", 0));
   check_image_op(c, [&](const auto& x) { return paser::pad(x, spec, value); });
 }

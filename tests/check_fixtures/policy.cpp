@@ -15,7 +15,7 @@ void load_weights(const Case& c, PolicyNet<float>& policy, const paser::io::Name
   }
   auto state = stored_state(source, "param/");
   state.merge(stored_state(source, "buffer/"));
-  paser::io::load_torch_state(policy, state, names);
+  paser::io::load_torch_state_dict(policy, state, names);
 }
 
 /// How many batches each batch norm had seen; closed-form networks have seen none.

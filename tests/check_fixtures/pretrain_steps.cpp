@@ -41,7 +41,7 @@ paser::pipeline::PretrainOptions<float> options_of(const Case& c) {
     auto& spec = options.supervised.distillation.emplace();
     spec.alpha = c.number("alpha_kd");
     if (kd == "kl") {
-      spec.kind = paser::DistillationSpec::Kind::kl;
+      spec.kind = paser::DistillationOptions::Kind::kl;
       spec.temperature = c.number("temperature");
     }
   } else {

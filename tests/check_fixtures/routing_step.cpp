@@ -10,7 +10,7 @@ namespace {
 
 /// Closed-form weights, the last layer's scaled and its bias replaced.
 void load_network(NamedSegmenter& network, std::uint32_t seed, float gain, const std::vector<double>& bias) {
-  const auto shapes = paser::io::state_to_torch(paser::io::state_of(network.model), network.names);
+  const auto shapes = paser::io::state_to_torch(paser::io::state_dict(network.model), network.names);
   auto state = closed_form_state(shapes, seed);
   auto& weight = state.at("outc.conv.weight");
   const Stored stored = stored_of(weight);
@@ -18,7 +18,7 @@ void load_network(NamedSegmenter& network, std::uint32_t seed, float gain, const
   for (const double w : stored.values) scaled.push_back(static_cast<float>(w) * gain);
   weight = raw_of(scaled, stored.shape);
   state.at("outc.conv.bias") = raw_of({bias.begin(), bias.end()}, {static_cast<Index>(bias.size())});
-  paser::io::load_torch_state(network.model, state, network.names);
+  paser::io::load_torch_state_dict(network.model, state, network.names);
 }
 
 ClassMean class_mean(const Case& c) {
@@ -38,7 +38,7 @@ paser::pipeline::Costs costs_of(const Case& c, const RoutingStep& step) {
   paser::check<paser::FormatError>(rule == "zero" || rule == "eq3", "fixture", "cost_small is '", rule,
                                    "', expected zero or eq3");
   const auto shares = paser::pipeline::cost_shares(parameters);
-  return rule == "zero" ? paser::pipeline::with_small_free(shares) : shares;
+  return rule == "zero" ? paser::pipeline::with_free_coarse(shares) : shares;
 }
 
 /// Channel 1 under the bounds; of channel 0, the class indices, max_mismatch pixels may differ.
@@ -105,7 +105,7 @@ RoutingStep::RoutingStep(const Case& c)
 }
 
 RoutingState expect_state(Case& c, const RoutingStep& step) {
-  paser::uncertainty::McDropoutSpec<float> spec{.samples = step.samples};
+  paser::uncertainty::McDropoutOptions<float> spec{.samples = step.samples};
   for (const std::string& tag : c.texts("small_mask_tags")) spec.masks.push_back(step.masks(tag, 0));
   const auto prediction = paser::uncertainty::mc_dropout(step.paser.models[0], step.images, paser::Key{}, spec);
   RoutingState state{step.paser.coarse_labels(prediction), {}};

@@ -8,11 +8,11 @@
 
 int main() try {
   using namespace paser;
-  nn::Conv2d<float> box(nn::Conv2dOptions::same(1, 1), Key{7});
+  nn::Conv2d<float> box(nn::Conv2dSpec::same(1, 1), Key{7});
   box.weight.value = Tensor<float, 4>::full({3, 3, 1, 1}, 1.0f);
   box.bias.value = Tensor<float, 1>::zeros({1});
   float total = 0;
-  for (const float sum : evaluate(box, Tensor<float, 4>::full({1, 4, 4, 1}, 1.0f)).values()) total += sum;
+  for (const float sum : infer(box, Tensor<float, 4>::full({1, 4, 4, 1}, 1.0f)).values()) total += sum;
   std::cout << isa() << ": " << total << '\n';
 } catch (const paser::Error& error) {
   std::cout << error.what() << '\n';

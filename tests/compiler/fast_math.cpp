@@ -54,8 +54,8 @@ int main() {
     nn::Linear<float> spoilt(700, 2, Key{1});
     spoilt.weight.value.mutable_data()[1399] = bad;
     refuses("a saved weight", [&] { io::Checkpoint().put("f1", spoilt); });
-    auto state = io::state_of(spoilt);
-    refuses("a loaded weight", [&] { io::load_state(model, state); });
+    auto state = io::state_dict(spoilt);
+    refuses("a loaded weight", [&] { io::load_state_dict(model, state); });
     refuses("a loss", [&] {
       value_and_gradients<float>(run::training, {},
                                  [&](auto& ctx) { return ctx.constant(Tensor<float, 1>::full({1}, bad)); });

@@ -6,11 +6,11 @@
 
 int main() {
   using namespace paser;
-  nn::Conv2d<float> box(nn::Conv2dOptions::same(1, 1), Key{7});
+  nn::Conv2d<float> box(nn::Conv2dSpec::same(1, 1), Key{7});
   box.weight.value = Tensor<float, 4>::full({3, 3, 1, 1}, 1.0f);
   box.bias.value = Tensor<float, 1>::zeros({1});
 
-  const auto sums = evaluate(box, Tensor<float, 4>::full({1, 4, 4, 1}, 1.0f));
+  const auto sums = infer(box, Tensor<float, 4>::full({1, 4, 4, 1}, 1.0f));
   float total = 0;
   for (const float sum : sums.values()) total += sum;
   std::cout << "paser " << version << ": the neighbours of 16 pixels add up to " << total << '\n';

@@ -33,7 +33,7 @@ class EvaluateBench {
   void store(const std::string& name, std::uint64_t number, const Change& change) const {
     const auto picture = tiny::picture(16, 24, 1, number);
     io::write_png(images() / (name + ".png"), picture);
-    Labels labels = argmax_channels(evaluate(paser.models[0], tiny::input(picture)));
+    Labels labels = argmax_channels(infer(paser.models[0], tiny::input(picture)));
     std::int32_t* const label = labels.mutable_data();
     for (Index i = 0; i < labels.numel(); ++i) label[i] = change(label[i], i);
     store_mask(name, labels);

@@ -1,4 +1,4 @@
-/// Any bytes as a safetensors file: a State, or an error of paser's.
+/// Any bytes as a safetensors file: a StateDict, or an error of paser's.
 #include "paser/io/safetensors.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {

@@ -39,7 +39,7 @@ struct Net {
 
 template <class T>
 bool same(const Net<T>& a, const Net<T>& b) {
-  const auto x = io::state_of(a), y = io::state_of(b);
+  const auto x = io::state_dict(a), y = io::state_dict(b);
   return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](const auto& p, const auto& q) {
     return p.first == q.first && std::ranges::equal(p.second.bytes.values(), q.second.bytes.values());
   });
@@ -104,22 +104,22 @@ TEST_CASE("checkpoint: a damaged file is noticed wherever the damage is") {
   CHECK_THROWS_WITH(io::Checkpoint::load(folder / "other"), Contains("not a checkpoint"));
 }
 
-TEST_CASE("load_state: lists everything that does not fit, and then changes nothing") {
+TEST_CASE("load_state_dict: lists everything that does not fit, and then changes nothing") {
   Net<float> net(Key{1});
   const Net<float> before(Key{1});
-  io::State state = io::state_of(Net<float>(Key{2}));
+  io::StateDict state = io::state_dict(Net<float>(Key{2}));
   state.erase("down1.bias");
   state["down3.bias"] = state.at("down2.bias");
   state["down2.weight"] = io::permute(state["down2.weight"], {3, 2, 0, 1});
   state["running"] = io::RawTensor::of(Tensor<std::int32_t, 1>::zeros({3}));
-  CHECK_THROWS_WITH(io::load_state(net, state, "net.safetensors"),
+  CHECK_THROWS_WITH(io::load_state_dict(net, state, "net.safetensors"),
                     Contains("net.safetensors") && Contains("missing: down1.bias (3)") &&
                         Contains("unexpected: down3.bias (3)") &&
                         Contains("down2.weight is (3,2,3,3), expected (3,3,2,3)") &&
                         Contains("running is I32, expected a floating type"));
   CHECK(same(net, before));
   Net<double> precise(Key{3});
-  io::load_state(precise, io::state_of(net));
+  io::load_state_dict(precise, io::state_dict(net));
   CHECK(precise.down[1].weight.value(2, 1, 0, 2) == static_cast<double>(net.down[1].weight.value(2, 1, 0, 2)));
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("torch names: both directions, for every depth") {
     }
   CHECK_THROWS_AS(io::unet_names(5), ValueError);
 
-  io::State torch;
+  io::StateDict torch;
   torch["bn1.num_batches_tracked"] = io::RawTensor::of(Tensor<std::int64_t, 1>::zeros({1}));
   torch["fc.weight"] = io::RawTensor::of(normal<float>(Key{1}, Shape{48, 16}));
   const auto ours = io::state_from_torch(torch, policy);
@@ -177,7 +177,7 @@ TEST_CASE("torch names: both directions, for every depth") {
   CHECK(ours.at("head.weight").shape == std::vector<Index>{16, 48});
   CHECK(std::ranges::equal(io::state_to_torch(ours, policy).at("fc.weight").bytes.values(),
                            torch.at("fc.weight").bytes.values()));
-  io::State up{{"up3.up.weight", io::RawTensor::of(normal<float>(Key{1}, Shape{8, 4, 2, 2}))}};
+  io::StateDict up{{"up3.up.weight", io::RawTensor::of(normal<float>(Key{1}, Shape{8, 4, 2, 2}))}};
   CHECK(io::state_from_torch(up, two).at("enlarge1.weight").shape == std::vector<Index>{2, 2, 8, 4});
   torch["layer2.0.conv1.weight"] = torch["fc.weight"];
   CHECK_THROWS_WITH(io::state_from_torch(torch, policy), Contains("not of a policy network: layer2.0.conv1.weight"));

@@ -13,10 +13,10 @@ namespace {
 /// Goes to torch's names and back: every tensor of the model has a name there, and none is lost.
 template <class Model>
 void check_round_trip(const Model& model, const io::NameTable& names, Model other) {
-  const io::State ours = io::state_of(model), torch = io::state_to_torch(ours, names);
+  const io::StateDict ours = io::state_dict(model), torch = io::state_to_torch(ours, names);
   CHECK(torch.size() == ours.size());
-  io::load_torch_state(other, torch, names);
-  for (const auto& [path, tensor] : io::state_of(other)) {
+  io::load_torch_state_dict(other, torch, names);
+  for (const auto& [path, tensor] : io::state_dict(other)) {
     INFO(path);
     CHECK(std::ranges::equal(tensor.bytes.values(), ours.at(path).bytes.values()));
   }
@@ -37,16 +37,16 @@ TEST_CASE("torch names: every tensor of our networks has its name there") {
 TEST_CASE("torch names: PyTorch's weights give PyTorch's logits") {
   const auto f = io::read_safetensors(PASER_TEST_DATA "/fixtures/model_unet_tiny.safetensors");
   models::StaticUNet<1, 3, 8, 2> unet(Key{1});
-  io::load_torch_state(unet, io::with_prefix(f.tensors, "tiny_b2/param/"), io::unet_names(2));
+  io::load_torch_state_dict(unet, io::with_prefix(f.tensors, "tiny_b2/param/"), io::unet_names(2));
   const auto x = io::nhwc_from_nchw(f.at("tiny_b2/input").as<float, 4>());
   const auto expected = io::nhwc_from_nchw(f.at("tiny_b2/logits").as<float, 4>());
-  CHECK(max_abs_difference(evaluate(unet, x), expected) <= std::stod(f.metadata.at("tol:tiny_b2/logits")));
+  CHECK(max_abs_difference(infer(unet, x), expected) <= std::stod(f.metadata.at("tol:tiny_b2/logits")));
 
   const auto p = io::read_safetensors(PASER_TEST_DATA "/fixtures/model_policy.safetensors");
-  io::State state = io::with_prefix(p.tensors, "policy_train_b2/param/");
+  io::StateDict state = io::with_prefix(p.tensors, "policy_train_b2/param/");
   state.merge(io::with_prefix(p.tensors, "policy_train_b2/buffer/"));
   models::PolicyNet<float> policy(48, Key{1});
-  CHECK_NOTHROW(io::load_torch_state(policy, state, io::policy_names()));
+  CHECK_NOTHROW(io::load_torch_state_dict(policy, state, io::policy_names()));
   state.erase("bn1.running_mean");
-  CHECK_THROWS_AS(io::load_torch_state(policy, state, io::policy_names()), FormatError);
+  CHECK_THROWS_AS(io::load_torch_state_dict(policy, state, io::policy_names()), FormatError);
 }

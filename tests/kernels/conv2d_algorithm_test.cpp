@@ -48,10 +48,10 @@ TEST_CASE("the plan takes large tiles for many pixels, and direct summation for 
     CHECK(choose_algorithm(conv3x3(1, 7, 8, 512, 512), direction) != ConvAlgorithm::direct);
     CHECK(choose_algorithm(conv3x3(1, 224, 256, 4, 8), direction) == ConvAlgorithm::direct);
     CHECK(choose_algorithm(conv3x3(1, 224, 256, 3, 64), direction) == ConvAlgorithm::direct);
-    for (const Conv2dSpec& spec :
-         {Conv2dSpec{.stride = {2, 2}, .padding = {1, 1}}, Conv2dSpec{.padding = {2, 2}, .dilation = {2, 2}},
-          Conv2dSpec{.padding = {1, 1}, .groups = 2}, Conv2dSpec{.padding = {3, 3}}})
-      CHECK(choose_algorithm({16, 56, 64, 64, 64, 3, 3, spec}, direction) == ConvAlgorithm::direct);
+    for (const Conv2dOptions& options :
+         {Conv2dOptions{.stride = {2, 2}, .padding = {1, 1}}, Conv2dOptions{.padding = {2, 2}, .dilation = {2, 2}},
+          Conv2dOptions{.padding = {1, 1}, .groups = 2}, Conv2dOptions{.padding = {3, 3}}})
+      CHECK(choose_algorithm({16, 56, 64, 64, 64, 3, 3, options}, direction) == ConvAlgorithm::direct);
     CHECK(choose_algorithm({16, 56, 64, 64, 64, 5, 5, {.padding = {2, 2}}}, direction) == ConvAlgorithm::direct);
   }
   CHECK(choose_algorithm(conv3x3(1, 1, 1, 64, 64), ConvDirection::forward) == ConvAlgorithm::direct);

@@ -89,7 +89,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return worst;
 }
 
-constexpr Conv2dSpec padded{.padding = {1, 1}};
+constexpr Conv2dOptions padded{.padding = {1, 1}};
 
 const TwoSources direct_cases[] = {
     {{2, 21, 26, 16, 8, 3, 3, padded}, 8},  // three columns of taps on one packet of outputs
@@ -114,7 +114,7 @@ const TwoSources direct_cases[] = {
 template <class T>
 void check(const TwoSources& c) {
   const ConvShape& s = c.shape;
-  CAPTURE(s.n, s.h, s.w, s.c, s.k, s.r, s.spec.groups, c.second, sizeof(T));
+  CAPTURE(s.n, s.h, s.w, s.c, s.k, s.r, s.options.groups, c.second, sizeof(T));
   const Index addends = s.n % 2 == 0 ? 2 : 1;
   const Operands<T> in(s, c.second, addends);
   for (int option = 0; option < 4; ++option) {

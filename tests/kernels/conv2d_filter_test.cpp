@@ -30,7 +30,7 @@ TEST_CASE("a prepared filter gives the bits of its weights") {
   for (const ConvShape& s : {conv3x3(4, 7, 8, 136, 72, winograd_4x4), conv3x3(1, 7, 8, 136, 72, winograd_2x2),
                              conv3x3(2, 33, 30, 20, 21, winograd_4x4), conv3x3(2, 13, 30, 16, 150, winograd_2x2),
                              conv3x3(1, 7, 8, 64, 128), conv3x3(4, 14, 16, 128, 256)}) {
-    CAPTURE(s.n, s.h, s.c, s.k, name(s.spec.algorithm));
+    CAPTURE(s.n, s.h, s.c, s.k, name(s.options.algorithm));
     const auto weight = uniform<float>(Key{3}, Shape{s.weight_size()}, -1, 1);
     const auto prepared = kernels::prepare_filter(s, weight.data());
     CHECK((prepared.bytes() > 0) == kernels::worth_preparing<float>(s));

@@ -90,9 +90,9 @@ void check_against_reference(const ConvShape& s, Key key) {
   const auto want = expected(s, same, with_bias);
   const double tolerance = sizeof(T) == 4 ? 5e-6 : 1e-13;
   INFO("x " << s.n << "," << s.h << "," << s.w << "," << s.c << " k " << s.k << " kernel " << s.r << "x" << s.s
-            << " stride " << s.spec.stride[0] << "," << s.spec.stride[1] << " padding " << s.spec.padding[0] << ","
-            << s.spec.padding[1] << " dilation " << s.spec.dilation[0] << "," << s.spec.dilation[1] << " groups "
-            << s.spec.groups);
+            << " stride " << s.options.stride[0] << "," << s.options.stride[1] << " padding " << s.options.padding[0]
+            << "," << s.options.padding[1] << " dilation " << s.options.dilation[0] << "," << s.options.dilation[1]
+            << " groups " << s.options.groups);
   CHECK(relative_error(got.y, want.y) < tolerance);
   CHECK(relative_error(got.dx, want.dx) < tolerance);
   CHECK(relative_error(got.dw, want.dw) < tolerance);
@@ -105,15 +105,15 @@ ConvShape random_shape(Key key) {
   ConvShape s{};
   s.r = pick(1, 4), s.s = pick(1, 4);
   for (std::size_t axis : {0u, 1u}) {
-    s.spec.stride[axis] = pick(1, 3), s.spec.dilation[axis] = pick(1, 3);
-    s.spec.padding[axis] = pick(0, 4);
+    s.options.stride[axis] = pick(1, 3), s.options.dilation[axis] = pick(1, 3);
+    s.options.padding[axis] = pick(0, 4);
   }
-  if (pick(0, 1) == 0) s.spec.stride = s.spec.dilation = {1, 1};
+  if (pick(0, 1) == 0) s.options.stride = s.options.dilation = {1, 1};
   s.n = pick(1, 5);
-  s.h = pick(1, 13) + s.spec.dilation[0] * (s.r - 1), s.w = pick(1, 21) + s.spec.dilation[1] * (s.s - 1);
-  s.spec.groups = pick(0, 2) == 0 ? pick(2, 5) : 1;
-  s.c = s.spec.groups * pick(1, s.spec.groups == 1 ? 70 : 9),
-  s.k = s.spec.groups * pick(1, s.spec.groups == 1 ? 70 : 9);
+  s.h = pick(1, 13) + s.options.dilation[0] * (s.r - 1), s.w = pick(1, 21) + s.options.dilation[1] * (s.s - 1);
+  s.options.groups = pick(0, 2) == 0 ? pick(2, 5) : 1;
+  s.c = s.options.groups * pick(1, s.options.groups == 1 ? 70 : 9),
+  s.k = s.options.groups * pick(1, s.options.groups == 1 ? 70 : 9);
   return s;
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("convolutions from and to few channels agree with the definition", "[c
 TEST_CASE("depthwise convolutions agree with the definition", "[conv2d]") {
   for (std::uint64_t i = 0; i < 24; ++i) {
     ConvShape s = random_shape(Key{1000 + i});
-    s.spec.groups = s.c = 1 + static_cast<Index>(i * 7 % 50);
+    s.options.groups = s.c = 1 + static_cast<Index>(i * 7 % 50);
     s.k = s.c * (i % 4 == 3 ? 2 : 1);
     check_against_reference<float>(s, Key{i}.fold(9));
     check_against_reference<double>(s, Key{i}.fold(9));

@@ -55,7 +55,8 @@ double error(const Array& got, const Precise& expected) {
 }
 
 void check_against_reference(const Problem& p) {
-  CAPTURE(p.shape.n, p.shape.h, p.shape.w, p.shape.c, p.shape.k, p.shape.spec.padding[0], p.shape.spec.padding[1]);
+  CAPTURE(p.shape.n, p.shape.h, p.shape.w, p.shape.c, p.shape.k, p.shape.options.padding[0],
+          p.shape.options.padding[1]);
   REQUIRE(winograd::applies(p.shape));
   const Precise x = p.x.cast<double>(), dy = p.dy.cast<double>(), weight = p.weight.cast<double>();
   Precise y({p.shape.y_size()}), dx({p.shape.x_size()}), dw({p.shape.weight_size()});

@@ -32,14 +32,14 @@ TEST_CASE("a corrected network adds its logits to the logarithms beside the imag
   CHECK((corrected.channels() == 5 && corrected.classes() == 3 && corrected.stride() == 1));
   CHECK((corrected.smallest_size() == inside.smallest_size() && corrected.size_multiple() == inside.size_multiple()));
   const auto x = concat_channels(image, logarithms);
-  CHECK(same_bits(evaluate(corrected, x), add(evaluate(inside, image), logarithms)));
+  CHECK(same_bits(infer(corrected, x), add(infer(inside, image), logarithms)));
 }
 
 TEST_CASE("a corrected network whose logits are 0 has the probabilities that it was given") {
   AnySegmenter<float> corrected = Corrected<float>(unet());
   nn::walk_parameters(corrected,
                       [](const std::string&, auto& p) { std::fill_n(p.value.mutable_data(), p.value.numel(), 0.0f); });
-  CHECK(same_bits(evaluate(corrected, concat_channels(image, logarithms)), logarithms));
+  CHECK(same_bits(infer(corrected, concat_channels(image, logarithms)), logarithms));
 }
 
 TEST_CASE("the gradient of a corrected network reaches the weights inside") {
@@ -67,9 +67,9 @@ TEST_CASE("a corrected network is made again from its specification, and answers
   AnySegmenter<float> again = make_segmenter<float>(corrected.spec(), Key{77});
   CHECK(again.spec() == corrected.spec());
   const auto x = concat_channels(image, logarithms);
-  CHECK_FALSE(same_bits(evaluate(again, x), evaluate(corrected, x)));
-  io::load_state(again, io::state_of(corrected));
-  CHECK(same_bits(evaluate(again, x), evaluate(corrected, x)));
+  CHECK_FALSE(same_bits(infer(again, x), infer(corrected, x)));
+  io::load_state_dict(again, io::state_dict(corrected));
+  CHECK(same_bits(infer(again, x), infer(corrected, x)));
   CHECK(model_parameters(corrected.spec()) == nn::count_parameters(corrected));
   CHECK(make_segmenter<double>(corrected.spec(), Key{1}).channels() == 5);
   CHECK_THROWS_WITH(make_segmenter<float>("corrected", "{}", Key{}), Contains("model"));
@@ -79,7 +79,7 @@ TEST_CASE("MC samples share the part of a corrected network before its first dro
   const AnySegmenter<float> corrected = Corrected<float>(unet());
   const auto x = concat_channels(image, logarithms);
   EvalContext<float> ctx;
-  CHECK(same_bits(corrected.stochastic_part(ctx, corrected.deterministic_part(ctx, x)), evaluate(corrected, x)));
+  CHECK(same_bits(corrected.stochastic_part(ctx, corrected.deterministic_part(ctx, x)), infer(corrected, x)));
   const auto prediction = uncertainty::mc_dropout(corrected, x, Key{4}, {.samples = 3});
   EvalContext<float> first(run::mc_dropout, Key{4});
   for (std::uint64_t n = 0; n < 2; ++n) first.sample_keys.push_back(Key{4}.fold(0).fold(n));
@@ -98,8 +98,8 @@ TEST_CASE("networks that do not say what they take or answer coarsely cannot cor
   const AnySegmenter<float> coarse = Coarse({.in = 2, .classes = 3, .width = 4, .depth = 1}, Key{1});
   CHECK_THROWS_WITH(Corrected<float>(coarse), Contains("stride of 4, expected 1"));
   const AnySegmenter<float> corrected = Corrected<float>(unet());
-  CHECK_THROWS_AS(evaluate(corrected, image), ShapeError);
-  CHECK_THROWS_WITH(evaluate(corrected, image), Contains("expected (N,H,W,5) images, 2 channels and the logarithms"));
+  CHECK_THROWS_AS(infer(corrected, image), ShapeError);
+  CHECK_THROWS_WITH(infer(corrected, image), Contains("expected (N,H,W,5) images, 2 channels and the logarithms"));
 }
 
 }  // namespace corrected_test

@@ -54,10 +54,10 @@ TEST_CASE("memory does not grow with training steps, nor with predictions of eve
         run::training, Key{i}, [&](auto& ctx) { return cross_entropy(model(ctx, ctx.constant(images)), labels); });
     adam.step(model, result.gradients);
   });
-  evaluate(model, Tensor<float, 4>::zeros({1, 256, 256, 1}));
+  infer(model, Tensor<float, 4>::zeros({1, 256, 256, 1}));
   check_steady(500, [&](std::uint64_t i) {
     const auto side = [&](std::uint64_t k) { return 16 + static_cast<Index>(Key{3}.below(2 * i + k, 240)); };
-    evaluate(model, Tensor<float, 4>::zeros({1, side(0), side(1), 1}));
+    infer(model, Tensor<float, 4>::zeros({1, side(0), side(1), 1}));
   });
 }
 

@@ -11,7 +11,7 @@ namespace {
 /// Logits of one image without training.
 template <class T>
 Tensor<T, 2> logits_of(const models::PolicyNet<T>& policy, const Tensor<T, 4>& belief) {
-  return evaluate(policy, belief);
+  return infer(policy, belief);
 }
 
 }  // namespace

@@ -37,9 +37,9 @@ TEST_CASE("a name and settings make the network that its type makes, bit by bit"
   const UNet<float> direct(spec, Key{3});
   const auto image = uniform<float>(Key{2}, Shape{1, 19, 22, 1});
   const auto made = make_segmenter("unet", settings, Key{3});
-  CHECK(same_bits(evaluate(made, image), evaluate(direct, image)));
-  CHECK(same_bits(evaluate(make_segmenter(spec, Key{3}), image), evaluate(direct, image)));
-  CHECK(same_bits(evaluate(make_segmenter(made.spec(), Key{3}), image), evaluate(direct, image)));
+  CHECK(same_bits(infer(made, image), infer(direct, image)));
+  CHECK(same_bits(infer(make_segmenter(spec, Key{3}), image), infer(direct, image)));
+  CHECK(same_bits(infer(make_segmenter(made.spec(), Key{3}), image), infer(direct, image)));
   CHECK(make_segmenter<double>("unet", settings, Key{3}).spec() == made.spec());
   CHECK(model_parameters(made.spec()) == nn::count_parameters(direct));
 }

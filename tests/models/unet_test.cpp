@@ -13,7 +13,7 @@ namespace {
 
 template <class Model>
 Tensor<float, 4> segmented(const Model& model, Index h, Index w) {
-  return evaluate(model, uniform<float>(Key{7}, Shape<4>{1, h, w, 1}));
+  return infer(model, uniform<float>(Key{7}, Shape<4>{1, h, w, 1}));
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ TEST_CASE("too small an image is refused with the smallest legal size") {
   CHECK_THROWS_WITH(segmented(deep, 15, 15),
                     Catch::Contains("15x15") && Catch::Contains("smallest legal size is 16x16"));
   CHECK_THROWS_AS(segmented(deep, 1, 1), ShapeError);
-  CHECK_THROWS_WITH(evaluate(deep, Tensor<float, 4>::zeros({1, 32, 32, 3})), Catch::Contains("(N,H,W,1)"));
+  CHECK_THROWS_WITH(infer(deep, Tensor<float, 4>::zeros({1, 32, 32, 3})), Catch::Contains("(N,H,W,1)"));
 }
 
 TEST_CASE("a UNet's gradients are its differences, at an odd size, with dropout drawn from the key") {
@@ -73,13 +73,13 @@ TEST_CASE("a segmenter is the network inside it, and a copy has weights of its o
   models::AnySegmenter<float> any = model;
   const models::AnySegmenter<float> copy = any;
   const auto image = uniform<float>(Key{2}, Shape<4>{2, 12, 12, 1});
-  CHECK(max_abs_difference(evaluate(model, image), evaluate(any, image)) == 0);
+  CHECK(max_abs_difference(infer(model, image), infer(any, image)) == 0);
   CHECK(nn::count_parameters(any) == 16'571);
   EvalContext<float> ctx;
-  CHECK(max_abs_difference(any.stochastic_part(ctx, any.deterministic_part(ctx, image)), evaluate(model, image)) == 0);
+  CHECK(max_abs_difference(any.stochastic_part(ctx, any.deterministic_part(ctx, image)), infer(model, image)) == 0);
   nn::walk_parameters(any, [](const std::string&, auto& p) { p.value.mutable_data()[0] += 1; });
-  CHECK(max_abs_difference(evaluate(any, image), evaluate(copy, image)) > 0);
-  CHECK(max_abs_difference(evaluate(copy, image), evaluate(model, image)) == 0);
+  CHECK(max_abs_difference(infer(any, image), infer(copy, image)) > 0);
+  CHECK(max_abs_difference(infer(copy, image), infer(model, image)) == 0);
 }
 
 TEST_CASE("a UNet whose sizes are numbers of a file is the one whose sizes the compiler knows, bit by bit") {
@@ -93,7 +93,7 @@ TEST_CASE("a UNet whose sizes are numbers of a file is the one whose sizes the c
     CHECK(free.smallest_size() == fixed.smallest_size());
     CHECK(nn::count_parameters(free) ==
           models::unet_parameters(spec.in, spec.classes, spec.width, spec.depth, spec.upsampling));
-    CHECK(max_abs_difference(evaluate(free, image), evaluate(fixed, image)) == 0);
+    CHECK(max_abs_difference(infer(free, image), infer(fixed, image)) == 0);
     EvalContext<float> one(run::training, Key{9}), two(run::training, Key{9});  // dropout included
     CHECK(max_abs_difference(free(one, image), fixed(two, image)) == 0);
   };

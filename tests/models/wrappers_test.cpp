@@ -20,7 +20,8 @@ struct Coarse {
   using Scalar = T;
   nn::Conv2d<T> conv;
 
-  Coarse(Index in, Index out, Key key) : conv({.in = in, .out = out, .kernel = 4, .spec = {.stride = {4, 4}}}, key) {}
+  Coarse(Index in, Index out, Key key)
+      : conv({.in = in, .out = out, .kernel = 4, .options = {.stride = {4, 4}}}, key) {}
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
     f("conv", self.conv);
@@ -58,8 +59,8 @@ void check_gradient(const AnySegmenter<double>& model, const Tensor<double, 4>& 
 void check_made_again(const AnySegmenter<float>& model, const Tensor<float, 4>& x) {
   AnySegmenter<float> again = make_segmenter<float>(model.spec(), Key{77});
   CHECK(again.spec() == model.spec());
-  io::load_state(again, io::state_of(model));
-  CHECK(same_bits(evaluate(again, x), evaluate(model, x)));
+  io::load_state_dict(again, io::state_dict(model));
+  CHECK(same_bits(infer(again, x), infer(model, x)));
   CHECK(model_parameters(model.spec()) == nn::count_parameters(model));
 }
 
@@ -70,16 +71,16 @@ TEST_CASE("sizes that a network does not take are padded or resized, and every p
                                std::pair<Index, Index>{57, 63}, std::pair<Index, Index>{3, 200});
   const AnySegmenter<float> coarse = Coarse<float>(1, 3, Key{2});
   const auto x = images(h, w);
-  CHECK_THROWS_AS(evaluate(coarse, x), ShapeError);
+  CHECK_THROWS_AS(infer(coarse, x), ShapeError);
   const Shape<4> every{2, h, w, 3};
   const AnySegmenter<float> padded = Padded<float>(coarse, 32);
   CHECK(padded.stride() == 4);
-  CHECK(evaluate(padded, x).shape() == Shape<4>{2, (h + 3) / 4, (w + 3) / 4, 3});
+  CHECK(infer(padded, x).shape() == Shape<4>{2, (h + 3) / 4, (w + 3) / 4, 3});
   CHECK(padded.count(x.shape()).total() == coarse.count({2, (h + 31) / 32 * 32, (w + 31) / 32 * 32, 1}).total());
   for (const AnySegmenter<float>& model :
        {AnySegmenter<float>(Resized<float>(coarse, {64, 96})), AnySegmenter<float>(Resized<float>(coarse, 0.5)),
         AnySegmenter<float>(Resized<float>(padded, 1.0))}) {
-    CHECK(evaluate(model, x).shape() == every);
+    CHECK(infer(model, x).shape() == every);
     CHECK(model.stride() == 1);
     CHECK(model.size_multiple() == 1);
     CHECK(model.count(x.shape()).total() > 0);
@@ -89,17 +90,17 @@ TEST_CASE("sizes that a network does not take are padded or resized, and every p
 TEST_CASE("padding leaves the answers to what needs none as they are") {
   const auto x = images(32, 64);
   const AnySegmenter<float> inside = unet(1);
-  CHECK(same_bits(evaluate(AnySegmenter<float>(Padded<float>(inside, 32)), x), evaluate(inside, x)));
-  CHECK(same_bits(evaluate(AnySegmenter<float>(Resized<float>(inside, {32, 64})), x), evaluate(inside, x)));
-  CHECK(same_bits(evaluate(AnySegmenter<float>(Resized<float>(inside, 1.0)), x), evaluate(inside, x)));
+  CHECK(same_bits(infer(AnySegmenter<float>(Padded<float>(inside, 32)), x), infer(inside, x)));
+  CHECK(same_bits(infer(AnySegmenter<float>(Resized<float>(inside, {32, 64})), x), infer(inside, x)));
+  CHECK(same_bits(infer(AnySegmenter<float>(Resized<float>(inside, 1.0)), x), infer(inside, x)));
 }
 
 TEST_CASE("a padded image is extended at the right and the bottom, and its answer cut to it") {
   const auto x = images(57, 63);
   const AnySegmenter<float> inside = unet(1);
   for (const Border border : {Border::mirrored, Border::edge}) {
-    const auto whole = evaluate(inside, extend_to(x, 64, 64, border));
-    CHECK(same_bits(evaluate(AnySegmenter<float>(Padded<float>(inside, 32, border)), x),
+    const auto whole = infer(inside, extend_to(x, 64, 64, border));
+    CHECK(same_bits(infer(AnySegmenter<float>(Padded<float>(inside, 32, border)), x),
                     pad(whole, {.right = -1, .bottom = -7})));
   }
 }
@@ -107,8 +108,8 @@ TEST_CASE("a padded image is extended at the right and the bottom, and its answe
 TEST_CASE("a resized network sees the resized image") {
   const auto x = images(20, 30);
   const AnySegmenter<float> inside = unet(1);
-  const auto answer = evaluate(inside, upsample_bilinear(x, {.size = {10, 15}}));
-  CHECK(same_bits(evaluate(AnySegmenter<float>(Resized<float>(inside, 0.5)), x),
+  const auto answer = infer(inside, upsample_bilinear(x, {.size = {10, 15}}));
+  CHECK(same_bits(infer(AnySegmenter<float>(Resized<float>(inside, 0.5)), x),
                   upsample_bilinear(answer, {.size = {20, 30}})));
 }
 
@@ -123,14 +124,14 @@ TEST_CASE("a network sees values less their mean, by their deviation, and gray i
     to[i] = static_cast<float>((static_cast<double>(to[i]) - mean[c]) / deviation[c]);
   }
   const AnySegmenter<float> normalised = Normalised<float>(inside, mean, deviation);
-  CHECK(max_abs_difference(evaluate(normalised, x), evaluate(inside, seen)) < 1e-4);
-  CHECK_THROWS_WITH(evaluate(normalised, images(12, 16)), Contains("expected (N,H,W,3) images"));
+  CHECK(max_abs_difference(infer(normalised, x), infer(inside, seen)) < 1e-4);
+  CHECK_THROWS_WITH(infer(normalised, images(12, 16)), Contains("expected (N,H,W,3) images"));
 
   const AnySegmenter<float> gray = GrayToColour<float>(inside);
   const auto g = images(12, 16);
   CHECK(gray.channels() == 1);
-  CHECK(same_bits(evaluate(gray, g), evaluate(inside, concat_channels(g, g, g))));
-  CHECK_THROWS_WITH(evaluate(gray, x), Contains("expected (N,H,W,1) images"));
+  CHECK(same_bits(infer(gray, g), infer(inside, concat_channels(g, g, g))));
+  CHECK_THROWS_WITH(infer(gray, x), Contains("expected (N,H,W,1) images"));
 }
 
 TEST_CASE("gradients pass through the wrappers") {
@@ -165,7 +166,7 @@ TEST_CASE("MC samples share through a wrapper what they share in the network ins
   const auto x = images(21, 18);
   const auto check_parts = [&](const AnySegmenter<float>& model) {
     EvalContext<float> ctx;
-    CHECK(same_bits(model.stochastic_part(ctx, model.deterministic_part(ctx, x)), evaluate(model, x)));
+    CHECK(same_bits(model.stochastic_part(ctx, model.deterministic_part(ctx, x)), infer(model, x)));
     const auto prediction = uncertainty::mc_dropout(model, x, Key{4}, {.samples = 3});
     EvalContext<float> first(run::mc_dropout, Key{4});
     for (std::uint64_t n = 0; n < 2; ++n) first.sample_keys.push_back(Key{4}.fold(0).fold(n));

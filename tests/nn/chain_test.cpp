@@ -11,8 +11,8 @@
 using namespace paser;
 
 TEST_CASE("a chain is the composition of its modules") {
-  const nn::Chain net(nn::Conv2d<double>(nn::Conv2dOptions::same(2, 5), Key{1}), nn::InstanceNorm<double>(5),
-                      nn::Gelu{}, nn::Conv2d<double>({.in = 5, .out = 3, .kernel = 1}, Key{2}), nn::Softmax{});
+  const nn::Chain net(nn::Conv2d<double>(nn::Conv2dSpec::same(2, 5), Key{1}), nn::InstanceNorm<double>(5), nn::Gelu{},
+                      nn::Conv2d<double>({.in = 5, .out = 3, .kernel = 1}, Key{2}), nn::Softmax{});
   const auto x = normal<double>(Key{3}, Shape{2, 4, 5, 2});
   EvalContext<double> ctx;
   const auto by_hand = softmax(net.get<4>()(ctx, gelu(net.get<2>()(ctx, net.get<1>()(ctx, x)))));

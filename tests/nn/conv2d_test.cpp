@@ -7,7 +7,7 @@
 using namespace paser;
 
 TEST_CASE("nn::Conv2d starts within one over the root of its fan-in, as torch.nn.Conv2d") {
-  const nn::Conv2d<double> layer({.in = 8, .out = 6, .kernel = 2, .spec = {.groups = 2}}, Key{7});
+  const nn::Conv2d<double> layer({.in = 8, .out = 6, .kernel = 2, .options = {.groups = 2}}, Key{7});
   CHECK(layer.weight.value.shape() == Shape{2, 2, 4, 6});
   CHECK(nn::count_parameters(layer) == 2 * 2 * 4 * 6 + 6);
   double largest = 0;
@@ -24,7 +24,7 @@ TEST_CASE("nn::Conv2d without bias has one parameter") {
 }
 
 TEST_CASE("nn::Conv2d refuses channels that do not split") {
-  CHECK_THROWS_WITH((nn::Conv2d<float>({.in = 3, .out = 4, .spec = {.groups = 2}}, Key{})),
+  CHECK_THROWS_WITH((nn::Conv2d<float>({.in = 3, .out = 4, .options = {.groups = 2}}, Key{})),
                     Catch::Contains("3 -> 4 channels do not split into 2 groups"));
   CHECK_THROWS_AS((nn::Conv2d<float>({.in = 0, .out = 4}, Key{})), ShapeError);
 }

@@ -18,7 +18,7 @@ struct Layer {
   nn::BatchNorm<double> norm;
 
   explicit Layer(bool with_bias, nn::BatchNorm<double> n)
-      : conv({.in = 3, .out = 5, .kernel = 3, .spec = {.padding = {1, 1}}, .bias = with_bias}, Key{1}),
+      : conv({.in = 3, .out = 5, .kernel = 3, .options = {.padding = {1, 1}}, .bias = with_bias}, Key{1}),
         norm(std::move(n)) {
     norm.weight.value = normal<double>(Key{2}, Shape{5}, 1, 0.5);
     norm.bias.value = normal<double>(Key{3}, Shape{5});
@@ -56,10 +56,11 @@ TEST_CASE("a batch norm folded into its convolution gives the same values, with 
 }
 
 TEST_CASE("a max-pool after the ReLU is fused where the convolution has few taps, and gives the same values") {
-  const auto check_pool = [](auto zero, Index in, Index out, Index kernel, const Pool2dSpec& pool, double tolerance) {
+  const auto check_pool = [](auto zero, Index in, Index out, Index kernel, const Pool2dOptions& pool,
+                             double tolerance) {
     using T = decltype(zero);
     CAPTURE(in, out, kernel, pool.kernel[0]);
-    const nn::Conv2d<T> conv(nn::Conv2dOptions::same(in, out, kernel), Key{1});
+    const nn::Conv2d<T> conv(nn::Conv2dSpec::same(in, out, kernel), Key{1});
     nn::BatchNorm<T> norm(out);
     norm.running_mean.value = normal<T>(Key{4}, Shape{out}, 0, 0.2);
     const auto x = normal<T>(Key{6}, Shape{2, 37, 22, in});
@@ -67,18 +68,18 @@ TEST_CASE("a max-pool after the ReLU is fused where the convolution has few taps
     const auto y = max_pool2d(relu(norm(ctx, conv(ctx, Map<T>(x)))), pool);
     CHECK(max_abs_difference(materialize(y), max_pool2d(relu(norm(ctx, conv(ctx, x))), pool)) < tolerance);
   };
-  constexpr Pool2dSpec overlapping{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, halves{};
-  constexpr Pool2dSpec uneven{.kernel = {4, 1}, .stride = {3, 2}, .padding = {2, 0}};
-  for (const Pool2dSpec& pool : {overlapping, halves, uneven}) {
+  constexpr Pool2dOptions overlapping{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}, halves{};
+  constexpr Pool2dOptions uneven{.kernel = {4, 1}, .stride = {3, 2}, .padding = {2, 0}};
+  for (const Pool2dOptions& pool : {overlapping, halves, uneven}) {
     check_pool(0.0F, 2, 64, 3, pool, 1e-5);
     check_pool(0.0F, 1, 5, 5, pool, 1e-5);
     check_pool(0.0F, 16, 20, 3, pool, 2e-5);  // too many taps
     check_pool(0.0, 3, 21, 3, pool, 1e-12);
   }
   // Maps that are done in several parts, strides and dilation.
-  const auto check_large = [&](const Conv2dSpec& spec, Index h, Index w, const Pool2dSpec& pool) {
-    CAPTURE(spec.stride[0], spec.dilation[1], h, w);
-    const nn::Conv2d<float> conv({.in = 2, .out = 24, .kernel = 3, .spec = spec}, Key{1});
+  const auto check_large = [&](const Conv2dOptions& options, Index h, Index w, const Pool2dOptions& pool) {
+    CAPTURE(options.stride[0], options.dilation[1], h, w);
+    const nn::Conv2d<float> conv({.in = 2, .out = 24, .kernel = 3, .options = options}, Key{1});
     const auto x = normal<float>(Key{6}, Shape{1, h, w, 2});
     EvalContext<float> ctx;
     const nn::BatchNorm<float> norm(24, {.eps = 0});
@@ -90,7 +91,7 @@ TEST_CASE("a max-pool after the ReLU is fused where the convolution has few taps
   check_large({.stride = {2, 3}, .padding = {0, 2}}, 41, 301, overlapping);
   check_large({.padding = {3, 2}, .dilation = {2, 3}}, 19, 130, halves);
   // NaN spreads as it does through the separate layers.
-  const nn::Conv2d<float> conv(nn::Conv2dOptions::same(1, 8), Key{1});
+  const nn::Conv2d<float> conv(nn::Conv2dSpec::same(1, 8), Key{1});
   auto x = Tensor<float, 4>::full({1, 12, 12, 1}, 1);
   x.mutable_data()[5 * 12 + 5] = NAN;
   EvalContext<float> ctx;

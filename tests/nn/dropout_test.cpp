@@ -11,10 +11,10 @@ using namespace paser;
 
 namespace {
 struct Net {
-  nn::Conv2d<double> conv1{nn::Conv2dOptions::same(2, 4), Key{1}};
+  nn::Conv2d<double> conv1{nn::Conv2dSpec::same(2, 4), Key{1}};
   nn::BatchNorm<double> norm{4};
   nn::Dropout drop1{0.3};
-  nn::Conv2d<double> conv2{nn::Conv2dOptions::same(4, 3), Key{2}};
+  nn::Conv2d<double> conv2{nn::Conv2dSpec::same(4, 3), Key{2}};
   nn::Dropout drop2{0.5};
 
   template <class Self, class F>

@@ -28,7 +28,7 @@ struct Twice {
 }  // namespace
 
 TEST_CASE("the gradient check of a module covers parameters and tells two forwards apart") {
-  Twice module{nn::Conv2d<double>(nn::Conv2dOptions::same(3, 3), Key{1})};
+  Twice module{nn::Conv2d<double>(nn::Conv2dSpec::same(3, 3), Key{1})};
   const auto x = normal<double>(Key{2}, Shape{2, 5, 4, 3});
   const auto result = nn::gradient_check(module, run::training, Key{3}, x);
   INFO(result.where);

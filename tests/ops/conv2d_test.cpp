@@ -12,10 +12,10 @@ Tensor<double, 4> image(Index n, Index h, Index w, Index c) {
   return normal<double>(Key{1}, Shape{n, h, w, c});
 }
 
-void check_gradients(const Tensor<double, 4>& x, const Shape<4>& kernel, const Conv2dSpec& spec) {
+void check_gradients(const Tensor<double, 4>& x, const Shape<4>& kernel, const Conv2dOptions& options) {
   const auto weight = normal<double>(Key{2}, kernel);
   const auto bias = normal<double>(Key{3}, Shape{kernel.c()});
-  const auto f = [&](const auto&... in) { return conv2d(in..., spec); };
+  const auto f = [&](const auto&... in) { return conv2d(in..., options); };
   for (const GradientCheck& result : {gradient_check(f, x, weight, bias), gradient_check(f, x, weight)}) {
     INFO(result.where);
     CHECK(result.passed);

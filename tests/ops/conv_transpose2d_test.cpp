@@ -19,13 +19,13 @@ double inner_product(const Tensor<double, 4>& a, const Tensor<double, 4>& b) {
 }  // namespace
 
 TEST_CASE("conv_transpose2d passes its gradient check") {
-  const auto spec = GENERATE(ConvTranspose2dSpec{.stride = {2, 2}}, ConvTranspose2dSpec{.padding = {1, 1}},
-                             ConvTranspose2dSpec{.stride = {2, 3}, .padding = {1, 0}, .output_padding = {1, 2}},
-                             ConvTranspose2dSpec{.dilation = {2, 1}, .groups = 2});
+  const auto options = GENERATE(ConvTranspose2dOptions{.stride = {2, 2}}, ConvTranspose2dOptions{.padding = {1, 1}},
+                                ConvTranspose2dOptions{.stride = {2, 3}, .padding = {1, 0}, .output_padding = {1, 2}},
+                                ConvTranspose2dOptions{.dilation = {2, 1}, .groups = 2});
   const auto x = normal<double>(Key{1}, Shape<4>{2, 3, 4, 4});
   const auto weight = normal<double>(Key{2}, Shape<4>{3, 2, 4, 3});
-  const auto bias = normal<double>(Key{3}, Shape<1>{3 * spec.groups});
-  const auto f = [spec](const auto&... in) { return conv_transpose2d(in..., spec); };
+  const auto bias = normal<double>(Key{3}, Shape<1>{3 * options.groups});
+  const auto f = [options](const auto&... in) { return conv_transpose2d(in..., options); };
   CHECK(gradient_check(f, x, weight, bias).passed);
   CHECK(gradient_check(f, x, weight).passed);
 }
@@ -64,8 +64,8 @@ TEST_CASE("conv_transpose2d says what does not fit") {
 }
 
 TEST_CASE("nn::ConvTranspose2d has the parameters it says") {
-  const nn::ConvTranspose2d<float> layer({.in = 6, .out = 4, .kernel = 2, .spec = {.stride = {2, 2}}}, Key{1});
+  const nn::ConvTranspose2d<float> layer({.in = 6, .out = 4, .kernel = 2, .options = {.stride = {2, 2}}}, Key{1});
   CHECK(nn::count_parameters(layer) == 2 * 2 * 6 * 4 + 4);
-  CHECK(evaluate(layer, Tensor<float, 4>::zeros({1, 3, 5, 6})).shape() == Shape<4>{1, 6, 10, 4});
+  CHECK(infer(layer, Tensor<float, 4>::zeros({1, 3, 5, 6})).shape() == Shape<4>{1, 6, 10, 4});
   CHECK_THROWS_AS((nn::ConvTranspose2d<float>({.in = 0, .out = 4}, Key{1})), ShapeError);
 }

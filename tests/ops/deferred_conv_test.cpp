@@ -11,8 +11,8 @@ using namespace paser;
 
 namespace {
 
-constexpr Conv2dSpec same{.padding = {1, 1}};
-constexpr Pool2dSpec halves{.kernel = {2, 2}, .stride = {2, 2}};
+constexpr Conv2dOptions same{.padding = {1, 1}};
+constexpr Pool2dOptions halves{.kernel = {2, 2}, .stride = {2, 2}};
 
 /// The weights of a small network with a level below, a skip and a head.
 template <class T>
@@ -44,7 +44,7 @@ const auto fused = [](const auto& x, const auto& first, const auto& b8, const au
 /// The same of separate ops.
 const auto separate = [](const auto& x, const auto& first, const auto& b8, const auto& below, const auto& b6,
                          const auto& joined, const auto& b5, const auto& head, const auto& b3) {
-  constexpr InstanceNormSpec norm{.relu = true};
+  constexpr InstanceNormOptions norm{.relu = true};
   const auto a = instance_norm(conv2d(x, first, b8, same), norm);
   const auto b = instance_norm(conv2d(max_pool2d(a, halves), below, b6, same), norm);
   const auto wide = upsample_bilinear(b, {.scale = 2, .align_corners = true});

@@ -76,7 +76,7 @@ TEST_CASE("operations on tiny numbers depend neither on the threads nor on the c
   const auto x = tiny(Shape<4>{3, 24, 24, 16}, 1);
   const auto weight = tiny(Shape<4>{3, 3, 16, 16}, 2);
   const auto bias = tiny(Shape<1>{16}, 3);
-  const Conv2dSpec same{.padding = {1, 1}};
+  const Conv2dOptions same{.padding = {1, 1}};
   SECTION("conv2d") {
     check_state_free([&] { return conv2d(x, weight, bias, same); });
     check_state_free([&] { return conv2d(x, Tensor<float, 4>::full({3, 3, 16, 16}, 0.5f), bias, same); });
@@ -98,7 +98,7 @@ TEST_CASE("operations on tiny numbers depend neither on the threads nor on the c
     check_state_free([&] { return add(x, relu(x)); });
     check_state_free([&] { return softmax(x); });
     check_state_free([&] { return max_pool2d(x, {}); });
-    check_state_free([&] { return upsample_bilinear(x, ResizeSpec{.size = {48, 48}}); });
+    check_state_free([&] { return upsample_bilinear(x, ResizeOptions{.size = {48, 48}}); });
     check_state_free([&] { return gradient_of(x, [](const auto& v) { return softmax(v); }); });
   }
   SECTION("losses") {

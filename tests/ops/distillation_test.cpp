@@ -56,16 +56,17 @@ TEST_CASE("KL divergence of certain teachers is finite") {
 TEST_CASE("the distillation loss mixes cross entropy and distillation and sends nothing into the teacher") {
   auto labels = Labels::zeros({2, 3, 4});
   labels.mutable_data()[3] = 2;
-  const CrossEntropySpec entropy{.class_weight = {1, 2, 3}, .normalizer = Normalizer::pixels};
-  DistillationSpec spec{.alpha = 0.3, .temperature = 2};
-  spec.kind = GENERATE(DistillationSpec::Kind::mse, DistillationSpec::Kind::kl);
-  const auto loss = distillation_loss(student, teacher, labels, entropy, spec);
+  const CrossEntropyOptions entropy{.class_weight = {1, 2, 3}, .normalizer = Normalizer::pixels};
+  DistillationOptions options{.alpha = 0.3, .temperature = 2};
+  options.kind = GENERATE(DistillationOptions::Kind::mse, DistillationOptions::Kind::kl);
+  const auto loss = distillation_loss(student, teacher, labels, entropy, options);
   CHECK(loss.cross_entropy(0) == cross_entropy(student, labels, entropy)(0));
-  CHECK(loss.distillation(0) == (spec.kind == DistillationSpec::Kind::mse ? mean_squared_error(student, teacher)(0)
-                                                                          : kl_divergence(student, teacher, 2)(0)));
+  CHECK(loss.distillation(0) == (options.kind == DistillationOptions::Kind::mse
+                                     ? mean_squared_error(student, teacher)(0)
+                                     : kl_divergence(student, teacher, 2)(0)));
   CHECK(loss.total(0) == Approx(0.7 * loss.cross_entropy(0) + 0.3 * loss.distillation(0)));
-  CHECK(
-      gradient_check([&](const auto& x) { return distillation_loss(x, teacher, labels, entropy, spec).total; }, student)
-          .passed);
+  CHECK(gradient_check([&](const auto& x) { return distillation_loss(x, teacher, labels, entropy, options).total; },
+                       student)
+            .passed);
   CHECK_THROWS_AS(distillation_loss(student, teacher, labels, {}, {.alpha = 1.5}), ValueError);
 }

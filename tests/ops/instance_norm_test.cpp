@@ -10,7 +10,7 @@
 using namespace paser;
 
 namespace {
-constexpr InstanceNormSpec with_relu{.relu = true};
+constexpr InstanceNormOptions with_relu{.relu = true};
 }
 
 TEST_CASE("instance_norm is PyTorch's, also for constant channels and large means") {
@@ -29,11 +29,12 @@ TEST_CASE("instance_norm passes the gradient check with and without ReLU and wei
   for (const Index c : {1, 3, 4, 10}) {
     const auto x = normal<double>(Key{static_cast<std::uint64_t>(c)}, Shape{2, 3, 7, c}, 2, 3);
     const auto weight = normal<double>(Key{50}, Shape{c}, 1, 0.5), bias = normal<double>(Key{51}, Shape{c});
-    for (const auto& spec : {InstanceNormSpec{}, with_relu, InstanceNormSpec{.eps = 0.5}}) {
-      const auto plain = gradient_check([&](const auto& v) { return instance_norm(v, spec); }, x);
+    for (const auto& options : {InstanceNormOptions{}, with_relu, InstanceNormOptions{.eps = 0.5}}) {
+      const auto plain = gradient_check([&](const auto& v) { return instance_norm(v, options); }, x);
       INFO(plain.where);
       CHECK(plain.passed);
-      const auto affine = gradient_check([&](const auto&... v) { return instance_norm(v..., spec); }, x, weight, bias);
+      const auto affine =
+          gradient_check([&](const auto&... v) { return instance_norm(v..., options); }, x, weight, bias);
       INFO(affine.where);
       CHECK(affine.passed);
     }
@@ -98,7 +99,7 @@ TEST_CASE("instance_norm says what is wrong with its input") {
   const auto two = Tensor<float, 1>::zeros({2}), three = Tensor<float, 1>::zeros({3});
   CHECK_THROWS_WITH(instance_norm(x, two, three),
                     Catch::Contains("instance_norm: input (1,3,8,2) has 2 channels, weight has 2 and bias 3"));
-  CHECK_THROWS_AS(instance_norm(x, InstanceNormSpec{.eps = -1}), ValueError);
+  CHECK_THROWS_AS(instance_norm(x, InstanceNormOptions{.eps = -1}), ValueError);
   CHECK_THROWS_WITH(instance_norm(Tensor<float, 4>::zeros({1, 0, 8, 2})), Catch::Contains("is empty"));
 }
 

@@ -11,19 +11,19 @@
 using namespace paser;
 
 namespace {
-constexpr Pool2dSpec halve{}, three{{3, 3}, {2, 2}, {1, 1}}, uneven{{2, 3}, {1, 2}, {1, 0}};
+constexpr Pool2dOptions halve{}, three{{3, 3}, {2, 2}, {1, 1}}, uneven{{2, 3}, {1, 2}, {1, 0}};
 }
 
 TEST_CASE("max_pool2d is PyTorch's, indices and ties included") {
   const OpFixtures fixtures("ops_pool_resize");
   for (const std::string name :
        {"maxpool2x2", "maxpool2x2_odd", "maxpool2x2_ties", "maxpool3x3_s2_p1", "maxpool3x3_s2_p1_ties"}) {
-    const Pool2dSpec spec = name.find("3x3") == std::string::npos ? halve : three;
+    const Pool2dOptions options = name.find("3x3") == std::string::npos ? halve : three;
     const auto x = fixtures.image(name + "/input");
     fixtures.check_op(
-        name, [&](const auto& v) { return max_pool2d(v, spec); }, {"input"}, x);
-    const auto [values, indices] = max_pool2d_with_indices(x, spec);
-    CHECK(same_bits(values, max_pool2d(x, spec)));
+        name, [&](const auto& v) { return max_pool2d(v, options); }, {"input"}, x);
+    const auto [values, indices] = max_pool2d_with_indices(x, options);
+    CHECK(same_bits(values, max_pool2d(x, options)));
     const auto expected = fixtures.tensor<4, Index>(name + "/indices");
     CHECK(same_bits(io::nchw_from_nhwc(indices), expected));
   }
@@ -32,8 +32,8 @@ TEST_CASE("max_pool2d is PyTorch's, indices and ties included") {
 TEST_CASE("max_pool2d passes the gradient check for any channel count") {
   for (const Index c : {1, 3, 4, 5, 8, 11}) {
     const auto x = normal<double>(Key{static_cast<std::uint64_t>(c)}, Shape{2, 7, 9, c});
-    for (const auto& spec : {halve, three, uneven}) {
-      const auto result = gradient_check([&](const auto& v) { return max_pool2d(v, spec); }, x);
+    for (const auto& options : {halve, three, uneven}) {
+      const auto result = gradient_check([&](const auto& v) { return max_pool2d(v, options); }, x);
       INFO(result.where);
       CHECK(result.passed);
     }

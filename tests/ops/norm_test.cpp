@@ -63,9 +63,9 @@ TEST_CASE("batch, group and layer norm pass the gradient check") {
     const auto weight = positive<double>(Key{50}, c), variance = positive<double>(Key{52}, c);
     const auto bias = normal<double>(Key{51}, Shape{c}), mean = normal<double>(Key{53}, Shape{c});
     for (const bool relu : {false, true}) {
-      const BatchNormSpec spec{.relu = relu};
-      passes([&](const auto&... v) { return batch_norm(v..., mean, variance, spec); }, x, weight, bias);
-      passes([&](const auto&... v) { return batch_norm_training(v..., mean, variance, spec).y; }, x, weight, bias);
+      const BatchNormOptions options{.relu = relu};
+      passes([&](const auto&... v) { return batch_norm(v..., mean, variance, options); }, x, weight, bias);
+      passes([&](const auto&... v) { return batch_norm_training(v..., mean, variance, options).y; }, x, weight, bias);
     }
     for (const Index groups : {Index{1}, c % 3 == 0 ? Index{3} : c})
       passes([&](const auto&... v) { return group_norm(v..., {.groups = groups}); }, x, weight, bias);
@@ -106,13 +106,13 @@ TEST_CASE(
     for (const Index size : {1, 2, 3, 4, 5})
       for (const bool relu : {false, true}) {
         INFO(images << " images in groups of " << size);
-        const BatchNormSpec spec{.momentum = 0.3, .relu = relu};
+        const BatchNormOptions options{.momentum = 0.3, .relu = relu};
         const auto x = normal<double>(Key{1}, Shape{images, 3, 5, 3}, 3, 2);
-        const auto all = batch_norm_training(x, weight, bias, mean, variance, spec, size);
+        const auto all = batch_norm_training(x, weight, bias, mean, variance, options, size);
         auto next_mean = Tensor<double, 1>::zeros({3}), next_var = next_mean;
         for (Index begin = 0; begin < images; begin += size) {
           const Index end = std::min(images, begin + size);
-          const auto one = batch_norm_training(slice_rows(x, begin, end), weight, bias, mean, variance, spec);
+          const auto one = batch_norm_training(slice_rows(x, begin, end), weight, bias, mean, variance, options);
           CHECK(max_abs_difference(slice_rows(all.y, begin, end), one.y) < 1e-12);
           for (Index k = 0; k < 3; ++k) {
             const double share = static_cast<double>(end - begin) / static_cast<double>(images);
@@ -122,8 +122,9 @@ TEST_CASE(
         }
         CHECK(max_abs_difference(all.running_mean, next_mean) < 1e-12);
         CHECK(max_abs_difference(all.running_var, next_var) < 1e-12);
-        const auto result = gradient_check(
-            [&](const auto&... v) { return batch_norm_training(v..., mean, variance, spec, size).y; }, x, weight, bias);
+        const auto result =
+            gradient_check([&](const auto&... v) { return batch_norm_training(v..., mean, variance, options, size).y; },
+                           x, weight, bias);
         INFO(result.where);
         CHECK(result.passed);
       }

@@ -12,10 +12,10 @@
 using namespace paser;
 
 namespace {
-ResizeSpec scale(double factor, bool align_corners = false) {
+ResizeOptions scale(double factor, bool align_corners = false) {
   return {.scale = factor, .align_corners = align_corners};
 }
-ResizeSpec size(Index h, Index w, bool align_corners = false) {
+ResizeOptions size(Index h, Index w, bool align_corners = false) {
   return {.size = {h, w}, .align_corners = align_corners};
 }
 }  // namespace
@@ -25,8 +25,8 @@ TEST_CASE("resizing and average pooling are PyTorch's") {
   const auto run = [&](const std::string& name, const auto& f) {
     fixtures.check_op(name, f, {"input"}, fixtures.image(name + "/input"));
   };
-  const auto bilinear = [&](const std::string& name, const ResizeSpec& spec) {
-    run(name, [&](const auto& v) { return upsample_bilinear(v, spec); });
+  const auto bilinear = [&](const std::string& name, const ResizeOptions& options) {
+    run(name, [&](const auto& v) { return upsample_bilinear(v, options); });
   };
   bilinear("bilinear_x2_ac1", scale(2, true));
   bilinear("bilinear_x2_ac0", scale(2));
@@ -62,9 +62,9 @@ TEST_CASE("resizing and average pooling pass the gradient check for any channel 
 
 TEST_CASE("an average leaves out the padding when told to") {
   const auto x = Tensor<float, 4>::full({1, 4, 4, 3}, 2.0f);
-  const Pool2dSpec spec{{3, 3}, {2, 2}, {1, 1}};
-  CHECK(avg_pool2d(x, spec, false)(0, 0, 0, 1) == Approx(2));
-  CHECK(avg_pool2d(x, spec, true)(0, 0, 0, 1) == Approx(2 * 4.0 / 9));
+  const Pool2dOptions options{{3, 3}, {2, 2}, {1, 1}};
+  CHECK(avg_pool2d(x, options, false)(0, 0, 0, 1) == Approx(2));
+  CHECK(avg_pool2d(x, options, true)(0, 0, 0, 1) == Approx(2 * 4.0 / 9));
 }
 
 TEST_CASE("the mean of a large map keeps its digits in float") {

@@ -103,7 +103,7 @@ struct Work {
 
 template <class Module>
 bool same_state(const Module& a, const Module& b) {
-  const io::State one = io::state_of(a), two = io::state_of(b);
+  const io::StateDict one = io::state_dict(a), two = io::state_dict(b);
   return !one.empty() && std::equal(one.begin(), one.end(), two.begin(), two.end(), [](const auto& x, const auto& y) {
     return x.first == y.first && same_bits(x.second.bytes, y.second.bytes);
   });

@@ -155,7 +155,7 @@ TEST_CASE("a model that corrects sees the prediction of f1 on the whole image, i
   const auto prediction = paser.predict_coarse(batch.images, batch.ids, key);
   const auto seen = with_log_probabilities(batch.images, prediction.probabilities);
   const Labels expected = data::assemble_patches(
-      argmax_channels(evaluate(paser.models[2], data::extract_patches(seen, paser.grid))), paser.grid);
+      argmax_channels(infer(paser.models[2], data::extract_patches(seen, paser.grid))), paser.grid);
   REQUIRE_FALSE(same_bits(expected, prediction.labels));
 
   CHECK(same_bits(segment(paser, Constant{2}, batch.images, batch.ids, key).labels, expected));
@@ -206,9 +206,9 @@ TEST_CASE("a Paser whose task models do not correct makes no prediction that no 
   for (const std::int32_t k : {1, 2}) {
     const auto answer = segment(paser, Constant{k}, batch.images, batch.ids, key);
     CHECK((answer.work.estimated == 0 && answer.work.coarse == 0));
-    CHECK(same_bits(answer.labels,
-                    data::assemble_patches(argmax_channels(evaluate(paser.models[static_cast<std::size_t>(k)], parts)),
-                                           paser.grid)));
+    CHECK(same_bits(
+        answer.labels,
+        data::assemble_patches(argmax_channels(infer(paser.models[static_cast<std::size_t>(k)], parts)), paser.grid)));
     CHECK(same_bits(apply_experts(paser, batch.images, Labels::zeros({5, 8, 8}), Actions::full({5, 4}, k)),
                     answer.labels));
   }
@@ -318,7 +318,7 @@ TEST_CASE("fine-tuning trains a model that corrects together with the policy") {
   options.expert_learning_rate = 0.3;
   options.policy_learning_rate = 1e-5;
   options.validate_every = 10;
-  options.reward = {.costs = with_small_free(cost_shares({1, 2})), .classes = 2};
+  options.reward = {.costs = with_free_coarse(cost_shares({1, 2})), .classes = 2};
   options.reward.lambda = options.lambda_from = options.lambda_to = 0.1;
   std::vector<double> rewards;
   Stage stage{.name = "fine-tune"};

@@ -65,7 +65,7 @@ FineTuneOptions<float> options(Index validate_every) {
   o.batch = 4;
   o.expert_learning_rate = 0.3;
   o.policy_learning_rate = 1e-5;
-  o.reward = {.costs = with_small_free(cost_shares({1, 2, 3})), .classes = 2};
+  o.reward = {.costs = with_free_coarse(cost_shares({1, 2, 3})), .classes = 2};
   o.lambda_from = o.lambda_to = 0.1;
   o.validate_every = validate_every;
   return o;

@@ -31,7 +31,7 @@ struct PatchTransformer {
   PatchTransformer(Index classes_, Index width_, Key k)
       : out(classes_),
         width(width_),
-        embed({.in = 3, .out = width_, .kernel = 4, .spec = {.stride = {4, 4}}}, k.fold(1)),
+        embed({.in = 3, .out = width_, .kernel = 4, .options = {.stride = {4, 4}}}, k.fold(1)),
         places{normal<T>(k.fold(2), Shape<3>{1, 256, width_}, 0, 0.1)},
         norm(width_),
         query(width_, width_, k.fold(3)),

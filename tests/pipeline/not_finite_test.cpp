@@ -178,7 +178,7 @@ TEST_CASE("an image with a NaN pixel and a network that overflows give no labels
   CHECK_THROWS_WITH(segment(paser, pixel, batch.ids, key),
                     Contains("the images (2,8,8,2) has nan at position 130 of 256"));
   CHECK_THROWS_AS(predict(paser.models[1], pixel), NotFiniteError);
-  CHECK_THROWS_AS(argmax_channels(evaluate(paser.models[1], pixel)), NotFiniteError);
+  CHECK_THROWS_AS(argmax_channels(infer(paser.models[1], pixel)), NotFiniteError);
   CHECK_THROWS_AS(paser.predict_coarse(pixel, batch.ids, key), NotFiniteError);
   for (const std::int32_t k : {0, 1, 2}) {
     auto large = paser;

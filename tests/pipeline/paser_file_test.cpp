@@ -59,7 +59,7 @@ TEST_CASE("a file says what its policy reads, and one that does not say has the 
   const auto [loaded, d] = load_paser(file);
   CHECK(loaded.policy.spec() == description.policy);
   const auto map = uniform<float>(Key{4}, Shape{1, 16, 24, 2});
-  CHECK(same_bits(evaluate(net, map), evaluate(loaded.policy.as<NetPolicy<float>>()->net, map)));
+  CHECK(same_bits(infer(net, map), infer(loaded.policy.as<NetPolicy<float>>()->net, map)));
 
   save_paser(file, make_paser(small(), Key{3}), small());
   rewrite(file, [](auto& c) { c.info["policy"]["spec"] = nlohmann::json::object(); });
@@ -152,8 +152,7 @@ TEST_CASE("a saved Paser comes back with its description and its answers") {
   CHECK(same_bits(before.labels, after.labels));
   CHECK(same_bits(before.answered_by, after.answered_by));
   CHECK(same_bits(before.state.map, after.state.map));
-  for (std::size_t k = 0; k < 3; ++k)
-    CHECK(same_bits(evaluate(paser.models[k], images), evaluate(loaded.models[k], images)));
+  for (std::size_t k = 0; k < 3; ++k) CHECK(same_bits(infer(paser.models[k], images), infer(loaded.models[k], images)));
 }
 
 TEST_CASE("a file of the first format, whose networks are UNets without a name, opens") {

@@ -70,7 +70,7 @@ TEST_CASE("labels are the same with and without maps, and maps are of the model 
     CHECK(with.work.patches == without.work.patches);
   }
   const auto one = segment(paser, Constant{2}, batch.images, batch.ids, Key{3});
-  const auto probabilities = softmax(evaluate(paser.models[2], batch.images));  // the toy models see pixels alone
+  const auto probabilities = softmax(infer(paser.models[2], batch.images));  // the toy models see pixels alone
   for (Index i = 0; i < one.labels.numel(); ++i)
     REQUIRE(one.probability.data()[i] == probabilities.data()[2 * i + one.labels.data()[i]]);
   CHECK(same_bits(one.entropy, entropy(probabilities)));

@@ -53,7 +53,7 @@ PretrainOptions<float> teacher_options(bool keep, data::PatchGrid teacher_grid =
   o.validate_every = 3;  // the last state is the one that is kept
   o.keep_teacher_logits = keep;
   o.teacher_grid = teacher_grid;
-  o.supervised.distillation = DistillationSpec{.alpha = 0.5};
+  o.supervised.distillation = DistillationOptions{.alpha = 0.5};
   return o;
 }
 

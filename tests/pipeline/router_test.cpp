@@ -31,7 +31,7 @@ RouterExamples examples(Key key, Index images, double noise, Index experts = 1) 
   return e;
 }
 
-PolicyState<float> state_of(const RouterExamples& e, Index models = 2) {
+PolicyState<float> state_dict(const RouterExamples& e, Index models = 2) {
   PolicyState<float> s;
   const Index images = e.size() / patches;
   s.statistics = e.statistics.reshape(Shape<3>{images, patches, features});
@@ -67,10 +67,10 @@ const RouterFit quick{.width = 16, .members = 3, .epochs = 200, .batch = 64};
 TEST_CASE("a gain router learns gains that no linear function of the statistics has") {
   const auto train = examples(Key{1}, 250, 0.2), test = examples(Key{2}, 200, 0);
   const auto router = fit_gain_router(train, {{0, 2.0}, 0}, patches, quick, Key{3});
-  CHECK(area(test, router.gains(state_of(test))) > 0.85);
+  CHECK(area(test, router.gains(state_dict(test))) > 0.85);
   // In IoU, not in units: the mean over patches is that of the truth.
   double mean = 0, truth = 0;
-  const auto gains = router.gains(state_of(test));
+  const auto gains = router.gains(state_dict(test));
   for (Index i = 0; i < test.size(); ++i) {
     mean += static_cast<double>(gains.data()[i]);
     truth += static_cast<double>(test.gains(i, 0));
@@ -80,14 +80,14 @@ TEST_CASE("a gain router learns gains that no linear function of the statistics 
 
 TEST_CASE("the policy gradient over many prices learns the order that the regression learns") {
   const auto train = examples(Key{1}, 250, 0.2), test = examples(Key{2}, 200, 0);
-  const auto of = [&](const auto& router) { return area(test, router.gains(state_of(test))); };
+  const auto of = [&](const auto& router) { return area(test, router.gains(state_dict(test))); };
   const double regression = of(fit_gain_router(train, {{0, 2.0}, 0}, patches, quick, Key{3}));
   CHECK(of(train_patch_policy(train, {{0, 2.0}, 0}, patches, quick, {}, Key{3})) > 0.95 * regression);
   CHECK(of(train_patch_policy(train, {{0, 2.0}, 0}, patches, quick, {.exact = false}, Key{3})) > 0.5 * regression);
   // At one price no more is asked than on which side of it a patch lies.
   const double middle = 5e-5;
   auto one = train_patch_policy(train, {{0, 2.0}, middle}, patches, quick, {.one_price = middle}, Key{3});
-  const auto actions = one.choose(state_of(test), Key{});
+  const auto actions = one.choose(state_dict(test), Key{});
   double worth = 0, best = 0;
   for (Index i = 0; i < test.size(); ++i) {
     const double net = static_cast<double>(test.gains(i, 0)) - 2 * middle;
@@ -99,7 +99,7 @@ TEST_CASE("the policy gradient over many prices learns the order that the regres
 
 TEST_CASE("a higher price never sends more patches on, and prices span the whole curve") {
   const auto train = examples(Key{1}, 100, 0.2);
-  const auto state = state_of(train);
+  const auto state = state_dict(train);
   const auto sent = [&](const auto& router) {
     const auto actions = router.choose(state, Key{});
     return std::ranges::count(actions.values(), 1);
@@ -122,7 +122,7 @@ TEST_CASE("a higher price never sends more patches on, and prices span the whole
 TEST_CASE("with two task models the dearer one answers where it is worth its price") {
   const auto train = examples(Key{4}, 400, 0.05, 2), test = examples(Key{5}, 200, 0, 2);
   const auto worth = [&](const auto& router, double price) {
-    const auto actions = router.choose(state_of(test, 3), Key{});
+    const auto actions = router.choose(state_dict(test, 3), Key{});
     double sum = 0;
     for (Index i = 0; i < test.size(); ++i)
       if (const auto a = actions.data()[i]; a > 0)
@@ -140,7 +140,7 @@ TEST_CASE("with two task models the dearer one answers where it is worth its pri
 
 TEST_CASE("routers are what their specification and their weights make them again") {
   const auto train = examples(Key{1}, 40, 0.2);
-  const auto state = state_of(train);
+  const auto state = state_dict(train);
   const PolicyShape shape{{2, 2}, 2};
   const RouterFit little{.width = 5, .members = 2, .epochs = 3};
   for (const Policy<float>& policy :
@@ -168,10 +168,10 @@ TEST_CASE("the average of heads answers with the mean of their answers") {
   const Tensor<float, 2> rows = normal<float, 2>(Key{1}, Shape<2>{7, features});
   std::vector<PatchHead<float>> heads;
   for (std::uint64_t i = 0; i < 3; ++i) heads.emplace_back(features, 4 + static_cast<Index>(i), 2, Key{i});
-  const auto all = evaluate(average_heads(heads), rows);
+  const auto all = infer(average_heads(heads), rows);
   for (Index i = 0; i < all.numel(); ++i) {
     double mean = 0;
-    for (const auto& h : heads) mean += static_cast<double>(evaluate(h, rows).data()[i]) / 3;
+    for (const auto& h : heads) mean += static_cast<double>(infer(h, rows).data()[i]) / 3;
     CHECK(all.data()[i] == Approx(mean).margin(1e-5));
   }
   heads[1].unit.value = Tensor<float, 1>::full({1}, 2.0f);
@@ -182,10 +182,10 @@ TEST_CASE("patches of few images of any numbers are learned from, and damaged on
   auto e = examples(Key{1}, 2, 0.2);
   for (Index& image : e.image) image = 4 + 3 * image;
   const auto router = fit_gain_router(e, {{0, 1.0}, 0}, patches, {.width = 4, .members = 2, .epochs = 2}, Key{});
-  CHECK(std::isfinite(router.gains(state_of(e)).data()[0]));
+  CHECK(std::isfinite(router.gains(state_dict(e)).data()[0]));
   e.statistics.mutable_data()[3] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH(fit_gain_router(e, {{0, 1.0}, 0}, patches, quick, Key{}), Contains("not a finite number"));
-  CHECK_THROWS_WITH(router.choose(state_of(e), Key{}), Contains("is not a number"));
+  CHECK_THROWS_WITH(router.choose(state_dict(e), Key{}), Contains("is not a number"));
 }
 
 TEST_CASE("what a member is judged on are images that it is not trained on, whole ones, other ones for each member") {

@@ -199,14 +199,14 @@ TEST_CASE("evaluate_method: every image's IoU and shares, and the counts of all 
   CHECK(part.confusion(1, 0) + part.confusion(1, 1) == 0);
 }
 
-TEST_CASE("scaled_to_gain: the most expensive model costs what it gains, the others in proportion") {
-  const Costs costs = scaled_to_gain(cost_shares({1, 3, 6}), 0.03);
+TEST_CASE("normalised_to_gain: the most expensive model costs what it gains, the others in proportion") {
+  const Costs costs = normalised_to_gain(cost_shares({1, 3, 6}), 0.03);
   CHECK(costs[2] == Approx(0.03));
   CHECK(costs[1] == Approx(0.015));
   CHECK(costs[0] == Approx(0.005));
-  CHECK(scaled_to_gain({0, 5}, 1) == Costs{0, 1});
-  CHECK_THROWS_WITH(scaled_to_gain({0, 1}, 0), Catch::Contains("the gain must lie in (0,1], got 0"));
-  CHECK_THROWS_AS(scaled_to_gain({0, 1}, 1.5), ValueError);
-  CHECK_THROWS_WITH(scaled_to_gain({0, 0}, 0.5), Catch::Contains("no model costs anything"));
-  CHECK_THROWS_AS(scaled_to_gain({}, 0.5), ValueError);
+  CHECK(normalised_to_gain({0, 5}, 1) == Costs{0, 1});
+  CHECK_THROWS_WITH(normalised_to_gain({0, 1}, 0), Catch::Contains("the gain must lie in (0,1], got 0"));
+  CHECK_THROWS_AS(normalised_to_gain({0, 1}, 1.5), ValueError);
+  CHECK_THROWS_WITH(normalised_to_gain({0, 0}, 0.5), Catch::Contains("no model costs anything"));
+  CHECK_THROWS_AS(normalised_to_gain({}, 0.5), ValueError);
 }

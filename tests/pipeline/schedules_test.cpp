@@ -114,7 +114,7 @@ TEST_CASE("the loss is the mean over the pixels that count, whatever parts the b
   options.ignored = 255;
   options.class_weights = {0.5, 2};
   options.mode = run::inference;
-  const auto logits = evaluate(model, batch.images);
+  const auto logits = infer(model, batch.images);
   double sum = 0, pixels = 0;
   for (Index i = 0; i < batch.labels.numel(); ++i) {
     if (label[i] == 255) continue;

@@ -47,10 +47,10 @@ bool same(const models::AnySegmenter<T>& model, const SupervisedResult<T>& a, co
 /// A network with a batch norm and dropout.
 template <class T>
 struct Normed {
-  nn::Conv2d<T> conv1{nn::Conv2dOptions::same(2, 4), Key{1}};
+  nn::Conv2d<T> conv1{nn::Conv2dSpec::same(2, 4), Key{1}};
   nn::BatchNorm<T> norm{4};
   nn::Dropout drop{0.3};
-  nn::Conv2d<T> conv2{nn::Conv2dOptions::same(4, 2), Key{2}};
+  nn::Conv2d<T> conv2{nn::Conv2dSpec::same(4, 2), Key{2}};
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -102,10 +102,10 @@ TEST_CASE("the size of a micro-batch changes neither loss nor gradient, with dro
   const Tensor<double, 4> images = batch.images.cast<double>();
   const auto teacher = normal<double>(Key{2}, Shape<4>{7, 8, 8, 2});
   for (const bool distil : {false, true})
-    for (const auto kind : {DistillationSpec::Kind::mse, DistillationSpec::Kind::kl}) {
+    for (const auto kind : {DistillationOptions::Kind::mse, DistillationOptions::Kind::kl}) {
       SupervisedOptions<double> options;
       options.class_weights = {0.3, 1.7};
-      if (distil) options.distillation = DistillationSpec{.alpha = 0.3, .kind = kind, .temperature = 2};
+      if (distil) options.distillation = DistillationOptions{.alpha = 0.3, .kind = kind, .temperature = 2};
       options.micro_batch = 7;
       const auto whole = supervised_gradients(model, images, batch.labels, batch.ids, Key{9}, options, teacher);
       CHECK(whole.loss > 0);
@@ -215,7 +215,7 @@ TEST_CASE("one part is a single run to the bit, and up to three parts are added 
       TapeContext<float> ctx(run::training, Key{9});
       for (Index i = begin; i < end; ++i)
         ctx.sample_keys.push_back(Key{9}.fold(task.batch.ids[static_cast<std::size_t>(i)]));
-      CrossEntropySpec spec;
+      CrossEntropyOptions spec;
       spec.total = static_cast<double>(task.batch.labels.numel());
       const auto loss = cross_entropy(task.model(ctx, ctx.constant(slice_rows(task.images, begin, end))),
                                       slice_rows(task.batch.labels, begin, end), spec);
@@ -251,12 +251,12 @@ TEST_CASE("two epochs of training give the same bytes at 1, 2, 3 and 8 threads")
   options.batch = 8;
   options.learning_rate = 1e-2;
   options.supervised.micro_batch = 4;
-  std::vector<io::State> states;
+  std::vector<io::StateDict> states;
   for (const int threads : {1, 2, 3, 8}) {
     set_threads(threads);
     models::AnySegmenter<float> model = models::StaticUNet<2, 2, 8, 2>(Key{1});
     REQUIRE(pretrain(model, set, set, options, Stage{.name = "toy"}, Key{5}));
-    states.push_back(io::state_of(model));
+    states.push_back(io::state_dict(model));
   }
   set_threads(0);
   for (const auto& state : states)

@@ -143,7 +143,7 @@ TEST_CASE("one model alone answers without noise, and says how sure it is") {
   const auto paser = small_paser();
   const auto image = random_image(h, w);
   const auto f1 = segment_tiled(paser, Constant{0}, image, noise, window);
-  const auto probabilities = softmax(evaluate(paser.models[0], image));
+  const auto probabilities = softmax(infer(paser.models[0], image));
   CHECK(same_bits(f1.maps.labels, predict(paser.models[0], image)));
   CHECK(same_bits(f1.maps.entropy, entropy(probabilities)));
   CHECK(f1.maps.probability(0, 3, 5) == probabilities(0, 3, 5, f1.maps.labels(0, 3, 5)));

@@ -39,17 +39,17 @@ TEST_CASE("the expected reward is the probabilities' mean of the rewards and pas
 
 TEST_CASE("its gradient is the mean of the policy gradient over all actions") {
   const auto p = rl::Categorical<double>(logits, patches).probabilities();
-  const rl::PolicyGradientSpec spec{.clamp = 0, .entropy_bonus = 0.1};
+  const rl::PolicyGradientOptions options{.clamp = 0, .entropy_bonus = 0.1};
   Tensor<double, 2> mean = Tensor<double, 2>::zeros(logits.shape());
   double* const out = mean.mutable_data();
   for (Index m = 0; m < networks; ++m) {
     const auto actions = Actions::full({images, patches}, static_cast<std::int32_t>(m));
     Tensor<double, 2> advantage({images, patches});
     for (Index i = 0; i < images * patches; ++i) advantage.mutable_data()[i] = rewards.data()[i * networks + m];
-    const auto g = gradient([&](const auto& x) { return rl::policy_gradient_loss(x, actions, advantage, spec); });
+    const auto g = gradient([&](const auto& x) { return rl::policy_gradient_loss(x, actions, advantage, options); });
     for (Index i = 0; i < g.numel(); ++i) out[i] += p.data()[i / networks * networks + m] * g.data()[i];
   }
-  const auto exact = gradient([&](const auto& x) { return rl::expected_reward_loss(x, rewards, spec); });
+  const auto exact = gradient([&](const auto& x) { return rl::expected_reward_loss(x, rewards, options); });
   CHECK(max_abs_difference(exact, mean) < 1e-15);
 }
 

@@ -91,10 +91,11 @@ TEST_CASE(
 
 TEST_CASE("the batch of one patch keeps its reward: a mean of itself would make every gradient zero") {
   const auto reward = Tensor<double, 2>::full({1, 1}, 0.75);
-  for (const rl::AdvantageSpec& spec :
-       {rl::AdvantageSpec{.baseline = rl::Baseline::batch_mean}, rl::AdvantageSpec{.normalize = true}}) {
-    CHECK(rl::advantage(reward, spec)(0, 0) == 0.75);
-    const auto g = gradient(Tensor<double, 2>::zeros({1, 3}), Actions::from({1, 1}, {1}), rl::advantage(reward, spec));
+  for (const rl::AdvantageOptions& options :
+       {rl::AdvantageOptions{.baseline = rl::Baseline::batch_mean}, rl::AdvantageOptions{.normalize = true}}) {
+    CHECK(rl::advantage(reward, options)(0, 0) == 0.75);
+    const auto g =
+        gradient(Tensor<double, 2>::zeros({1, 3}), Actions::from({1, 1}, {1}), rl::advantage(reward, options));
     CHECK(g(0, 1) == Approx(-0.5));  // 0.75 (1/3 - 1)
   }
   const auto two = rl::advantage(Tensor<double, 2>::from({1, 2}, {1, 0}), {.baseline = rl::Baseline::batch_mean});

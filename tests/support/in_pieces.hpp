@@ -20,7 +20,7 @@ void in_pieces(paser::Index every, const paser::io::Path& file, const Train& tra
 /// Whether two models have the same parameters and buffers, bit by bit.
 template <class Model>
 bool same_state(const Model& one, const Model& two) {
-  const paser::io::State a = paser::io::state_of(one), b = paser::io::state_of(two);
+  const paser::io::StateDict a = paser::io::state_dict(one), b = paser::io::state_dict(two);
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
     return x.first == y.first && std::ranges::equal(x.second.bytes.values(), y.second.bytes.values());
   });

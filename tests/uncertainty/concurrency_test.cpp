@@ -59,15 +59,15 @@ TEST_CASE("several threads of a program may run one model at once") {
   const models::StaticUNet<1, 3, 16, 3> wide(Key{2});
   const models::PolicyNet<float> policy(12, Key{3});
   SECTION("a network alone") {
-    check_hosts([&](std::size_t host) { return evaluate(unet, image_of(host)); });
+    check_hosts([&](std::size_t host) { return infer(unet, image_of(host)); });
   }
   SECTION("a wider network, whose layers take other kernels") {
-    check_hosts([&](std::size_t host) { return evaluate(wide, image_of(host)); });
+    check_hosts([&](std::size_t host) { return infer(wide, image_of(host)); });
   }
   SECTION("MC dropout, and the policy on its prediction") {
     check_hosts([&](std::size_t host) {
       const auto image = slice_rows(image_of(host), 0, 1);
-      return evaluate(policy, uncertainty::mc_dropout(unet, image, Key{host}, {.samples = 3}).policy_state());
+      return infer(policy, uncertainty::mc_dropout(unet, image, Key{host}, {.samples = 3}).policy_state());
     });
   }
   SECTION("gradients, each on its own tape") {

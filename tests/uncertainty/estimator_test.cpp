@@ -26,7 +26,7 @@ std::string weights_of(const Estimator<float>& estimator) {
 TEST_CASE("softmax entropy is that of one pass without noise, and costs one pass") {
   const Estimator<float> estimator = SoftmaxEntropy{};
   const auto got = estimator.predict(coarse_net, some_images, {.key = Key{3}});
-  const auto probabilities = softmax(evaluate(coarse_net, some_images));
+  const auto probabilities = softmax(infer(coarse_net, some_images));
   CHECK(same_bits(got.probabilities, probabilities));
   CHECK(same_bits(got.first_sample, probabilities));
   CHECK(same_bits(got.entropy, entropy(probabilities)));
@@ -56,8 +56,8 @@ TEST_CASE("a deep ensemble is the mean of its models, each in one pass") {
   const models::StaticUNet<1, 3, 6, 1> third(Key{6});
   const Estimator<float> estimator = Ensemble<float>{{second, third}};
   const auto got = estimator.predict(coarse_net, some_images, {});
-  const auto a = softmax(evaluate(coarse_net, some_images)), b = softmax(evaluate(second, some_images)),
-             c = softmax(evaluate(third, some_images));
+  const auto a = softmax(infer(coarse_net, some_images)), b = softmax(infer(second, some_images)),
+             c = softmax(infer(third, some_images));
   for (Index i = 0; i < a.numel(); ++i) {
     const double mean =
         (static_cast<double>(a.data()[i]) + static_cast<double>(b.data()[i]) + static_cast<double>(c.data()[i])) / 3;

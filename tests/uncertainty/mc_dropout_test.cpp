@@ -7,7 +7,7 @@
 
 using namespace paser;
 using uncertainty::mc_dropout;
-using uncertainty::McDropoutSpec;
+using uncertainty::McDropoutOptions;
 
 namespace {
 
@@ -52,16 +52,16 @@ struct Split {
 const auto images = normal<float>(Key{3}, Shape{2, 6, 5, 3}, 0, 2);
 
 /// Masks that keep everything in one pass and one class alone in another.
-McDropoutSpec<float> masked(int samples) {
-  McDropoutSpec<float> spec{.samples = samples};
+McDropoutOptions<float> masked(int samples) {
+  McDropoutOptions<float> options{.samples = samples};
   for (int pass = 0; pass < samples; ++pass)
-    spec.masks.push_back([pass](int, const Shape<4>& shape) {
+    options.masks.push_back([pass](int, const Shape<4>& shape) {
       auto mask = Tensor<float, 4>::full(shape, 1.F);
       float* const out = mask.mutable_data();
       for (Index i = 0; i < mask.numel(); ++i) out[i] = pass == 0 || i % shape.c() == pass - 1 ? 1.F : 0.F;
       return mask;
     });
-  return spec;
+  return options;
 }
 
 }  // namespace
@@ -113,11 +113,11 @@ TEST_CASE("a prediction of given logits is that of a network that answers them")
 
 TEST_CASE("certain passes that disagree: all of the entropy is mutual information") {
   const auto x = Tensor<float, 4>::from({1, 1, 1, 2}, {200, 200});
-  auto spec = masked(3);
-  spec.masks.erase(spec.masks.begin());
-  spec.samples = 2;
-  spec.prediction.decompose = true;
-  const auto prediction = mc_dropout(Noisy{}, x, Key{}, spec);
+  auto options = masked(3);
+  options.masks.erase(options.masks.begin());
+  options.samples = 2;
+  options.prediction.decompose = true;
+  const auto prediction = mc_dropout(Noisy{}, x, Key{}, options);
   CHECK(prediction.entropy(0, 0, 0) == Approx(0.6931472));
   CHECK(prediction.expected_entropy(0, 0, 0) == Approx(0).margin(1e-6));
   CHECK(prediction.mutual_information(0, 0, 0) == Approx(0.6931472));
@@ -208,7 +208,7 @@ TEST_CASE("a specification that does not fit is refused") {
   CHECK_THROWS_AS(mc_dropout(Noisy{}, images, Key{}, {.samples = 0}), ValueError);
   CHECK_THROWS_WITH(mc_dropout(Noisy{}, images, Key{}, {.image_ids = {1}}),
                     Catch::Contains("1 image ids for 2 images"));
-  auto spec = masked(3);
-  spec.samples = 4;
-  CHECK_THROWS_WITH(mc_dropout(Noisy{}, images, Key{}, spec), Catch::Contains("3 mask sources for 4 samples"));
+  auto options = masked(3);
+  options.samples = 4;
+  CHECK_THROWS_WITH(mc_dropout(Noisy{}, images, Key{}, options), Catch::Contains("3 mask sources for 4 samples"));
 }

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <concepts>
 #include <functional>
 #include <map>
 #include <utility>
@@ -233,9 +234,22 @@ class TapeContext : public RunContext<T> {
   Gradients<T> updates_;
 };
 
-/// The type that carries an image, (batch, height, width, channel), in a run: Tensor<T,4> or Var<T,4>.
-template <class Context>
-using Image = typename Context::template Value<4>;
+/// What a run gives to a layer: the type of its values, the value of a parameter or of data, where the next running
+/// statistics go, and the keys of its dropouts.
+template <class C>
+concept Context = requires(C& ctx, const Parameter<typename C::Scalar, 1>& parameter,
+                           const Buffer<typename C::Scalar, 1>& buffer, const Tensor<typename C::Scalar, 1>& data) {
+  typename C::template Value<4>;
+  { ctx(parameter) } -> std::convertible_to<typename C::template Value<1>>;
+  { ctx.constant(data) } -> std::convertible_to<typename C::template Value<1>>;
+  ctx.update(buffer, data, 1.0);
+  ctx.dropout_keys(ctx.next_dropout(), Index{1});
+  { ctx.mode } -> std::convertible_to<Mode>;
+};
+
+/// The type that carries an image, (batch, height, width, channel), in a run: Tensor<T,4>, Var<T,4> or Counted<4>.
+template <Context C>
+using Image = typename C::template Value<4>;
 
 /// A scalar loss and its derivatives.
 template <class T>
@@ -258,7 +272,7 @@ ValueAndGradients<T> value_and_gradients(Mode mode, Key key, Loss&& loss) {
 
 /// Applies a model without tape, noise or batch statistics. `filters` keeps transformed weights for further calls.
 template <class Model, class T, int Rank>
-auto evaluate(const Model& model, const Tensor<T, Rank>& x, FilterCache<T>* filters = nullptr) {
+auto infer(const Model& model, const Tensor<T, Rank>& x, FilterCache<T>* filters = nullptr) {
   const FlushDenormals flush;
   EvalContext<T> ctx(run::inference);
   ctx.filters = filters;

@@ -97,7 +97,7 @@ inline void copy_window(const Tensor<float, 4>& image, const Window& window, flo
   const Index h = image.shape().h(), w = image.shape().w(), c = image.shape().c();
   const float* from = image.data();
   detail::for_each_source(window, [&](Index row, Index column) {
-    const Index inside = (detail::mirrored(row, h) * w + detail::mirrored(column, w)) * c;
+    const Index inside = (mirrored(row, h) * w + mirrored(column, w)) * c;
     to = std::copy_n(from + inside, c, to);
   });
 }

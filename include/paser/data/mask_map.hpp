@@ -11,8 +11,8 @@
 
 namespace paser::data {
 
-/// The label of pixels that take no part in losses and metrics: for CrossEntropySpec::ignore_index and the `ignored` of
-/// the metrics.
+/// The label of pixels that take no part in losses and metrics: for CrossEntropyOptions::ignore_index and the `ignored`
+/// of the metrics.
 inline constexpr std::int32_t ignored_label = 255;
 
 /// What the samples of a mask mean.

@@ -46,11 +46,10 @@ class Shifted {
     from += image * h * w * channels;
     to += image * h * w * channels;
     for (Index y = 0; y < h; ++y) {
-      const T* const row = from + detail::mirrored(y + down, h) * w * channels;
+      const T* const row = from + mirrored(y + down, h) * w * channels;
       const Index inside = std::max<Index>(w - right, 0);
       to = std::copy_n(row + std::min(right, w) * channels, inside * channels, to);
-      for (Index x = inside; x < w; ++x)
-        to = std::copy_n(row + detail::mirrored(x + right, w) * channels, channels, to);
+      for (Index x = inside; x < w; ++x) to = std::copy_n(row + mirrored(x + right, w) * channels, channels, to);
     }
   }
 

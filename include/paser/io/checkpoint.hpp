@@ -19,7 +19,7 @@ namespace paser::io {
 /// The file is safetensors: tensor "f1/down1.conv1.weight", metadata "paser.info" and "paser.checksum".
 template <class Json>
 struct BasicCheckpoint {
-  State tensors;
+  StateDict tensors;
   Json info = Json::object();
   std::string origin = "Checkpoint";  ///< the file it was loaded from, for messages
 
@@ -37,11 +37,11 @@ struct BasicCheckpoint {
     nn::walk(module, [&name](const std::string& path, const auto& member) {
       check_finite("Checkpoint", member.value.numel(), member.value.data(), name, "/", path);
     });
-    put_state(name, state_of(module));
+    put_state(name, state_dict(module));
   }
 
   /// Stores any named tensors under a common name.
-  void put_state(const std::string& name, const State& state) {
+  void put_state(const std::string& name, const StateDict& state) {
     check<ValueError>(!name.empty() && name.find('/') == std::string::npos, "Checkpoint", "the name '", name,
                       "' must have a character and no '/'");
     check<ValueError>(!has(name), "Checkpoint", "there is already something named '", name, "'");
@@ -55,14 +55,14 @@ struct BasicCheckpoint {
   }
 
   /// What put_state stored; empty when there is nothing of this name.
-  State state(const std::string& name) const { return with_prefix(tensors, name + "/"); }
+  StateDict state(const std::string& name) const { return with_prefix(tensors, name + "/"); }
 
-  /// Gives a model its stored state. Throws FormatError and NotFiniteError as load_state does and then leaves the model
-  /// as it was.
+  /// Gives a model its stored state. Throws FormatError and NotFiniteError as load_state_dict does and then leaves the
+  /// model as it was.
   template <class Module>
   void get(const std::string& name, Module& module) const {
     check<FormatError>(has(name), origin.c_str(), "nothing is stored under '", name, "'");
-    load_state(module, state(name), origin + ": '" + name + "'");
+    load_state_dict(module, state(name), origin + ": '" + name + "'");
   }
 
   /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole. Texts of the
@@ -97,7 +97,7 @@ struct BasicCheckpoint {
 
  private:
   /// CRC-32 over the names, types, shapes and bytes of all tensors in the order of their names, and over the document.
-  static std::uint32_t checksum(const State& tensors, const std::string& document) {
+  static std::uint32_t checksum(const StateDict& tensors, const std::string& document) {
     Crc32 crc;
     for (const auto& [name, t] : tensors) {
       crc.add(message(name, '\0', t.dtype, t.shape_text()));

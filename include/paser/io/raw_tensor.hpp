@@ -203,11 +203,11 @@ struct RawTensor {
 };
 
 /// Tensors by name: the state of a model, in the manner of a PyTorch state dict.
-using State = std::map<std::string, RawTensor>;
+using StateDict = std::map<std::string, RawTensor>;
 
 /// The entries whose names start with `prefix`, without it.
-inline State with_prefix(const State& state, const std::string& prefix) {
-  State found;
+inline StateDict with_prefix(const StateDict& state, const std::string& prefix) {
+  StateDict found;
   for (auto it = state.lower_bound(prefix); it != state.end() && it->first.starts_with(prefix); ++it)
     found.emplace(it->first.substr(prefix.size()), it->second);
   return found;

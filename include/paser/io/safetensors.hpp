@@ -18,7 +18,7 @@ namespace paser::io {
 ///
 /// The functions are templates of the JSON type so that only programs that call them pay for compiling it.
 struct Safetensors {
-  State tensors;
+  StateDict tensors;
   std::map<std::string, std::string> metadata;
 
   /// Throws FormatError naming the file when there is no such tensor.
@@ -171,7 +171,7 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
 /// aligned; equal content gives equal bytes. Throws IoError; ValueError on names and metadata that are not UTF-8.
 template <class Json = nlohmann::json>
 void write_safetensors(const Path& path, const Safetensors& content) {
-  std::vector<const State::value_type*> order;
+  std::vector<const StateDict::value_type*> order;
   for (const auto& entry : content.tensors) order.push_back(&entry);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return info(a->second.dtype).bytes > info(b->second.dtype).bytes;

@@ -11,8 +11,8 @@ namespace paser::io {
 
 /// Every parameter and buffer of a module under its path, "down1.conv1.weight".
 template <class Module>
-State state_of(const Module& module) {
-  State state;
+StateDict state_dict(const Module& module) {
+  StateDict state;
   nn::walk(module,
            [&state](const std::string& path, const auto& member) { state.emplace(path, RawTensor::of(member.value)); });
   return state;
@@ -23,7 +23,7 @@ State state_of(const Module& module) {
 /// of another shape or not of floating type, NotFiniteError naming a tensor with NaN or infinity in it (after the
 /// conversion), and then leaves the module as it was.
 template <class Module>
-void load_state(Module& module, const State& state, const std::string& origin = "load_state") {
+void load_state_dict(Module& module, const StateDict& state, const std::string& origin = "load_state_dict") {
   std::string problems;
   Index expected = 0;
   std::map<std::string, bool> known;

@@ -4,7 +4,7 @@
 #include "paser/io/state.hpp"
 #include "paser/io/torch_layout.hpp"
 
-/// State dicts of the paper's PyTorch networks, under our names and in our layouts and back.
+/// StateDict dicts of the paper's PyTorch networks, under our names and in our layouts and back.
 namespace paser::io {
 
 /// Two names of one tensor.
@@ -81,8 +81,8 @@ inline NameTable policy_names() {
 
 /// A torch state dict under our names and in our layouts. Counters of batch norms are left out.
 /// Throws FormatError listing the names that the network does not have.
-inline State state_from_torch(const State& torch, const NameTable& names) {
-  State state;
+inline StateDict state_from_torch(const StateDict& torch, const NameTable& names) {
+  StateDict state;
   std::string unknown;
   for (const auto& [name, tensor] : torch) {
     if (name.ends_with("num_batches_tracked")) continue;
@@ -97,8 +97,8 @@ inline State state_from_torch(const State& torch, const NameTable& names) {
 }
 
 /// Our state under torch's names and in torch's layouts. Throws FormatError listing names that torch's does not have.
-inline State state_to_torch(const State& ours, const NameTable& names) {
-  State state;
+inline StateDict state_to_torch(const StateDict& ours, const NameTable& names) {
+  StateDict state;
   std::string unknown;
   for (const auto& [name, tensor] : ours) {
     const std::string torch = names.torch(name);
@@ -111,11 +111,11 @@ inline State state_to_torch(const State& ours, const NameTable& names) {
   return state;
 }
 
-/// Gives a model the weights of torch's network. Strict as load_state.
+/// Gives a model the weights of torch's network. Strict as load_state_dict.
 template <class Module>
-void load_torch_state(Module& module, const State& torch, const NameTable& names,
-                      const std::string& origin = "load_torch_state") {
-  load_state(module, state_from_torch(torch, names), origin);
+void load_torch_state_dict(Module& module, const StateDict& torch, const NameTable& names,
+                           const std::string& origin = "load_torch_state_dict") {
+  load_state_dict(module, state_from_torch(torch, names), origin);
 }
 
 }  // namespace paser::io

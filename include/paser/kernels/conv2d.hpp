@@ -37,7 +37,7 @@ void conv2d_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* 
 
 /// True when conv2d_relu_max_pool is worth while: with many taps the convolution alone outweighs the rest.
 inline bool fuses_with_pool(const ConvShape& s) {
-  return s.spec.groups == 1 && s.r * s.s * s.c <= 64;
+  return s.options.groups == 1 && s.r * s.s * s.c <= 64;
 }
 
 /// y = max_pool(relu(x * weight + bias)) for `groups` = 1. `pool` is a pooling of the convolution's result. x: (n, h,

@@ -38,10 +38,10 @@ struct Window {
 };
 
 inline Window pool_window(const PoolShape& s, Index image, Index out_row, Index out_column) {
-  const Index top = out_row * s.spec.stride[0] - s.spec.padding[0];
-  const Index left = out_column * s.spec.stride[1] - s.spec.padding[1];
-  return {std::max<Index>(0, -top), std::min(s.spec.kernel[0], s.h - top), std::max<Index>(0, -left),
-          std::min(s.spec.kernel[1], s.w - left), ((image * s.h + top) * s.w + left) * s.c};
+  const Index top = out_row * s.options.stride[0] - s.options.padding[0];
+  const Index left = out_column * s.options.stride[1] - s.options.padding[1];
+  return {std::max<Index>(0, -top), std::min(s.options.kernel[0], s.h - top), std::max<Index>(0, -left),
+          std::min(s.options.kernel[1], s.w - left), ((image * s.h + top) * s.w + left) * s.c};
 }
 
 /// Where a later value wins: when it is larger or NaN, so ties go to the first and NaN spreads.
@@ -54,7 +54,7 @@ P wins(const P& best, const P& value) {
 template <bool Record, class T>
 void max_of_window(const PoolShape& s, const Window& window, const T* x, T* y, std::uint8_t* tap) {
   const auto position = [&](Index r, Index q) { return x + (r * s.w + q) * s.c; };
-  const auto number = [&](Index r, Index q) { return simd::broadcast(static_cast<T>(r * s.spec.kernel[1] + q)); };
+  const auto number = [&](Index r, Index q) { return simd::broadcast(static_cast<T>(r * s.options.kernel[1] + q)); };
   auto best = simd::load(position(window.row_begin, window.column_begin));
   [[maybe_unused]] auto best_tap = number(window.row_begin, window.column_begin);
   for (Index r = window.row_begin; r < window.row_end; ++r)
@@ -82,15 +82,15 @@ void max_of_window_scalar(const PoolShape& s, const Window& window, const T* x, 
         best_q = q;
       }
     y[k] = best;
-    if constexpr (Record) tap[k] = static_cast<std::uint8_t>(best_r * s.spec.kernel[1] + best_q);
+    if constexpr (Record) tap[k] = static_cast<std::uint8_t>(best_r * s.options.kernel[1] + best_q);
   }
 }
 
 /// True for whole windows of 2x2 side by side and at least a packet of channels.
 template <class T>
 bool pool_halves(const PoolShape& s) {
-  return s.spec.kernel == std::array<Index, 2>{2, 2} && s.spec.stride == s.spec.kernel &&
-         s.spec.padding == std::array<Index, 2>{0, 0} && s.c >= simd::width<T>;
+  return s.options.kernel == std::array<Index, 2>{2, 2} && s.options.stride == s.options.kernel &&
+         s.options.padding == std::array<Index, 2>{0, 0} && s.c >= simd::width<T>;
 }
 
 /// One row of y from the two rows of x under it, for such windows.
@@ -152,8 +152,8 @@ void max_of_windows(const PoolShape& s, const T* x, T* y, std::uint8_t* tap) {
 template <class T>
 void scatter_window(const PoolShape& s, Index q, Index number0, const T* dy, const std::uint8_t* tap, T* row) {
   constexpr Index width = simd::width<T>;
-  const Index left = q * s.spec.stride[1] - s.spec.padding[1];
-  const Index begin = std::max<Index>(0, -left), end = std::min(s.spec.kernel[1], s.w - left);
+  const Index left = q * s.options.stride[1] - s.options.padding[1];
+  const Index begin = std::max<Index>(0, -left), end = std::min(s.options.kernel[1], s.w - left);
   Index k = 0;
   for (; k + width <= s.c; k += width) {
     const auto g = simd::load(dy + k), place = simd::load_bytes<T>(tap + k);
@@ -192,7 +192,7 @@ void max_pool2d_forward(const PoolShape& s, const T* x, T* y, std::uint8_t* tap)
 
 template <class T>
 void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* tap, T* dx) {
-  const Index kernel = s.spec.kernel[0], stride = s.spec.stride[0], row = s.w * s.c;
+  const Index kernel = s.options.kernel[0], stride = s.options.stride[0], row = s.w * s.c;
   const bool halves = detail::pool_halves<T>(s);
   parallel_for(s.n * s.h, std::max<Index>(1, 4096 / std::max<Index>(1, row)), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
@@ -202,12 +202,12 @@ void max_pool2d_backward(const PoolShape& s, const T* dy, const std::uint8_t* ta
         continue;
       }
       std::fill_n(dx + i * row, row, T(0));
-      const Index at = i % s.h + s.spec.padding[0];
+      const Index at = i % s.h + s.options.padding[0];
       const Index first = at < kernel ? 0 : (at - kernel) / stride + 1;
       for (Index p = first; p <= std::min(at / stride, s.out_h - 1); ++p)
         for (Index q = 0; q < s.out_w; ++q) {
           const Index from = ((i / s.h * s.out_h + p) * s.out_w + q) * s.c;
-          detail::scatter_window(s, q, (at - p * stride) * s.spec.kernel[1], dy + from, tap + from, dx + i * row);
+          detail::scatter_window(s, q, (at - p * stride) * s.options.kernel[1], dy + from, tap + from, dx + i * row);
         }
     }
   });

@@ -9,7 +9,7 @@
 namespace paser {
 
 /// Settings of a pooling window; the default halves both sides.
-struct Pool2dSpec {
+struct Pool2dOptions {
   std::array<Index, 2> kernel{2, 2};
   std::array<Index, 2> stride{2, 2};
   std::array<Index, 2> padding{0, 0};
@@ -20,13 +20,13 @@ namespace kernels {
 /// The extents of one pooling. x: (n, h, w, c), y: (n, out_h, out_w, c).
 struct PoolShape {
   Index n, h, w, c, out_h, out_w;
-  Pool2dSpec spec;
+  Pool2dOptions options;
 };
 
 /// Checks a pooling of input x; no window can then miss the image. Throws ShapeError.
-inline PoolShape pool_shape(const char* where, const Shape<4>& x, const Pool2dSpec& spec) {
+inline PoolShape pool_shape(const char* where, const Shape<4>& x, const Pool2dOptions& options) {
   const auto extent = [&](std::size_t a, Index in) {
-    const Index kernel = spec.kernel[a], stride = spec.stride[a], padding = spec.padding[a];
+    const Index kernel = options.kernel[a], stride = options.stride[a], padding = options.padding[a];
     check(kernel >= 1 && stride >= 1, where, "kernel and stride must be at least 1, got ", kernel, " and ", stride);
     check(padding >= 0 && padding <= kernel / 2, where, "padding must be at most half of the kernel, got padding ",
           padding, " for kernel ", kernel);
@@ -34,7 +34,7 @@ inline PoolShape pool_shape(const char* where, const Shape<4>& x, const Pool2dSp
           " is smaller than the window of ", kernel);
     return (in + 2 * padding - kernel) / stride + 1;
   };
-  return {x.n(), x.h(), x.w(), x.c(), extent(0, x.h()), extent(1, x.w()), spec};
+  return {x.n(), x.h(), x.w(), x.c(), extent(0, x.h()), extent(1, x.w()), options};
 }
 
 }  // namespace kernels

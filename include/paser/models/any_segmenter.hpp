@@ -35,6 +35,16 @@ struct ModelTraits {
 
 }  // namespace detail
 
+/// What an AnySegmenter holds: a module that answers images in every kind of run.
+template <class N, class T>
+concept SegmentationNetwork = nn::Module<N> &&
+    requires(const N& network, EvalContext<T>& eval, const Tensor<T, 4>& image, TapeContext<T>& tape,
+             const Var<T, 4>& recorded, CountContext<T>& count, const Counted<4>& counted) {
+  { network(eval, image) } -> std::convertible_to<Tensor<T, 4>>;
+  { network(tape, recorded) } -> std::convertible_to<Var<T, 4>>;
+  { network(count, counted) } -> std::convertible_to<Counted<4>>;
+};
+
 /// Any segmentation network, its type forgotten: images (N, H, W, C) -> logits (N, H, W, K). The pipeline holds its
 /// models so, since which networks take part is a matter of a run and not of the program. It is itself a module:
 /// optimizers, checkpoints and counts walk it as they would walk the network inside. A copy is a copy of the weights.
@@ -58,7 +68,7 @@ class AnySegmenter {
 
   template <class Network>
   requires(!std::same_as<std::remove_cvref_t<Network>, AnySegmenter>) AnySegmenter(Network network)
-      : holder_(std::make_unique<Holder<Network>>(std::move(network))) {}
+      : holder_(make_holder(std::move(network))) {}
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
@@ -91,6 +101,16 @@ class AnySegmenter {
   }
 
  private:
+  struct Base;
+
+  template <class Network>
+  static std::unique_ptr<Base> make_holder(Network network) {
+    static_assert(SegmentationNetwork<Network, T>,
+                  "a segmentation network is a module (see nn/visit.hpp) with a member function template "
+                  "Image<Context> operator()(Context& ctx, const Image<Context>& image) const");
+    if constexpr (SegmentationNetwork<Network, T>) return std::make_unique<Holder<Network>>(std::move(network));
+  }
+
   struct Base {
     virtual ~Base() = default;
     virtual std::unique_ptr<Base> clone() const = 0;

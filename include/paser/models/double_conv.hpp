@@ -13,8 +13,7 @@ struct DoubleConv {
   nn::InstanceNorm<T> norm;
 
   DoubleConv(Index in, Index out, Index middle, Key key)
-      : conv1(nn::Conv2dOptions::same(in, middle), key.fold(1)),
-        conv2(nn::Conv2dOptions::same(middle, out), key.fold(2)) {}
+      : conv1(nn::Conv2dSpec::same(in, middle), key.fold(1)), conv2(nn::Conv2dSpec::same(middle, out), key.fold(2)) {}
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {

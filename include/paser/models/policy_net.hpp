@@ -30,8 +30,8 @@ struct BasicBlock {
   }
 
   /// A convolution without bias that keeps the image size.
-  static nn::Conv2dOptions plain(Index in, Index out, Index kernel) {
-    auto options = nn::Conv2dOptions::same(in, out, kernel);
+  static nn::Conv2dSpec plain(Index in, Index out, Index kernel) {
+    auto options = nn::Conv2dSpec::same(in, out, kernel);
     options.bias = false;
     return options;
   }
@@ -105,7 +105,7 @@ template <class Context>
 typename Context::template Value<2> PolicyNet<T>::operator()(Context& ctx, const Image<Context>& belief) const {
   const Shape<4>& shape = value_of(belief).shape();
   check(shape.c() == inputs, "PolicyNet", "expected (N,H,W,2) maps of labels and entropy, got ", shape);
-  constexpr Pool2dSpec pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
+  constexpr Pool2dOptions pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
   const DeferredNorm<Image<Context>> x = max_pool2d(relu(norm1(ctx, conv1(ctx, DeferredNorm(belief)))), pool);
   const Image<Context> means = adaptive_avg_pool2d(materialize(block(ctx, x)), windows);
   const Index count = windows[0] * windows[1];

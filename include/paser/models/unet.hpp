@@ -110,7 +110,7 @@ class UNet {
   }
 
  private:
-  static constexpr Pool2dSpec halves{.kernel = {2, 2}, .stride = {2, 2}};
+  static constexpr Pool2dOptions halves{.kernel = {2, 2}, .stride = {2, 2}};
 
   static const UNetSpec& checked(const UNetSpec& spec) {
     check<ValueError>(spec.in >= 1 && spec.classes >= 2 && spec.width >= 2 && spec.width % 2 == 0 && spec.depth >= 1 &&
@@ -140,7 +140,7 @@ UNet<T>::UNet(const UNetSpec& spec, Key key)
     const Index here = spec.width << i;
     if (!bilinear)
       enlarge.emplace_back(
-          nn::ConvTranspose2dOptions{.in = 2 * here, .out = here, .kernel = 2, .spec = {.stride = {2, 2}}},
+          nn::ConvTranspose2dSpec{.in = 2 * here, .out = here, .kernel = 2, .options = {.stride = {2, 2}}},
           key.fold(5).fold(static_cast<std::uint64_t>(i)));
     up.emplace_back(2 * here, bilinear && i > 0 ? here / 2 : here, here,
                     key.fold(6).fold(static_cast<std::uint64_t>(i)));

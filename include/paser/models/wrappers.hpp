@@ -242,7 +242,7 @@ struct Normalised : detail::Wrapper<T> {
   Image<Context> normalised(Context& ctx, const Image<Context>& image) const {
     check(image.shape().c() == channels(), "Normalised", "expected (N,H,W,", channels(), ") images, got ",
           image.shape());
-    return batch_norm(image, ctx.constant(one_), ctx.constant(zero_), mean_, variance_, BatchNormSpec{.eps = 0});
+    return batch_norm(image, ctx.constant(one_), ctx.constant(zero_), mean_, variance_, BatchNormOptions{.eps = 0});
   }
 
   Tensor<T, 1> one_, zero_, mean_, variance_;

@@ -8,14 +8,14 @@
 namespace paser::nn {
 
 /// What to build a Conv2d from; named, so that no row of integers can be mixed up.
-struct Conv2dOptions {
+struct Conv2dSpec {
   Index in = 0, out = 0;
   Index kernel = 3;
-  Conv2dSpec spec{};
+  Conv2dOptions options{};
   bool bias = true;
 
   /// A kernel x kernel convolution that keeps the image size.
-  static constexpr Conv2dOptions same(Index in, Index out, Index kernel = 3) {
+  static constexpr Conv2dSpec same(Index in, Index out, Index kernel = 3) {
     return {in, out, kernel, {.padding = {kernel / 2, kernel / 2}}};
   }
 };
@@ -25,16 +25,17 @@ template <class T>
 struct Conv2d {
   Parameter<T, 4> weight;  // kernel, kernel, in / groups, out
   Parameter<T, 1> bias;    // out; empty without bias
-  Conv2dSpec spec;
+  Conv2dOptions options;
 
   /// Throws ShapeError on channel counts that are not positive or do not split into the groups.
-  Conv2d(const Conv2dOptions& o, Key key) : spec(o.spec) {
+  Conv2d(const Conv2dSpec& o, Key key) : options(o.options) {
     check(o.in >= 1 && o.out >= 1 && o.kernel >= 1, "Conv2d", "channels and kernel must be positive, got in ", o.in,
           ", out ", o.out, ", kernel ", o.kernel);
-    check(spec.groups >= 1 && o.in % spec.groups == 0 && o.out % spec.groups == 0, "Conv2d", o.in, " -> ", o.out,
-          " channels do not split into ", spec.groups, " groups");
-    const Index fan_in = o.kernel * o.kernel * o.in / spec.groups;
-    weight.value = init::fan_in_uniform<T>(key.fold(0), Shape{o.kernel, o.kernel, o.in / spec.groups, o.out}, fan_in);
+    check(options.groups >= 1 && o.in % options.groups == 0 && o.out % options.groups == 0, "Conv2d", o.in, " -> ",
+          o.out, " channels do not split into ", options.groups, " groups");
+    const Index fan_in = o.kernel * o.kernel * o.in / options.groups;
+    weight.value =
+        init::fan_in_uniform<T>(key.fold(0), Shape{o.kernel, o.kernel, o.in / options.groups, o.out}, fan_in);
     if (o.bias) bias.value = init::fan_in_uniform<T>(key.fold(1), Shape{o.out}, fan_in);
   }
 
@@ -46,13 +47,13 @@ struct Conv2d {
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    return bias.value.empty() ? conv2d(x, ctx(weight), spec) : conv2d(x, ctx(weight), ctx(bias), spec);
+    return bias.value.empty() ? conv2d(x, ctx(weight), options) : conv2d(x, ctx(weight), ctx(bias), options);
   }
 
   /// Of maps inside a network: it waits for what follows it, see DeferredConv.
   template <class Context>
   DeferredConv<Image<Context>> operator()(Context& ctx, const ConcatenatedMaps<Image<Context>>& x) const {
-    typename DeferredConv<Image<Context>>::Kernel kernel{ctx(weight), {}, spec};
+    typename DeferredConv<Image<Context>>::Kernel kernel{ctx(weight), {}, options};
     if (!bias.value.empty()) kernel.bias = ctx(bias);
     if constexpr (requires { ctx.filters; }) kernel.cache = ctx.filters;
     return conv2d(x, std::move(kernel));

@@ -13,13 +13,13 @@ namespace paser::nn {
 /// Instance norm, without parameters unless it is given channels. (N, H, W, C) -> (N, H, W, C).
 template <class T>
 struct InstanceNorm {
-  InstanceNormSpec spec;
+  InstanceNormOptions options;
   Parameter<T, 1> weight, bias;  // channels; empty without affine part
 
-  explicit InstanceNorm(const InstanceNormSpec& s = {}) : spec(s) {}
+  explicit InstanceNorm(const InstanceNormOptions& s = {}) : options(s) {}
 
   /// With a weight and a bias per channel, which start as 1 and 0.
-  explicit InstanceNorm(Index channels, const InstanceNormSpec& s = {}) : spec(s) {
+  explicit InstanceNorm(Index channels, const InstanceNormOptions& s = {}) : options(s) {
     check(channels >= 1, "InstanceNorm", "channels must be positive, got ", channels);
     weight.value = Tensor<T, 1>::full({channels}, T(1));
     bias.value = Tensor<T, 1>::zeros({channels});
@@ -36,14 +36,14 @@ struct InstanceNorm {
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    return affine() ? instance_norm(x, ctx(weight), ctx(bias), spec) : instance_norm(x, spec);
+    return affine() ? instance_norm(x, ctx(weight), ctx(bias), options) : instance_norm(x, options);
   }
 
   /// Of a convolution that has not run: it takes the statistics as it writes.
   template <class Context>
   DeferredConv<Image<Context>> operator()(Context& ctx, const DeferredConv<Image<Context>>& x) const {
     if (affine()) return (*this)(ctx, materialize(x));
-    return instance_norm(x, spec);
+    return instance_norm(x, options);
   }
 };
 
@@ -72,10 +72,10 @@ template <class T>
 struct BatchNorm {
   Parameter<T, 1> weight, bias;            // channels
   Buffer<T, 1> running_mean, running_var;  // channels
-  BatchNormSpec spec;
+  BatchNormOptions options;
 
   /// Starts with weight 1, bias 0, mean 0 and variance 1.
-  explicit BatchNorm(Index channels, const BatchNormSpec& s = {}) : spec(s) {
+  explicit BatchNorm(Index channels, const BatchNormOptions& s = {}) : options(s) {
     check(channels >= 1, "BatchNorm", "channels must be positive, got ", channels);
     weight.value = running_var.value = Tensor<T, 1>::full({channels}, T(1));
     bias.value = running_mean.value = Tensor<T, 1>::zeros({channels});
@@ -92,9 +92,9 @@ struct BatchNorm {
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
     if (!ctx.mode.batch_statistics)
-      return batch_norm(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, spec);
+      return batch_norm(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, options);
     detail::check_statistics(ctx.mode, ctx.part);
-    auto r = batch_norm_training(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, spec,
+    auto r = batch_norm_training(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, options,
                                  ctx.mode.ghost_batch);
     const auto images = static_cast<double>(x.shape().n());
     ctx.update(running_mean, r.running_mean, images);
@@ -110,7 +110,7 @@ struct BatchNorm {
   /// Without a tape and with running statistics the convolution takes the norm up into its weights.
   DeferredConv<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const DeferredConv<Tensor<T, 4>>& x) const {
     if (ctx.mode.batch_statistics || !x.bare()) return (*this)(ctx, materialize(x));
-    return fold_batch_norm(x, weight.value, bias.value, running_mean.value, running_var.value, spec);
+    return fold_batch_norm(x, weight.value, bias.value, running_mean.value, running_var.value, options);
   }
 };
 
@@ -118,10 +118,10 @@ struct BatchNorm {
 template <class T>
 struct GroupNorm {
   Parameter<T, 1> weight, bias;  // channels
-  GroupNormSpec spec;
+  GroupNormOptions options;
 
   /// Starts with weight 1 and bias 0. Throws ShapeError when the channels do not split into the groups.
-  GroupNorm(Index channels, const GroupNormSpec& s) : spec(s) {
+  GroupNorm(Index channels, const GroupNormOptions& s) : options(s) {
     check(channels >= 1 && s.groups >= 1 && channels % s.groups == 0, "GroupNorm", channels,
           " channels do not split into ", s.groups, " groups");
     weight.value = Tensor<T, 1>::full({channels}, T(1));
@@ -136,7 +136,7 @@ struct GroupNorm {
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    return group_norm(x, ctx(weight), ctx(bias), spec);
+    return group_norm(x, ctx(weight), ctx(bias), options);
   }
 };
 
@@ -144,10 +144,10 @@ struct GroupNorm {
 template <class T>
 struct LayerNorm {
   Parameter<T, 1> weight, bias;  // features
-  LayerNormSpec spec;
+  LayerNormOptions options;
 
   /// Starts with weight 1 and bias 0.
-  explicit LayerNorm(Index features, const LayerNormSpec& s = {}) : spec(s) {
+  explicit LayerNorm(Index features, const LayerNormOptions& s = {}) : options(s) {
     check(features >= 1, "LayerNorm", "features must be positive, got ", features);
     weight.value = Tensor<T, 1>::full({features}, T(1));
     bias.value = Tensor<T, 1>::zeros({features});
@@ -162,7 +162,7 @@ struct LayerNorm {
   /// Value: a Tensor or Var of any rank, as the context carries.
   template <class Context, class Value>
   Value operator()(Context& ctx, const Value& x) const {
-    return layer_norm(x, ctx(weight), ctx(bias), spec);
+    return layer_norm(x, ctx(weight), ctx(bias), options);
   }
 };
 

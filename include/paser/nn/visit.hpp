@@ -14,6 +14,22 @@ namespace paser::nn {
 
 namespace detail {
 
+/// Takes a module's members and leaves them alone.
+struct Ignore {
+  template <class Member>
+  void operator()(const char*, Member&) const {}
+};
+
+}  // namespace detail
+
+/// What has parameters: it names its members in a static member function template visit(self, f).
+template <class M>
+concept Module = requires(M& module) {
+  std::remove_const_t<M>::visit(module, detail::Ignore{});
+};
+
+namespace detail {
+
 inline std::string join(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
@@ -49,10 +65,14 @@ template <class Module, class F>
 void walk_member(const std::string& path, const std::vector<Module>& list, F& f) {
   walk_list(path, list, f);
 }
-template <class Module, class F>
-void walk_member(const std::string& path, Module& module, F& f) {
-  std::remove_const_t<Module>::visit(module,
-                                     [&](const char* name, auto& member) { walk_member(join(path, name), member, f); });
+template <class M, class F>
+void walk_member(const std::string& path, M& module, F& f) {
+  static_assert(Module<M>,
+                "a module names its members: template <class Self, class F> static void visit(Self& self, F&& f) "
+                "{ f(\"conv1\", self.conv1); ... }");
+  if constexpr (Module<M>)
+    std::remove_const_t<M>::visit(module,
+                                  [&](const char* name, auto& member) { walk_member(join(path, name), member, f); });
 }
 
 template <class>

@@ -10,11 +10,12 @@ namespace paser {
 
 namespace detail {
 template <class T>
-SeparableMap<T> avg_pool2d_map(const Shape<4>& x, const Pool2dSpec& spec, bool count_include_pad) {
-  const auto shape = kernels::pool_shape("avg_pool2d", x, spec);
-  return {
-      kernels::average_axis<T>(x.h(), shape.out_h, spec.kernel[0], spec.stride[0], spec.padding[0], count_include_pad),
-      kernels::average_axis<T>(x.w(), shape.out_w, spec.kernel[1], spec.stride[1], spec.padding[1], count_include_pad)};
+SeparableMap<T> avg_pool2d_map(const Shape<4>& x, const Pool2dOptions& options, bool count_include_pad) {
+  const auto shape = kernels::pool_shape("avg_pool2d", x, options);
+  return {kernels::average_axis<T>(x.h(), shape.out_h, options.kernel[0], options.stride[0], options.padding[0],
+                                   count_include_pad),
+          kernels::average_axis<T>(x.w(), shape.out_w, options.kernel[1], options.stride[1], options.padding[1],
+                                   count_include_pad)};
 }
 }  // namespace detail
 
@@ -22,19 +23,19 @@ SeparableMap<T> avg_pool2d_map(const Shape<4>& x, const Pool2dSpec& spec, bool c
 /// H' = (H + 2 padding - kernel) / stride + 1. Padding counts as zeros when count_include_pad, else not at all.
 /// Throws ShapeError when a window is larger than the padded input or the padding than half a window.
 template <class T>
-Tensor<T, 4> avg_pool2d(const Tensor<T, 4>& x, const Pool2dSpec& spec = {}, bool count_include_pad = true) {
-  return detail::avg_pool2d_map<T>(x.shape(), spec, count_include_pad)(x);
+Tensor<T, 4> avg_pool2d(const Tensor<T, 4>& x, const Pool2dOptions& options = {}, bool count_include_pad = true) {
+  return detail::avg_pool2d_map<T>(x.shape(), options, count_include_pad)(x);
 }
 
 /// The same value, recorded. Keeps no tensor.
 template <class T>
-Var<T, 4> avg_pool2d(const Var<T, 4>& x, const Pool2dSpec& spec = {}, bool count_include_pad = true) {
-  return detail::record_separable(x, detail::avg_pool2d_map<T>(x.shape(), spec, count_include_pad));
+Var<T, 4> avg_pool2d(const Var<T, 4>& x, const Pool2dOptions& options = {}, bool count_include_pad = true) {
+  return detail::record_separable(x, detail::avg_pool2d_map<T>(x.shape(), options, count_include_pad));
 }
 
 /// Counted as free.
-inline Counted<4> avg_pool2d(const Counted<4>& x, const Pool2dSpec& spec = {}, bool = true) {
-  const auto shape = kernels::pool_shape("avg_pool2d", x.shape(), spec);
+inline Counted<4> avg_pool2d(const Counted<4>& x, const Pool2dOptions& options = {}, bool = true) {
+  const auto shape = kernels::pool_shape("avg_pool2d", x.shape(), options);
   return x.free(Shape<4>{shape.n, shape.out_h, shape.out_w, shape.c});
 }
 

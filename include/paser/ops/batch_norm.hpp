@@ -11,7 +11,7 @@
 namespace paser {
 
 /// Settings of a batch norm.
-struct BatchNormSpec {
+struct BatchNormOptions {
   double eps = 1e-5;      ///< added to the variance
   double momentum = 0.1;  ///< weight of the batch in the running statistics
   bool relu = false;      ///< also apply max(0, .), in the same pass over memory
@@ -28,13 +28,14 @@ namespace detail {
 
 template <class T>
 void check_batch_norm(const Shape<4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias, const Tensor<T, 1>& mean,
-                      const Tensor<T, 1>& variance, const BatchNormSpec& spec) {
+                      const Tensor<T, 1>& variance, const BatchNormOptions& options) {
   check(x.numel() > 0, "batch_norm", "input ", x, " is empty");
   check_norm_weights("batch_norm", x, weight.numel(), bias.numel());
   check(mean.numel() == x.c() && variance.numel() == x.c(), "batch_norm", "input ", x, " has ", x.c(),
         " channels, running_mean has ", mean.numel(), " and running_var ", variance.numel());
-  check<ValueError>(spec.eps >= 0 && spec.momentum >= 0 && spec.momentum <= 1, "batch_norm",
-                    "eps must not be negative and momentum lie in 0 .. 1, got ", spec.eps, " and ", spec.momentum);
+  check<ValueError>(options.eps >= 0 && options.momentum >= 0 && options.momentum <= 1, "batch_norm",
+                    "eps must not be negative and momentum lie in 0 .. 1, got ", options.eps, " and ",
+                    options.momentum);
 }
 
 template <class T>
@@ -107,7 +108,7 @@ struct BatchNormalization {
 template <class T>
 BatchNormalization<T> batch_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
                                           const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
-                                          const BatchNormSpec& spec, const StatisticsGroups& groups) {
+                                          const BatchNormOptions& options, const StatisticsGroups& groups) {
   const kernels::ChannelNormShape& shape = groups.shape;
   std::vector<double> m(static_cast<std::size_t>(shape.groups * shape.channels)), v(m.size());
   kernels::channel_moments(shape, x.data(), m.data(), v.data());
@@ -125,19 +126,19 @@ BatchNormalization<T> batch_normalization(const Tensor<T, 4>& x, const Tensor<T,
         m[i] = static_cast<double>(mean.data()[k]);
         v[i] = static_cast<double>(variance.data()[k]);
       }
-      mean_part[k] += spec.momentum * share * m[i];
-      variance_part[k] += spec.momentum * unbiased * share * v[i];
+      mean_part[k] += options.momentum * share * m[i];
+      variance_part[k] += options.momentum * unbiased * share * v[i];
     }
   });
   const auto moved = [&](const Tensor<T, 1>& running, const std::vector<double>& part) {
     Tensor<T, 1> next(running.shape());
     T* const out = next.mutable_data();
     for (std::size_t k = 0; k < c; ++k)
-      out[k] = static_cast<T>((1 - spec.momentum) * static_cast<double>(running.data()[k]) + part[k]);
+      out[k] = static_cast<T>((1 - options.momentum) * static_cast<double>(running.data()[k]) + part[k]);
     return next;
   };
   auto next_mean = moved(mean, mean_part), next_var = moved(variance, variance_part);
-  return {{normalization(shape, std::move(m), std::move(v), weight, bias, spec.eps, spec.relu), groups.run},
+  return {{normalization(shape, std::move(m), std::move(v), weight, bias, options.eps, options.relu), groups.run},
           std::move(next_mean),
           std::move(next_var)};
 }
@@ -145,9 +146,9 @@ BatchNormalization<T> batch_normalization(const Tensor<T, 4>& x, const Tensor<T,
 template <class T>
 Normalization<T> frozen_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
                                       const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
-                                      const BatchNormSpec& spec) {
+                                      const BatchNormOptions& options) {
   return normalization(StatisticsGroups(x.shape(), 0).shape, to_doubles(mean), to_doubles(variance), weight, bias,
-                       spec.eps, spec.relu);
+                       options.eps, options.relu);
 }
 
 /// Gradients of x, weight and bias.
@@ -189,18 +190,18 @@ void batch_norm_backward(const GroupedNormalization<T>& grouped, const Tensor<T,
 /// Throws ShapeError when a size is not C.
 template <class T>
 Tensor<T, 4> batch_norm(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
-                        const Tensor<T, 1>& mean, const Tensor<T, 1>& variance, const BatchNormSpec& spec = {}) {
-  detail::check_batch_norm(x.shape(), weight, bias, mean, variance, spec);
-  return detail::normalize(detail::frozen_normalization(x, weight, bias, mean, variance, spec), x);
+                        const Tensor<T, 1>& mean, const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
+  detail::check_batch_norm(x.shape(), weight, bias, mean, variance, options);
+  return detail::normalize(detail::frozen_normalization(x, weight, bias, mean, variance, options), x);
 }
 
 /// The same value, recorded; mean and variance are constants. Keeps x.
 template <class T>
 Var<T, 4> batch_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias, const Tensor<T, 1>& mean,
-                     const Tensor<T, 1>& variance, const BatchNormSpec& spec = {}) {
-  detail::check_batch_norm(x.shape(), weight.value(), bias.value(), mean, variance, spec);
+                     const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
+  detail::check_batch_norm(x.shape(), weight.value(), bias.value(), mean, variance, options);
   detail::GroupedNormalization<T> n{
-      detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, spec)};
+      detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, options)};
   auto y = detail::normalize(n.n, x.value());
   return record(std::move(y), {x, weight, bias},
                 [n = std::move(n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
@@ -221,13 +222,13 @@ Var<T, 4> batch_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1
 template <class T>
 BatchNormResult<Tensor<T, 4>> batch_norm_training(const Tensor<T, 4>& x, const Tensor<T, 1>& weight,
                                                   const Tensor<T, 1>& bias, const Tensor<T, 1>& running_mean,
-                                                  const Tensor<T, 1>& running_var, const BatchNormSpec& spec = {},
+                                                  const Tensor<T, 1>& running_var, const BatchNormOptions& options = {},
                                                   Index ghost_batch = 0) {
-  detail::check_batch_norm(x.shape(), weight, bias, running_mean, running_var, spec);
+  detail::check_batch_norm(x.shape(), weight, bias, running_mean, running_var, options);
   const detail::StatisticsGroups groups(x.shape(), ghost_batch);
   if (groups.single_pixels())
-    return {batch_norm(x, weight, bias, running_mean, running_var, spec), running_mean, running_var};
-  auto b = detail::batch_normalization(x, weight, bias, running_mean, running_var, spec, groups);
+    return {batch_norm(x, weight, bias, running_mean, running_var, options), running_mean, running_var};
+  auto b = detail::batch_normalization(x, weight, bias, running_mean, running_var, options, groups);
   return {detail::normalize(b.grouped.n, x), std::move(b.running_mean), std::move(b.running_var)};
 }
 
@@ -235,13 +236,13 @@ BatchNormResult<Tensor<T, 4>> batch_norm_training(const Tensor<T, 4>& x, const T
 template <class T>
 BatchNormResult<Var<T, 4>> batch_norm_training(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias,
                                                const Tensor<T, 1>& running_mean, const Tensor<T, 1>& running_var,
-                                               const BatchNormSpec& spec = {}, Index ghost_batch = 0) {
-  detail::check_batch_norm(x.shape(), weight.value(), bias.value(), running_mean, running_var, spec);
+                                               const BatchNormOptions& options = {}, Index ghost_batch = 0) {
+  detail::check_batch_norm(x.shape(), weight.value(), bias.value(), running_mean, running_var, options);
   const detail::StatisticsGroups groups(x.shape(), ghost_batch);
   if (groups.single_pixels())
-    return {batch_norm(x, weight, bias, running_mean, running_var, spec), running_mean, running_var};
+    return {batch_norm(x, weight, bias, running_mean, running_var, options), running_mean, running_var};
   auto b =
-      detail::batch_normalization(x.value(), weight.value(), bias.value(), running_mean, running_var, spec, groups);
+      detail::batch_normalization(x.value(), weight.value(), bias.value(), running_mean, running_var, options, groups);
   auto y = detail::normalize(b.grouped.n, x.value());
   return {record(std::move(y), {x, weight, bias},
                  [n = std::move(b.grouped), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
@@ -253,7 +254,7 @@ BatchNormResult<Var<T, 4>> batch_norm_training(const Var<T, 4>& x, const Var<T, 
 /// Counted: a scale and an offset for each element.
 template <class T>
 Counted<4> batch_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const Tensor<T, 1>&,
-                      const Tensor<T, 1>&, const BatchNormSpec& = {}) {
+                      const Tensor<T, 1>&, const BatchNormOptions& = {}) {
   return x.then(x.shape(), "batch_norm", 2 * x.shape().numel());
 }
 
@@ -266,7 +267,7 @@ struct CountedBatchNorm {
 template <class T>
 CountedBatchNorm<T> batch_norm_training(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
                                         const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
-                                        const BatchNormSpec& = {}, Index = 0) {
+                                        const BatchNormOptions& = {}, Index = 0) {
   return {x.then(x.shape(), "batch_norm", 5 * x.shape().numel()), mean, variance};
 }
 

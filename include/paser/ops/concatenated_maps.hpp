@@ -62,9 +62,9 @@ struct ConvMoments {
 
 /// y = the convolution of x and what its epilogue adds; `moments` and `cache` may be null.
 template <class V, class T>
-Tensor<T, 4> convolve(const ConcatenatedMaps<V>& x, const Tensor<T, 4>& weight, const Conv2dSpec& spec,
+Tensor<T, 4> convolve(const ConcatenatedMaps<V>& x, const Tensor<T, 4>& weight, const Conv2dOptions& options,
                       kernels::ConvEpilogue<T> epilogue, ConvMoments* moments, FilterCache<T>* cache = nullptr) {
-  const auto s = conv2d_shape(x.shape(), weight.shape(), spec);
+  const auto s = conv2d_shape(x.shape(), weight.shape(), options);
   if (moments) {
     moments->mean.resize(static_cast<std::size_t>(s.n * s.k));
     moments->variance.resize(moments->mean.size());
@@ -94,12 +94,13 @@ Tensor<T, 4> slice_inputs(const Tensor<T, 4>& weight, Index begin, Index end) {
 /// The convolution of two maps of which the first is repeated: the part of the sum that reads it is computed once.
 template <class T>
 Tensor<T, 4> convolve_shared(const DeferredNorm<Tensor<T, 4>>& repeated, const DeferredNorm<Tensor<T, 4>>& other,
-                             const Tensor<T, 4>& weight, const Conv2dSpec& spec, const T* bias, ConvMoments* moments) {
+                             const Tensor<T, 4>& weight, const Conv2dOptions& options, const T* bias,
+                             ConvMoments* moments) {
   const DeferredNorm<Tensor<T, 4>> once(repeated.raw(), repeated.norm());
   const Index c = once.shape().c();
-  const Tensor<T, 4> part = convolve(ConcatenatedMaps<Tensor<T, 4>>(once), slice_inputs(weight, 0, c), spec,
+  const Tensor<T, 4> part = convolve(ConcatenatedMaps<Tensor<T, 4>>(once), slice_inputs(weight, 0, c), options,
                                      kernels::ConvEpilogue<T>{}, nullptr);
-  return convolve(ConcatenatedMaps<Tensor<T, 4>>(other), slice_inputs(weight, c, weight.shape().w()), spec,
+  return convolve(ConcatenatedMaps<Tensor<T, 4>>(other), slice_inputs(weight, c, weight.shape().w()), options,
                   kernels::ConvEpilogue<T>{.bias = bias, .addend = part.data(), .addend_images = once.shape().n()},
                   moments);
 }

@@ -11,22 +11,22 @@ namespace paser {
 namespace detail {
 
 /// Checks a convolution's operands and returns its extents.
-inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight, const Conv2dSpec& spec) {
-  const kernels::ConvShape shape{x.n(), x.h(), x.w(), x.c(), weight.c(), weight.n(), weight.h(), spec};
+inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight, const Conv2dOptions& options) {
+  const kernels::ConvShape shape{x.n(), x.h(), x.w(), x.c(), weight.c(), weight.n(), weight.h(), options};
   check(weight.numel() > 0 && x.c() > 0, "conv2d", "input ", x, " or weight ", weight, " without channels or taps");
-  check(spec.groups >= 1 && x.c() % spec.groups == 0 && weight.c() % spec.groups == 0, "conv2d", "input ", x,
-        " and weight ", weight, " do not split into ", spec.groups, " groups");
+  check(options.groups >= 1 && x.c() % options.groups == 0 && weight.c() % options.groups == 0, "conv2d", "input ", x,
+        " and weight ", weight, " do not split into ", options.groups, " groups");
   check(weight.w() == shape.group_c(), "conv2d", "input ", x, " and weight ", weight,
         " (rows,columns,in,out) differ in ", "input channels: expected ", shape.group_c(), " a group, the weight has ",
         weight.w());
   for (const std::size_t axis : {0u, 1u})
-    check(spec.stride[axis] >= 1 && spec.dilation[axis] >= 1 && spec.padding[axis] >= 0, "conv2d",
+    check(options.stride[axis] >= 1 && options.dilation[axis] >= 1 && options.padding[axis] >= 0, "conv2d",
           "stride and dilation must be at least 1 and padding at least 0");
-  check(x.h() + 2 * spec.padding[0] > spec.dilation[0] * (shape.r - 1) &&
-            x.w() + 2 * spec.padding[1] > spec.dilation[1] * (shape.s - 1),
-        "conv2d", "input ", x, " with padding ", spec.padding[0], ",", spec.padding[1], " is smaller than the kernel ",
-        weight);
-  check<ValueError>(kernels::computes(spec.algorithm, shape), "conv2d", name(spec.algorithm),
+  check(x.h() + 2 * options.padding[0] > options.dilation[0] * (shape.r - 1) &&
+            x.w() + 2 * options.padding[1] > options.dilation[1] * (shape.s - 1),
+        "conv2d", "input ", x, " with padding ", options.padding[0], ",", options.padding[1],
+        " is smaller than the kernel ", weight);
+  check<ValueError>(kernels::computes(options.algorithm, shape), "conv2d", name(options.algorithm),
                     " computes 3x3 kernels of stride 1 without dilation and groups, padded by at most 2; this one is ",
                     weight);
   return shape;
@@ -68,23 +68,24 @@ void conv2d_backward(const kernels::ConvShape& shape, const Tensor<T, 4>& x, con
 /// < 1.
 template <class T>
 Tensor<T, 4> conv2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const Tensor<T, 1>& bias,
-                    const Conv2dSpec& spec = {}) {
-  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
+                    const Conv2dOptions& options = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), options);
   detail::check_conv2d_bias(weight.shape(), bias.shape());
   return detail::conv2d(shape, x, weight, bias.data());
 }
 
 /// Without bias.
 template <class T>
-Tensor<T, 4> conv2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const Conv2dSpec& spec = {}) {
-  return detail::conv2d<T>(detail::conv2d_shape(x.shape(), weight.shape(), spec), x, weight, nullptr);
+Tensor<T, 4> conv2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const Conv2dOptions& options = {}) {
+  return detail::conv2d<T>(detail::conv2d_shape(x.shape(), weight.shape(), options), x, weight, nullptr);
 }
 
 /// The same value, recorded. Keeps x and weight until backward has run. dbias = sum of dy over images and pixels.
 template <class T>
-Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Var<T, 1>& bias, const Conv2dSpec& spec = {}) {
-  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
-  return record(conv2d(x.value(), weight.value(), bias.value(), spec), {x, weight, bias},
+Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Var<T, 1>& bias,
+                 const Conv2dOptions& options = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), options);
+  return record(conv2d(x.value(), weight.value(), bias.value(), options), {x, weight, bias},
                 [shape, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
                   detail::conv2d_backward(shape, x, weight, dy, grad);
                   if (grad.wants(2)) {
@@ -97,23 +98,23 @@ Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Var<T, 1>& b
 
 /// Without bias, recorded.
 template <class T>
-Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Conv2dSpec& spec = {}) {
-  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
-  return record(conv2d(x.value(), weight.value(), spec), {x, weight},
+Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Conv2dOptions& options = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), options);
+  return record(conv2d(x.value(), weight.value(), options), {x, weight},
                 [shape, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
                   detail::conv2d_backward(shape, x, weight, dy, grad);
                 });
 }
 
 /// Counted: every tap of every output, taps in the padding included; the bias is free.
-inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Conv2dSpec& spec = {}) {
-  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), spec);
+inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Conv2dOptions& options = {}) {
+  const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), options);
   return x.then(Shape<4>{shape.n, shape.out_h(), shape.out_w(), shape.k}, "conv", shape.macs());
 }
 inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Counted<1>& bias,
-                         const Conv2dSpec& spec = {}) {
+                         const Conv2dOptions& options = {}) {
   detail::check_conv2d_bias(weight.shape(), bias.shape());
-  return conv2d(x, weight, spec);
+  return conv2d(x, weight, options);
 }
 
 }  // namespace paser

@@ -10,7 +10,7 @@
 namespace paser {
 
 /// Settings of a transposed convolution; the defaults are those of torch.nn.functional.conv_transpose2d.
-struct ConvTranspose2dSpec {
+struct ConvTranspose2dOptions {
   std::array<Index, 2> stride{1, 1};
   std::array<Index, 2> padding{0, 0};         ///< taken off the result at each border
   std::array<Index, 2> output_padding{0, 0};  ///< added to the result at the bottom and the right
@@ -22,25 +22,26 @@ namespace detail {
 
 /// The convolution whose gradient by its input the transposed convolution of x is: it leads from the result back to x.
 inline kernels::ConvShape conv_transpose2d_shape(const Shape<4>& x, const Shape<4>& weight,
-                                                 const ConvTranspose2dSpec& spec) {
+                                                 const ConvTranspose2dOptions& options) {
   const char* const where = "conv_transpose2d";
   check(x.c() == weight.w(), where, "input ", x, " has ", x.c(), " channels, the weight ", weight,
         " (rows,columns,in,out) expects ", weight.w());
-  check(spec.groups >= 1 && x.c() % spec.groups == 0, where, "input ", x, " does not split into ", spec.groups,
+  check(options.groups >= 1 && x.c() % options.groups == 0, where, "input ", x, " does not split into ", options.groups,
         " groups");
   std::array<Index, 2> size{};
   for (const int axis : {0, 1}) {
     const auto a = static_cast<std::size_t>(axis);
-    check(spec.stride[a] >= 1 && spec.dilation[a] >= 1 && spec.padding[a] >= 0, where,
+    check(options.stride[a] >= 1 && options.dilation[a] >= 1 && options.padding[a] >= 0, where,
           "stride and dilation must be at least 1 and padding at least 0");
-    check(spec.output_padding[a] >= 0 && spec.output_padding[a] < std::max(spec.stride[a], spec.dilation[a]), where,
-          "output padding ", spec.output_padding[a], " must be smaller than the stride or the dilation");
-    size[a] = (x[axis + 1] - 1) * spec.stride[a] - 2 * spec.padding[a] + spec.dilation[a] * (weight[axis] - 1) + 1 +
-              spec.output_padding[a];
+    check(
+        options.output_padding[a] >= 0 && options.output_padding[a] < std::max(options.stride[a], options.dilation[a]),
+        where, "output padding ", options.output_padding[a], " must be smaller than the stride or the dilation");
+    size[a] = (x[axis + 1] - 1) * options.stride[a] - 2 * options.padding[a] +
+              options.dilation[a] * (weight[axis] - 1) + 1 + options.output_padding[a];
     check(x[axis + 1] >= 1 && size[a] >= 1, where, "input ", x, " leaves nothing of the result");
   }
-  return {x.n(), size[0],    size[1],    weight.c() * spec.groups,
-          x.c(), weight.n(), weight.h(), {spec.stride, spec.padding, spec.dilation, spec.groups}};
+  return {x.n(), size[0],    size[1],    weight.c() * options.groups,
+          x.c(), weight.n(), weight.h(), {options.stride, options.padding, options.dilation, options.groups}};
 }
 
 /// (R, S, in, out) -> (R, S, out, in), and back.
@@ -58,8 +59,8 @@ Tensor<T, 4> swap_channels(const Tensor<T, 4>& weight) {
 
 template <class T>
 Tensor<T, 4> conv_transpose2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const T* bias,
-                              const ConvTranspose2dSpec& spec) {
-  const auto shape = conv_transpose2d_shape(x.shape(), weight.shape(), spec);
+                              const ConvTranspose2dOptions& options) {
+  const auto shape = conv_transpose2d_shape(x.shape(), weight.shape(), options);
   Tensor<T, 4> y({shape.n, shape.h, shape.w, shape.c});
   T* const out = y.mutable_data();
   kernels::conv2d_backward_input(shape, x.data(), swap_channels(weight).data(), out);
@@ -69,9 +70,9 @@ Tensor<T, 4> conv_transpose2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight,
 }
 
 template <class T>
-void conv_transpose2d_backward(const ConvTranspose2dSpec& spec, const Tensor<T, 4>& x, const Tensor<T, 4>& weight,
+void conv_transpose2d_backward(const ConvTranspose2dOptions& options, const Tensor<T, 4>& x, const Tensor<T, 4>& weight,
                                const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-  const auto shape = conv_transpose2d_shape(x.shape(), weight.shape(), spec);
+  const auto shape = conv_transpose2d_shape(x.shape(), weight.shape(), options);
   const Tensor<T, 4> swapped = swap_channels(weight);
   if (grad.wants(0)) {
     Tensor<T, 4> dx(x.shape());
@@ -85,8 +86,9 @@ void conv_transpose2d_backward(const ConvTranspose2dSpec& spec, const Tensor<T, 
   }
 }
 
-inline void check_conv_transpose2d_bias(const Shape<4>& weight, const Shape<1>& bias, const ConvTranspose2dSpec& spec) {
-  check(bias[0] == weight.c() * spec.groups, "conv_transpose2d", "bias ", bias, " for ", weight.c() * spec.groups,
+inline void check_conv_transpose2d_bias(const Shape<4>& weight, const Shape<1>& bias,
+                                        const ConvTranspose2dOptions& options) {
+  check(bias[0] == weight.c() * options.groups, "conv_transpose2d", "bias ", bias, " for ", weight.c() * options.groups,
         " output channels");
 }
 
@@ -98,25 +100,26 @@ inline void check_conv_transpose2d_bias(const Shape<4>& weight, const Shape<1>& 
 /// match or nothing is left.
 template <class T>
 Tensor<T, 4> conv_transpose2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const Tensor<T, 1>& bias,
-                              const ConvTranspose2dSpec& spec = {}) {
-  detail::check_conv_transpose2d_bias(weight.shape(), bias.shape(), spec);
-  return detail::conv_transpose2d(x, weight, bias.data(), spec);
+                              const ConvTranspose2dOptions& options = {}) {
+  detail::check_conv_transpose2d_bias(weight.shape(), bias.shape(), options);
+  return detail::conv_transpose2d(x, weight, bias.data(), options);
 }
 
 /// Without bias.
 template <class T>
-Tensor<T, 4> conv_transpose2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const ConvTranspose2dSpec& spec = {}) {
-  return detail::conv_transpose2d(x, weight, static_cast<const T*>(nullptr), spec);
+Tensor<T, 4> conv_transpose2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight,
+                              const ConvTranspose2dOptions& options = {}) {
+  return detail::conv_transpose2d(x, weight, static_cast<const T*>(nullptr), options);
 }
 
 /// The same value, recorded. Keeps x and weight. dx is the convolution of dy that this transposes, dweight that of dy
 /// with x; dbias = sum of dy over images and pixels.
 template <class T>
 Var<T, 4> conv_transpose2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Var<T, 1>& bias,
-                           const ConvTranspose2dSpec& spec = {}) {
-  return record(conv_transpose2d(x.value(), weight.value(), bias.value(), spec), {x, weight, bias},
-                [spec, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                  detail::conv_transpose2d_backward(spec, x, weight, dy, grad);
+                           const ConvTranspose2dOptions& options = {}) {
+  return record(conv_transpose2d(x.value(), weight.value(), bias.value(), options), {x, weight, bias},
+                [options, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+                  detail::conv_transpose2d_backward(options, x, weight, dy, grad);
                   if (!grad.wants(2)) return;
                   const Index channels = dy.shape().c();
                   Tensor<T, 1> dbias({channels});
@@ -126,24 +129,24 @@ Var<T, 4> conv_transpose2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Va
 }
 
 template <class T>
-Var<T, 4> conv_transpose2d(const Var<T, 4>& x, const Var<T, 4>& weight, const ConvTranspose2dSpec& spec = {}) {
-  return record(conv_transpose2d(x.value(), weight.value(), spec), {x, weight},
-                [spec, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                  detail::conv_transpose2d_backward(spec, x, weight, dy, grad);
+Var<T, 4> conv_transpose2d(const Var<T, 4>& x, const Var<T, 4>& weight, const ConvTranspose2dOptions& options = {}) {
+  return record(conv_transpose2d(x.value(), weight.value(), options), {x, weight},
+                [options, x = x.value(), weight = weight.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+                  detail::conv_transpose2d_backward(options, x, weight, dy, grad);
                 });
 }
 
 /// Counted: every pixel of the input meets the whole weight; the bias is free.
 inline Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight,
-                                   const ConvTranspose2dSpec& spec = {}) {
-  const auto shape = detail::conv_transpose2d_shape(x.shape(), weight.shape(), spec);
+                                   const ConvTranspose2dOptions& options = {}) {
+  const auto shape = detail::conv_transpose2d_shape(x.shape(), weight.shape(), options);
   const Shape<4>& s = x.shape();
   return x.then(Shape<4>{shape.n, shape.h, shape.w, shape.c}, "conv", s.n() * s.h() * s.w() * weight.shape().numel());
 }
 inline Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight, const Counted<1>& bias,
-                                   const ConvTranspose2dSpec& spec = {}) {
-  detail::check_conv_transpose2d_bias(weight.shape(), bias.shape(), spec);
-  return conv_transpose2d(x, weight, spec);
+                                   const ConvTranspose2dOptions& options = {}) {
+  detail::check_conv_transpose2d_bias(weight.shape(), bias.shape(), options);
+  return conv_transpose2d(x, weight, options);
 }
 
 }  // namespace paser

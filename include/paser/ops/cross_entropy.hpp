@@ -17,7 +17,7 @@ enum class Normalizer {
   pixels           ///< the number of pixels: PyTorch's rule for probability targets, and the paper's loss
 };
 
-struct CrossEntropySpec {
+struct CrossEntropyOptions {
   std::vector<double> class_weight{};          ///< one a class; empty: all 1
   std::optional<std::int32_t> ignore_index{};  ///< pixels of this label take no part and are not counted
   Normalizer normalizer = Normalizer::target_weights;
@@ -38,13 +38,13 @@ struct TargetTotals {
 
 namespace detail {
 
-inline std::vector<double> class_weights(const CrossEntropySpec& spec, Index classes) {
-  if (spec.class_weight.empty()) return std::vector<double>(static_cast<std::size_t>(classes), 1.0);
-  check(static_cast<Index>(spec.class_weight.size()) == classes, "cross_entropy", spec.class_weight.size(),
+inline std::vector<double> class_weights(const CrossEntropyOptions& options, Index classes) {
+  if (options.class_weight.empty()) return std::vector<double>(static_cast<std::size_t>(classes), 1.0);
+  check(static_cast<Index>(options.class_weight.size()) == classes, "cross_entropy", options.class_weight.size(),
         " class weights for ", classes, " classes");
-  for (const double w : spec.class_weight)
+  for (const double w : options.class_weight)
     check<ValueError>(w >= 0, "cross_entropy", "a class weight must not be negative, got ", w);
-  return spec.class_weight;
+  return options.class_weight;
 }
 
 /// (n,row,column) of a flat position.
@@ -90,17 +90,18 @@ void check_targets(const Shape<LogitRank>& logits, const Shape<LabelRank>& label
 /// Counts the pixels that take part and sums their class weights. Throws ValueError with position and value on a label
 /// outside 0 .. classes - 1 that is not ignored.
 template <int Rank>
-TargetTotals target_totals(const Tensor<std::int32_t, Rank>& labels, Index classes, const CrossEntropySpec& spec = {}) {
-  const std::vector<double> weight = detail::class_weights(spec, classes);
+TargetTotals target_totals(const Tensor<std::int32_t, Rank>& labels, Index classes,
+                           const CrossEntropyOptions& options = {}) {
+  const std::vector<double> weight = detail::class_weights(options, classes);
   std::vector<Index> count(weight.size(), 0);
   const std::int32_t* const label = labels.data();
   for (Index i = 0; i < labels.numel(); ++i) {
     const std::int32_t k = label[i];
-    if (spec.ignore_index && k == *spec.ignore_index) continue;
+    if (options.ignore_index && k == *options.ignore_index) continue;
     if (k < 0 || k >= classes) [[unlikely]]
-      throw ValueError(message("cross_entropy: label ", k, " at ", detail::position(labels.shape(), i),
-                               ", expected 0..", classes - 1,
-                               spec.ignore_index ? message(" or the ignored ", *spec.ignore_index) : std::string{}));
+      throw ValueError(message(
+          "cross_entropy: label ", k, " at ", detail::position(labels.shape(), i), ", expected 0..", classes - 1,
+          options.ignore_index ? message(" or the ignored ", *options.ignore_index) : std::string{}));
     ++count[static_cast<std::size_t>(k)];
   }
   TargetTotals totals;
@@ -116,27 +117,27 @@ namespace detail {
 /// The loss, and its gradient where asked for.
 template <class T, int Rank>
 double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<std::int32_t, Rank - 1>& labels,
-                     const CrossEntropySpec& spec, T* gradient) {
+                     const CrossEntropyOptions& options, T* gradient) {
   check_targets(logits.shape(), labels.shape());
   const Index classes = logits.shape().last();
-  const std::vector<double> weight = class_weights(spec, classes);
-  const TargetTotals totals = target_totals(labels, classes, spec);
-  const double factor = inverse(spec.total.value_or(totals.of(spec.normalizer)));
+  const std::vector<double> weight = class_weights(options, classes);
+  const TargetTotals totals = target_totals(labels, classes, options);
+  const double factor = inverse(options.total.value_or(totals.of(options.normalizer)));
   // No label reaches 2^32, so without an ignored one nothing is skipped.
-  const std::int64_t ignored = spec.ignore_index ? std::int64_t{*spec.ignore_index} : std::int64_t{1} << 32;
+  const std::int64_t ignored = options.ignore_index ? std::int64_t{*options.ignore_index} : std::int64_t{1} << 32;
   return factor * kernels::cross_entropy_labels(labels.numel(), classes, logits.data(), labels.data(), weight.data(),
                                                 ignored, factor, gradient);
 }
 
 template <class T, int Rank>
-double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& target, const CrossEntropySpec& spec,
+double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& target, const CrossEntropyOptions& options,
                      T* gradient) {
   check_same_shape("cross_entropy", logits, target);
   const Index classes = logits.shape().last();
-  const std::vector<double> weight = class_weights(spec, classes);
-  check<ValueError>(!spec.ignore_index, "cross_entropy", "probability targets have no label to ignore");
+  const std::vector<double> weight = class_weights(options, classes);
+  check<ValueError>(!options.ignore_index, "cross_entropy", "probability targets have no label to ignore");
   const Index rows = classes > 0 ? logits.numel() / classes : 0;
-  const double factor = inverse(spec.total.value_or(static_cast<double>(rows)));
+  const double factor = inverse(options.total.value_or(static_cast<double>(rows)));
   return factor * kernels::cross_entropy_probabilities(rows, classes, logits.data(), target.data(), weight.data(),
                                                        factor, gradient);
 }
@@ -150,34 +151,37 @@ double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& targe
 /// target_totals tells. Throws ShapeError when labels and logits do not fit, ValueError on a label out of range.
 template <class T, int Rank>
 Tensor<T, 1> cross_entropy(const Tensor<T, Rank>& logits, const Tensor<std::int32_t, Rank - 1>& labels,
-                           const CrossEntropySpec& spec = {}) {
+                           const CrossEntropyOptions& options = {}) {
   const FlushDenormals flush;
-  return Tensor<T, 1>::full({1}, static_cast<T>(detail::cross_entropy(logits, labels, spec, static_cast<T*>(nullptr))));
+  return Tensor<T, 1>::full({1},
+                            static_cast<T>(detail::cross_entropy(logits, labels, options, static_cast<T*>(nullptr))));
 }
 
 /// The same value, recorded. dlogits = weight[label] (softmax - onehot) / normalizer, made in the same pass.
 template <class T, int Rank>
 Var<T, 1> cross_entropy(const Var<T, Rank>& logits, const Tensor<std::int32_t, Rank - 1>& labels,
-                        const CrossEntropySpec& spec = {}) {
+                        const CrossEntropyOptions& options = {}) {
   Tensor<T, Rank> gradient(logits.shape());
-  const double loss = detail::cross_entropy(logits.value(), labels, spec, gradient.mutable_data());
+  const double loss = detail::cross_entropy(logits.value(), labels, options, gradient.mutable_data());
   return detail::record_loss(loss, logits, std::move(gradient));
 }
 
 /// Cross entropy with a distribution over the classes as the target of every pixel, shaped as the logits:
-///   sum of weight[k] target[k] (log sum exp(logits) - logits[k]) / (number of pixels, or spec.total),
+///   sum of weight[k] target[k] (log sum exp(logits) - logits[k]) / (number of pixels, or options.total),
 /// torch.nn.functional.cross_entropy with class probabilities. Nothing flows back into the target.
 template <class T, int Rank>
 Tensor<T, 1> cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& target,
-                           const CrossEntropySpec& spec = {}) {
+                           const CrossEntropyOptions& options = {}) {
   const FlushDenormals flush;
-  return Tensor<T, 1>::full({1}, static_cast<T>(detail::cross_entropy(logits, target, spec, static_cast<T*>(nullptr))));
+  return Tensor<T, 1>::full({1},
+                            static_cast<T>(detail::cross_entropy(logits, target, options, static_cast<T*>(nullptr))));
 }
 
 template <class T, int Rank>
-Var<T, 1> cross_entropy(const Var<T, Rank>& logits, const Tensor<T, Rank>& target, const CrossEntropySpec& spec = {}) {
+Var<T, 1> cross_entropy(const Var<T, Rank>& logits, const Tensor<T, Rank>& target,
+                        const CrossEntropyOptions& options = {}) {
   Tensor<T, Rank> gradient(logits.shape());
-  const double loss = detail::cross_entropy(logits.value(), target, spec, gradient.mutable_data());
+  const double loss = detail::cross_entropy(logits.value(), target, options, gradient.mutable_data());
   return detail::record_loss(loss, logits, std::move(gradient));
 }
 

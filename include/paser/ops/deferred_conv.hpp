@@ -52,13 +52,13 @@ struct DeferredConv {
   struct Kernel {
     V weight;                                                 ///< (R, S, C / groups, K)
     std::optional<typename detail::OfRank<V, 1>::type> bias;  ///< (K)
-    Conv2dSpec spec{};
+    Conv2dOptions options{};
     FilterCache<Scalar>* cache = nullptr;  ///< may keep transformed weights for further calls
   };
 
   ConcatenatedMaps<V> input;
   std::optional<Kernel> kernel{};
-  std::optional<InstanceNormSpec> norm{};
+  std::optional<InstanceNormOptions> norm{};
   std::optional<V> addend{};
   bool relu = false;
 
@@ -81,7 +81,7 @@ template <class T>
 Var<T, 4> record_convolution(Tensor<T, 4> y, const DeferredConv<Var<T, 4>>& conv) {
   const ConcatenatedMaps<Var<T, 4>>& x = conv.input;
   const auto& k = *conv.kernel;
-  const auto s = conv2d_shape(x.shape(), k.weight.shape(), k.spec);
+  const auto s = conv2d_shape(x.shape(), k.weight.shape(), k.options);
   const Var<T, 4> second = x.second ? x.second->raw() : Var<T, 4>(Tensor<T, 4>());
   const Var<T, 1> bias = k.bias ? *k.bias : Var<T, 1>(Tensor<T, 1>());
   return record(std::move(y), {x.first.raw(), second, k.weight, bias},
@@ -130,13 +130,13 @@ bool norm_with_relu(const DeferredConv<V>& x) {
 template <class T>
 DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& done) {
   using Map = DeferredNorm<Tensor<T, 4>>;
-  const auto& [weight, given_bias, spec, cache] = *x.kernel;
+  const auto& [weight, given_bias, options, cache] = *x.kernel;
   Map first = x.input.first;
   std::optional<Map> second = x.input.second;
   if (first.repeats() > 1 && !second) first = materialize(first);
   if (second && second->repeats() > 1) second = materialize(*second);
   const T* const bias = given_bias && !x.norm ? given_bias->data() : nullptr;
-  const bool shared = second && first.repeats() > 1 && spec.groups == 1;
+  const bool shared = second && first.repeats() > 1 && options.groups == 1;
   if (!shared && first.repeats() > 1) first = materialize(first);
   ConvMoments moments;
   ConvMoments* const wanted = x.norm ? &moments : nullptr;
@@ -146,16 +146,16 @@ DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& 
     if (x.addend) {
       epilogue.addend = x.addend->data();
       epilogue.addend_images = x.addend->shape().n();
-      const auto s = conv2d_shape(x.input.shape(), weight.shape(), spec);
+      const auto s = conv2d_shape(x.input.shape(), weight.shape(), options);
       check(x.addend->shape() == Shape<4>{s.n, s.out_h(), s.out_w(), s.k}, "add", "an addend ", x.addend->shape(),
             " to a convolution of ", x.input.shape(), " by ", weight.shape());
     }
     epilogue.relu = x.relu;
   }
   auto y =
-      shared ? convolve_shared(first, *second, weight, spec, bias, wanted)
+      shared ? convolve_shared(first, *second, weight, options, bias, wanted)
              : convolve(second ? ConcatenatedMaps<Tensor<T, 4>>(first, *second) : ConcatenatedMaps<Tensor<T, 4>>(first),
-                        weight, spec, epilogue, wanted, cache);
+                        weight, options, epilogue, wanted, cache);
   if (!x.norm) return y;
   auto norm = norm_of<T>(y.shape(), std::move(moments), x.norm->eps, norm_with_relu(x));
   return {std::move(y), std::move(norm)};
@@ -167,9 +167,9 @@ DeferredNorm<Var<T, 4>> convolved(const DeferredConv<Var<T, 4>>& x, bool& done) 
   done = norm_with_relu(x);
   ConvMoments moments;
   const T* const bias = k.bias && !x.norm ? k.bias->value().data() : nullptr;
-  const Var<T, 4> y = record_convolution(
-      convolve(x.input, k.weight.value(), k.spec, kernels::ConvEpilogue<T>{.bias = bias}, x.norm ? &moments : nullptr),
-      x);
+  const Var<T, 4> y = record_convolution(convolve(x.input, k.weight.value(), k.options,
+                                                  kernels::ConvEpilogue<T>{.bias = bias}, x.norm ? &moments : nullptr),
+                                         x);
   if (!x.norm) return y;
   const auto norm = norm_of<T>(y.shape(), std::move(moments), x.norm->eps, norm_with_relu(x));
   return {record(y.value(), {y},
@@ -184,7 +184,7 @@ inline DeferredNorm<Counted<4>> convolved(const DeferredConv<Counted<4>>& x, boo
   const auto& k = *x.kernel;
   const Counted<4> first = materialize(x.input.first);
   const Counted<4> y =
-      conv2d(x.input.second ? concat_channels(first, materialize(*x.input.second)) : first, k.weight, k.spec);
+      conv2d(x.input.second ? concat_channels(first, materialize(*x.input.second)) : first, k.weight, k.options);
   return x.norm ? instance_norm(y, *x.norm) : y;
 }
 
@@ -193,7 +193,7 @@ DeferredNorm<V> run(const DeferredConv<V>& x) {
   bool done = false;
   DeferredNorm<V> y = x.kernel ? convolved(x, done)
                       : x.norm
-                          ? DeferredNorm<V>(instance_norm(materialize(x.input.first), InstanceNormSpec{x.norm->eps}))
+                          ? DeferredNorm<V>(instance_norm(materialize(x.input.first), InstanceNormOptions{x.norm->eps}))
                           : x.input.first;
   if (done || (!x.addend && !x.relu)) return y;
   V result = materialize(y);
@@ -202,17 +202,18 @@ DeferredNorm<V> run(const DeferredConv<V>& x) {
 }
 
 template <class V>
-DeferredNorm<V> run_and_pool(const DeferredConv<V>& x, const Pool2dSpec& spec) {
-  return max_pool2d(run(x), spec);
+DeferredNorm<V> run_and_pool(const DeferredConv<V>& x, const Pool2dOptions& options) {
+  return max_pool2d(run(x), options);
 }
 /// Where a convolution has few taps, its ReLU and the pooling are done as it writes.
 template <class T>
-DeferredNorm<Tensor<T, 4>> run_and_pool(const DeferredConv<Tensor<T, 4>>& x, const Pool2dSpec& spec) {
+DeferredNorm<Tensor<T, 4>> run_and_pool(const DeferredConv<Tensor<T, 4>>& x, const Pool2dOptions& options) {
   const bool fits = x.kernel && !x.norm && !x.addend && x.relu && !x.input.second && !x.input.first.norm() &&
                     x.input.first.repeats() == 1;
-  const auto s = fits ? conv2d_shape(x.input.shape(), x.kernel->weight.shape(), x.kernel->spec) : kernels::ConvShape{};
-  if (!fits || !kernels::fuses_with_pool(s)) return max_pool2d(run(x), spec);
-  const auto pool = kernels::pool_shape("max_pool2d", Shape<4>{s.n, s.out_h(), s.out_w(), s.k}, spec);
+  const auto s =
+      fits ? conv2d_shape(x.input.shape(), x.kernel->weight.shape(), x.kernel->options) : kernels::ConvShape{};
+  if (!fits || !kernels::fuses_with_pool(s)) return max_pool2d(run(x), options);
+  const auto pool = kernels::pool_shape("max_pool2d", Shape<4>{s.n, s.out_h(), s.out_w(), s.k}, options);
   Tensor<T, 4> y({s.n, pool.out_h, pool.out_w, s.k});
   kernels::conv2d_relu_max_pool(s, pool, x.input.first.raw().data(), x.kernel->weight.data(),
                                 x.kernel->bias ? x.kernel->bias->data() : nullptr, y.mutable_data());
@@ -236,10 +237,10 @@ DeferredConv<V> conv2d(const ConcatenatedMaps<V>& x, typename DeferredConv<V>::K
 /// instance_norm of the convolution's result. The bias of the convolution cancels in the norm: it is not added, and its
 /// gradient is zero.
 template <class V>
-DeferredConv<V> instance_norm(DeferredConv<V> x, const InstanceNormSpec& spec = {}) {
+DeferredConv<V> instance_norm(DeferredConv<V> x, const InstanceNormOptions& options = {}) {
   if (!x.bare()) x = materialize(x);
-  x.norm = spec;
-  x.relu = spec.relu;
+  x.norm = options;
+  x.relu = options.relu;
   return x;
 }
 
@@ -260,8 +261,8 @@ DeferredConv<V> relu(DeferredConv<V> x) {
 
 /// max_pool2d of the result.
 template <class V>
-DeferredNorm<V> max_pool2d(const DeferredConv<V>& x, const Pool2dSpec& spec = {}) {
-  return detail::run_and_pool(x, spec);
+DeferredNorm<V> max_pool2d(const DeferredConv<V>& x, const Pool2dOptions& options = {}) {
+  return detail::run_and_pool(x, options);
 }
 
 }  // namespace paser

@@ -87,8 +87,8 @@ inline Counted<4> materialize(const DeferredNorm<Counted<4>>& x) {
 /// they commute with the maximum, and where the ReLU cuts a whole window off no gradient passes whichever value is
 /// chosen.
 template <class V>
-DeferredNorm<V> max_pool2d(const DeferredNorm<V>& x, const Pool2dSpec& spec = {}) {
-  return DeferredNorm<V>{max_pool2d(x.raw(), spec), x.norm()}.repeated(x.repeats());
+DeferredNorm<V> max_pool2d(const DeferredNorm<V>& x, const Pool2dOptions& options = {}) {
+  return DeferredNorm<V>{max_pool2d(x.raw(), options), x.norm()}.repeated(x.repeats());
 }
 
 }  // namespace paser

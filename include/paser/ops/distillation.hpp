@@ -75,7 +75,7 @@ Var<T, 1> kl_divergence(const Var<T, Rank>& student, const Var<T, Rank>& teacher
 }
 
 /// How a student learns from a teacher's logits beside the labels.
-struct DistillationSpec {
+struct DistillationOptions {
   enum class Kind { mse, kl };
   double alpha = 0.01;            ///< share of the distillation term
   Kind kind = Kind::mse;          ///< the paper's: squared error of the logits
@@ -94,15 +94,15 @@ struct DistillationLoss {
 /// Var recorded ones.
 template <class Value, class T, int Rank, class Target>
 auto distillation_loss(const Value& student, const Tensor<T, Rank>& teacher, const Target& labels,
-                       const CrossEntropySpec& entropy = {}, const DistillationSpec& spec = {}) {
-  check<ValueError>(spec.alpha >= 0 && spec.alpha <= 1, "distillation_loss", "alpha must lie in [0,1], got ",
-                    spec.alpha);
+                       const CrossEntropyOptions& entropy = {}, const DistillationOptions& options = {}) {
+  check<ValueError>(options.alpha >= 0 && options.alpha <= 1, "distillation_loss", "alpha must lie in [0,1], got ",
+                    options.alpha);
   const auto ce = cross_entropy(student, labels, entropy);
-  const auto kd = spec.kind == DistillationSpec::Kind::mse
-                      ? mean_squared_error(student, Value(teacher), spec.total)
-                      : kl_divergence(student, Value(teacher), spec.temperature, spec.total);
+  const auto kd = options.kind == DistillationOptions::Kind::mse
+                      ? mean_squared_error(student, Value(teacher), options.total)
+                      : kl_divergence(student, Value(teacher), options.temperature, options.total);
   using Scalar = std::remove_const_t<decltype(ce)>;
-  return DistillationLoss<Scalar>{add(scale(ce, 1 - spec.alpha), scale(kd, spec.alpha)), ce, kd};
+  return DistillationLoss<Scalar>{add(scale(ce, 1 - options.alpha), scale(kd, options.alpha)), ce, kd};
 }
 
 }  // namespace paser

@@ -15,7 +15,7 @@ namespace paser {
 template <class T>
 DeferredConv<Tensor<T, 4>> fold_batch_norm(DeferredConv<Tensor<T, 4>> x, const Tensor<T, 1>& weight,
                                            const Tensor<T, 1>& bias, const Tensor<T, 1>& mean,
-                                           const Tensor<T, 1>& variance, const BatchNormSpec& spec = {}) {
+                                           const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
   auto& kernel = *x.kernel;
   const Index k = kernel.weight.shape().c();
   check(weight.numel() == k && bias.numel() == k && mean.numel() == k && variance.numel() == k, "fold_batch_norm",
@@ -25,7 +25,7 @@ DeferredConv<Tensor<T, 4>> fold_batch_norm(DeferredConv<Tensor<T, 4>> x, const T
   std::vector<double> scale(static_cast<std::size_t>(k));
   for (Index i = 0; i < k; ++i) {
     const auto at = [i](const Tensor<T, 1>& v) { return static_cast<double>(v.data()[i]); };
-    const double s = at(weight) / std::sqrt(at(variance) + spec.eps);
+    const double s = at(weight) / std::sqrt(at(variance) + options.eps);
     scale[static_cast<std::size_t>(i)] = s;
     offset.mutable_data()[i] = static_cast<T>(at(bias) + ((kernel.bias ? at(*kernel.bias) : 0) - at(mean)) * s);
   }
@@ -35,7 +35,7 @@ DeferredConv<Tensor<T, 4>> fold_batch_norm(DeferredConv<Tensor<T, 4>> x, const T
   kernel.weight = std::move(folded);
   kernel.bias = std::move(offset);
   kernel.cache = nullptr;  // these weights are made anew for every run
-  x.relu = spec.relu;
+  x.relu = options.relu;
   return x;
 }
 

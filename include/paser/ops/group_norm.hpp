@@ -7,7 +7,7 @@
 namespace paser {
 
 /// Settings of a group norm.
-struct GroupNormSpec {
+struct GroupNormOptions {
   Index groups = 1;   ///< the channels are cut into this many equal runs; 1 normalises whole images
   double eps = 1e-5;  ///< added to the variance
 };
@@ -29,19 +29,19 @@ inline void merge_moments(Index size, Index run, double* mean, double* variance)
 
 template <class T>
 Normalization<T> group_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
-                                     const GroupNormSpec& spec) {
+                                     const GroupNormOptions& options) {
   const Shape<4>& s = x.shape();
   check(s.numel() > 0, "group_norm", "input ", s, " is empty");
   check_norm_weights("group_norm", s, weight.numel(), bias.numel());
-  check(spec.groups >= 1 && s.c() % spec.groups == 0, "group_norm", "the ", s.c(), " channels of input ", s,
-        " do not split into ", spec.groups, " groups");
-  check<ValueError>(spec.eps >= 0, "group_norm", "eps must not be negative, got ", spec.eps);
+  check(options.groups >= 1 && s.c() % options.groups == 0, "group_norm", "the ", s.c(), " channels of input ", s,
+        " do not split into ", options.groups, " groups");
+  check<ValueError>(options.eps >= 0, "group_norm", "eps must not be negative, got ", options.eps);
   const kernels::ChannelNormShape shape{s.n(), s.h() * s.w(), s.c()};
   const Index size = s.n() * s.c();
   std::vector<double> mean(static_cast<std::size_t>(size)), variance(mean.size());
   kernels::channel_moments(shape, x.data(), mean.data(), variance.data());
-  merge_moments(size, s.c() / spec.groups, mean.data(), variance.data());
-  return normalization(shape, std::move(mean), std::move(variance), weight, bias, spec.eps, false);
+  merge_moments(size, s.c() / options.groups, mean.data(), variance.data());
+  return normalization(shape, std::move(mean), std::move(variance), weight, bias, options.eps, false);
 }
 
 template <class T>
@@ -73,23 +73,25 @@ void group_norm_backward(const Normalization<T>& n, Index groups, const Tensor<T
 /// Throws ShapeError when C does not split into the groups or a size is not C.
 template <class T>
 Tensor<T, 4> group_norm(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
-                        const GroupNormSpec& spec) {
-  return detail::normalize(detail::group_normalization(x, weight, bias, spec), x);
+                        const GroupNormOptions& options) {
+  return detail::normalize(detail::group_normalization(x, weight, bias, options), x);
 }
 
 /// The same value, recorded. Keeps x.
 template <class T>
-Var<T, 4> group_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias, const GroupNormSpec& spec) {
-  auto n = detail::group_normalization(x.value(), weight.value(), bias.value(), spec);
+Var<T, 4> group_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias,
+                     const GroupNormOptions& options) {
+  auto n = detail::group_normalization(x.value(), weight.value(), bias.value(), options);
   auto y = detail::normalize(n, x.value());
-  return record(std::move(y), {x, weight, bias},
-                [n = std::move(n), groups = spec.groups, x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                  detail::group_norm_backward(n, groups, x, dy, grad);
-                });
+  return record(
+      std::move(y), {x, weight, bias},
+      [n = std::move(n), groups = options.groups, x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+        detail::group_norm_backward(n, groups, x, dy, grad);
+      });
 }
 
 /// Counted: five for each element.
-inline Counted<4> group_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const GroupNormSpec&) {
+inline Counted<4> group_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const GroupNormOptions&) {
   return x.then(x.shape(), "group_norm", 5 * x.shape().numel());
 }
 

@@ -7,7 +7,7 @@
 namespace paser {
 
 /// Settings of an instance norm.
-struct InstanceNormSpec {
+struct InstanceNormOptions {
   double eps = 1e-5;  ///< added to the variance
   bool relu = false;  ///< also apply max(0, .), in the same pass over memory
 };
@@ -16,15 +16,15 @@ namespace detail {
 
 template <class T>
 Normalization<T> instance_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
-                                        const InstanceNormSpec& spec) {
+                                        const InstanceNormOptions& options) {
   const Shape<4>& s = x.shape();
   check(s.numel() > 0, "instance_norm", "input ", s, " is empty");
-  check<ValueError>(spec.eps >= 0, "instance_norm", "eps must not be negative, got ", spec.eps);
+  check<ValueError>(options.eps >= 0, "instance_norm", "eps must not be negative, got ", options.eps);
   const kernels::ChannelNormShape shape{s.n(), s.h() * s.w(), s.c()};
   const auto size = static_cast<std::size_t>(shape.groups * shape.channels);
   std::vector<double> mean(size), variance(size);
   kernels::channel_moments(shape, x.data(), mean.data(), variance.data());
-  return normalization(shape, std::move(mean), std::move(variance), weight, bias, spec.eps, spec.relu);
+  return normalization(shape, std::move(mean), std::move(variance), weight, bias, options.eps, options.relu);
 }
 
 /// Hands the gradients of x and, when there are any, of weight and bias to inputs 0, 1 and 2.
@@ -54,14 +54,14 @@ void instance_norm_backward(const Normalization<T>& n, const Tensor<T, 4>& x, co
 ///
 /// A plane of a single pixel gives 0 with gradient 0, for every batch size (PyTorch refuses it, but only for N = 1).
 template <class T>
-Tensor<T, 4> instance_norm(const Tensor<T, 4>& x, const InstanceNormSpec& spec = {}) {
-  return detail::normalize(detail::instance_normalization(x, {}, {}, spec), x);
+Tensor<T, 4> instance_norm(const Tensor<T, 4>& x, const InstanceNormOptions& options = {}) {
+  return detail::normalize(detail::instance_normalization(x, {}, {}, options), x);
 }
 
 /// The same value, recorded. Keeps x and four numbers per image and channel.
 template <class T>
-Var<T, 4> instance_norm(const Var<T, 4>& x, const InstanceNormSpec& spec = {}) {
-  auto n = detail::instance_normalization(x.value(), {}, {}, spec);
+Var<T, 4> instance_norm(const Var<T, 4>& x, const InstanceNormOptions& options = {}) {
+  auto n = detail::instance_normalization(x.value(), {}, {}, options);
   auto y = detail::normalize(n, x.value());
   return record(std::move(y), {x}, [n = std::move(n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
     detail::instance_norm_backward(n, x, dy, grad);
@@ -71,17 +71,17 @@ Var<T, 4> instance_norm(const Var<T, 4>& x, const InstanceNormSpec& spec = {}) {
 /// Instance norm followed by * weight + bias; weight, bias: (C). Throws ShapeError when their sizes are not C.
 template <class T>
 Tensor<T, 4> instance_norm(const Tensor<T, 4>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
-                           const InstanceNormSpec& spec = {}) {
+                           const InstanceNormOptions& options = {}) {
   detail::check_norm_weights("instance_norm", x.shape(), weight.numel(), bias.numel());
-  return detail::normalize(detail::instance_normalization(x, weight, bias, spec), x);
+  return detail::normalize(detail::instance_normalization(x, weight, bias, options), x);
 }
 
 /// The same value, recorded. Keeps x and four numbers per image and channel.
 template <class T>
 Var<T, 4> instance_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias,
-                        const InstanceNormSpec& spec = {}) {
+                        const InstanceNormOptions& options = {}) {
   detail::check_norm_weights("instance_norm", x.shape(), weight.value().numel(), bias.value().numel());
-  auto n = detail::instance_normalization(x.value(), weight.value(), bias.value(), spec);
+  auto n = detail::instance_normalization(x.value(), weight.value(), bias.value(), options);
   auto y = detail::normalize(n, x.value());
   return record(std::move(y), {x, weight, bias},
                 [n = std::move(n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
@@ -90,11 +90,11 @@ Var<T, 4> instance_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T
 }
 
 /// Counted: four for each element, five with weight and bias.
-inline Counted<4> instance_norm(const Counted<4>& x, const InstanceNormSpec& = {}) {
+inline Counted<4> instance_norm(const Counted<4>& x, const InstanceNormOptions& = {}) {
   return x.then(x.shape(), "instance_norm", 4 * x.shape().numel());
 }
 inline Counted<4> instance_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
-                                const InstanceNormSpec& = {}) {
+                                const InstanceNormOptions& = {}) {
   return x.then(x.shape(), "instance_norm", 5 * x.shape().numel());
 }
 

@@ -8,7 +8,7 @@
 namespace paser {
 
 /// Settings of a layer norm.
-struct LayerNormSpec {
+struct LayerNormOptions {
   double eps = 1e-5;  ///< added to the variance
 };
 
@@ -30,15 +30,15 @@ kernels::RowStatistics<T> row_statistics(Tensor<T, 2>& s) {
 
 template <class T, int Rank>
 LayerNormalization<T, Rank> layer_normalization(const Tensor<T, Rank>& x, const Tensor<T, 1>& weight,
-                                                const Tensor<T, 1>& bias, const LayerNormSpec& spec) {
+                                                const Tensor<T, 1>& bias, const LayerNormOptions& options) {
   const Index n = x.shape().last();
   check(x.numel() > 0, "layer_norm", "input ", x.shape(), " is empty");
   check(weight.numel() == n && bias.numel() == n, "layer_norm", "the last axis of input ", x.shape(), " has ", n,
         " elements, weight has ", weight.numel(), " and bias ", bias.numel());
-  check<ValueError>(spec.eps >= 0, "layer_norm", "eps must not be negative, got ", spec.eps);
+  check<ValueError>(options.eps >= 0, "layer_norm", "eps must not be negative, got ", options.eps);
   const Index rows = x.numel() / n;
   LayerNormalization<T, Rank> r{Tensor<T, Rank>(x.shape()), Tensor<T, 2>({3, rows})};
-  kernels::layer_norm_forward(rows, n, spec.eps, x.data(), weight.data(), bias.data(), row_statistics(r.statistics),
+  kernels::layer_norm_forward(rows, n, options.eps, x.data(), weight.data(), bias.data(), row_statistics(r.statistics),
                               r.y.mutable_data());
   return r;
 }
@@ -50,15 +50,15 @@ LayerNormalization<T, Rank> layer_normalization(const Tensor<T, Rank>& x, const 
 /// size is not D.
 template <class T, int Rank>
 Tensor<T, Rank> layer_norm(const Tensor<T, Rank>& x, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
-                           const LayerNormSpec& spec = {}) {
-  return detail::layer_normalization(x, weight, bias, spec).y;
+                           const LayerNormOptions& options = {}) {
+  return detail::layer_normalization(x, weight, bias, options).y;
 }
 
 /// The same value, recorded. Keeps x, weight and three numbers a row.
 template <class T, int Rank>
 Var<T, Rank> layer_norm(const Var<T, Rank>& x, const Var<T, 1>& weight, const Var<T, 1>& bias,
-                        const LayerNormSpec& spec = {}) {
-  auto r = detail::layer_normalization(x.value(), weight.value(), bias.value(), spec);
+                        const LayerNormOptions& options = {}) {
+  auto r = detail::layer_normalization(x.value(), weight.value(), bias.value(), options);
   return record(std::move(r.y), {x, weight, bias},
                 [statistics = std::move(r.statistics), x = x.value(), weight = weight.value()](
                     const Tensor<T, Rank>& dy, GradientSink<T>& grad) mutable {
@@ -81,7 +81,7 @@ Var<T, Rank> layer_norm(const Var<T, Rank>& x, const Var<T, 1>& weight, const Va
 
 /// Counted: five for each element.
 template <int Rank>
-Counted<Rank> layer_norm(const Counted<Rank>& x, const Counted<1>&, const Counted<1>&, const LayerNormSpec& = {}) {
+Counted<Rank> layer_norm(const Counted<Rank>& x, const Counted<1>&, const Counted<1>&, const LayerNormOptions& = {}) {
   return x.then(x.shape(), "layer_norm", 5 * x.shape().numel());
 }
 

@@ -36,7 +36,7 @@
 #include "paser/ops/patch_statistics.hpp"
 #include "paser/ops/relu.hpp"
 #include "paser/ops/reshape.hpp"
-#include "paser/ops/resize_spec.hpp"
+#include "paser/ops/resize_options.hpp"
 #include "paser/ops/separable.hpp"
 #include "paser/ops/sigmoid.hpp"
 #include "paser/ops/silu.hpp"

@@ -8,15 +8,15 @@
 namespace paser {
 
 /// Pixels to add at each border; negative numbers cut pixels off.
-struct PadSpec {
+struct PadOptions {
   Index left = 0, right = 0, top = 0, bottom = 0;
 };
 
 namespace detail {
-inline Shape<4> pad_shape(const Shape<4>& x, const PadSpec& spec) {
-  const Shape<4> out{x.n(), x.h() + spec.top + spec.bottom, x.w() + spec.left + spec.right, x.c()};
-  check(out.h() >= 1 && out.w() >= 1, "pad", "input ", x, " padded by (left,right,top,bottom) = (", spec.left, ",",
-        spec.right, ",", spec.top, ",", spec.bottom, ") has no pixels left");
+inline Shape<4> pad_shape(const Shape<4>& x, const PadOptions& options) {
+  const Shape<4> out{x.n(), x.h() + options.top + options.bottom, x.w() + options.left + options.right, x.c()};
+  check(out.h() >= 1 && out.w() >= 1, "pad", "input ", x, " padded by (left,right,top,bottom) = (", options.left, ",",
+        options.right, ",", options.top, ",", options.bottom, ") has no pixels left");
   return out;
 }
 }  // namespace detail
@@ -24,26 +24,27 @@ inline Shape<4> pad_shape(const Shape<4>& x, const PadSpec& spec) {
 /// Adds pixels of a constant value at the borders; the convention of torch.nn.functional.pad(mode="constant").
 /// x: (N, H, W, C) -> (N, H + top + bottom, W + left + right, C). Throws ShapeError when nothing would be left.
 template <class T>
-Tensor<T, 4> pad(const Tensor<T, 4>& x, const PadSpec& spec, T value = T(0)) {
+Tensor<T, 4> pad(const Tensor<T, 4>& x, const PadOptions& options, T value = T(0)) {
   const Shape<4>& s = x.shape();
-  const Shape<4> out = detail::pad_shape(s, spec);
-  if (spec.left == 0 && spec.right == 0 && spec.top == 0 && spec.bottom == 0) return x;
+  const Shape<4> out = detail::pad_shape(s, options);
+  if (options.left == 0 && options.right == 0 && options.top == 0 && options.bottom == 0) return x;
   Tensor<T, 4> y(out);
-  kernels::pad(s.n(), s.h(), s.w(), s.c(), spec.top, spec.left, out.h(), out.w(), value, x.data(), y.mutable_data());
+  kernels::pad(s.n(), s.h(), s.w(), s.c(), options.top, options.left, out.h(), out.w(), value, x.data(),
+               y.mutable_data());
   return y;
 }
 
 /// The same value, recorded. Keeps no tensor: dx is the part of dy that covers x.
 template <class T>
-Var<T, 4> pad(const Var<T, 4>& x, const PadSpec& spec, T value = T(0)) {
-  return record(pad(x.value(), spec, value), {x}, [spec](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-    if (grad.wants(0)) grad.add(0, pad(dy, {-spec.left, -spec.right, -spec.top, -spec.bottom}));
+Var<T, 4> pad(const Var<T, 4>& x, const PadOptions& options, T value = T(0)) {
+  return record(pad(x.value(), options, value), {x}, [options](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+    if (grad.wants(0)) grad.add(0, pad(dy, {-options.left, -options.right, -options.top, -options.bottom}));
   });
 }
 
 /// Counted as free.
-inline Counted<4> pad(const Counted<4>& x, const PadSpec& spec, double = 0) {
-  return x.free(detail::pad_shape(x.shape(), spec));
+inline Counted<4> pad(const Counted<4>& x, const PadOptions& options, double = 0) {
+  return x.free(detail::pad_shape(x.shape(), options));
 }
 
 /// Adds zeros at the bottom and the right up to the given size, as a UNet's decoder needs for odd sizes.

@@ -3,17 +3,17 @@
 
 #include "paser/autograd/counted.hpp"
 #include "paser/kernels/axis_maps.hpp"
-#include "paser/ops/resize_spec.hpp"
+#include "paser/ops/resize_options.hpp"
 #include "paser/ops/separable.hpp"
 
 namespace paser {
 
 namespace detail {
 template <class T>
-SeparableMap<T> bilinear_map(const Shape<4>& x, const ResizeSpec& spec) {
-  const auto extent = resize_extent("upsample_bilinear", x, spec);
-  return {kernels::linear_axis<T>(x.h(), extent.out[0], spec.align_corners, extent.step[0]),
-          kernels::linear_axis<T>(x.w(), extent.out[1], spec.align_corners, extent.step[1])};
+SeparableMap<T> bilinear_map(const Shape<4>& x, const ResizeOptions& options) {
+  const auto extent = resize_extent("upsample_bilinear", x, options);
+  return {kernels::linear_axis<T>(x.h(), extent.out[0], options.align_corners, extent.step[0]),
+          kernels::linear_axis<T>(x.w(), extent.out[1], options.align_corners, extent.step[1])};
 }
 }  // namespace detail
 
@@ -21,19 +21,19 @@ SeparableMap<T> bilinear_map(const Shape<4>& x, const ResizeSpec& spec) {
 /// torch.nn.functional.interpolate(mode="bilinear"). x: (N, H, W, C) -> (N, H', W', C). Throws ValueError unless
 /// exactly one of scale and size is given, ShapeError when a side would be empty.
 template <class T>
-Tensor<T, 4> upsample_bilinear(const Tensor<T, 4>& x, const ResizeSpec& spec) {
-  return detail::bilinear_map<T>(x.shape(), spec)(x);
+Tensor<T, 4> upsample_bilinear(const Tensor<T, 4>& x, const ResizeOptions& options) {
+  return detail::bilinear_map<T>(x.shape(), options)(x);
 }
 
 /// The same value, recorded. Keeps no tensor: dx is dy under the transposed interpolation.
 template <class T>
-Var<T, 4> upsample_bilinear(const Var<T, 4>& x, const ResizeSpec& spec) {
-  return detail::record_separable(x, detail::bilinear_map<T>(x.shape(), spec));
+Var<T, 4> upsample_bilinear(const Var<T, 4>& x, const ResizeOptions& options) {
+  return detail::record_separable(x, detail::bilinear_map<T>(x.shape(), options));
 }
 
 /// Counted: four for each element of the result.
-inline Counted<4> upsample_bilinear(const Counted<4>& x, const ResizeSpec& spec) {
-  const auto out = detail::resize_extent("upsample_bilinear", x.shape(), spec).out;
+inline Counted<4> upsample_bilinear(const Counted<4>& x, const ResizeOptions& options) {
+  const auto out = detail::resize_extent("upsample_bilinear", x.shape(), options).out;
   const Shape<4> shape{x.shape().n(), out[0], out[1], x.shape().c()};
   return x.then(shape, "upsample_bilinear2d", 4 * shape.numel());
 }

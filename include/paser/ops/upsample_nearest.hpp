@@ -3,15 +3,15 @@
 
 #include "paser/autograd/counted.hpp"
 #include "paser/kernels/axis_maps.hpp"
-#include "paser/ops/resize_spec.hpp"
+#include "paser/ops/resize_options.hpp"
 #include "paser/ops/separable.hpp"
 
 namespace paser {
 
 namespace detail {
 template <class T>
-SeparableMap<T> nearest_map(const Shape<4>& x, const ResizeSpec& spec) {
-  const auto extent = resize_extent("upsample_nearest", x, spec);
+SeparableMap<T> nearest_map(const Shape<4>& x, const ResizeOptions& options) {
+  const auto extent = resize_extent("upsample_nearest", x, options);
   return {kernels::nearest_axis<T>(x.h(), extent.out[0], extent.step[0]),
           kernels::nearest_axis<T>(x.w(), extent.out[1], extent.step[1])};
 }
@@ -21,19 +21,19 @@ SeparableMap<T> nearest_map(const Shape<4>& x, const ResizeSpec& spec) {
 /// / scale)); torch.nn.functional.interpolate(mode="nearest"). x: (N, H, W, C) -> (N, H', W', C). Throws like
 /// upsample_bilinear.
 template <class T>
-Tensor<T, 4> upsample_nearest(const Tensor<T, 4>& x, const ResizeSpec& spec) {
-  return detail::nearest_map<T>(x.shape(), spec)(x);
+Tensor<T, 4> upsample_nearest(const Tensor<T, 4>& x, const ResizeOptions& options) {
+  return detail::nearest_map<T>(x.shape(), options)(x);
 }
 
 /// The same value, recorded. Keeps no tensor: dx sums dy over the repetitions of a pixel.
 template <class T>
-Var<T, 4> upsample_nearest(const Var<T, 4>& x, const ResizeSpec& spec) {
-  return detail::record_separable(x, detail::nearest_map<T>(x.shape(), spec));
+Var<T, 4> upsample_nearest(const Var<T, 4>& x, const ResizeOptions& options) {
+  return detail::record_separable(x, detail::nearest_map<T>(x.shape(), options));
 }
 
 /// Counted: one for each element of the result.
-inline Counted<4> upsample_nearest(const Counted<4>& x, const ResizeSpec& spec) {
-  const auto out = detail::resize_extent("upsample_nearest", x.shape(), spec).out;
+inline Counted<4> upsample_nearest(const Counted<4>& x, const ResizeOptions& options) {
+  const auto out = detail::resize_extent("upsample_nearest", x.shape(), options).out;
   const Shape<4> shape{x.shape().n(), out[0], out[1], x.shape().c()};
   return x.then(shape, "upsample_nearest2d", shape.numel());
 }

@@ -26,8 +26,8 @@ inline Costs cost_shares(const std::vector<double>& expenses) {
 
 /// The small network's answer is there before any choice is made: charge nothing for keeping it (the released code's
 /// rule).
-inline Costs with_small_free(Costs costs) {
-  check<ValueError>(!costs.empty(), "with_small_free", "no models");
+inline Costs with_free_coarse(Costs costs) {
+  check<ValueError>(!costs.empty(), "with_free_coarse", "no models");
   costs[0] = 0;
   return costs;
 }
@@ -35,10 +35,10 @@ inline Costs with_small_free(Costs costs) {
 /// The same costs in units of what can be gained: scaled so that the most expensive model costs `gain`, for example the
 /// mean IoU that it gains over f1 on a patch. With lambda 1/2 it then pays where it gains more than that; under Eq. 3
 /// the paper's large network would have to gain 0.94. Throws ValueError unless 0 < gain <= 1.
-inline Costs scaled_to_gain(Costs costs, double gain) {
-  check<ValueError>(gain > 0 && gain <= 1, "scaled_to_gain", "the gain must lie in (0,1], got ", gain);
+inline Costs normalised_to_gain(Costs costs, double gain) {
+  check<ValueError>(gain > 0 && gain <= 1, "normalised_to_gain", "the gain must lie in (0,1], got ", gain);
   const double largest = costs.empty() ? 0 : *std::max_element(costs.begin(), costs.end());
-  check<ValueError>(largest > 0, "scaled_to_gain", "no model costs anything");
+  check<ValueError>(largest > 0, "normalised_to_gain", "no model costs anything");
   for (double& c : costs) c *= gain / largest;
   return costs;
 }

@@ -25,8 +25,8 @@ struct FineTuneOptions {
   double lambda_from = 0.5, lambda_to = 0.5;     ///< linear in the steps
   double exploit_from = 0.95, exploit_to = 1.0;  ///< alpha of Eq. 4, linear in the steps
   rl::ExplorationScope explore = rl::ExplorationScope::batch;
-  rl::AdvantageSpec advantage{};
-  rl::PolicyGradientSpec gradient{};
+  rl::AdvantageOptions advantage{};
+  rl::PolicyGradientOptions gradient{};
   /// Total-variation distances from the policy at the start, ascending, at each of which a copy of everything is kept.
   /// With any, the stage ends when the last is reached.
   std::vector<double> tvd_thresholds;

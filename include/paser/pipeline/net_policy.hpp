@@ -27,7 +27,7 @@ struct NetPolicy {
 
   /// One distribution over the models for each patch, batch norm by its running statistics.
   rl::Categorical<T> probabilities(const PolicyState<T>& state) const {
-    return rl::Categorical<T>(evaluate(net, state.map), state.grid.patches());
+    return rl::Categorical<T>(infer(net, state.map), state.grid.patches());
   }
   Actions choose(const PolicyState<T>& state, Key key) const {
     const rl::Categorical<T> routes = probabilities(state);

@@ -27,7 +27,7 @@ Tensor<T, 4> predict_logits(const models::AnySegmenter<T>& model, const Tensor<T
   Tensor<T, 4> logits;
   T* out = nullptr;
   for_each_chunk(images.shape().n(), micro_batch, [&](Index begin, Index end) {
-    const Tensor<T, 4> part = evaluate(model, slice_rows(images, begin, end), filters);
+    const Tensor<T, 4> part = infer(model, slice_rows(images, begin, end), filters);
     if (out == nullptr) {
       Shape<4> shape = part.shape();
       shape[0] = images.shape().n();
@@ -46,7 +46,7 @@ Labels predict(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images,
   Labels labels({images.shape().n(), images.shape().h(), images.shape().w()});
   std::int32_t* out = labels.mutable_data();
   for_each_chunk(images.shape().n(), micro_batch, [&](Index begin, Index end) {
-    const Labels part = argmax_channels(evaluate(model, slice_rows(images, begin, end), filters));
+    const Labels part = argmax_channels(infer(model, slice_rows(images, begin, end), filters));
     out = std::copy_n(part.data(), part.numel(), out);
   });
   return labels;

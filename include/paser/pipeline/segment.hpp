@@ -79,8 +79,8 @@ void answer_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images, 
                     const data::PatchGrid& grid, const std::vector<Index>& patches, const AnswerMaps<T>& out) {
   for_each_chunk(static_cast<Index>(patches.size()), paser.micro_batch, [&](Index begin, Index end) {
     const std::vector<Index> part(patches.begin() + begin, patches.begin() + end);
-    const Tensor<T, 4> logits = evaluate(paser.models[static_cast<std::size_t>(k)],
-                                         expert_patches<T>(paser, k, images, predicted, grid, part), paser.filters);
+    const Tensor<T, 4> logits = infer(paser.models[static_cast<std::size_t>(k)],
+                                      expert_patches<T>(paser, k, images, predicted, grid, part), paser.filters);
     const Labels labels = labels_of(logits, k);
     data::scatter_patches(*out.labels, grid, part, labels);
     if (!out.probability && !out.entropy && !out.doubt) return;

@@ -35,7 +35,7 @@ struct SupervisedOptions {
   Mode mode = run::training;
   MaskSource<T> masks;  ///< see RunContext::masks; only with one part
   /// Eq. 1: learning from a larger network's logits besides the labels.
-  std::optional<DistillationSpec> distillation;
+  std::optional<DistillationOptions> distillation;
 };
 
 /// Images of a part of a batch. Throws ValueError when a micro-batch does not hold whole parts.
@@ -80,7 +80,7 @@ TreeSum<SupervisedResult<T>> supervised_parts(const models::AnySegmenter<T>& mod
                     "supervised_gradients", "parts ", parts.begin, " .. ", parts.end, " of ", (n + size - 1) / size);
   check<ValueError>(!options.masks || size >= n, "supervised_gradients", "given masks are for a whole batch of ", n,
                     ", a part of it has ", size, " images");
-  CrossEntropySpec ce{.class_weight = options.class_weights, .ignore_index = options.ignored};
+  CrossEntropyOptions ce{.class_weight = options.class_weights, .ignore_index = options.ignored};
   ce.total = static_cast<double>(labels.numel());
   if (options.ignored) *ce.total -= static_cast<double>(std::ranges::count(labels.values(), *options.ignored));
 
@@ -101,8 +101,8 @@ TreeSum<SupervisedResult<T>> supervised_parts(const models::AnySegmenter<T>& mod
       result.gradients = ctx.backward(loss, Tensor<T, 1>::full({1}, T(1)));
     };
     if (options.distillation) {
-      DistillationSpec kd = *options.distillation;
-      kd.total = static_cast<double>(kd.kind == DistillationSpec::Kind::mse ? teacher.numel() : n);
+      DistillationOptions kd = *options.distillation;
+      kd.total = static_cast<double>(kd.kind == DistillationOptions::Kind::mse ? teacher.numel() : n);
       const auto loss = distillation_loss(logits, slice_rows(teacher, begin, end), truth, ce, kd);
       result.cross_entropy = number(loss.cross_entropy);
       result.distillation = number(loss.distillation);

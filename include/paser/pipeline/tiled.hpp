@@ -86,10 +86,9 @@ Tensor<T, 4> cut_windows(const Tensor<T, 4>& rows, const std::vector<WindowSpan>
   for (Index i = begin; i < end; ++i) {
     const Index left = columns[static_cast<std::size_t>(i)].begin, inside = std::min(options.width, w - left);
     for (Index y = 0; y < options.height; ++y) {
-      const T* row = rows.data() + data::detail::mirrored(y, h) * w * c;
+      const T* row = rows.data() + mirrored(y, h) * w * c;
       out = std::copy_n(row + left * c, inside * c, out);
-      for (Index x = left + inside; x < left + options.width; ++x)
-        out = std::copy_n(row + data::detail::mirrored(x, w) * c, c, out);
+      for (Index x = left + inside; x < left + options.width; ++x) out = std::copy_n(row + mirrored(x, w) * c, c, out);
     }
   }
   return windows;

@@ -26,8 +26,8 @@ struct PolicyOptions {
   RewardOptions reward{};
   double exploit_from = 0.7, exploit_to = 0.95;  ///< alpha of Eq. 4, linear in the epochs
   rl::ExplorationScope explore = rl::ExplorationScope::batch;
-  rl::AdvantageSpec advantage{};
-  rl::PolicyGradientSpec gradient{};
+  rl::AdvantageOptions advantage{};
+  rl::PolicyGradientOptions gradient{};
   PolicyGradient estimate = PolicyGradient::sampled;
   /// Sets of dropout noise that are drawn once for every image, kept in memory (8 bytes a pixel and set) and used in
   /// turn, epoch by epoch. 0: every step draws anew, as the paper does; slower by the passes of f1.
@@ -57,8 +57,8 @@ Rewards<T> routing_reward(const Labels& composed, const Labels& baseline, const 
 /// Loss and gradient of the policy for actions and rewards that are given.
 template <class T>
 ValueAndGradients<T> policy_gradients(const Policy<T>& policy, const PolicyState<T>& state, const Actions& actions,
-                                      const Tensor<T, 2>& reward, Mode mode, const rl::AdvantageSpec& advantage = {},
-                                      const rl::PolicyGradientSpec& spec = {}) {
+                                      const Tensor<T, 2>& reward, Mode mode, const rl::AdvantageOptions& advantage = {},
+                                      const rl::PolicyGradientOptions& spec = {}) {
   return value_and_gradients<T>(mode, Key{}, [&](auto& ctx) {
     return rl::policy_gradient_loss(policy.record(ctx, state), actions, rl::advantage(reward, advantage), spec);
   });

@@ -15,7 +15,7 @@ namespace paser::rl {
 /// subtracted.
 enum class Baseline { none, batch_mean, given };
 
-struct AdvantageSpec {
+struct AdvantageOptions {
   Baseline baseline = Baseline::none;
   /// Then centre, and divide by the standard deviation over the batch (+ 1e-8); a single patch has none and stays.
   bool normalize = false;
@@ -24,7 +24,8 @@ struct AdvantageSpec {
 /// Reward minus baseline of every patch, all (B, P). `given` is the baseline of Baseline::given, for example the reward
 /// of the greedy action. Throws ShapeError when it is missing there.
 template <class T>
-Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageSpec& spec = {}, const Tensor<T, 2>& given = {}) {
+Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageOptions& options = {},
+                       const Tensor<T, 2>& given = {}) {
   Tensor<T, 2> result = reward;
   const Index n = reward.numel();
   if (n == 0) return result;
@@ -38,12 +39,12 @@ Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageSpec& spec = {
   const auto subtract = [&](double m) {
     for (Index i = 0; i < n; ++i) a[i] = static_cast<T>(static_cast<double>(a[i]) - m);
   };
-  if (spec.baseline == Baseline::batch_mean && n > 1) subtract(mean());
-  if (spec.baseline == Baseline::given) {
+  if (options.baseline == Baseline::batch_mean && n > 1) subtract(mean());
+  if (options.baseline == Baseline::given) {
     check_same_shape("advantage", reward, given);
     for (Index i = 0; i < n; ++i) a[i] -= given.data()[i];
   }
-  if (spec.normalize && n > 1) {
+  if (options.normalize && n > 1) {
     subtract(mean());
     double squares = 0;
     for (Index i = 0; i < n; ++i) squares += static_cast<double>(a[i]) * static_cast<double>(a[i]);
@@ -53,7 +54,7 @@ Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageSpec& spec = {
   return result;
 }
 
-struct PolicyGradientSpec {
+struct PolicyGradientOptions {
   /// Probabilities are clamped to [clamp, 1 - clamp] before the logarithm, with gradient zero outside, as
   /// torch.distributions.Categorical does with the epsilon of float32. 0: no clamping.
   double clamp = 0x1p-23;
@@ -66,25 +67,25 @@ namespace detail {
 /// The loss, and where `gradient` is not null its derivative by the logits.
 template <class T>
 double policy_gradient(Index rows, Index models, const T* logits, const std::int32_t* actions, const T* advantages,
-                       const PolicyGradientSpec& spec, T* gradient) {
+                       const PolicyGradientOptions& options, T* gradient) {
   const FlushDenormals flush;
-  const double total = spec.total.value_or(static_cast<double>(rows)), share = total > 0 ? 1 / total : 0;
+  const double total = options.total.value_or(static_cast<double>(rows)), share = total > 0 ? 1 / total : 0;
   double loss = 0;
   for (Index row = 0; row < rows; ++row) {
     const RowDistribution d(logits + row * models, models);
     const auto chosen = static_cast<std::size_t>(actions[row]);
-    const double weight = static_cast<double>(advantages[row]), entropy = spec.entropy_bonus != 0 ? d.entropy() : 0;
+    const double weight = static_cast<double>(advantages[row]), entropy = options.entropy_bonus != 0 ? d.entropy() : 0;
     double log_p = d.log_p[chosen];
     bool flat = false;
-    if (spec.clamp > 0) {
-      flat = d.p[chosen] < spec.clamp || d.p[chosen] > 1 - spec.clamp;
-      if (flat) log_p = std::log(std::clamp(d.p[chosen], spec.clamp, 1 - spec.clamp));
+    if (options.clamp > 0) {
+      flat = d.p[chosen] < options.clamp || d.p[chosen] > 1 - options.clamp;
+      if (flat) log_p = std::log(std::clamp(d.p[chosen], options.clamp, 1 - options.clamp));
     }
-    loss -= share * (log_p * weight + spec.entropy_bonus * entropy);
+    loss -= share * (log_p * weight + options.entropy_bonus * entropy);
     if (gradient == nullptr) continue;
     for (std::size_t k = 0; k < d.p.size(); ++k) {
       double g = flat ? 0 : weight * (d.p[k] - (k == chosen ? 1 : 0));
-      if (spec.entropy_bonus != 0 && d.p[k] > 0) g += spec.entropy_bonus * d.p[k] * (d.log_p[k] + entropy);
+      if (options.entropy_bonus != 0 && d.p[k] > 0) g += options.entropy_bonus * d.p[k] * (d.log_p[k] + entropy);
       gradient[row * models + static_cast<Index>(k)] = static_cast<T>(share * g);
     }
   }
@@ -121,23 +122,23 @@ Index policy_models(const Shape<Rank>& logits, const Actions& actions, const Ten
 /// do not fit, ValueError on an action out of range.
 template <class T, int Rank>
 Tensor<T, 1> policy_gradient_loss(const Tensor<T, Rank>& logits, const Actions& actions, const Tensor<T, 2>& advantages,
-                                  const PolicyGradientSpec& spec = {}) {
+                                  const PolicyGradientOptions& options = {}) {
   const Index models = detail::policy_models(logits.shape(), actions, advantages);
   const FlushDenormals flush;
   return Tensor<T, 1>::full(
       {1}, static_cast<T>(detail::policy_gradient(actions.numel(), models, logits.data(), actions.data(),
-                                                  advantages.data(), spec, static_cast<T*>(nullptr))));
+                                                  advantages.data(), options, static_cast<T*>(nullptr))));
 }
 
 /// The same value, recorded. With p the softmax, e the chosen action, H the entropy and b the bonus:
 ///   dlogits = (advantage (p - e) + b p (log p + H)) / number of patches.
 template <class T, int Rank>
 Var<T, 1> policy_gradient_loss(const Var<T, Rank>& logits, const Actions& actions, const Tensor<T, 2>& advantages,
-                               const PolicyGradientSpec& spec = {}) {
+                               const PolicyGradientOptions& options = {}) {
   const Index models = detail::policy_models(logits.shape(), actions, advantages);
   Tensor<T, Rank> gradient(logits.shape());
   const double loss = detail::policy_gradient(actions.numel(), models, logits.value().data(), actions.data(),
-                                              advantages.data(), spec, gradient.mutable_data());
+                                              advantages.data(), options, gradient.mutable_data());
   return detail::record_loss(loss, logits, std::move(gradient));
 }
 

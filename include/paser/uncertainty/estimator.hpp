@@ -95,7 +95,7 @@ struct SoftmaxEntropy {
   Prediction<T> predict(const models::AnySegmenter<T>& coarse, const Tensor<T, 4>& images,
                         const EstimatorRun& run) const {
     return predict_in_parts<T>(images.shape().n(), run.micro_batch, [&](Index begin, Index end) {
-      return summarize_samples(evaluate(coarse, slice_rows(images, begin, end)), 1);
+      return summarize_samples(infer(coarse, slice_rows(images, begin, end)), 1);
     });
   }
   template <class T>
@@ -116,8 +116,8 @@ struct Ensemble {
     return predict_in_parts<T>(images.shape().n(), run.micro_batch, [&](Index begin, Index end) {
       const Tensor<T, 4> part = slice_rows(images, begin, end);
       SampleSum<T> samples;
-      samples.add(evaluate(coarse, part), end - begin);
-      for (const auto& member : members) samples.add(evaluate(member, part), end - begin);
+      samples.add(infer(coarse, part), end - begin);
+      for (const auto& member : members) samples.add(infer(member, part), end - begin);
       return samples.finish();
     });
   }

@@ -12,7 +12,7 @@
 namespace paser::uncertainty {
 
 /// How passes are put together.
-struct PredictionSpec {
+struct PredictionOptions {
   double epsilon = probability_epsilon;  ///< see entropy()
   bool decompose = false;                ///< split the entropy into its aleatoric and its epistemic part
 };
@@ -26,8 +26,8 @@ struct Prediction {
   Labels labels;               ///< the most probable class of the mean, ties to the lowest, (N, H, W)
   Tensor<T, 3> entropy;        ///< of the mean, in nats: total uncertainty, (N, H, W)
 
-  /// Only with PredictionSpec::decompose: mean entropy of the passes (aleatoric), and what remains of the entropy, the
-  /// mutual information of label and weights (epistemic), both in nats.
+  /// Only with PredictionOptions::decompose: mean entropy of the passes (aleatoric), and what remains of the entropy,
+  /// the mutual information of label and weights (epistemic), both in nats.
   Tensor<T, 3> expected_entropy, mutual_information;
 
   /// Several passes, all of them equal in every bit: the model has no active dropout. Worth a warning.
@@ -50,7 +50,7 @@ struct Prediction {
 template <class T>
 class SampleSum {
  public:
-  explicit SampleSum(const PredictionSpec& spec = {}) : spec_(spec) {}
+  explicit SampleSum(const PredictionOptions& options = {}) : options_(options) {}
 
   /// Samples of `images` images: logits (samples * N, H, W, K), all images of a sample together. Throws ShapeError when
   /// they do not divide, or are other images or classes than those before.
@@ -67,18 +67,18 @@ class SampleSum {
       same_ = std::equal(all.data() + pass * size, all.data() + (pass + 1) * size, prediction_.first_sample.data());
     for (Index pass = first; pass < passes; ++pass) add_rows(prediction_.probabilities, all, pass * images);
     count_ += static_cast<int>(passes);
-    if (spec_.decompose)
+    if (options_.decompose)
       for (Index pass = 0; pass < passes; ++pass)
         add_to(prediction_.expected_entropy,
-               entropy(slice_rows(all, pass * images, (pass + 1) * images), spec_.epsilon));
+               entropy(slice_rows(all, pass * images, (pass + 1) * images), options_.epsilon));
   }
 
   Prediction<T> finish() {
     divide(prediction_.probabilities);
     prediction_.labels = argmax_channels(prediction_.probabilities);
-    prediction_.entropy = entropy(prediction_.probabilities, spec_.epsilon);
+    prediction_.entropy = entropy(prediction_.probabilities, options_.epsilon);
     prediction_.without_noise = count_ > 1 && same_;
-    if (spec_.decompose) {
+    if (options_.decompose) {
       divide(prediction_.expected_entropy);
       auto& rest = prediction_.mutual_information = Tensor<T, 3>(prediction_.entropy.shape());
       T* const out = rest.mutable_data();
@@ -101,7 +101,7 @@ class SampleSum {
     if (count_ > 1) scale_in_place(sum, 1.0 / count_);
   }
 
-  PredictionSpec spec_;
+  PredictionOptions options_;
   Prediction<T> prediction_;
   int count_ = 0;
   bool same_ = true;
@@ -144,11 +144,11 @@ Prediction<T> predict_in_parts(Index n, Index size, const Predict& predict) {
 /// The prediction of given samples: logits (samples * N, H, W, K), all images of the first pass first. Throws
 /// ShapeError when the batch does not divide into the samples.
 template <class T>
-Prediction<T> summarize_samples(const Tensor<T, 4>& logits, Index samples, const PredictionSpec& spec = {}) {
+Prediction<T> summarize_samples(const Tensor<T, 4>& logits, Index samples, const PredictionOptions& options = {}) {
   const Shape<4>& shape = logits.shape();
   check(samples >= 1 && shape.n() % samples == 0 && shape.numel() > 0, "summarize_samples", "logits ", shape,
         " do not divide into ", samples, " passes");
-  SampleSum<T> sum(spec);
+  SampleSum<T> sum(options);
   sum.add(logits, shape.n() / samples);
   return sum.finish();
 }

@@ -6,5 +6,5 @@
 using namespace paser;
 
 Tensor<float, 4> probabilities(const nn::Conv2d<float>& layer, const Tensor<float, 4>& images) {
-  return softmax(evaluate(layer, images));
+  return softmax(infer(layer, images));
 }

@@ -41,10 +41,10 @@ enum class ConvDirection { forward, backward_input, backward_weight };
 namespace winograd {
 /// True when Winograd's algorithm can compute the convolution.
 constexpr bool applies(const ConvShape& s) {
-  const auto &stride = s.spec.stride, &padding = s.spec.padding, &dilation = s.spec.dilation;
+  const auto &stride = s.options.stride, &padding = s.options.padding, &dilation = s.options.dilation;
   const auto in_window = [](Index p) { return p >= 0 && p <= 2; };
   return s.r == 3 && s.s == 3 && stride[0] == 1 && stride[1] == 1 && dilation[0] == 1 && dilation[1] == 1 &&
-         s.spec.groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
+         s.options.groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
 }
 }  // namespace winograd
 

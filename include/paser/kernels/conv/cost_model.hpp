@@ -70,7 +70,7 @@ inline ConvPlan plan_convolution(const ConvShape& s, ConvDirection direction, co
   const auto time = [&](std::size_t i) { return conv_time(cost[i], work[i]); };
   const auto chosen = [&]() -> std::size_t {
     for (std::size_t i = 0; i < 3; ++i)
-      if (s.spec.algorithm == algorithms[i]) return i;
+      if (s.options.algorithm == algorithms[i]) return i;
     if (!fits_winograd(s, direction, costs)) return 0;
     const std::size_t tiles = time(1) < time(2) ? 1 : 2;
     return time(0) <= time(tiles) ? 0 : tiles;

@@ -31,7 +31,7 @@ class PreparedFilter {
   const T* find(const ConvShape& shape, ConvAlgorithm algorithm) const {
     const ConvShape& s = shape_;
     return size_ > 0 && algorithm_ == algorithm && s.c == shape.c && s.k == shape.k && s.r == shape.r &&
-                   s.s == shape.s && s.spec.groups == shape.spec.groups
+                   s.s == shape.s && s.options.groups == shape.options.groups
                ? values_.data()
                : nullptr;
   }

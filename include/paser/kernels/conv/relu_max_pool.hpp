@@ -43,17 +43,17 @@ class ConvReluMaxPool {
 
   /// How many columns of the pooled map to ask for: the rows under one window stay in the first-level cache.
   Index columns() const {
-    const Index row_bytes = block * static_cast<Index>(sizeof(T)) * (pool_.spec.kernel[0] + 1);
-    return std::max<Index>(1, (Index{20} * 1024 / row_bytes - pool_.spec.kernel[1]) / pool_.spec.stride[1]);
+    const Index row_bytes = block * static_cast<Index>(sizeof(T)) * (pool_.options.kernel[0] + 1);
+    return std::max<Index>(1, (Index{20} * 1024 / row_bytes - pool_.options.kernel[1]) / pool_.options.stride[1]);
   }
 
   /// x: one image (h, w, c); y: its pooled map (out_h, out_w, k), of which these rows and columns are written.
   void operator()(const T* x, const direct::Range& rows, const direct::Range& columns, T* y) const {
     const Part part(*this, rows, columns);
-    Scratch<T> scratch(static_cast<std::size_t>(part.source_size() + part.row_size() * (pool_.spec.kernel[0] + 1)));
+    Scratch<T> scratch(static_cast<std::size_t>(part.source_size() + part.row_size() * (pool_.options.kernel[0] + 1)));
     T *const source = scratch.data(), *const largest = source + part.source_size(),
              *const ring = largest + part.row_size();
-    std::vector<const T*> ready(static_cast<std::size_t>(pool_.spec.kernel[0]));
+    std::vector<const T*> ready(static_cast<std::size_t>(pool_.options.kernel[0]));
     copy_source(x, part, source);
     for (Index b = 0; b < blocks_; ++b) {
       Index done = 0;  // rows of the convolution before this one are in the ring, or not needed any more
@@ -63,9 +63,9 @@ class ConvReluMaxPool {
         // What the row writes at its end comes while it is computed.
         for (Index column = columns.first; column < columns.end; ++column) simd::prefetch(result + column * s_.k);
         for (done = std::max(done, under.first); done < under.end; ++done)
-          convolve_row(part, source, done, b, ring + done % pool_.spec.kernel[0] * part.row_size());
+          convolve_row(part, source, done, b, ring + done % pool_.options.kernel[0] * part.row_size());
         for (Index r = under.first; r < under.end; ++r)
-          ready[static_cast<std::size_t>(r - under.first)] = ring + r % pool_.spec.kernel[0] * part.row_size();
+          ready[static_cast<std::size_t>(r - under.first)] = ring + r % pool_.options.kernel[0] * part.row_size();
         largest_of_rows({ready.data(), static_cast<std::size_t>(under.size())}, part.row_size(), largest);
         pool_row(part, columns, largest, std::min(block, s_.k - b * block), result);
       }
@@ -95,8 +95,8 @@ class ConvReluMaxPool {
 
   /// The rows (axis 0) or columns (axis 1) of the convolution under one output of the pooling.
   direct::Range under_window(Index output, std::size_t axis) const {
-    const Index first = output * pool_.spec.stride[axis] - pool_.spec.padding[axis];
-    return {std::max<Index>(0, first), std::min(axis == 0 ? pool_.h : pool_.w, first + pool_.spec.kernel[axis])};
+    const Index first = output * pool_.options.stride[axis] - pool_.options.padding[axis];
+    return {std::max<Index>(0, first), std::min(axis == 0 ? pool_.h : pool_.w, first + pool_.options.kernel[axis])};
   }
   direct::Range under(const direct::Range& outputs, std::size_t axis) const {
     return {under_window(outputs.first, axis).first, under_window(outputs.end - 1, axis).end};
@@ -120,11 +120,11 @@ class ConvReluMaxPool {
   /// One row of one block of the convolution: (columns, block).
   void convolve_row(const Part& part, const T* source, Index row, Index b, T* to) const {
     const T* const panel = panels_.data() + b * (taps_ + 1) * block;
-    const Index step = s_.spec.stride[1] * s_.c, tap_row = s_.spec.dilation[0] * part.source_row(),
-                tap_column = s_.spec.dilation[1] * s_.c;
+    const Index step = s_.options.stride[1] * s_.c, tap_row = s_.options.dilation[0] * part.source_row(),
+                tap_column = s_.options.dilation[1] * s_.c;
     // Without dilation neighbouring columns of taps read neighbouring values.
-    const Index runs = s_.spec.dilation[1] == 1 ? 1 : s_.s;
-    const T* const from = source + (row - part.rows.first) * s_.spec.stride[0] * part.source_row();
+    const Index runs = s_.options.dilation[1] == 1 ? 1 : s_.s;
+    const T* const from = source + (row - part.rows.first) * s_.options.stride[0] * part.source_row();
     with_run(s_.s * s_.c / runs, [&](auto run) {
       for (Index column = 0; column < part.columns.size(); column += pixels) {
         direct::Tile<T, pixels, packets> sums;

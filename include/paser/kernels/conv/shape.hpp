@@ -14,7 +14,7 @@ enum class ConvAlgorithm {
 };
 
 /// Settings of a 2-D convolution; the defaults are those of torch.nn.functional.conv2d.
-struct Conv2dSpec {
+struct Conv2dOptions {
   std::array<Index, 2> stride{1, 1};
   std::array<Index, 2> padding{0, 0};
   std::array<Index, 2> dilation{1, 1};
@@ -29,16 +29,16 @@ namespace kernels {
 struct ConvShape {
   Index n, h, w, c;
   Index k, r, s;
-  Conv2dSpec spec;
+  Conv2dOptions options;
 
   constexpr Index out_h() const {
-    return (h + 2 * spec.padding[0] - spec.dilation[0] * (r - 1) - 1) / spec.stride[0] + 1;
+    return (h + 2 * options.padding[0] - options.dilation[0] * (r - 1) - 1) / options.stride[0] + 1;
   }
   constexpr Index out_w() const {
-    return (w + 2 * spec.padding[1] - spec.dilation[1] * (s - 1) - 1) / spec.stride[1] + 1;
+    return (w + 2 * options.padding[1] - options.dilation[1] * (s - 1) - 1) / options.stride[1] + 1;
   }
-  constexpr Index group_c() const { return c / spec.groups; }
-  constexpr Index group_k() const { return k / spec.groups; }
+  constexpr Index group_c() const { return c / options.groups; }
+  constexpr Index group_k() const { return k / options.groups; }
   constexpr Index x_size() const { return n * h * w * c; }
   constexpr Index y_size() const { return n * out_h() * out_w() * k; }
   constexpr Index weight_size() const { return r * s * group_c() * k; }

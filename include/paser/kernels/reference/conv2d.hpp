@@ -11,7 +11,7 @@ namespace paser::kernels::reference {
 /// Calls term(x position, weight position, y position) for every product of a convolution.
 template <class Term>
 void for_each_product(const ConvShape& shape, Term&& term) {
-  const auto& [stride, padding, dilation, groups, algorithm] = shape.spec;
+  const auto& [stride, padding, dilation, groups, algorithm] = shape.options;
   static_cast<void>(algorithm);
   for (Index n = 0; n < shape.n; ++n)
     for (Index i = 0; i < shape.out_h(); ++i)

@@ -140,7 +140,7 @@ struct GainMember {
                               ctx.constant(targets(rows)));
   }
   double score(const std::vector<Index>& rows) const {
-    const auto out = evaluate(module.head, gather_rows<float, 2>(examples.statistics, rows));
+    const auto out = infer(module.head, gather_rows<float, 2>(examples.statistics, rows));
     return -static_cast<double>(mean_squared_error(out, targets(rows))(0));
   }
 };
@@ -174,7 +174,7 @@ class PolicyMember {
     const std::vector<double> price = draw_prices(static_cast<Index>(rows.size()), key.fold(0));
     const auto logits = module.logits(ctx, gather_rows<float, 2>(examples_.statistics, rows), price);
     const Tensor<float, 3> reward = rewards(rows, price);
-    const rl::PolicyGradientSpec spec{.entropy_bonus = fit_.entropy_bonus};
+    const rl::PolicyGradientOptions spec{.entropy_bonus = fit_.entropy_bonus};
     if (fit_.exact) return rl::expected_reward_loss(logits, reward, spec);
     const rl::Categorical<float> routes(logits.value(), 1);
     const double alpha = fit_.exploit_from + (fit_.exploit_to - fit_.exploit_from) * done_;
@@ -220,7 +220,7 @@ class PolicyMember {
 
   /// For every row, the price above which the policy keeps it at the coarse model.
   std::vector<double> critical_prices(const Tensor<float, 2>& statistics) const {
-    const Tensor<float, 2> v = evaluate(module.head, statistics);
+    const Tensor<float, 2> v = infer(module.head, statistics);
     std::vector<double> critical;
     for (Index i = 0; i < v.shape()[0]; ++i) {
       double most = -1e300;

@@ -29,7 +29,7 @@ struct GainRouter {
   /// Expected gain of model k + 1 on every patch, (N, P, M - 1), in IoU.
   Tensor<T, 3> gains(const PolicyState<T>& state) const {
     const Shape<3>& s = state.statistics.shape();
-    const Tensor<T, 2> units = evaluate(head, patch_rows(state.statistics));
+    const Tensor<T, 2> units = infer(head, patch_rows(state.statistics));
     return scale(units, static_cast<double>(head.unit.value(0))).reshape(Shape<3>{s[0], s[1], head.outputs()});
   }
 

@@ -49,7 +49,7 @@ struct PatchPolicy {
   /// The worth of each task model beside the coarse one, (N, P, M - 1), in IoU: what a price is compared with.
   Tensor<T, 3> gains(const PolicyState<T>& state) const {
     const Shape<3>& s = state.statistics.shape();
-    const Tensor<T, 2> v = evaluate(head, patch_rows(state.statistics));
+    const Tensor<T, 2> v = infer(head, patch_rows(state.statistics));
     const Index models = head.outputs();
     Tensor<T, 3> gain({s[0], s[1], models - 1});
     T* out = gain.mutable_data();

@@ -18,7 +18,7 @@ namespace paser::kernels::depthwise {
 
 /// True when these functions can compute the convolution.
 constexpr bool applies(const ConvShape& s) {
-  return s.spec.groups == s.c && s.k == s.c;
+  return s.options.groups == s.c && s.k == s.c;
 }
 
 namespace detail {

@@ -238,7 +238,7 @@ Problem<T> forward_problem(const ConvShape& s, const T* weight) {
           .columns = forward_axis(s, 1),
           .in = s.group_c(),
           .out = s.group_k(),
-          .groups = s.spec.groups,
+          .groups = s.options.groups,
           .out_rows = s.out_h(),
           .out_columns = s.out_w(),
           .weight = weight,

@@ -16,7 +16,7 @@ void backward_input(const ConvShape& s, const T* dy, const T* weight, T* dx) {
                         .columns = column.axis,
                         .in = s.group_k(),
                         .out = s.group_c(),
-                        .groups = s.spec.groups,
+                        .groups = s.options.groups,
                         .out_rows = s.h,
                         .out_columns = s.w,
                         .weight = weight + (row.first_tap * s.s + column.first_tap) * tap,

@@ -65,8 +65,8 @@ constexpr Range part(Index size, Index n, Index i) {
 
 inline Axis forward_axis(const ConvShape& s, std::size_t axis) {
   const bool rows = axis == 0;
-  return {rows ? s.out_h() : s.out_w(), rows ? s.h : s.w,      rows ? s.r : s.s,
-          s.spec.stride[axis],          -s.spec.padding[axis], s.spec.dilation[axis]};
+  return {rows ? s.out_h() : s.out_w(), rows ? s.h : s.w,         rows ? s.r : s.s,
+          s.options.stride[axis],       -s.options.padding[axis], s.options.dilation[axis]};
 }
 
 /// Along one axis, the inputs of a convolution that only taps first_tap, first_tap + tap_step, .. reach: one phase of

@@ -239,9 +239,9 @@ void backward_weight(const ConvShape& s, const ConvInput<T>& input, const T* dy,
   const WeightGradientPlan plan(s, simd::width<T>);
   if (plan.by_taps) return backward_weight_by_taps(s, input, dy, dw);
   const Index taps = s.r * s.s, size = plan.blocks * taps * s.group_c() * plan.width;
-  Scratch<T> scratch(static_cast<std::size_t>(plan.in_place ? 0 : s.spec.groups * plan.sums * size));
+  Scratch<T> scratch(static_cast<std::size_t>(plan.in_place ? 0 : s.options.groups * plan.sums * size));
   T* const sums = scratch.data();
-  parallel_each(s.spec.groups * plan.sums * plan.splits, [&](Index i) {
+  parallel_each(s.options.groups * plan.sums * plan.splits, [&](Index i) {
     const Index split = i % plan.splits, sum = i / plan.splits;
     WeightGradientTask<T> task(s, plan, sum / plan.sums, part(plan.blocks, plan.splits, split));
     task.run(part(plan.chunks(), plan.sums, sum % plan.sums), input, dy,
@@ -249,7 +249,7 @@ void backward_weight(const ConvShape& s, const ConvInput<T>& input, const T* dy,
   });
   if (plan.in_place) return;
   const Index grain = ceil_div(4096, s.group_c() * plan.width);
-  parallel_for(s.spec.groups * plan.blocks * taps, grain, [&](Index begin, Index end) {
+  parallel_for(s.options.groups * plan.blocks * taps, grain, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Index tap = i % taps, block = i / taps % plan.blocks, group = i / taps / plan.blocks;
       const Index count = std::min(plan.width, s.group_k() - block * plan.width);

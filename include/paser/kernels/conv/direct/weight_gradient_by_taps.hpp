@@ -66,8 +66,8 @@ class TapProduct {
     T* const x_panel = dy_panels + padded_outputs() * count;
     for (Index c = channels.first; c < channels.end; c += block_rows) {
       const Index some = std::min<Index>(block_rows, channels.end - c);
-      gather(rows, x + pixels_.first_x * s_.c + group_ * s_.group_c() + c, s_.c, s_.h * s_.w, s_.spec.stride[0] * s_.w,
-             s_.spec.stride[1], some, some, x_panel);
+      gather(rows, x + pixels_.first_x * s_.c + group_ * s_.group_c() + c, s_.c, s_.h * s_.w,
+             s_.options.stride[0] * s_.w, s_.options.stride[1], some, some, x_panel);
       for (Index k = 0; k < outputs; k += width)
         multiply(some, std::min(width, outputs - k), count, x_panel, dy_panels + k * count, accumulate,
                  dw + c * s_.k + k);
@@ -113,10 +113,10 @@ void backward_weight_by_taps(const ConvShape& s, const ConvInput<T>& input, cons
   Scratch<T> scratch(0);
   const T* const x = plain_input(s, input, scratch);
   // Enough parts for many threads, but each gathers dy again.
-  const Index pieces = s.r * s.s * s.spec.groups;
+  const Index pieces = s.r * s.s * s.options.groups;
   const Index parts = std::clamp<Index>(ceil_div(16, pieces), 1, ceil_div(s.group_c(), 8 * block_rows));
   parallel_each(pieces * parts, [&](Index i) {
-    TapProduct<T>(s, i / parts / s.spec.groups, i / parts % s.spec.groups)
+    TapProduct<T>(s, i / parts / s.options.groups, i / parts % s.options.groups)
         .run(part(s.group_c(), parts, i % parts), x, dy, dw);
   });
 }

@@ -18,9 +18,9 @@ inline constexpr Index most_narrow = 4;
 /// True when backward_weight_narrow can compute the weight gradient.
 template <class T>
 bool is_narrow(const ConvShape& s) {
-  const auto& spec = s.spec;
-  return s.r == 1 && s.s == 1 && spec.groups == 1 && spec.stride[0] == 1 && spec.stride[1] == 1 &&
-         spec.padding[0] == 0 && spec.padding[1] == 0 && std::min(s.c, s.k) <= most_narrow &&
+  const auto& options = s.options;
+  return s.r == 1 && s.s == 1 && options.groups == 1 && options.stride[0] == 1 && options.stride[1] == 1 &&
+         options.padding[0] == 0 && options.padding[1] == 0 && std::min(s.c, s.k) <= most_narrow &&
          std::max(s.c, s.k) >= simd::width<T>;
 }
 

@@ -39,10 +39,10 @@ struct Plane {
   }
 
   static constexpr Plane forward(const ConvShape& s) {
-    return {s.n, s.h, s.w, s.c, s.out_h(), s.out_w(), s.k, s.spec.padding[0], s.spec.padding[1]};
+    return {s.n, s.h, s.w, s.c, s.out_h(), s.out_w(), s.k, s.options.padding[0], s.options.padding[1]};
   }
   static constexpr Plane backward(const ConvShape& s) {
-    return {s.n, s.out_h(), s.out_w(), s.k, s.h, s.w, s.c, 2 - s.spec.padding[0], 2 - s.spec.padding[1]};
+    return {s.n, s.out_h(), s.out_w(), s.k, s.h, s.w, s.c, 2 - s.options.padding[0], 2 - s.options.padding[1]};
   }
 };
 
