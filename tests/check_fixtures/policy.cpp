@@ -35,8 +35,8 @@ void check_policy(Case& c) {
   load_weights(c, policy, names);
   const bool training = c.flag("training");
   for (auto* norm : {&policy.norm1, &policy.block.norm1, &policy.block.norm2, &policy.block.shortcut_norm}) {
-    norm->spec.eps = c.number("bn_eps", norm->spec.eps);
-    norm->spec.momentum = c.number("bn_momentum", norm->spec.momentum);
+    norm->options.eps = c.number("bn_eps", norm->options.eps);
+    norm->options.momentum = c.number("bn_momentum", norm->options.momentum);
   }
 
   paser::TapeContext<float> ctx({.dropout = false, .batch_statistics = training});
