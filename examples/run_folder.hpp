@@ -41,12 +41,15 @@ Config run_settings(const std::filesystem::path& run) {
 struct RunChoice {
   bool fresh = false;      ///< a run that is in the folder is removed first
   bool overwrite = false;  ///< files that are no run's are replaced where their names are needed
+  bool replay = false;     ///< only the step that was not finite runs again, watched; nothing is stored
 };
 
 /// Its options. app: a CLI::App.
 template <class App>
 void add_run_options(App& app, RunChoice& choice) {
   app.add_flag("--fresh", choice.fresh, "remove a run that is in the folder and start over");
+  app.add_flag("--replay", choice.replay,
+               "run the step of the run that was not finite again, and say which operation it was; stores nothing");
   app.add_flag("--overwrite", choice.overwrite, "replace files in the folder that are no run's, but no input");
 }
 
@@ -103,9 +106,14 @@ class RunFolder {
         choice.overwrite || !out_.lists_nothing() || holds_nothing(path), "--out", path.string(),
         " holds files and no run of ", needs.program,
         "; expected an empty folder, a new one, or that of a run, or --overwrite to replace what is in the way");
+    paser::check<paser::ValueError>(!choice.replay || (!choice.fresh && out_.lists(replay_file)), "--replay",
+                                    path.string(), " has no ", replay_file,
+                                    ", which a run leaves behind that stops at ", "a number that is not finite");
+    if (choice.replay) replay_ = read_replay(path / replay_file);
     for (const auto& [name, input] : needs.data) out_.protect(input);
     if (choice.fresh) out_.clear();
     for (const std::string& name : needs.results) out_.require(name);
+    out_.require(replay_file);
     const bool goes_on = out_.lists("config.json") && std::filesystem::exists(file);
     if (goes_on) {
       require_same(settings, run_settings<Settings>(path), file);
@@ -171,7 +179,13 @@ class RunFolder {
       last_note = note;
       if (progress) progress->update(done, note);
     };
-    const bool finished = body(stage);
+    if (replay_ && replay_->stage == name) {
+      stage.replay = replay_->step;
+      stage.monitor.log = {};
+    }
+    const bool finished = guarded(stage, body);
+    paser::check<paser::ValueError>(!replay_ || !progress, "--replay", replay_->stage,
+                                    " cannot run again before the end of ", name, "; run the command without --replay");
     if (!progress && finished) return;
     add_cost(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak(),
              now - before, planned, waits.share());
@@ -200,6 +214,40 @@ class RunFolder {
   }
 
  private:
+  static constexpr const char* replay_file = "replay.json";
+
+  /// Which step of which stage was not finite.
+  struct Replay {
+    std::string stage;
+    paser::Index step = 0;
+  };
+
+  static Replay read_replay(const std::filesystem::path& file) {
+    const auto document = paser::io::read_json(file);
+    try {
+      return {document.at("stage").get<std::string>(), document.at("step").get<paser::Index>()};
+    } catch (const nlohmann::json::exception& error) {
+      throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+    }
+  }
+
+  /// body(stage); a step that is not finite leaves replay.json behind.
+  template <class Body>
+  bool guarded(paser::pipeline::Stage& stage, const Body& body) {
+    try {
+      return body(stage);
+    } catch (const paser::pipeline::StageNotFiniteError& error) {
+      if (replay_ || error.step < 0) throw;
+      out_.write(replay_file, paser::io::json_text(nlohmann::json{{"stage", stage.name},
+                                                                  {"step", error.step},
+                                                                  {"message", paser::as_utf8(error.what())}},
+                                                   2) +
+                                  "\n");
+      throw paser::NotFiniteError(
+          paser::message(error.what(), "; the same command with --replay says which operation it was"));
+    }
+  }
+
   /// The path, when config.json can name all that the settings do: not a folder of another encoding, say.
   static const std::filesystem::path& named_in_utf8(const std::filesystem::path& path, const nlohmann::json& settings) {
     for (const auto& [name, value] : settings.items())
@@ -262,6 +310,7 @@ class RunFolder {
   }
 
   paser::io::OutputFolder out_;
+  std::optional<Replay> replay_;
   std::optional<paser::report::Log> log_;
   std::vector<paser::report::StageCost> costs_;
 };

@@ -31,6 +31,38 @@ TEST_CASE("a learning rate that makes weights infinite ends a training with stat
   }
 }
 
+TEST_CASE("--replay runs the step that was not finite again, says which it was, and changes nothing") {
+  const TemporaryFolder folder;
+  const fs::path data = folder / "data", run = folder / "run";
+  tiny_run::write_data(data);
+  auto words = tiny_run::command(PASER_TRAIN_SEGMENTATION, data, run, {"pretrain_rate=[1e-3,3e38,1e-3]"});
+  auto replay = words;
+  replay.push_back("--replay");
+  const auto nothing = run_program(folder.path(), replay);
+  CHECK(nothing.status == 2);
+  CHECK_THAT(nothing.err, Contains("has no replay.json"));
+  const auto stopped = run_program(folder.path(), words);
+  REQUIRE(stopped.status == 3);
+  CHECK_THAT(stopped.err, Contains("--replay says which operation it was"));
+  REQUIRE(fs::exists(run / "replay.json"));
+  std::map<std::string, std::string> before;
+  const auto contents = [&run] {
+    std::map<std::string, std::string> all;
+    for (const auto& entry : fs::recursive_directory_iterator(run))
+      if (entry.is_regular_file() && entry.path().filename() != ".paser_outputs")
+        all[entry.path().string()] = io::read_file(entry.path());
+    return all;
+  };
+  before = contents();
+  const auto again = run_program(folder.path(), replay);
+  CHECK(again.status == 3);
+  CHECK_THAT(again.err, Contains(", step 1 of ") && Contains("at the learning rate 3e+38"));
+  for (const auto& [name, content] : contents()) {
+    INFO(name);
+    CHECK(before[name] == content);
+  }
+}
+
 TEST_CASE("a training set of one class is refused by the rule of weights that gives it none, and told by others") {
   const TemporaryFolder folder;
   tiny_run::write_data(folder / "data", [](int) { return 0; });

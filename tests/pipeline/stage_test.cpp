@@ -16,6 +16,15 @@ namespace {
 
 using Net = models::StaticUNet<2, 2, 4, 1>;
 
+struct OneWeight {
+  Parameter<float, 1> weight;
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("weight", self.weight);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("pretraining that was interrupted and resumed gives the same bits") {
@@ -267,4 +276,44 @@ TEST_CASE("what a policy needs before its first step is told by images, once") {
   told.clear();
   REQUIRE(train_policy(paser, set, set, options, stage, Key{5}, &ground));
   CHECK(told.empty());
+}
+
+TEST_CASE("the step of a stage that was not finite runs again from what is stored, watched, and stores nothing") {
+  const TemporaryFolder folder;
+  const auto file = folder / "stage.safetensors";
+  bool broken = true;
+  OneWeight module;
+  auto& weight = module.weight;
+  // Squares the weight: 2, 4, 16, 256, 65536, 2^32, 2^64, and then what a float cannot hold.
+  const auto run = [&](std::optional<Index> replay) {
+    weight.value = Tensor<float, 1>::full({1}, 2.0F);
+    TrainingState state;
+    state.keep("model", module);
+    Stage stage{.name = "squares", .steps = 20, .file = file, .save_seconds = -1, .replay = replay};
+    return run_stage(stage, state, [&](Index) {
+      if (!broken) return std::string();
+      TapeContext<float> ctx;
+      const auto square = multiply(ctx(weight), ctx(weight));
+      ctx.backward(square, Tensor<float, 1>::full({1}, 1.0F));
+      check_finite("step", 1, square.value().data(), "the square");
+      weight.value = square.value();
+      return std::string();
+    });
+  };
+  Index step = -2;
+  try {
+    run({});
+  } catch (const StageNotFiniteError& error) {
+    step = error.step;
+    CHECK_THAT(error.what(), Catch::Contains("squares, step 7 of 20: step: the square"));
+  }
+  CHECK(step == 6);
+  const auto before = io::read_file(file);
+  CHECK_THROWS_WITH(run(6),
+                    Catch::Contains("squares, step 7 of 20: forward pass: operation 1 after model.weight was") &&
+                        Catch::Contains("has inf"));
+  CHECK(io::read_file(file) == before);
+  broken = false;
+  CHECK_THROWS_WITH(run(6), Catch::Contains("step 7, which was not finite, is so this time"));
+  CHECK(io::read_file(file) == before);
 }

@@ -200,6 +200,8 @@ class TapeContext : public RunContext<T> {
     auto found = leaves_.find(&p);
     if (found == leaves_.end())
       found = leaves_.emplace(&p, tape_.variable(p.value.reshape(Shape<1>{p.value.numel()}))).first;
+    if (FiniteWatch* const watch = FiniteWatch::current()) [[unlikely]]
+      watch->read(&p, tape_.place(found->second), p.value.numel(), p.value.data());
     return tape_.alias(found->second, p.value);
   }
 

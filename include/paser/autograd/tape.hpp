@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "paser/autograd/finite_watch.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/kernels/elementwise.hpp"
 
@@ -95,6 +96,9 @@ class Tape {
     return {std::move(value), this, add_node({}, nullptr)};
   }
 
+  /// Its place on the tape.
+  Index place(const Var<T, 1>& leaf) const { return leaf.node_; }
+
   /// The same leaf under another shape of the same size.
   template <int Rank>
   Var<T, Rank> alias(const Var<T, 1>& leaf, const Tensor<T, Rank>& value) {
@@ -135,7 +139,10 @@ class Tape {
     auto* const typed = new TypedBackward<Rank, std::decay_t<Backward>>(std::forward<Backward>(backward));
     std::unique_ptr<AnyBackward> owner(typed);
     typed->shape = y.shape();
-    return {std::move(y), tape, tape->add_node(inputs, std::move(owner))};
+    const Index node = tape->add_node(inputs, std::move(owner));
+    if (FiniteWatch* const watch = FiniteWatch::current()) [[unlikely]]
+      watch->result(node, y.shape(), y.data());
+    return {std::move(y), tape, node};
   }
 
  private:
@@ -189,6 +196,8 @@ class Tape {
   }
 
   void add_gradient(Index node, Tensor<T, 1> g) {
+    if (const FiniteWatch* const watch = FiniteWatch::current()) [[unlikely]]
+      watch->gradient(node, g.numel(), g.data());
     Tensor<T, 1>& sum = at(node).gradient;
     if (sum.empty()) {
       sum = std::move(g);

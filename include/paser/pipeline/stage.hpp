@@ -34,6 +34,13 @@ struct Monitor {
   }
 };
 
+/// A number of a stage of training was not finite.
+struct StageNotFiniteError : NotFiniteError {
+  Index step = -1;  ///< from 0; -1: before the first one
+
+  StageNotFiniteError(Index s, const std::string& what) : NotFiniteError(what), step(s) {}
+};
+
 /// A stage of training that can be stopped and resumed: `steps` calls of a step, with all its state in one checkpoint
 /// file.
 struct Stage {
@@ -42,6 +49,9 @@ struct Stage {
   io::Path file{};           ///< the checkpoint; empty: nothing is stored
   double save_seconds = 60;  ///< the longest time of work that a killed process loses
   Monitor monitor{};
+  /// A step, counted from 0, that was not finite: the stage runs up to it from what is stored, looks at every number of
+  /// it, and stores nothing.
+  std::optional<Index> replay{};
 
   /// Sends a record to the log under this stage's name.
   template <class Json = nlohmann::json>
@@ -58,8 +68,9 @@ struct Stage {
 /// number of steps was planned. `state` is all that the stage remembers; since a step's randomness depends on i alone,
 /// a run that was stopped and resumed gives the same bits as one that was not. Returns false when it was interrupted.
 /// Throws FormatError when the file belongs to another stage or to another number of steps. A NotFiniteError of a step
-/// goes on with the stage's name and the step's number, counted from 1 as in the log; the file then still has the state
-/// that was stored last, in which all numbers were finite.
+/// goes on as a StageNotFiniteError with the stage's name and the step's number, counted from 1 as in the log; the file
+/// then still has the state that was stored last, in which all numbers were finite. A replay throws it with the name of
+/// the first operation whose result or gradient is not finite, and ValueError when its step is finite this time.
 template <class Step, class Prepare = void (*)()>
 bool run_stage(
     const Stage& stage, const TrainingState& state, Step&& step, Prepare&& prepare = [] {}) {
@@ -77,27 +88,31 @@ bool run_stage(
     state.load(checkpoint);
   }
   const auto store = [&] {
-    if (stage.file.empty()) return;
+    if (stage.file.empty() || stage.replay) return;
     io::Checkpoint checkpoint;
     checkpoint.info = {{"stage", stage.name}, {"steps", stage.steps}, {"step", done}, {"made", made}};
     state.save(checkpoint);
     checkpoint.save(stage.file);
   };
-  const auto guarded = [&](const std::string& where, const auto& work) {
+  const auto guarded = [&](Index at, const std::string& where, const auto& work) {
+    std::optional<FiniteWatch> watch;
+    if (stage.replay == at) state.name_parameters(watch.emplace());
     try {
       return work();
     } catch (const NotFiniteError& error) {
-      throw NotFiniteError(
-          message(stage.name, ", ", where, ": ", error.what(), "; what was stored before is as it was"));
+      throw StageNotFiniteError(
+          at, message(stage.name, ", ", where, ": ", error.what(), "; what was stored before is as it was"));
     }
   };
   const bool was_finished = done == stage.steps;
-  if (!was_finished) guarded("before its first step", prepare);
+  if (!was_finished) guarded(-1, "before its first step", prepare);
   if (stage.monitor.started) stage.monitor.started(made, was_finished ? made : stage.steps);
   auto saved = Clock::now();
   while (done < stage.steps) {
-    const std::optional<std::string> note = guarded(message("step ", done + 1, " of ", stage.steps),
+    const std::optional<std::string> note = guarded(done, message("step ", done + 1, " of ", stage.steps),
                                                     [&]() -> std::optional<std::string> { return step(done); });
+    check<ValueError>(stage.replay != done, stage.name.c_str(), "step ", done + 1,
+                      ", which was not finite, is so this time: something of the machine or the data is not as it was");
     if (!note) {
       done = stage.steps;
       break;

@@ -16,6 +16,10 @@ class TrainingState {
  public:
   template <class Module>
   TrainingState& keep(std::string name, Module& m) {
+    names_.push_back([name, &m](FiniteWatch& watch) {
+      nn::walk_parameters(
+          m, [&watch](const std::string& path, const auto& p) { watch.name(&p, path); }, name);
+    });
     return part([name, &m](io::Checkpoint& c) { c.put(name, m); },
                 [name, &m](const io::Checkpoint& c) { c.get(name, m); });
   }
@@ -39,6 +43,11 @@ class TrainingState {
     return *this;
   }
 
+  /// Tells a watch what the parameters of the modules are called: the module's name and the path within.
+  void name_parameters(FiniteWatch& watch) const {
+    for (const auto& name : names_) name(watch);
+  }
+
   void save(io::Checkpoint& c) const {
     for (const auto& [save, load] : parts_) save(c);
   }
@@ -47,6 +56,7 @@ class TrainingState {
   }
 
  private:
+  std::vector<std::function<void(FiniteWatch&)>> names_;
   std::vector<std::pair<std::function<void(io::Checkpoint&)>, std::function<void(const io::Checkpoint&)>>> parts_;
 };
 
