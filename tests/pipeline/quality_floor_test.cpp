@@ -179,6 +179,30 @@ TEST_CASE("candidates are the losses of every image, or of a group in the mean")
   CHECK(one.best_ms == 7);
 }
 
+TEST_CASE("an image without a counted pixel has no loss and does not thin out those of the others") {
+  // As above, and in the middle an image of which nothing counts.
+  RoutingTable table{3, 1, 2, {{1, 0, 0}, {0, 0, 0}}, {}};
+  const auto add = [&](Index a, Index b) {
+    table.confusion.push_back(
+        metrics::Confusion<4>::from({3, 1, 2, 2}, {a, 10 - a, 0, 0, 0, 0, 0, 0, b, 10 - b, 0, 0}));
+  };
+  add(5, 8);
+  add(10, 6);
+  const WorkCosts ms{.estimate = 2, .decide = 0, .coarse = 1, .patch = {0, 7}};
+  const RoutingCurve curve{{2, {0, 0, 0}}, {0, {1, 1, 1}}};
+  const FloorCandidates c = floor_candidates(table, curve, {ms, ms}, 1, true);
+  REQUIRE(c.losses[0].size() == 2);
+  CHECK(c.losses[0][0] == Approx(1 - 0.25));
+  CHECK(c.losses[0][1] == Approx(0.3 - 0.4));
+  const FloorCandidates one = floor_candidates(table, curve, {ms, ms}, 1, true, metrics::ClassMean::present, {4, 4, 4});
+  REQUIRE(one.losses[0].size() == 1);
+  CHECK(one.losses[0][0] == Approx((0.75 - 0.1) / 2));
+  CHECK(floor_candidates(table, curve, {ms, ms}, 1, true, metrics::ClassMean::present, {4, 5, 4}).losses[0].size() ==
+        1);
+  for (auto& counts : table.confusion) counts = metrics::Confusion<4>::zeros({3, 1, 2, 2});
+  CHECK_THROWS_WITH(floor_candidates(table, curve, {ms, ms}, 1, true), Contains("none of the 3 images"));
+}
+
 TEST_CASE("wrong candidates and floors are refused") {
   FloorCandidates c = constant(0.1, 10);
   CHECK_THROWS_WITH(certify_floor(c, 1), Contains("the floor lies 1 below the best network"));

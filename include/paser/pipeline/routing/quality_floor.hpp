@@ -109,7 +109,8 @@ inline double smallest_certifiable(const FloorCandidates& candidates, double con
 }
 
 /// The points of a curve as candidates. best: the single network that the floor is measured against; corrected: it
-/// corrects the coarse one's answer; groups: as CurveReportOptions::groups.
+/// corrects the coarse one's answer; groups: as CurveReportOptions::groups. Images without a counted pixel have no loss
+/// and are left out. Throws ValueError when no image has one.
 inline FloorCandidates floor_candidates(const RoutingTable& table, const RoutingCurve& curve, const CurveCosts& costs,
                                         Index best, bool corrected,
                                         metrics::ClassMean class_mean = metrics::ClassMean::present,
@@ -120,17 +121,24 @@ inline FloorCandidates floor_candidates(const RoutingTable& table, const Routing
     candidates.prices.push_back(p.price);
     candidates.ms.push_back(p.ms);
   }
-  const detail::GroupedImages grouped = detail::grouped(table.images, groups);
   const auto ious = [&](const std::vector<Index>& choices) {
-    return metrics::mean_iou<double>(detail::image_counts(table, choices), class_mean, 0.0);
+    return metrics::mean_iou<double>(detail::image_counts(table, choices), class_mean);
   };
   const auto reference = ious(std::vector<Index>(static_cast<std::size_t>(table.images * table.patches), best));
+  std::vector<Index> counted, counted_groups;
+  for (Index i = 0; i < table.images; ++i) {
+    if (is_nan(reference.data()[i])) continue;
+    counted.push_back(i);
+    if (!groups.empty()) counted_groups.push_back(groups.at(static_cast<std::size_t>(i)));
+  }
+  check<ValueError>(!counted.empty(), "floor_candidates", "none of the ", table.images, " images has a counted pixel");
+  const detail::GroupedImages grouped = detail::grouped(static_cast<Index>(counted.size()), counted_groups);
   for (const CurvePoint& p : curve) {
     std::vector<double>& losses = candidates.losses.emplace_back(grouped.size(), 0.0);
     const auto routed = ious(p.choices);
-    for (Index i = 0; i < table.images; ++i) {
-      const std::size_t g = grouped.of_image[static_cast<std::size_t>(i)];
-      losses[g] += (reference.data()[i] - routed.data()[i]) / grouped.images[g];
+    for (std::size_t n = 0; n < counted.size(); ++n) {
+      const std::size_t g = grouped.of_image[n];
+      losses[g] += (reference.data()[counted[n]] - routed.data()[counted[n]]) / grouped.images[g];
     }
   }
   return candidates;
