@@ -66,7 +66,7 @@ struct Bandwidth {
   double triad, read;  // GB/s
 };
 
-/// a = b + s c over three arrays of together `bytes` a thread; counted as 12 bytes an element. And reading alone.
+/// a = b + s c over three arrays of together `bytes` per thread; counted as 12 bytes per element. And reading alone.
 Bandwidth bandwidth(int threads, Index bytes) {
   const Index unit = 8 * lanes, count = std::max(bytes / 12 / unit, Index{1}) * unit;
   const Index repeats = std::max<Index>(1, 100'000'000 / (12 * count));

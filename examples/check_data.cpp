@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
   app.add_option("--channels", s.channels, "of the images: 1 or 3; as in the files by default")
       ->check(CLI::IsMember({1, 3}));
   app.add_option("--mask-suffix", s.mask_suffix, "what a mask's name has behind its image's, such as _mask");
-  app.add_option("--list", s.list, "a file that names the images to use, one a line");
+  app.add_option("--list", s.list, "a file that names the images to use, one per line");
   app.add_flag("--lossy-masks", s.lossy_masks, "take masks from JPEG files");
   app.add_flag("--json", s.json, "print JSON");
   app.add_flag("--quiet", s.quiet, "show no progress");

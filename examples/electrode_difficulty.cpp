@@ -162,7 +162,7 @@ int main(int argc, char** argv) {
   app.add_option("--train", a.train, "images")->capture_default_str();
   app.add_option("--validation", a.validation, "images")->capture_default_str();
   app.add_option("--test", a.test, "images")->capture_default_str();
-  app.add_option("--batch", a.batch, "images a step")->capture_default_str();
+  app.add_option("--batch", a.batch, "images per step")->capture_default_str();
   app.add_option("--epochs", a.epochs, "of f1, f2, f3")->expected(3)->capture_default_str();
   app.add_option("--rates", a.rates, "learning rates of f1, f2, f3")->expected(3)->capture_default_str();
   app.add_option("--width", a.width, "of f3: 64, or 32 for a quicker stand-in")->capture_default_str();

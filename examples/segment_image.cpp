@@ -11,7 +11,7 @@
 ///   NAME_entropy.png                    what f1 is unsure of: dark 0, bright ln(classes), as palette PNG of 256 steps
 ///   NAME_routes.png                     the model that answered, 0 for f1, as palette PNG
 ///
-/// Memory: the decoded page, a byte a pixel of each picture asked for (three of the overlay), and one row of windows.
+/// Memory: the decoded page, a byte per pixel of each picture asked for (three of the overlay), and one row of windows.
 /// Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model; 3 a
 /// number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done before is
 /// whole.
@@ -305,7 +305,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_option("--seed", a.seed, "of the dropout noise")->capture_default_str();
   app.add_flag("--overwrite", a.overwrite, "replace files that segment_image did not write, but no input");
-  app.add_flag("--json", a.json, "print one JSON document in place of a line an image");
+  app.add_flag("--json", a.json, "print one JSON document in place of a line per image");
   app.add_flag("--quiet", a.quiet, "show no progress");
   return program::run(app, argc, argv, [&](const std::string&) { return segment_all(a); });
 }

@@ -80,7 +80,7 @@ inline void print(std::ostream& out, const std::vector<ImageScore>& scores,
   for (std::size_t k = 0; k < all.share.size(); ++k)
     out << (k > 0 ? ", f" : " f") << k + 1 << " " << percent(all.share[k]) << " %";
   out << "; " << report::significant(all.gmac, 4) << " GMAC and " << report::fixed(all.ms_per_image, 1)
-      << " ms an image (mean of one run)\n\n";
+      << " ms per image (mean of one run)\n\n";
   report::TextTable table(
       {"class, all pixels", "IoU", "Dice", "precision", "recall", "share true, %", "share found, %"});
   for (std::size_t k = 0; k < class_names.size(); ++k)

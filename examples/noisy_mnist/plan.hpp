@@ -24,7 +24,7 @@ inline std::string about(double seconds) {
   return "about " + paser::report::fixed(10 * std::round(seconds / 10), 0) + " s";
 }
 
-/// The stages in their order. Seconds are milliseconds an image of the preset `demo` on two cores of an AMD EPYC (Zen
+/// The stages in their order. Seconds are milliseconds per image of the preset `demo` on two cores of an AMD EPYC (Zen
 /// 3) times the images of the configuration.
 inline std::vector<PlannedStage> plan(const Config& c) {
   const auto n = [](Index count) { return static_cast<double>(count); };

@@ -31,11 +31,11 @@ struct Config {
   std::array<double, 2> value_range{0, 0};  ///< stored image values that become 0 and 1; 0, 0: see io::to_unit
   std::string fit = "whole";                ///< whole: images are used as they are; crop, tiles: of `size`
   std::array<Index, 2> size{0, 0};          ///< height and width of crops and tiles
-  std::string split = "thirds";  ///< thirds: a third of the training images a stage; all: all images in every stage
+  std::string split = "thirds";  ///< thirds: a third of the training images per stage; all: all images in every stage
   Index train_images = 0, validation_images = 0, test_images = 0;  ///< at most so many; 0: all
   bool flips = true, half_turns = true;                            ///< augmentation of the training images
   double gray_gain = 0, gray_offset = 0;  ///< its contrast and brightness, see data::Augmentation
-  std::string class_weights = "auto";     ///< auto: 1 - share; none; or one number a class
+  std::string class_weights = "auto";     ///< auto: 1 - share; none; or one number per class
   std::string absent_class = "left out";  ///< in an IoU: "left out", or "zero" as torchmetrics before 1.0
 
   // Networks.

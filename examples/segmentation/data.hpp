@@ -101,7 +101,7 @@ class Data {
   Index classes() const { return validation_->classes(); }
   Index channels() const { return varied_[0].channels(); }
   const std::vector<std::string>& class_names() const { return varied_[0].report().class_names; }
-  /// Weights of the loss, one a class, or none; and what was remarkable about them.
+  /// Weights of the loss, one per class, or none; and what was remarkable about them.
   const paser::data::ClassWeights& weights() const { return weights_; }
   Index height() const { return varied_[0].extent(0).first; }
   Index width() const { return varied_[0].extent(0).second; }

@@ -18,7 +18,7 @@ std::string line(std::vector<const char*> words) {
   return program::command_line(static_cast<int>(words.size()), words.data());
 }
 
-/// What a shell makes of a command line: its words, one a line.
+/// What a shell makes of a command line: its words, one per line.
 std::string words_of(const std::string& command) {
   const std::string script = "set -- " + command.substr(command.find(' ') + 1) + "; printf '%s\\n' \"$@\"";
   FILE* const pipe = ::popen(script.c_str(), "r");

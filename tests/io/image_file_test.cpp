@@ -129,7 +129,7 @@ TEST_CASE("tiff: gray and RGB, with and without alpha, of 8 and 16 bits and eith
   for (const bool big : {false, true})
     for (const int bits : {8, 16})
       for (const int channels : {1, 2, 3, 4}) {
-        INFO("big-endian " << big << ", " << bits << " bits, " << channels << " samples a pixel");
+        INFO("big-endian " << big << ", " << bits << " bits, " << channels << " samples per pixel");
         std::string bytes;
         std::vector<int> kept;
         for (int i = 0; i < 6 * channels; ++i) {

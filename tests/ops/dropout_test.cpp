@@ -76,12 +76,12 @@ TEST_CASE("dropout passes the gradient check and has the same bits for any numbe
 TEST_CASE("dropout says what is wrong with its input") {
   const auto x = Tensor<float, 4>::zeros({2, 3, 8, 2});
   CHECK_THROWS_WITH(dropout(x, 1.5, {Key{1}, Key{2}}), Catch::Contains("must lie in 0 .. 1, got 1.5"));
-  CHECK_THROWS_WITH(dropout(x, 0.5, {Key{1}}), Catch::Contains("1 keys for input (2,3,8,2), expected one an image"));
+  CHECK_THROWS_WITH(dropout(x, 0.5, {Key{1}}), Catch::Contains("1 keys for input (2,3,8,2), expected one per image"));
   CHECK_THROWS_AS(dropout_with_mask(x, Tensor<float, 4>::zeros({2, 3, 8, 1}), 0.5), ShapeError);
   CHECK_THROWS_AS(dropout_with_mask(x, x, -0.1), ValueError);
 }
 
-TEST_CASE("several keys an image use the images again, each with a mask of its own") {
+TEST_CASE("several keys per image use the images again, each with a mask of its own") {
   const auto x = uniform<float>(Key{3}, Shape{2, 5, 7, 3}, 1, 2);
   const std::vector<Key> keys{Key{1}, Key{2}, Key{3}, Key{4}, Key{5}, Key{6}};
   for (const double p : {0.0, 0.3, 0.5, 1.0}) {

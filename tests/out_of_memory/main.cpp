@@ -136,7 +136,7 @@ Ended run(Work& work, const io::Path& file, long k) {
   return ended;
 }
 
-/// The number of allocations that failed, one a run; 0 where one of them did harm.
+/// The number of allocations that failed, one per run; 0 where one of them did harm.
 long fail_each(const io::Path& file) {
   Work expected;
   expected.run(file);
@@ -161,6 +161,6 @@ int main() {
   io::save_model(file, Model(Key{9}), {{"classes", {"a", "b", "c"}}});
   set_threads(2);
   const long allocations = fail_each(file);
-  std::cout << allocations << " allocations failed, one a run\n";
+  std::cout << allocations << " allocations failed, one per run\n";
   return allocations > 300 ? 0 : 1;
 }

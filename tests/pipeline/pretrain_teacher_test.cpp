@@ -66,7 +66,7 @@ models::AnySegmenter<float> trained(const TurningSet& train, const PretrainOptio
 
 }  // namespace
 
-TEST_CASE("a teacher's logits that are kept teach the same bits, and the teacher runs once an image") {
+TEST_CASE("a teacher's logits that are kept teach the same bits, and the teacher runs once per image") {
   Index shown = 0;
   const models::AnySegmenter<float> teacher = Teacher{.shown = &shown};
   const TurningSet set(10);

@@ -67,7 +67,7 @@ TEST_CASE("Eq. 4 in stage 2: alpha rises linearly with the epochs, and is what e
   auto paser = all_to_large(toy::Skill::all_alike);
   PolicyOptions<float> options;
   options.epochs = 5;
-  options.batch = 6;  // two steps an epoch
+  options.batch = 6;  // two steps per epoch
   options.learning_rate = 0;
   options.reward = {.lambda = 0.5, .costs = {0, 0.25, 0.5}, .classes = 2};
   options.exploit_from = 0;

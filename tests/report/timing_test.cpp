@@ -79,7 +79,7 @@ TEST_CASE("a time without a round is refused") {
   CHECK_THROWS_AS(time_in_turn({}, {.rounds = 0}), ValueError);
 }
 
-TEST_CASE("methods are timed on the same images, in milliseconds an image") {
+TEST_CASE("methods are timed on the same images, in milliseconds per image") {
   struct {
     Tensor<float, 4> images = Tensor<float, 4>::zeros({4, 2, 2, 1});
     ImageIds ids{0, 1, 2, 3};

@@ -14,7 +14,7 @@ namespace paser::data {
 
 /// Weights of classes for a cross entropy, and what was remarkable about them.
 struct ClassWeights {
-  std::vector<double> weights;  ///< one a class; empty: all one
+  std::vector<double> weights;  ///< one per class; empty: all one
   std::vector<std::string> warnings;
 };
 
@@ -22,7 +22,7 @@ struct ClassWeights {
 ///
 ///   none         all one
 ///   auto         one minus the class's share in the pixels: the paper's rule. An absent class weighs 1, with a
-///   warning. 0.9,0.8,0.3  as given, one positive number a class
+///   warning. 0.9,0.8,0.3  as given, one positive number per class
 ///
 /// `pixels` are those of each class. Throws ValueError on another rule, another number of weights than classes, when no
 /// pixel counts, and when by `auto` none has a weight: all pixels are of one class. A class of more than 99 % of the

@@ -55,7 +55,7 @@ struct FolderReport {
 
   std::map<std::uint16_t, Index> mask_values;     ///< stored value -> pixels, of good and bad masks
   std::map<std::string, UnmappedValue> unmapped;  ///< value or colour
-  std::vector<std::string> class_names;           ///< one a class
+  std::vector<std::string> class_names;           ///< one per class
   std::vector<Index> class_pixels;                ///< of the samples
   Index ignored_pixels = 0;
 

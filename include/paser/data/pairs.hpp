@@ -135,7 +135,7 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
   return result;
 }
 
-/// The stems that a list names, one a line; an ending is cut off, and so are blanks around a name, and empty lines.
+/// The stems that a list names, one per line; an ending is cut off, and so are blanks around a name, and empty lines.
 /// Names are bytes, as the system has them; byte order marks and line ends are taken as io::plain_text does. `origin`
 /// is the file's name for messages. Throws FormatError as io::plain_text does, when a line names no file, and when
 /// there is none.

@@ -25,7 +25,7 @@ inline constexpr auto crc_tables = [] {
 
 }  // namespace detail
 
-/// The CRC-32 of gzip, PNG and zip (polynomial 0xEDB88320), fed piece by piece; eight bytes a step.
+/// The CRC-32 of gzip, PNG and zip (polynomial 0xEDB88320), fed piece by piece; eight bytes per step.
 class Crc32 {
  public:
   Crc32& add(std::span<const std::byte> bytes) {

@@ -9,7 +9,7 @@
 namespace paser::io {
 
 /// The PNG file, in memory, of a picture (H, W, 1) whose pixels are numbers of the colours of `palette`; read_image
-/// sees the colours, ImageFile the numbers. One byte a pixel and, while it is packed, a few more.
+/// sees the colours, ImageFile the numbers. One byte per pixel and, while it is packed, a few more.
 /// Throws ShapeError on other shapes, ValueError unless there are 1 .. 256 colours and every number has one.
 inline std::string encode_indexed_png(const Tensor<std::uint8_t, 3>& numbers, std::span<const Colour> palette) {
   const Shape<3>& s = numbers.shape();

@@ -184,7 +184,7 @@ class TiffFile {
     constexpr int most_samples = 64;
     require(
         (gray && t.samples <= 2) || (t.photometric == PHOTOMETRIC_RGB && t.samples >= 3 && t.samples <= most_samples),
-        k, "has ", t.samples, " samples a pixel of photometric kind ", t.photometric,
+        k, "has ", t.samples, " samples per pixel of photometric kind ", t.photometric,
         "; expected gray, palette or RGB");
     const bool small = t.bits == 1 || t.bits == 2 || t.bits == 4;
     const bool whole = t.bits == 8 || t.bits == 16 || t.bits == 32;

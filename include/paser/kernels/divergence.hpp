@@ -44,7 +44,7 @@ double squared_error(Index n, const T* a, const T* b, double factor, T* gradient
 
 namespace detail {
 
-/// Writes softmax and log-softmax of `rows` rows of n logits / temperature; `row_scratch` holds two numbers a row.
+/// Writes softmax and log-softmax of `rows` rows of n logits / temperature; `row_scratch` holds two numbers per row.
 template <class T>
 void tempered_softmax(Index rows, Index n, const T* logits, T temperature, T* log_p, T* p, T* row_scratch) {
   T *const largest = row_scratch, *const sum = row_scratch + rows;

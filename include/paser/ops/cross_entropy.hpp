@@ -18,7 +18,7 @@ enum class Normalizer {
 };
 
 struct CrossEntropyOptions {
-  std::vector<double> class_weight{};          ///< one a class; empty: all 1
+  std::vector<double> class_weight{};          ///< one per class; empty: all 1
   std::optional<std::int32_t> ignore_index{};  ///< pixels of this label take no part and are not counted
   Normalizer normalizer = Normalizer::target_weights;
   /// Divide by this number instead. Give the target_totals of the whole batch, so that the losses and gradients of its

@@ -18,7 +18,7 @@ inline void check_dropout(double p, const Shape<4>& x, const std::vector<Key>& k
   check<ValueError>(p >= 0 && p <= 1, "dropout", "the probability must lie in 0 .. 1, got ", p);
   const auto count = static_cast<Index>(keys.size());
   check(x.n() == 0 ? count == 0 : count >= x.n() && count % x.n() == 0, "dropout", count, " keys for input ", x,
-        ", expected one an image, or as many for each");
+        ", expected one per image, or as many for each");
 }
 
 /// x / (1 - p) where the mask is not zero, else 0.
@@ -54,15 +54,15 @@ Tensor<T, 4> dropout(const Tensor<T, 4>& x, double p, const std::vector<Key>& ke
 template <class T>
 Tensor<T, 4> dropout(const DeferredNorm<Tensor<T, 4>>& x, double p, const std::vector<Key>& keys) {
   check(static_cast<Index>(keys.size()) == x.shape().n(), "dropout", keys.size(), " keys for input ", x.shape(),
-        ", expected one an image");
+        ", expected one per image");
   return dropout(detail::materialize_once(x), p, keys);
 }
 
-/// The same value, recorded; one key an image. Keeps only the keys: backward draws the mask again.
+/// The same value, recorded; one key per image. Keeps only the keys: backward draws the mask again.
 template <class T>
 Var<T, 4> dropout(const Var<T, 4>& x, double p, const std::vector<Key>& keys) {
   check(static_cast<Index>(keys.size()) == x.shape().n(), "dropout", keys.size(), " keys for input ", x.shape(),
-        ", expected one an image");
+        ", expected one per image");
   return record(dropout(x.value(), p, keys), {x}, [p, keys](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
     if (grad.wants(0)) grad.add(0, dropout(dy, p, keys));
   });

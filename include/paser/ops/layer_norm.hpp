@@ -54,7 +54,7 @@ Tensor<T, Rank> layer_norm(const Tensor<T, Rank>& x, const Tensor<T, 1>& weight,
   return detail::layer_normalization(x, weight, bias, options).y;
 }
 
-/// The same value, recorded. Keeps x, weight and three numbers a row.
+/// The same value, recorded. Keeps x, weight and three numbers per row.
 template <class T, int Rank>
 Var<T, Rank> layer_norm(const Var<T, Rank>& x, const Var<T, 1>& weight, const Var<T, 1>& bias,
                         const LayerNormOptions& options = {}) {

@@ -29,7 +29,7 @@ struct PolicyOptions {
   rl::AdvantageOptions advantage{};
   rl::PolicyGradientOptions gradient{};
   PolicyGradient estimate = PolicyGradient::sampled;
-  /// Sets of dropout noise that are drawn once for every image, kept in memory (8 bytes a pixel and set) and used in
+  /// Sets of dropout noise that are drawn once for every image, kept in memory (8 bytes per pixel and set) and used in
   /// turn, epoch by epoch. 0: every step draws anew, as the paper does; slower by the passes of f1.
   int draws = 0;
 };

@@ -17,7 +17,7 @@ struct McDropoutOptions {
   /// The image's number in its data set, one for each image of the batch: the noise on it then does not depend on the
   /// batch it is in. Empty: its place in the batch.
   ImageIds image_ids{};
-  /// Masks in place of random ones, one source a pass, each called for the whole batch.
+  /// Masks in place of random ones, one source per pass, each called for the whole batch.
   std::vector<MaskSource<T>> masks{};
   /// Images that run at once, every pass of an image counted; bounds the memory. Fewer than the batch: the batch is
   /// cut.

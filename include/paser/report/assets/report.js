@@ -54,7 +54,7 @@
       { name: "IoU", unit: "0 to 1", value: (r) => r.iou, text: (r) => fixed(r.iou, 4), best: 1 },
       { name: "GMAC", unit: "an image", value: (r) => r.gmac, text: (r) => significant(r.gmac), best: -1 },
       { name: "IoU/GMAC", value: (r) => r.iou_per_gmac, text: (r) => significant(r.iou_per_gmac), best: 1 },
-      { name: "Time", unit: rows.some((r) => r.ms_spread) ? "ms an image, median" : "ms an image", value: (r) => r.ms_per_image, text: (r) => significant(r.ms_per_image), best: -1 },
+      { name: "Time", unit: rows.some((r) => r.ms_spread) ? "ms per image, median" : "ms per image", value: (r) => r.ms_per_image, text: (r) => significant(r.ms_per_image), best: -1 },
     ];
     if (rows.some((r) => known(r.assignment_accuracy))) columns.push({ name: "Right routes", unit: "of patches", value: (r) => r.assignment_accuracy, text: (r) => percent(r.assignment_accuracy), best: 1 });
     if (rows.some((r) => known(r.tvd))) columns.push({ name: "TVD", unit: "measured", value: (r) => r.tvd, text: (r) => percent(r.tvd) });
@@ -186,7 +186,7 @@
         const tip = $("tip");
         tip.hidden = !nearest;
         if (!nearest) return;
-        tip.replaceChildren(el("b", {}, nearest.model), `IoU ${fixed(nearest.iou, 4)}`, el("br"), `${significant(nearest.gmac)} GMAC`, el("br"), `${significant(nearest.iou_per_gmac)} IoU/GMAC`, el("br"), `${significant(nearest.ms_per_image)} ms an image` + (nearest.ms_spread && nearest.ms_spread.busy ? " (machine busy)" : ""));
+        tip.replaceChildren(el("b", {}, nearest.model), `IoU ${fixed(nearest.iou, 4)}`, el("br"), `${significant(nearest.gmac)} GMAC`, el("br"), `${significant(nearest.iou_per_gmac)} IoU/GMAC`, el("br"), `${significant(nearest.ms_per_image)} ms per image` + (nearest.ms_spread && nearest.ms_spread.busy ? " (machine busy)" : ""));
         tip.style.left = Math.min(event.pageX + 14, document.documentElement.clientWidth - tip.offsetWidth - 8) + "px";
         tip.style.top = event.pageY + 14 + "px";
       });

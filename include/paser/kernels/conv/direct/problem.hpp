@@ -80,7 +80,7 @@ void pack_slice(const Problem<T>& p, const Blocking<T>& b, Index group, Index bl
       if (p.out_step == 1) {
         for (Index i = 0; i < channels; ++i) {
           const T* const row = from + (begin + i) * p.in_step;
-          simd::prefetch(row + 24 * p.in_step);  // a line a row, too far apart for the hardware to foresee
+          simd::prefetch(row + 24 * p.in_step);  // a line per row, too far apart for the hardware to foresee
           copy_channels(1, count, row, p.in_step, to + i * b.width, b.width);
         }
       } else {
