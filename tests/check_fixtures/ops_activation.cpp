@@ -4,6 +4,7 @@
 #include "paser/ops/hardswish.hpp"
 #include "paser/ops/log_softmax.hpp"
 #include "paser/ops/relu.hpp"
+#include "paser/ops/relu6.hpp"
 #include "paser/ops/sigmoid.hpp"
 #include "paser/ops/silu.hpp"
 #include "paser/ops/softmax.hpp"
@@ -37,6 +38,9 @@ void check_along_axis(Case& c, const Op& op) {
 void check_relu(Case& c) {
   check_elementwise(c, [](const auto& x) { return paser::relu(x); });
 }
+void check_relu6(Case& c) {
+  check_elementwise(c, [](const auto& x) { return paser::relu6(x); });
+}
 void check_gelu(Case& c) {
   check_elementwise(c, [](const auto& x) { return paser::gelu(x); });
 }
@@ -69,6 +73,7 @@ void check_dropout(Case& c) {
 
 void add_activation(Registry& checks) {
   checks["relu"] = check_relu;
+  checks["relu6"] = check_relu6;
   checks["gelu"] = check_gelu;
   checks["hardswish"] = check_hardswish;
   checks["silu"] = check_silu;

@@ -5,6 +5,7 @@
 #include "paser/ops/gelu.hpp"
 #include "paser/ops/hardswish.hpp"
 #include "paser/ops/relu.hpp"
+#include "paser/ops/relu6.hpp"
 #include "paser/ops/sigmoid.hpp"
 #include "paser/ops/silu.hpp"
 #include "support/op_fixture.hpp"
@@ -35,8 +36,23 @@ TEST_CASE("activations are PyTorch's, on special values too") {
   });
 }
 
+TEST_CASE("relu6 cuts at 0 and at 6, where no gradient passes") {
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+  const auto x = Tensor<float, 1>::from({8}, {-1, 0, 0.5f, 5.75f, 6, 7, std::numeric_limits<float>::infinity(), nan});
+  const auto y = relu6(x), dx = gradient_of([](const auto&v) { return relu6(v); }, x);
+  const std::vector<float> expected{0, 0, 0.5f, 5.75f, 6, 6, 6}, slope{0, 0, 1, 1, 0, 0, 0};
+  for (Index i = 0; i < 7; ++i) {
+    CHECK(y(i) == expected[static_cast<std::size_t>(i)]);
+    CHECK((dx(i) != 0) == (slope[static_cast<std::size_t>(i)] != 0));
+  }
+  CHECK(std::isnan(y(7)));
+}
+
 TEST_CASE("activations pass the gradient check") {
   const auto x = normal<double>(Key{1}, Shape{3, 5, 7}, 0, 3);
+  const auto relu6_result = gradient_check([](const auto& v) { return relu6(v); }, x);
+  INFO("relu6: " << relu6_result.where);
+  CHECK(relu6_result.passed);
   for_all([&](const std::string& name, const auto& f) {
     const auto result = gradient_check(f, x);
     INFO(name << ": " << result.where);

@@ -6,7 +6,7 @@
 namespace paser {
 
 /// An element-wise function of one input.
-enum class Activation { relu, sigmoid, silu, hardswish, gelu };
+enum class Activation { relu, relu6, sigmoid, silu, hardswish, gelu };
 
 namespace kernels {
 
@@ -14,7 +14,7 @@ namespace kernels {
 template <class T>
 void activate(Activation f, Index n, const T* x, T* y);
 
-/// dx = dy f'(x), n elements. `kept` is y where the derivative is a function of it (relu, sigmoid), else x.
+/// dx = dy f'(x), n elements. `kept` is y where the derivative is a function of it (relu, relu6, sigmoid), else x.
 template <class T>
 void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* dx);
 
@@ -38,6 +38,18 @@ simd::Packet<T> relu(const simd::Packet<T>& x) {
 template <class T>
 simd::Packet<T> relu_gradient(const simd::Packet<T>& y, const simd::Packet<T>& g) {
   return simd::select(simd::less_equal(y, simd::zero<T>()), simd::zero<T>(), g);
+}
+
+/// min(max(x, 0), 6); a NaN stays.
+template <class T>
+simd::Packet<T> relu6(const simd::Packet<T>& x) {
+  const auto six = simd::broadcast(T(6)), y = relu<T>(x);
+  return simd::select(simd::less(six, y), six, y);
+}
+/// At both kinks 0, PyTorch's choice.
+template <class T>
+simd::Packet<T> relu6_gradient(const simd::Packet<T>& y, const simd::Packet<T>& g) {
+  return simd::select(simd::less_equal(simd::broadcast(T(6)), y), simd::zero<T>(), relu_gradient<T>(y, g));
 }
 
 /// 1 / (1 + exp(-x)). The exponential is taken of -|x|, which cannot overflow.
@@ -128,6 +140,8 @@ void activate(Activation f, Index n, const T* x, T* y) {
   switch (f) {
     case Activation::relu:
       return run([](const auto& v) { return relu<T>(v); });
+    case Activation::relu6:
+      return run([](const auto& v) { return relu6<T>(v); });
     case Activation::sigmoid:
       return run([](const auto& v) { return sigmoid<T>(v); });
     case Activation::silu:
@@ -145,6 +159,8 @@ void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* d
   switch (f) {
     case Activation::relu:
       return run([](const auto& v, const auto& g) { return relu_gradient<T>(v, g); });
+    case Activation::relu6:
+      return run([](const auto& v, const auto& g) { return relu6_gradient<T>(v, g); });
     case Activation::sigmoid:
       return run([](const auto& v, const auto& g) { return sigmoid_gradient<T>(v, g); });
     case Activation::silu:

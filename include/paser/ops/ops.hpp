@@ -35,6 +35,7 @@
 #include "paser/ops/pad.hpp"
 #include "paser/ops/patch_statistics.hpp"
 #include "paser/ops/relu.hpp"
+#include "paser/ops/relu6.hpp"
 #include "paser/ops/reshape.hpp"
 #include "paser/ops/resize_options.hpp"
 #include "paser/ops/separable.hpp"
