@@ -22,7 +22,9 @@ add_library(paser_state OBJECT EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/src/state.
 target_link_libraries(paser_state PRIVATE paser)
 target_compile_definitions(paser_state PRIVATE PASER_COMPILING_STATE)
 set_target_properties(paser_state PROPERTIES POSITION_INDEPENDENT_CODE ON)
-set(compiled_sources ${PROJECT_SOURCE_DIR}/src/dispatch.cpp ${PROJECT_SOURCE_DIR}/src/models.cpp $<TARGET_OBJECTS:paser_state>)
+file(GLOB zoo_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/zoo/*.cpp)
+set(compiled_sources ${PROJECT_SOURCE_DIR}/src/dispatch.cpp ${PROJECT_SOURCE_DIR}/src/models.cpp ${zoo_sources}
+                     $<TARGET_OBJECTS:paser_state>)
 foreach(isa IN LISTS compiled_isas)
   set(objects "")
   foreach(number float double)

@@ -3,7 +3,8 @@
 
 usage: trim_fixtures.py SOURCE TARGET [--drop CASE,CASE,...]
 
-SOURCE holds fixture files of schema paser-fixtures/1. Files named zoo_* are left out. A file all of whose cases are
+SOURCE holds fixture files of schema paser-fixtures/1. Of the files named zoo_* those listed here
+are kept whole. A file all of whose cases are
 dropped is not written. What is kept is kept byte for byte.
 """
 
@@ -20,6 +21,13 @@ DROPPED = (
     "conv3x3_wide,bilinear_x2_ac1_unet,adaptive_avg_1x1,patchify_224x256,"
     "pretrain_full,distill_teacher_full,ft_released"
 )
+
+# Of the comparison models one small pair of files for each family and convention.
+KEPT_ZOO = ("deeplabv3plus_smp_mnv2", "deeplabv3plus_vainf_r50_sep")
+
+
+def is_kept_zoo(name):
+    return any(name.startswith(f"zoo_{case}.") for case in KEPT_ZOO)
 
 
 def belongs_to(key, cases):
@@ -70,9 +78,11 @@ def main():
     options.target.mkdir(parents=True, exist_ok=True)
     dropped, total = set(options.drop.split(",")), 0
     for path in sorted(options.source.glob("*.safetensors")):
-        if path.name.startswith("zoo_"):
+        if path.name.startswith("zoo_") and not is_kept_zoo(path.name):
             continue
-        content = trim(path.read_bytes(), dropped)
+        content = path.read_bytes()
+        if not path.name.startswith("zoo_"):
+            content = trim(content, dropped)
         if content is None:
             continue
         (options.target / path.name).write_bytes(content)

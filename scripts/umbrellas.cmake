@@ -55,6 +55,16 @@ foreach(line IN LISTS lines)
 endforeach()
 settle(paser/paser.hpp "${all}")
 
+# The comparison models have an umbrella of their own, which no other includes: whoever uses one compiles that one.
+file(GLOB headers RELATIVE ${include} ${include}/paser/models/zoo/*.hpp)
+list(REMOVE_ITEM headers paser/models/zoo/zoo.hpp)
+list(SORT headers)
+set(text "#pragma once\n\n/// \\file\n/// Every header of models/zoo/. No other umbrella includes it.\n\n")
+foreach(header IN LISTS headers)
+  string(APPEND text "#include \"${header}\"\n")
+endforeach()
+settle(paser/models/zoo/zoo.hpp "${text}")
+
 if(stale)
   message(FATAL_ERROR "Umbrella headers out of date: ${stale}. Run: cmake -P scripts/umbrellas.cmake")
 endif()

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "families.hpp"
+#include "zoo.hpp"
 
 namespace {
 
@@ -47,6 +48,22 @@ std::vector<Failure> run(Case& c, const Registry& checks) {
   return c.finish();
 }
 
+/// The network of one file zoo_*; its checkpoint, where it has one, lies beside.
+std::vector<Failure> run_zoo_file(const std::filesystem::path& path, paser::Index& compared) {
+  ZooReference reference(path);
+  try {
+    if (path.filename().string().starts_with("zoo_full_")) {
+      check_zoo_full(reference);
+    } else {
+      check_zoo_tiny(reference, path.parent_path() / reference.text("weights"));
+    }
+  } catch (const std::exception& error) {
+    return {{"-", std::string("exception: ") + error.what(), 0}};
+  }
+  compared = reference.compared();
+  return reference.finish();
+}
+
 /// One line for a case that fails: its worst tensor, and how many others there are.
 void report(const std::string& file, const std::string& name, const std::vector<Failure>& failures, bool all) {
   const std::size_t shown = all ? failures.size() : 1;
@@ -58,29 +75,44 @@ void report(const std::string& file, const std::string& name, const std::vector<
   std::cout.flush();
 }
 
-void run_file(const std::filesystem::path& path, const Registry& checks, const Options& options, Tally& tally) {
-  const FixtureFile file(path);
-  for (const std::string& name : file.cases()) {
-    if ((file.name() + " " + name).find(options.only) == std::string::npos) continue;
-    const auto start = std::chrono::steady_clock::now();
-    Case c(file, name);
-    const auto failures = run(c, checks);
-    ++(failures.empty() ? tally.passed : tally.failed);
-    tally.compared += c.compared();
-    if (!failures.empty()) report(file.name(), name, failures, options.verbose);
-    if (options.verbose && failures.empty()) {
-      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-      std::cout << "ok   " << file.name() << ' ' << name << ": " << c.compared() << " tensors, " << seconds.count()
-                << " s\n";
-    }
+/// Runs the case of this name unless the options leave it out, and adds it to the tally. `run` gives the failures and
+/// the number of tensors compared.
+template <class Run>
+void run_case(const std::string& file, const std::string& name, const Options& options, Tally& tally, const Run& run) {
+  if ((file + " " + name).find(options.only) == std::string::npos) return;
+  const auto start = std::chrono::steady_clock::now();
+  paser::Index compared = 0;
+  const std::vector<Failure> failures = run(compared);
+  ++(failures.empty() ? tally.passed : tally.failed);
+  tally.compared += compared;
+  if (!failures.empty()) report(file, name, failures, options.verbose);
+  if (options.verbose && failures.empty()) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    std::cout << "ok   " << file << ' ' << name << ": " << compared << " tensors, " << seconds.count() << " s\n";
   }
+}
+
+void run_file(const std::filesystem::path& path, const Registry& checks, const Options& options, Tally& tally) {
+  const std::string file_name = path.filename().string();
+  if (file_name.starts_with("zoo_")) {
+    if (file_name.ends_with(".weights.safetensors")) return;  // its io file runs it
+    return run_case(file_name, "-", options, tally, [&](paser::Index& n) { return run_zoo_file(path, n); });
+  }
+  const FixtureFile file(path);
+  for (const std::string& name : file.cases())
+    run_case(file_name, name, options, tally, [&](paser::Index& compared) {
+      Case c(file, name);
+      auto failures = run(c, checks);
+      compared = c.compared();
+      return failures;
+    });
 }
 
 Tally run_folder(const Options& options) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(options.folder)) {
     const std::string name = entry.path().filename().string();
-    if (name.ends_with(".safetensors") && !name.starts_with("zoo_")) paths.push_back(entry.path());
+    if (name.ends_with(".safetensors")) paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
 
@@ -97,9 +129,8 @@ Tally run_folder(const Options& options) {
 
 constexpr const char* usage =
     "Usage: check_fixtures DIR [--only TEXT] [--verbose]\n"
-    "Runs every case of DIR/*.safetensors (files zoo_* excepted) against the library. Prints a line for each case "
-    "that\n"
-    "fails and a count at the end; exits with 1 when a case fails or none was found, with 2 on wrong arguments.\n"
+    "Runs every case of DIR/*.safetensors against the library. Prints a line for each case that fails and a count at "
+    "the end; exits with 1 when a case fails or none was found, with 2 on wrong arguments.\n"
     "  --only TEXT  only cases whose 'file case' contains TEXT\n"
     "  --verbose    a line for every case and for every tensor out of bounds\n";
 

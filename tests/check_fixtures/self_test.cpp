@@ -54,6 +54,21 @@ RawTensor perturbed(const RawTensor& raw, double change) {
                                             : perturbed<float>(raw, static_cast<float>(change));
 }
 
+/// One value moved by a thousandth of the largest: floating numbers of any type.
+template <class T>
+RawTensor moved_by_a_thousandth(const RawTensor& raw) {
+  RawTensor flat = raw;
+  flat.shape = {raw.numel()};
+  const auto values = flat.as<T, 1>();
+  T largest = 0;
+  for (const T v : values.values()) largest = std::max(largest, std::abs(v));
+  return perturbed<T>(raw, std::max(largest, T(1)) / 1000);
+}
+
+RawTensor moved_by_a_thousandth(const RawTensor& raw) {
+  return raw.dtype == paser::io::DType::F64 ? moved_by_a_thousandth<double>(raw) : moved_by_a_thousandth<float>(raw);
+}
+
 /// What the program says of a folder with this one file.
 Outcome check_file(const Safetensors& content, const std::string& options = "") {
   const TemporaryFolder folder;
@@ -196,9 +211,49 @@ TEST_CASE("a folder without cases, or none at all, fails") {
   CHECK(check(folder / "nowhere").status != 0);
 }
 
-TEST_CASE("files of the comparison models are left to their own tests") {
+TEST_CASE("every tensor of a comparison model is noticed when it is wrong") {
+  const std::string name = "zoo_deeplabv3plus_smp_mnv2";
   const TemporaryFolder folder;
-  paser::io::write_safetensors(folder / "zoo_net.safetensors", {});
-  paser::io::write_safetensors(folder / "loss.safetensors", fixture("ops_loss"));
-  CHECK(check(folder.path()).status == 0);
+  Safetensors content = fixture(name + ".io"), weights = fixture(name + ".weights");
+  std::vector<std::string> wrong;
+  SECTION("results") {
+    for (auto& [key, tensor] : content.tensors) {
+      if (key.starts_with("input") || key == "labels" || key.starts_with("feat.")) continue;
+      tensor = moved_by_a_thousandth(tensor);
+      wrong.push_back(key);
+    }
+    REQUIRE(wrong.size() > 100);
+  }
+  SECTION("the checkpoint") {
+    auto& tensor = weights.tensors.at("segmentation_head.0.bias");
+    tensor = perturbed(tensor, 1e-3);
+    wrong = {"eval.logits", "train.sgd.losses"};
+  }
+  SECTION("a name of the checkpoint") {
+    weights.tensors["encoder.features.19.0.weight"] = weights.tensors.at("encoder.features.18.0.weight");
+    wrong = {"-"};
+  }
+  SECTION("a result that no check knows") {
+    content.tensors["eval.surprise"] = content.tensors.at("eval.loss");
+    wrong = {"eval.surprise"};
+  }
+  paser::io::write_safetensors(folder / (name + ".io.safetensors"), content);
+  paser::io::write_safetensors(folder / (name + ".weights.safetensors"), weights);
+  const Outcome outcome = check(folder.path(), "--verbose");
+  CHECK(outcome.status == 1);
+  for (const std::string& key : wrong) {
+    INFO(key);
+    CHECK(outcome.output.find(" - " + key + ": ") != std::string::npos);
+  }
+}
+
+TEST_CASE("a comparison model that the program does not know fails") {
+  Safetensors content = fixture("zoo_deeplabv3plus_smp_mnv2.io");
+  content.metadata.at("config") = R"({"arch": "perceptron"})";
+  const TemporaryFolder folder;
+  paser::io::write_safetensors(folder / "zoo_net.io.safetensors", content);
+  paser::io::write_safetensors(folder / content.metadata.at("weights"), fixture("zoo_deeplabv3plus_smp_mnv2.weights"));
+  const Outcome outcome = check(folder.path());
+  CHECK(outcome.status == 1);
+  CHECK(outcome.output.find("unknown architecture 'perceptron'") != std::string::npos);
 }

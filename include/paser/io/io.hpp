@@ -25,6 +25,8 @@
 #include "paser/io/page.hpp"
 #include "paser/io/png.hpp"
 #include "paser/io/pnm.hpp"
+#include "paser/io/published_names.hpp"
+#include "paser/io/published_weights.hpp"
 #include "paser/io/raster.hpp"
 #include "paser/io/raw_tensor.hpp"
 #include "paser/io/safetensors.hpp"

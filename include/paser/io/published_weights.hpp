@@ -1,0 +1,138 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include "paser/io/published_names.hpp"
+#include "paser/io/state.hpp"
+#include "paser/io/torch_layout.hpp"
+
+/// Weights of published checkpoints: under their names and in PyTorch's layouts.
+namespace paser::io {
+
+namespace detail {
+
+/// Row-major tensors one below the other.
+inline RawTensor stack_rows(const std::vector<RawTensor>& parts) {
+  if (parts.size() == 1) return parts[0];
+  RawTensor whole = parts[0];
+  whole.shape.at(0) = 0;
+  Index bytes = 0;
+  for (const RawTensor& part : parts) {
+    whole.shape[0] += part.shape[0];
+    bytes += part.bytes.numel();
+  }
+  whole.bytes = Tensor<std::uint8_t, 1>({bytes});
+  std::uint8_t* out = whole.bytes.mutable_data();
+  for (const RawTensor& part : parts) out = std::copy_n(part.bytes.data(), part.bytes.numel(), out);
+  return whole;
+}
+
+/// Rows part / parts .. (part + 1) / parts.
+inline RawTensor cut_rows(const RawTensor& whole, std::size_t part, std::size_t parts) {
+  if (parts == 1) return whole;
+  const auto count = static_cast<Index>(parts);
+  RawTensor cut = whole;
+  cut.shape.at(0) /= count;
+  const Index bytes = whole.bytes.numel() / count;
+  cut.bytes = Tensor<std::uint8_t, 1>({bytes});
+  std::copy_n(whole.bytes.data() + static_cast<Index>(part) * bytes, bytes, cut.bytes.mutable_data());
+  return cut;
+}
+
+/// The counter beside the running statistics of every batch norm, of which paser's networks know nothing.
+inline constexpr const char* batch_counter = ".num_batches_tracked";
+inline constexpr const char* beside_counter = ".running_mean";
+
+/// The name of the counter beside this tensor; empty where there is none.
+inline std::string counter_beside(const std::string& name) {
+  const std::string_view beside = beside_counter;
+  return name.ends_with(beside) ? name.substr(0, name.size() - beside.size()) + batch_counter : std::string();
+}
+
+}  // namespace detail
+
+/// Tensors of ours under their published names and in PyTorch's layouts. Throws FormatError when of a published tensor
+/// only some parts are there.
+inline StateDict to_published(const StateDict& ours, const PublishedNames& names = {}) {
+  std::map<std::string, std::vector<RawTensor>> parts;
+  for (const auto& [path, tensor] : ours) {
+    const auto place = names.published(path);
+    auto& of_one = parts[place.name];
+    of_one.resize(place.parts);
+    of_one[place.part] = weight_to_torch(tensor, kind_of_rank(tensor.shape.size()));
+  }
+  StateDict state;
+  for (const auto& [name, of_one] : parts) {
+    for (const RawTensor& part : of_one)
+      check<FormatError>(!part.shape.empty(), "to_published", "a part of '", name, "' is missing");
+    state.emplace(name, detail::stack_rows(of_one));
+  }
+  return state;
+}
+
+/// Every tensor of a published checkpoint and its shape there, the counters of batch norms included.
+template <class Module>
+std::map<std::string, std::vector<Index>> published_shapes(const Module& module, const PublishedNames& names = {}) {
+  std::map<std::string, std::vector<Index>> shapes;
+  nn::walk(module, [&](const std::string& path, const auto& member) {
+    const auto& extent = member.value.shape().extent;
+    std::vector<Index> shape(extent.begin(), extent.end());
+    const auto axes = axes_to_torch(kind_of_rank(shape.size()));
+    for (std::size_t i = 0; i < axes.size(); ++i) shape[i] = extent[static_cast<std::size_t>(axes[i])];
+    const auto place = names.published(path);
+    shape[0] *= static_cast<Index>(place.parts);
+    const std::string counter = detail::counter_beside(place.name);
+    if (!counter.empty()) shapes.emplace(counter, std::vector<Index>{});
+    shapes.emplace(place.name, std::move(shape));
+  });
+  return shapes;
+}
+
+/// A network as a checkpoint is published: its tensors and, for each batch norm, a counter of 0 batches.
+template <class Module>
+StateDict published_state(const Module& module, const PublishedNames& names = {}) {
+  StateDict state = to_published(state_dict(module), names);
+  for (const auto& [name, shape] : published_shapes(module, names)) {
+    if (state.contains(name)) continue;
+    RawTensor counter = RawTensor::of(Tensor<std::int64_t, 1>::zeros({1}));
+    counter.shape.clear();
+    state.emplace(name, std::move(counter));
+  }
+  return state;
+}
+
+/// Gives a network the tensors of a published checkpoint, of any floating type; counters of batch norms may be there or
+/// not. Strict, and all or nothing: throws FormatError that starts with `origin` and lists every tensor that is
+/// missing, unexpected or of another shape, by its published name, and what load_state_dict throws; the network is then
+/// as it was.
+template <class Module>
+void load_published(Module& module, const StateDict& published, const PublishedNames& names = {},
+                    const std::string& origin = "load_published") {
+  const auto expected = published_shapes(module, names);
+  std::string problems;
+  StateDict ours;
+  for (const auto& [name, shape] : expected) {
+    if (name.ends_with(detail::batch_counter)) continue;
+    const auto found = published.find(name);
+    RawTensor wanted;
+    wanted.shape = shape;
+    if (found == published.end()) {
+      problems += "\n  missing: " + name + " " + wanted.shape_text();
+    } else if (found->second.shape != shape) {
+      problems += "\n  shape: " + name + " is " + found->second.shape_text() + ", expected " + wanted.shape_text();
+    } else if (problems.empty()) {
+      const auto paths = names.ours(name);
+      for (std::size_t i = 0; i < paths.size(); ++i)
+        ours.emplace(paths[i],
+                     weight_from_torch(detail::cut_rows(found->second, i, paths.size()), kind_of_rank(shape.size())));
+    }
+  }
+  for (const auto& [name, tensor] : published)
+    if (!expected.contains(name) && !names.ours(name).empty())
+      problems += "\n  unexpected: " + name + " " + tensor.shape_text();
+  check<FormatError>(problems.empty(), origin.c_str(), published.size(), " tensors do not fit a network of ",
+                     expected.size(), problems);
+  load_state_dict(module, ours, origin);
+}
+
+}  // namespace paser::io
+#include "paser/core/macros_on.inc"

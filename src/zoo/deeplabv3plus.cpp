@@ -1,0 +1,14 @@
+// DeepLabV3+, compiled once for all programs.
+#include "paser/models/zoo/deeplabv3plus.hpp"
+
+namespace paser::models {
+
+template struct DeepLabV3Plus<float>;
+
+#define PASER_DEEPLAB(Context) \
+  template Image<Context> DeepLabV3Plus<float>::operator()(Context&, const Image<Context>&) const
+PASER_DEEPLAB(EvalContext<float>);
+PASER_DEEPLAB(TapeContext<float>);
+PASER_DEEPLAB(CountContext<float>);
+
+}  // namespace paser::models
