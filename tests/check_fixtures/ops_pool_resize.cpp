@@ -89,21 +89,30 @@ void check_concat_of(Case& c, Index axis, const Images&... images) {
       run.gradients);
 }
 
+/// More inputs than are written out below: one after the other.
+void check_concat_of(Case& c, Index axis, const std::vector<paser::Tensor<float, 4>>& images) {
+  paser::Tape<float> tape;
+  std::vector<paser::Var<float, 4>> variables;
+  for (const auto& image : images) variables.push_back(tape.variable(image));
+  paser::Var<float, 4> y = variables.at(0);
+  for (std::size_t i = 1; i < variables.size(); ++i) y = concat_channels(y, variables[i]);
+  tape.backward(y, c.channels_last<4>("grad_output", axis));
+  c.expect_channels_last("output", y.value(), axis);
+  for (std::size_t i = 0; i < variables.size(); ++i)
+    c.expect_channels_last("grad_input" + std::to_string(i), tape.gradient(variables[i]), axis);
+}
+
 void check_concat(Case& c) {
-  const Index axis = c.integer("axis");
-  const auto x = [&](Index i) { return c.channels_last<4>("input" + std::to_string(i), axis); };
-  switch (c.integer("inputs")) {
-    case 1:
-      return check_concat_of(c, axis, x(0));
-    case 2:
-      return check_concat_of(c, axis, x(0), x(1));
-    case 3:
-      return check_concat_of(c, axis, x(0), x(1), x(2));
-    case 4:
-      return check_concat_of(c, axis, x(0), x(1), x(2), x(3));
-    default:
-      throw paser::FormatError("concat: expected 1 to 4 inputs");
-  }
+  const Index axis = c.integer("axis", 1);
+  Index inputs = 0;
+  while (c.has_tensor("input" + std::to_string(inputs))) ++inputs;
+  std::vector<paser::Tensor<float, 4>> x;
+  for (Index i = 0; i < c.integer("inputs", inputs); ++i)
+    x.push_back(c.channels_last<4>("input" + std::to_string(i), axis));
+  if (x.size() == 1) return check_concat_of(c, axis, x[0]);
+  if (x.size() == 2) return check_concat_of(c, axis, x[0], x[1]);
+  if (x.size() == 3) return check_concat_of(c, axis, x[0], x[1], x[2]);
+  check_concat_of(c, axis, x);
 }
 
 }  // namespace

@@ -55,6 +55,18 @@ TEST_CASE("attention passes its gradient check in query, key and value") {
   CHECK(result.passed);
 }
 
+TEST_CASE("attention over one key gives keys and queries no gradient") {
+  const auto q = normal<float>(Key{1}, Shape{2, 2, 70, 8}, 0, 5), k = normal<float>(Key{2}, Shape{2, 2, 1, 8}, 0, 5);
+  const auto v = normal<float>(Key{3}, Shape{2, 2, 1, 6}, 0, 5);
+  Tape<float> tape;
+  const auto query = tape.variable(q), key = tape.variable(k), value = tape.variable(v);
+  const auto y = attention(query, key, value, 0.35);
+  tape.backward(y, normal<float>(Key{4}, y.shape()));
+  for (const auto& gradient : {tape.gradient(query), tape.gradient(key)})
+    CHECK(max_abs_difference(gradient, Tensor<float, 4>::zeros(gradient.shape())) <= 1e-7);
+  CHECK(max_abs_difference(tape.gradient(value), Tensor<float, 4>::zeros(v.shape())) > 1);
+}
+
 TEST_CASE("attention does not overflow on large scores and refuses what does not fit") {
   const auto q = Tensor<float, 4>::full({1, 1, 2, 4}, 300.F), v = normal<float>(Key{3}, Shape{1, 1, 2, 4});
   for (const float y : attention(q, q, v, 1).values()) CHECK(std::isfinite(y));

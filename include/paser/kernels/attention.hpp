@@ -77,7 +77,8 @@ void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_s
     for (Index i = 0; i < rows; ++i) {
       T dot = 0;
       for (Index j = 0; j < e; ++j) dot += dy[(row + i) * e + j] * y[(row + i) * e + j];
-      for (Index j = i * s; j < (i + 1) * s; ++j) ds[j] = p[j] * (ds[j] - dot) * head.scale;
+      // Of one key the softmax is 1 whatever the score, and rounding must not make a gradient of that.
+      for (Index j = i * s; j < (i + 1) * s; ++j) ds[j] = s == 1 ? T(0) : p[j] * (ds[j] - dot) * head.scale;
     }
     gemm<T>({ds, rows, s}, head.keys(), dq + row * d);
     gemm(MatrixView<T>(ds, rows, s).transposed(), head.q_rows(row, rows), dk, sum);

@@ -21,5 +21,29 @@ Tensor<T, Rank> he_normal_fan_out(Key key, const Shape<Rank>& shape, Index fan_o
   return normal<T>(key, shape, 0, std::sqrt(2 / static_cast<double>(fan_out)));
 }
 
+/// Normal, but for what lies outside of low .. high, which is drawn again (torch.nn.init.trunc_normal_, whose bounds
+/// are absolute too). Throws ValueError unless the mean lies between the bounds and these are at least a quarter of the
+/// deviation apart.
+template <class T, int Rank>
+Tensor<T, Rank> truncated_normal(Key key, const Shape<Rank>& shape, double mean, double deviation, double low = -2,
+                                 double high = 2) {
+  check<ValueError>(deviation >= 0 && low <= mean && mean <= high && high - low >= deviation / 4, "truncated_normal",
+                    "expected a mean between the bounds, and these not too close, got mean ", mean, ", deviation ",
+                    deviation, " and bounds ", low, " and ", high);
+  Tensor<T, Rank> t(shape);
+  T* const out = t.mutable_data();
+  parallel_for(t.numel(), 1 << 12, [&](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      std::uint64_t attempt = 0;
+      double value = mean;
+      do {
+        value = mean + deviation * key.fold(attempt++).normal(static_cast<std::uint64_t>(i));
+      } while (value < low || value > high);
+      out[i] = static_cast<T>(value);
+    }
+  });
+  return t;
+}
+
 }  // namespace paser::nn::init
 #include "paser/core/macros_on.inc"

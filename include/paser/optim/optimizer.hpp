@@ -12,6 +12,7 @@
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/elementwise.hpp"
 #include "paser/nn/visit.hpp"
+#include "paser/optim/parameter_groups.hpp"
 
 /// Optimizers: the only code that writes a trained parameter.
 namespace paser::optim {
@@ -28,8 +29,11 @@ class Optimizer {
   using Scalar = T;
   using Options = typename Rule::Options;
 
-  /// Throws ValueError on options out of range.
-  explicit Optimizer(const Options& options) : rule_{options} { rule_.check_options(); }
+  /// Throws ValueError on options, or factors of groups, out of range.
+  explicit Optimizer(const Options& options, ParameterGroups groups = {}) : rule_{options}, groups_(std::move(groups)) {
+    rule_.check_options();
+    detail::check_groups(groups_);
+  }
 
   const Options& options() const { return rule_.options; }
   double learning_rate() const { return rule_.options.learning_rate; }
@@ -45,8 +49,10 @@ class Optimizer {
   void bind(const Model& model) {
     std::vector<State> made;
     std::size_t number = 0;
-    nn::walk_parameters(model,
-                        [&](const std::string& path, const auto& p) { meet(path, p.value.numel(), made, number); });
+    nn::walk_parameters(model, [&](const std::string& path, const auto& p) {
+      constexpr int rank = std::remove_cvref_t<decltype(p.value)>::rank;
+      meet({path, rank}, p.value.numel(), made, number);
+    });
     if (states_.empty()) states_ = std::move(made);
     check(number == states_.size(), "Optimizer", "its state is that of another model: ", states_.size(),
           " parameters instead of ", number);
@@ -98,6 +104,7 @@ class Optimizer {
   struct State {
     std::string name;
     Index size;
+    detail::GroupFactors factors;
     std::vector<std::pair<std::string, Buffer<T, 1>>> slots;
     Buffer<T, 1> step;
   };
@@ -116,18 +123,18 @@ class Optimizer {
   };
 
   /// Makes the state of a parameter, or looks whether it is there.
-  void meet(const std::string& path, Index size, std::vector<State>& made, std::size_t& number) const {
+  void meet(const ParameterInfo& p, Index size, std::vector<State>& made, std::size_t& number) const {
     if (states_.empty()) {
-      made.push_back(make_state(path, size));
+      made.push_back(make_state(p, size));
     } else {
-      check(number < states_.size() && states_[number].size == size && states_[number].name == path, "Optimizer",
-            "its state is that of another model: it does not hold ", path, " of ", size, " values at place ", number);
+      check(number < states_.size() && states_[number].size == size && states_[number].name == p.name, "Optimizer",
+            "its state is that of another model: it does not hold ", p.name, " of ", size, " values at place ", number);
     }
     ++number;
   }
 
-  State make_state(const std::string& name, Index size) const {
-    State state{name, size, {}, {Tensor<T, 1>::zeros({1})}};
+  State make_state(const ParameterInfo& p, Index size) const {
+    State state{p.name, size, {groups_, p}, {}, {Tensor<T, 1>::zeros({1})}};
     for (const char* slot : rule_.slots()) state.slots.emplace_back(slot, Buffer<T, 1>{Tensor<T, 1>::zeros({size})});
     return state;
   }
@@ -144,6 +151,9 @@ class Optimizer {
   /// In pieces, so that what is looked at after the update is in the cache. What a bad gradient does is seen in the
   /// values, but for one whose square alone is no number: that is left in a slot, and stops the parameter for good.
   void apply(const Update& u) {
+    Rule rule = rule_;
+    rule.options.learning_rate *= u.state->factors.learning_rate;
+    rule.options.weight_decay *= u.state->factors.weight_decay;
     const double count = static_cast<double>(*u.count += T(1));
     std::atomic<bool> bad{false};
     const auto steps = static_cast<Index>(count);
@@ -153,7 +163,7 @@ class Optimizer {
       auto slots = u.slots;
       for (T*& slot : slots)
         if (slot) slot += begin;
-      rule_.update(n, count, u.gradient + begin, u.value + begin, slots.data());
+      rule.update(n, count, u.gradient + begin, u.value + begin, slots.data());
       if (first_non_finite(n, u.value + begin) < n) bad = true;
       for (const T* const slot : slots)
         if (look_at_slots && slot && first_non_finite(n, slot) < n) bad = true;
@@ -174,6 +184,7 @@ class Optimizer {
   }
 
   Rule rule_;
+  ParameterGroups groups_;
   std::vector<State> states_;
 };
 

@@ -18,10 +18,11 @@ inline Schedule constant_schedule(double value) {
   return [value](Index) { return value; };
 }
 
-/// From `start` at 0 to `end` at steps - 1 in equal steps, then constant; `end` throughout when there is one step.
+/// From `start` at 0 to `end` at steps - 1 in equal steps, then constant; `start` throughout when there is one step.
 inline Schedule linear_schedule(double start, double end, Index steps) {
   check<ValueError>(steps >= 1, "linear_schedule", "expected at least 1 step, got ", steps);
   return [=](Index i) {
+    if (steps == 1) return start;
     if (i >= steps - 1) return end;
     return start + (end - start) * static_cast<double>(i) / static_cast<double>(steps - 1);
   };
@@ -34,6 +35,16 @@ inline Schedule cosine_schedule(double base, Index steps, double low = 0) {
   return [=](Index i) {
     const double phase = std::numbers::pi * static_cast<double>(std::min(i, steps)) / static_cast<double>(steps);
     return low + (base - low) * (1 + std::cos(phase)) / 2;
+  };
+}
+
+/// base * (1 - i / steps)^power at i, from `base` at 0 to 0 at `steps`, then constant: the "poly" schedule that
+/// segmentation networks are trained with (Liu et al. 2015; torch.optim.lr_scheduler.PolynomialLR).
+inline Schedule poly_schedule(double base, Index steps, double power = 0.9) {
+  check<ValueError>(steps >= 1 && power >= 0, "poly_schedule",
+                    "expected at least 1 step and a power of at least 0, got ", steps, " and ", power);
+  return [=](Index i) {
+    return base * std::pow(1 - static_cast<double>(std::min(i, steps)) / static_cast<double>(steps), power);
   };
 }
 
