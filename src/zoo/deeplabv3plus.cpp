@@ -1,5 +1,5 @@
 // DeepLabV3+, compiled once for all programs.
-#include "paser/models/zoo/deeplabv3plus.hpp"
+#include "paser/models/registered/deeplabv3plus.hpp"
 
 namespace paser::models {
 
@@ -10,5 +10,8 @@ template struct DeepLabV3Plus<float>;
 PASER_DEEPLAB(EvalContext<float>);
 PASER_DEEPLAB(TapeContext<float>);
 PASER_DEEPLAB(CountContext<float>);
+
+template struct DeepLabV3PlusMaker<float>;
+template struct DeepLabV3PlusMaker<double>;
 
 }  // namespace paser::models

@@ -7,12 +7,19 @@
 
 namespace paser::nn {
 
+/// What the weights of a convolution start as.
+enum class ConvStart {
+  torch,     ///< uniform by the fan-in, as torch.nn.Conv2d
+  he_normal  ///< normal by the fan-out, as torchvision's networks with batch norm
+};
+
 /// What to build a Conv2d from; named, so that no row of integers can be mixed up.
 struct Conv2dSpec {
   Index in = 0, out = 0;
   Index kernel = 3;
   Conv2dOptions options{};
   bool bias = true;
+  ConvStart start = ConvStart::torch;
 
   /// A kernel x kernel convolution that keeps the image size.
   static constexpr Conv2dSpec same(Index in, Index out, Index kernel = 3) {
@@ -20,7 +27,8 @@ struct Conv2dSpec {
   }
 };
 
-/// 2-D convolution. (N, H, W, in) -> (N, H', W', out). Initialised as torch.nn.Conv2d.
+/// 2-D convolution. (N, H, W, in) -> (N, H', W', out). Initialised as torch.nn.Conv2d, unless the
+/// options say otherwise.
 template <class T>
 struct Conv2d {
   Parameter<T, 4> weight;  // kernel, kernel, in / groups, out
@@ -33,9 +41,11 @@ struct Conv2d {
           ", out ", o.out, ", kernel ", o.kernel);
     check(options.groups >= 1 && o.in % options.groups == 0 && o.out % options.groups == 0, "Conv2d", o.in, " -> ",
           o.out, " channels do not split into ", options.groups, " groups");
-    const Index fan_in = o.kernel * o.kernel * o.in / options.groups;
-    weight.value =
-        init::fan_in_uniform<T>(key.fold(0), Shape{o.kernel, o.kernel, o.in / options.groups, o.out}, fan_in);
+    const Index taps = o.kernel * o.kernel, fan_in = taps * o.in / options.groups;
+    const Shape<4> shape{o.kernel, o.kernel, o.in / options.groups, o.out};
+    weight.value = o.start == ConvStart::torch
+                       ? init::fan_in_uniform<T>(key.fold(0), shape, fan_in)
+                       : init::he_normal_fan_out<T>(key.fold(0), shape, taps * o.out / options.groups);
     if (o.bias) bias.value = init::fan_in_uniform<T>(key.fold(1), Shape{o.out}, fan_in);
   }
 

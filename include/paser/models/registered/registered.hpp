@@ -5,5 +5,6 @@
 /// which others wrote include it; the umbrella paser/models/models.hpp does not, since whoever trains one network of a
 /// known type need not compile the others.
 
+#include "paser/models/registered/deeplabv3plus.hpp"
 #include "paser/models/registered/unet.hpp"
 #include "paser/models/registered/wrappers.hpp"

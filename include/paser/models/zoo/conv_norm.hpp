@@ -17,16 +17,18 @@ struct ConvPlace {
   bool padded = true;  ///< zeros on all sides, so that at stride 1 the size stays
 };
 
+/// Its weights start He normal, by the fan-out.
 inline nn::Conv2dSpec conv_options(Index in, Index out, Index kernel, const ConvPlace& place = {}) {
   const Index border = place.padded ? kernel / 2 * place.dilation : 0;
-  return {in,
-          out,
-          kernel,
-          {.stride = {place.stride, place.stride},
-           .padding = {border, border},
-           .dilation = {place.dilation, place.dilation},
-           .groups = place.groups},
-          false};
+  return {.in = in,
+          .out = out,
+          .kernel = kernel,
+          .options = {.stride = {place.stride, place.stride},
+                      .padding = {border, border},
+                      .dilation = {place.dilation, place.dilation},
+                      .groups = place.groups},
+          .bias = false,
+          .start = nn::ConvStart::he_normal};
 }
 
 /// Whether a convolution is separable, depthwise and then 1x1 with nothing between (Chollet 2017), and what its two
@@ -37,7 +39,7 @@ enum class Separation {
   in_body,  ///< two, "body.0" and "body.1"
 };
 
-/// A convolution without bias, whole or separable. (N, H, W, in) -> (N, H', W', out). It starts He normal (fan-out).
+/// A convolution without bias, whole or separable. (N, H, W, in) -> (N, H', W', out).
 template <class T>
 struct SpatialConv {
   std::optional<nn::Conv2d<T>> depthwise;
@@ -45,9 +47,8 @@ struct SpatialConv {
   Separation separation;
 
   SpatialConv(const nn::Conv2dSpec& o, Key key, Separation s = Separation::none)
-      : conv(s == Separation::none ? o : conv_options(o.in, o.out, 1), key), separation(s) {
-    if (s != Separation::none) depthwise.emplace(start(by_channel(o), key.fold(2)));
-    conv = start(std::move(conv), key.fold(3));
+      : conv(s == Separation::none ? o : conv_options(o.in, o.out, 1), key.fold(1)), separation(s) {
+    if (s != Separation::none) depthwise.emplace(by_channel(o), key.fold(2));
   }
 
   template <class Self, class F>
@@ -65,15 +66,9 @@ struct SpatialConv {
   }
 
  private:
-  static nn::Conv2d<T> by_channel(nn::Conv2dSpec o) {
+  static nn::Conv2dSpec by_channel(nn::Conv2dSpec o) {
     o.out = o.spec.groups = o.in;
-    return {o, Key{}};
-  }
-  static nn::Conv2d<T> start(nn::Conv2d<T> made, Key key) {
-    const Shape<4> shape = made.weight.value.shape();  // rows, columns, in / groups, out
-    const Index fan_out = shape.n() * shape.h() * shape.c() / made.spec.groups;
-    made.weight.value = nn::init::he_normal_fan_out<T>(key, shape, fan_out);
-    return made;
+    return o;
   }
 };
 

@@ -22,6 +22,13 @@ struct MobileNetV2Spec {
   Index low_channels() const { return channels(24); }
   Index high_channels() const { return channels(vainf ? 320 : 1280); }
 
+  /// The width. Throws ValueError unless it keeps every stage's channels whole.
+  Index checked_width() const {
+    check<ValueError>(width >= 4 && width % 4 == 0, "MobileNetV2", "its width is ", width,
+                      ", expected a multiple of 4");
+    return width;
+  }
+
   struct Stage {
     Index expansion, channels, blocks, stride;  // channels as published
   };
@@ -40,7 +47,7 @@ struct MobileNetV2 {
   static constexpr std::size_t low_blocks = 3;  ///< so many blocks make the map of stride 4
 
   MobileNetV2(const MobileNetV2Spec& s, Key key)
-      : stem(conv_options(s.in, checked_width(s), 3, {.stride = 2, .padded = !s.vainf}), Activated::relu6, key.fold(0),
+      : stem(conv_options(s.in, s.checked_width(), 3, {.stride = 2, .padded = !s.vainf}), Activated::relu6, key.fold(0),
              s.norm) {
     OutputStride walk(s.output_stride, 2, s.vainf);
     Index channels = s.width;
@@ -83,13 +90,6 @@ struct MobileNetV2 {
     const Image<Context> low = x;
     for (std::size_t i = low_blocks; i < blocks.size(); ++i) x = blocks[i](ctx, x);
     return {low, last ? (*last)(ctx, x) : x};
-  }
-
- private:
-  static Index checked_width(const MobileNetV2Spec& s) {
-    check<ValueError>(s.width >= 4 && s.width % 4 == 0, "MobileNetV2", "its width is ", s.width,
-                      ", expected a multiple of 4");
-    return s.width;
   }
 };
 
