@@ -11,7 +11,9 @@
   X(void, argmax, (Index rows, Index n, const T* x, std::int32_t* places), (rows, n, x, places)) \
   X(void, attention_forward, (const AttentionHead<T>& head, T* y, T* log_sum_exp), (head, y, log_sum_exp)) \
   X(void, attention_backward, (const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq, \
-     T* dk, T* dv), (head, y, log_sum_exp, dy, dq, dk, dv)) \
+     const AttentionGradient<T>& gradient), (head, y, log_sum_exp, dy, dq, gradient)) \
+  X(void, apply_gate, (const GateShape& s, const T* x, const T* gate, T* y), (s, x, gate, y)) \
+  X(void, gate_gradient, (const GateShape& s, const T* x, const T* dy, T* dgate), (s, x, dy, dgate)) \
   X(void, channel_moments, (const ChannelNormShape& s, const T* x, double* mean, double* variance), (s, x, mean, \
      variance)) \
   X(void, apply_channel_map, (const ChannelNormShape& s, const ChannelMap<T>& map, const T* x, T* y), (s, map, x, \
@@ -63,6 +65,9 @@
      const T* dy, T* dx), (rows, n, x, weight, s, dy, dx)) \
   X(void, layer_norm_backward_weights, (Index rows, Index n, const T* x, const RowStatistics<T>& s, const T* dy, \
      T* dweight, T* dbias), (rows, n, x, s, dy, dweight, dbias)) \
+  X(void, relu_linear_attention_forward, (const LinearAttentionShape& shape, const T* qkv, T* y), (shape, qkv, y)) \
+  X(void, relu_linear_attention_backward, (const LinearAttentionShape& shape, const T* qkv, const T* dy, T* dqkv), \
+     (shape, qkv, dy, dqkv)) \
   X(void, max_pool2d_forward, (const PoolShape& s, const T* x, T* y, std::uint8_t* tap), (s, x, y, tap)) \
   X(void, max_pool2d_backward, (const PoolShape& s, const T* dy, const std::uint8_t* tap, T* dx), (s, dy, tap, \
      dx)) \

@@ -28,10 +28,17 @@ using ZooFamily = ZooNetwork<T> (*)(const nlohmann::json& config, const std::vec
 template <class T>
 ZooNetwork<T> make_deeplabv3plus(const nlohmann::json& config, const std::vector<std::string>& keys);
 
+template <class T>
+ZooNetwork<T> make_segformer(const nlohmann::json& config, const std::vector<std::string>& keys);
+template <class T>
+ZooNetwork<T> make_efficientvit(const nlohmann::json& config, const std::vector<std::string>& keys);
+
 /// The families by the setting "arch" of a fixture's configuration.
 template <class T>
 const std::map<std::string, ZooFamily<T>>& zoo_families() {
-  static const std::map<std::string, ZooFamily<T>> families{{"deeplabv3plus", make_deeplabv3plus<T>}};
+  static const std::map<std::string, ZooFamily<T>> families{{"deeplabv3plus", make_deeplabv3plus<T>},
+                                                            {"efficientvit_seg", make_efficientvit<T>},
+                                                            {"segformer", make_segformer<T>}};
   return families;
 }
 

@@ -36,6 +36,23 @@ TEST_CASE("activations are PyTorch's, on special values too") {
   });
 }
 
+TEST_CASE("gelu by the tangent is its formula, passes the gradient check and is finite far out") {
+  const auto f = [](const auto& v) { return gelu_tanh(v); };
+  const auto x = uniform<double>(Key{1}, Shape{301}, -9, 9);
+  const auto y = f(x);
+  for (Index i = 0; i < x.numel(); ++i) {
+    const double v = x(i);
+    CHECK(y(i) == Approx(0.5 * v * (1 + std::tanh(0.7978845608028654 * (v + 0.044715 * v * v * v)))).margin(1e-13));
+  }
+  CHECK(max_abs_difference(f(x.cast<float>()).cast<double>(), f(x.cast<float>().cast<double>())) < 1.5e-6);
+  const auto result = gradient_check(f, x);
+  INFO(result.where);
+  CHECK(result.passed);
+  const auto far = Tensor<float, 1>::from({4}, {1e25F, -1e25F, 3e3F, -3e3F});
+  CHECK(same_bits(f(far), Tensor<float, 1>::from({4}, {1e25F, -0.F, 3e3F, -0.F})));
+  for (const float g : gradient_of(f, far).values()) CHECK(std::isfinite(g));
+}
+
 TEST_CASE("relu6 cuts at 0 and at 6, where no gradient passes") {
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   const auto x = Tensor<float, 1>::from({8}, {-1, 0, 0.5f, 5.75f, 6, 7, std::numeric_limits<float>::infinity(), nan});

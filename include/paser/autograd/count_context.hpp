@@ -13,6 +13,9 @@ class CountContext : public RunContext<T> {
   template <int Rank>
   using Value = Counted<Rank>;
 
+  /// Whether a network that is computed with fewer operations than its published form counts as that form does.
+  bool as_published = true;
+
   explicit CountContext(Operations& operations, Mode m = run::inference) : RunContext<T>(m), operations_(&operations) {}
 
   template <int Rank>
@@ -31,11 +34,13 @@ class CountContext : public RunContext<T> {
 };
 
 /// The operations of one run of a model on an input of this shape. Computes nothing, so it is instant for any size;
-/// throws what the run would throw about shapes.
+/// throws what the run would throw about shapes. `as_published`: see CountContext.
 template <class T = float, class Model, int Rank>
-Operations count_operations(const Model& model, const Shape<Rank>& input, Mode mode = run::inference) {
+Operations count_operations(const Model& model, const Shape<Rank>& input, Mode mode = run::inference,
+                            bool as_published = true) {
   Operations operations;
   CountContext<T> ctx(operations, mode);
+  ctx.as_published = as_published;
   model(ctx, Counted<Rank>(input, operations));
   return operations;
 }

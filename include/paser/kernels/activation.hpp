@@ -6,7 +6,7 @@
 namespace paser {
 
 /// An element-wise function of one input.
-enum class Activation { relu, relu6, sigmoid, silu, hardswish, gelu };
+enum class Activation { relu, relu6, sigmoid, silu, hardswish, gelu, gelu_tanh };
 
 namespace kernels {
 
@@ -134,6 +134,35 @@ simd::Packet<T> gelu_gradient(const simd::Packet<T>& x, const simd::Packet<T>& g
   return simd::mul(g, simd::fma(x, normal.density, normal.distribution));
 }
 
+/// x sigmoid(2u) = x (1 + tanh u) / 2 with u = sqrt(2/pi) (x + 0.044715 x^3), the approximation of Hendrycks and
+/// Gimpel.
+template <class T>
+struct TanhNormal {
+  static constexpr double slope = 2 * 0.79788456080286536, cubic = 0.044715;
+  simd::Packet<T> square, distribution;
+
+  explicit TanhNormal(const simd::Packet<T>& x) : square(simd::mul(x, x)) {
+    const auto factor =
+        simd::fma(square, simd::broadcast(static_cast<T>(slope * cubic)), simd::broadcast(static_cast<T>(slope)));
+    distribution = sigmoid<T>(simd::mul(x, factor));
+  }
+};
+template <class T>
+simd::Packet<T> gelu_tanh(const simd::Packet<T>& x) {
+  return simd::mul(x, TanhNormal<T>(x).distribution);
+}
+/// With s the sigmoid: s + x s (1 - s) d(2u)/dx. Where s is 0 or 1 the square may be infinite and counts for nothing.
+template <class T>
+simd::Packet<T> gelu_tanh_gradient(const simd::Packet<T>& x, const simd::Packet<T>& g) {
+  const TanhNormal<T> normal(x);
+  const auto s = normal.distribution, one = simd::broadcast(T(1)), spread = simd::mul(s, simd::sub(one, s));
+  using Normal = TanhNormal<T>;
+  const auto inner = simd::fma(normal.square, simd::broadcast(static_cast<T>(3 * Normal::slope * Normal::cubic)),
+                               simd::broadcast(static_cast<T>(Normal::slope)));
+  const auto bend = simd::mul(simd::mul(x, spread), inner);
+  return simd::mul(g, simd::add(s, simd::select(simd::equal(spread, simd::zero<T>()), simd::zero<T>(), bend)));
+}
+
 template <class T>
 void activate(Activation f, Index n, const T* x, T* y) {
   const auto run = [&](const auto& function) { map_packets(n, y, function, x); };
@@ -150,6 +179,8 @@ void activate(Activation f, Index n, const T* x, T* y) {
       return run([](const auto& v) { return hardswish<T>(v); });
     case Activation::gelu:
       return run([](const auto& v) { return gelu<T>(v); });
+    case Activation::gelu_tanh:
+      return run([](const auto& v) { return gelu_tanh<T>(v); });
   }
 }
 
@@ -169,6 +200,8 @@ void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* d
       return run([](const auto& v, const auto& g) { return hardswish_gradient<T>(v, g); });
     case Activation::gelu:
       return run([](const auto& v, const auto& g) { return gelu_gradient<T>(v, g); });
+    case Activation::gelu_tanh:
+      return run([](const auto& v, const auto& g) { return gelu_tanh_gradient<T>(v, g); });
   }
 }
 

@@ -5,83 +5,158 @@
 #include "paser/kernels/gemm.hpp"
 
 /// softmax(Q K^T scale) V of one head. The scores are made a block of rows at a time and never stored whole; training
-/// keeps only their log-sum-exp, a number per row, and makes them again (Dao et al., "FlashAttention", 2022).
+/// keeps only their log-sum-exp, a number a row, and makes them again (Dao et al., "FlashAttention", 2022).
 namespace paser::kernels {
 
-/// q: (n, d), k: (s, d), v: (s, e) -> y: (n, e), all row-major.
+/// q: (n, d), k: (s, d), v: (s, e) -> y: (n, e). The rows of each lie a stride of its own apart, so that a head may be
+/// a block of channels of a map. Any run of the rows of q and y is a head, too: they do not know of each other.
 template <class T>
 struct AttentionHead {
   Index n, s, d, e;
   const T *q, *k, *v;
+  Index q_stride, k_stride, v_stride, y_stride;
   T scale;
 
   static constexpr Index block = 64;
 
-  MatrixView<T> q_rows(Index row, Index rows) const { return MatrixView<T>(q, n, d).block(row, 0, rows, d); }
-  MatrixView<T> keys() const { return {k, s, d}; }
-  MatrixView<T> values() const { return {v, s, e}; }
+  MatrixView<T> queries() const { return {q, n, d, q_stride, 1}; }
+  MatrixView<T> keys() const { return {k, s, d, k_stride, 1}; }
+  MatrixView<T> values() const { return {v, s, e, v_stride, 1}; }
+};
+
+/// The gradients of keys and values, and the distances of their rows.
+template <class T>
+struct AttentionGradient {
+  T *k, *v;
+  Index k_stride, v_stride;
 };
 
 /// y, and where it is not null the log-sum-exp of every row of scores.
 template <class T>
 void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp);
 
-/// The gradients of q, k and v, overwritten, from dy, y and the log-sum-exp of the forward pass. With P the softmax:
+/// The gradients of q, k and v, overwritten, from dy, y and the log-sum-exp of the forward pass; dq has the stride of
+/// q, dy that of y, dk and dv have strides of their own. With P the softmax:
 ///   dV = P^T dy,   dP = dy V^T,   dS = P (dP - rowsum(dy y)) scale,   dQ = dS K,   dK = dS^T Q.
 template <class T>
-void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq, T* dk,
-                        T* dv);
+void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq,
+                        const AttentionGradient<T>& d);
 
 }  // namespace paser::kernels
 
 #ifndef PASER_COMPILED
 
+#include <algorithm>
+#include <cmath>
+
+#include "paser/core/memory.hpp"
+#include "paser/core/simd.hpp"
 #include "paser/kernels/loops/exp_rows.hpp"
 
 namespace paser::kernels {
 
+namespace detail {
+
+/// `rows` queries from `row` on, times the scale, one after the other.
+template <class T>
+void scaled_queries(const AttentionHead<T>& head, Index row, Index rows, T* to) {
+  for (Index i = 0; i < rows; ++i)
+    for (Index j = 0; j < head.d; ++j) to[i * head.d + j] = head.q[(row + i) * head.q_stride + j] * head.scale;
+}
+
+/// e = exp(x - the largest of x), in place, of n >= 1 numbers. Returns the largest; `sum` gets the sum of e.
+template <class T>
+T exp_row(Index n, T* x, T& sum) {
+  constexpr Index width = simd::width<T>;
+  T largest = x[0];
+  Index i = 0;
+  if (n >= width) {
+    auto most = simd::load(x);
+    for (i = width; i + width <= n; i += width) most = simd::max(most, simd::load(x + i));
+    T lanes[width];
+    simd::store(lanes, most);
+    largest = *std::max_element(lanes, lanes + width);
+  }
+  for (; i < n; ++i) largest = std::max(largest, x[i]);
+  const auto shift = simd::broadcast(largest);
+  auto total = simd::zero<T>();
+  for (i = 0; i + width <= n; i += width) {
+    const auto e = simd::exp(simd::sub(simd::load(x + i), shift));
+    simd::store(x + i, e);
+    total = simd::add(total, e);
+  }
+  sum = simd::sum<T>(total);
+  if (i == n) return largest;
+  T rest[width];
+  simd::store(rest, simd::exp(simd::sub(simd::load_partial(x + i, n - i), shift)));
+  for (Index j = 0; i < n; ++i, ++j) {
+    x[i] = rest[j];
+    sum += rest[j];
+  }
+  return largest;
+}
+
+template <class T>
+T dot(Index n, const T* x, const T* y) {
+  constexpr Index width = simd::width<T>;
+  auto total = simd::zero<T>();
+  Index i = 0;
+  for (; i + width <= n; i += width) total = simd::fma(simd::load(x + i), simd::load(y + i), total);
+  T sum = simd::sum<T>(total);
+  for (; i < n; ++i) sum += x[i] * y[i];
+  return sum;
+}
+
+}  // namespace detail
+
 template <class T>
 void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp) {
   const auto [n, s, d, e] = std::tuple(head.n, head.s, head.d, head.e);
-  Scratch<T> scratch(static_cast<std::size_t>(head.block * (s + 2)));
-  T *const p = scratch.data(), *const largest = p + head.block * s, *const sum = largest + head.block;
+  Scratch<T> scratch(static_cast<std::size_t>(head.block * (s + d + 1)));
+  T *const p = scratch.data(), *const q = p + head.block * s, *const sum = q + head.block * d;
   for (Index row = 0; row < n; row += head.block) {
     const Index rows = std::min(head.block, n - row);
-    gemm(head.q_rows(row, rows), head.keys().transposed(), p);
-    for (Index i = 0; i < rows * s; ++i) p[i] *= head.scale;
-    exp_rows(rows, s, p, p, largest, sum);
+    T* const out = y + row * head.y_stride;
+    detail::scaled_queries(head, row, rows, q);
+    gemm<T>({q, rows, d}, head.keys().transposed(), p);
     for (Index i = 0; i < rows; ++i) {
-      if (log_sum_exp != nullptr) log_sum_exp[row + i] = largest[i] + std::log(sum[i]);
-      for (Index j = 0; j < s; ++j) p[i * s + j] /= sum[i];
+      const T largest = detail::exp_row(s, p + i * s, sum[i]);
+      if (log_sum_exp != nullptr) log_sum_exp[row + i] = largest + std::log(sum[i]);
     }
-    gemm<T>({p, rows, s}, head.values(), y + row * e);
+    gemm<T>({p, rows, s}, head.values(), out, {.row_stride = head.y_stride});
+    for (Index i = 0; i < rows; ++i) {
+      const T share = 1 / sum[i];
+      for (Index j = 0; j < e; ++j) out[i * head.y_stride + j] *= share;
+    }
   }
 }
 
 template <class T>
-void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq, T* dk,
-                        T* dv) {
+void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq,
+                        const AttentionGradient<T>& gradient) {
   const auto [n, s, d, e] = std::tuple(head.n, head.s, head.d, head.e);
-  Scratch<T> scratch(static_cast<std::size_t>(2 * head.block * s));
-  T *const p = scratch.data(), *const ds = p + head.block * s;
+  Scratch<T> scratch(static_cast<std::size_t>(head.block * (2 * s + d)));
+  T *const p = scratch.data(), *const ds = p + head.block * s, *const q = ds + head.block * s;
   for (Index row = 0; row < n; row += head.block) {
     const Index rows = std::min(head.block, n - row);
-    const MatrixView<T> dy_rows(dy + row * e, rows, e);
-    const GemmOutput<T> sum{.accumulate = row > 0};
-    gemm(head.q_rows(row, rows), head.keys().transposed(), p);
+    const T *const dy_row = dy + row * head.y_stride, *const y_row = y + row * head.y_stride;
+    const MatrixView<T> dy_rows(dy_row, rows, e, head.y_stride, 1);
+    detail::scaled_queries(head, row, rows, q);
+    gemm<T>({q, rows, d}, head.keys().transposed(), p);
     for (Index i = 0; i < rows; ++i)
-      for (Index j = 0; j < s; ++j) p[i * s + j] = p[i * s + j] * head.scale - log_sum_exp[row + i];
+      for (Index j = 0; j < s; ++j) p[i * s + j] -= log_sum_exp[row + i];
     exp_span(rows * s, p, p);
-    gemm(MatrixView<T>(p, rows, s).transposed(), dy_rows, dv, sum);
+    gemm(MatrixView<T>(p, rows, s).transposed(), dy_rows, gradient.v,
+         {.accumulate = row > 0, .row_stride = gradient.v_stride});
     gemm(dy_rows, head.values().transposed(), ds);
     for (Index i = 0; i < rows; ++i) {
-      T dot = 0;
-      for (Index j = 0; j < e; ++j) dot += dy[(row + i) * e + j] * y[(row + i) * e + j];
-      // Of one key the softmax is 1 whatever the score, and rounding must not make a gradient of that.
+      // One key has all the weight whatever its score, so nothing flows back through that.
+      const T dot = detail::dot(e, dy_row + i * head.y_stride, y_row + i * head.y_stride);
       for (Index j = i * s; j < (i + 1) * s; ++j) ds[j] = s == 1 ? T(0) : p[j] * (ds[j] - dot) * head.scale;
     }
-    gemm<T>({ds, rows, s}, head.keys(), dq + row * d);
-    gemm(MatrixView<T>(ds, rows, s).transposed(), head.q_rows(row, rows), dk, sum);
+    gemm<T>({ds, rows, s}, head.keys(), dq + row * head.q_stride, {.row_stride = head.q_stride});
+    gemm(MatrixView<T>(ds, rows, s).transposed(), head.queries().block(row, 0, rows, d), gradient.k,
+         {.accumulate = row > 0, .row_stride = gradient.k_stride});
   }
 }
 

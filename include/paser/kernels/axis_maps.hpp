@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
 #include <cmath>
 
 #include "paser/core/mirrored.hpp"
@@ -22,6 +23,25 @@ AxisMap<T> linear_axis(Index in, Index out, bool align_corners, double scale) {
     const double fraction = at - static_cast<double>(low);
     map.add_tap(low, 1 - fraction);
     map.add_tap(high, fraction);
+    map.end_output();
+  }
+  return map;
+}
+
+/// Cubic convolution (Keys 1981) with a = -0.75 along one axis, samples being centres of cells, `scale` input cells an
+/// output cell. Taps outside take the sample at the edge; the position itself is not clamped
+/// (torch.nn.functional.interpolate, mode "bicubic", align_corners off).
+template <class T>
+AxisMap<T> cubic_axis(Index in, Index out, double scale) {
+  constexpr double a = -0.75;
+  const auto near = [](double x) { return ((a + 2) * x - (a + 3)) * x * x + 1; };
+  const auto far = [](double x) { return ((x - 5) * x + 8) * x * a - 4 * a; };
+  AxisMap<T> map(in, out);
+  for (Index o = 0; o < out; ++o) {
+    const double at = scale * (static_cast<double>(o) + 0.5) - 0.5, low = std::floor(at), t = at - low;
+    const double weights[] = {far(1 + t), near(t), near(1 - t), far(2 - t)};
+    for (Index tap = 0; tap < 4; ++tap)
+      map.add_tap(std::clamp<Index>(static_cast<Index>(low) + tap - 1, 0, in - 1), weights[tap]);
     map.end_output();
   }
   return map;

@@ -12,5 +12,7 @@
 #include "paser/nn/gradient_check.hpp"
 #include "paser/nn/init.hpp"
 #include "paser/nn/linear.hpp"
+#include "paser/nn/module_list.hpp"
 #include "paser/nn/norm.hpp"
+#include "paser/nn/structured_dropout.hpp"
 #include "paser/nn/visit.hpp"

@@ -19,7 +19,23 @@ Var<T, Rank> gelu(const Var<T, Rank>& x) {
   return detail::record_activation(Activation::gelu, x, detail::Keep::input);
 }
 
+/// The approximation of gelu by x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2, torch's approximate="tanh". Any rank.
+template <class T, int Rank>
+Tensor<T, Rank> gelu_tanh(const Tensor<T, Rank>& x) {
+  return detail::activate(Activation::gelu_tanh, x);
+}
+
+/// The same value, recorded. Keeps x.
+template <class T, int Rank>
+Var<T, Rank> gelu_tanh(const Var<T, Rank>& x) {
+  return detail::record_activation(Activation::gelu_tanh, x, detail::Keep::input);
+}
+
 /// Counted as free.
+template <int Rank>
+Counted<Rank> gelu_tanh(const Counted<Rank>& x) {
+  return x;
+}
 template <int Rank>
 Counted<Rank> gelu(const Counted<Rank>& x) {
   return x;

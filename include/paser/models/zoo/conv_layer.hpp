@@ -1,0 +1,85 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <optional>
+
+#include "paser/autograd/count_context.hpp"
+#include "paser/nn/conv_batch_norm.hpp"
+#include "paser/ops/gelu.hpp"
+#include "paser/ops/hardswish.hpp"
+
+namespace paser::models {
+
+/// What the blocks of one network have in common.
+struct ConvStyle {
+  enum class Function { hardswish, gelu_tanh };
+  Function function = Function::hardswish;  ///< the activation
+  BatchNormOptions norm{};
+};
+
+struct ConvLayerSpec {
+  Index in = 0, out = 0;
+  Index kernel = 1, stride = 1, groups = 1;
+  bool bias = false, norm = true, activated = true;
+};
+
+/// A convolution padded by half its kernel, then, each where asked for, batch norm and an activation; in inference the
+/// norm is folded into the weights. (N, H, W, in) -> (N, ceil(H / stride), ceil(W / stride), out).
+template <class T>
+struct ConvLayer {
+  nn::Conv2d<T> conv;
+  std::optional<nn::BatchNorm<T>> norm;
+  std::optional<ConvStyle::Function> function;
+
+  ConvLayer(const ConvLayerSpec& s, const ConvStyle& style, Key key)
+      : conv({.in = s.in,
+              .out = s.out,
+              .kernel = s.kernel,
+              .options = {.stride = {s.stride, s.stride}, .padding = {s.kernel / 2, s.kernel / 2}, .groups = s.groups},
+              .bias = s.bias},
+             key) {
+    if (s.norm) norm.emplace(s.out, style.norm);
+    if (s.activated) function = style.function;
+  }
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("conv", self.conv);
+    if (self.norm) f("norm", *self.norm);
+  }
+
+  /// `addend`, which may be null, is added before the activation.
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& x, const Image<Context>* addend = nullptr) const {
+    if (norm) return activate(ctx, nn::conv_batch_norm(ctx, conv, *norm, x, {.addend = addend}));
+    const Image<Context> y = conv(ctx, x);
+    return activate(ctx, addend ? add(y, *addend) : y);
+  }
+
+ private:
+  template <class Context>
+  Image<Context> activate(Context&, const Image<Context>& x) const {
+    if (!function) return x;
+    return *function == ConvStyle::Function::hardswish ? hardswish(x) : gelu_tanh(x);
+  }
+};
+
+/// A branch with or without a shortcut beside it. Main is called with what is to be added to its result, or null.
+template <class Main>
+struct Residual {
+  Main main;
+  bool shortcut = true;
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("main", self.main);
+  }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
+    return main(ctx, x, shortcut ? &x : nullptr);
+  }
+};
+
+}  // namespace paser::models
+#include "paser/core/macros_on.inc"

@@ -1,0 +1,122 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "paser/core/error.hpp"
+#include "paser/core/shape.hpp"
+#include "paser/models/model_spec.hpp"
+
+namespace paser::models {
+
+/// EfficientViT's two families of networks.
+enum class EfficientViTFamily {
+  b,  ///< inverted residuals, hardswish
+  l   ///< plain and fused convolutions in the early stages, GELU by the tangent
+};
+
+inline const char* efficientvit_family_name(EfficientViTFamily f) {
+  return f == EfficientViTFamily::b ? "B" : "L";
+}
+
+/// What an EfficientViT for segmentation is made of, by default B0 for Cityscapes. Lists have an entry per stage, of
+/// which the first is the stem.
+struct EfficientViTSpec {
+  Index in = 3;
+  Index classes = 2;
+  EfficientViTFamily family = EfficientViTFamily::b;
+  std::vector<Index> widths{8, 16, 32, 64, 128};  ///< channels
+  std::vector<Index> depths{1, 2, 2, 2, 2};       ///< blocks, as the authors count them
+  Index head_features = 16;                       ///< channels of one head of attention
+  Index expand = 4;                               ///< of the blocks of the B family
+  Index head_width = 32, head_depth = 1, head_expand = 4;
+  Index final_expand = 4;  ///< channels of the layer before the last per channel of the head; 0: no such layer
+  double dropout = 0;      ///< of whole channels before the last layer
+
+  /// "B0" .. "B3", "L1" and "L2", with the head of "cityscapes" or "ade20k". Throws ValueError on other names, and for
+  /// B0 with the head of ADE20K, which was never published.
+  static EfficientViTSpec of_size(const std::string& size, Index in, Index classes,
+                                  const std::string& head = "cityscapes");
+
+  /// Throws ValueError on numbers that make no network.
+  void check_numbers() const;
+
+  bool is_l() const { return family == EfficientViTFamily::l; }
+  double norm_eps() const { return is_l() ? 1e-7 : 1e-5; }
+
+  /// The same for the registry, where it is called "efficientvit".
+  operator ModelSpec() const {
+    return {"efficientvit",
+            message("{\"in\":", in, ",\"classes\":", classes, ",\"family\":\"", efficientvit_family_name(family),
+                    "\",\"widths\":", json_array(widths), ",\"depths\":", json_array(depths),
+                    ",\"head_features\":", head_features, ",\"expand\":", expand, ",\"head_width\":", head_width,
+                    ",\"head_depth\":", head_depth, ",\"head_expand\":", head_expand,
+                    ",\"final_expand\":", final_expand, ",\"dropout\":", exact_number(dropout), "}")};
+  }
+};
+
+inline EfficientViTSpec EfficientViTSpec::of_size(const std::string& size, Index in, Index classes,
+                                                  const std::string& head) {
+  constexpr const char* where = "EfficientViT";
+  check<ValueError>(head == "cityscapes" || head == "ade20k", where, "its head is '", head,
+                    "', expected 'cityscapes' or 'ade20k'");
+  const bool city = head == "cityscapes";
+  EfficientViTSpec s{.in = in, .classes = classes};
+  s.final_expand = city ? 4 : 0;
+  const auto b = [&s](Index width, std::vector<Index> depths, Index features, Index head_width) {
+    s.widths = {width, 2 * width, 4 * width, 8 * width, 16 * width};
+    s.depths = std::move(depths);
+    s.head_features = features;
+    s.head_width = head_width;
+    s.head_depth = 3;
+    return s;
+  };
+  const auto l = [&](std::vector<Index> depths, Index depth) {
+    b(32, std::move(depths), 32, city ? 256 : 128);
+    s.family = EfficientViTFamily::l;
+    s.head_depth = city ? depth : 3;
+    s.head_expand = city ? 1 : 4;
+    s.final_expand = city ? 0 : 8;
+    return s;
+  };
+  if (size == "B0") {
+    check<ValueError>(city, where, "B0 has no head for ADE20K; B1 is the smallest that has");
+    return s;
+  }
+  if (size == "B1") return b(16, {1, 2, 3, 3, 4}, 16, 64);
+  if (size == "B2") return b(24, {1, 3, 4, 4, 6}, 32, 96);
+  if (size == "B3") return b(32, {1, 4, 6, 6, 9}, 32, 128);
+  if (size == "L1") return l({1, 1, 1, 6, 6}, 3);
+  if (size == "L2") return l({1, 2, 2, 8, 8}, 5);
+  throw ValueError("EfficientViT: its size is '" + size + "', expected B0, B1, B2, B3, L1 or L2");
+}
+
+inline void EfficientViTSpec::check_numbers() const {
+  constexpr const char* where = "EfficientViT";
+  constexpr Index most = 65536;
+  check<ValueError>(in >= 1 && in <= most && classes >= 2 && classes <= most, where, "no network has ", in,
+                    " image channels and ", classes, " classes; expected 1 .. ", most, " channels and 2 .. ", most,
+                    " classes");
+  check<ValueError>(widths.size() == 5 && depths.size() == 5, where, "it has ", widths.size(), " widths and ",
+                    depths.size(), " depths, expected 5 of each");
+  for (std::size_t i = 0; i < 5; ++i)
+    check<ValueError>(
+        widths[i] >= 1 && widths[i] <= 4096 && depths[i] >= (i == 0 || is_l() ? 0 : 1) && depths[i] <= 1000, where,
+        "stage ", i, " has width ", widths[i], " and depth ", depths[i],
+        "; expected a width of 1 .. 4096 and a depth of 1 .. 1000");
+  const Index least = is_l() ? widths[4] : std::min(widths[3], widths[4]);
+  check<ValueError>(head_features >= 1 && head_features <= least, where, "a head of attention has ", head_features,
+                    " features, expected 1 .. ", least, ", the channels of its stage");
+  check<ValueError>(
+      expand >= 1 && expand <= 64 && head_expand >= 1 && head_expand <= 64 && final_expand >= 0 && final_expand <= 64,
+      where, "its expand, head_expand and final_expand are ", expand, ", ", head_expand, " and ", final_expand,
+      "; expected 1 .. 64, 1 .. 64 and 0 .. 64");
+  check<ValueError>(head_width >= 1 && head_width <= 4096 && head_depth >= 0 && head_depth <= 1000, where,
+                    "its head has width ", head_width, " and depth ", head_depth, "; expected 1 .. 4096 and 0 .. 1000");
+  check<ValueError>(dropout >= 0 && dropout <= 1, where, "its dropout is ", dropout, ", expected a probability");
+}
+
+}  // namespace paser::models
+#include "paser/core/macros_on.inc"
