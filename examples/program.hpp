@@ -18,6 +18,7 @@ enum Exit {
   failed = 1,        ///< something that was asked for could not be done; a message says what
   wrong_usage = 2,   ///< the options make no sense together, or what they name is not there
   not_finite = 3,    ///< a number in training, in a model or in an answer is NaN or infinite; a message says where
+  rank_lost = 4,     ///< a process of the team was waited for in vain; what was saved before stays
   interrupted = 130  ///< stopped by Ctrl-C; what was done is saved
 };
 
@@ -45,6 +46,12 @@ struct Interrupted : std::runtime_error {
       const std::string& message = "interrupted; the run is saved, and the same command goes on with it")
       : std::runtime_error(message) {}
 };
+
+/// Whether Ctrl-C may end this process at any place. As one of a team it ends with the others, after a step.
+inline bool& stops_by_itself() {
+  static bool stops = true;
+  return stops;
+}
 
 /// The command as one types it into a shell, the program's folder left out: words with characters that a shell takes
 /// for something else stand in single quotes.

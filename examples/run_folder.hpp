@@ -88,69 +88,83 @@ inline std::size_t bytes_of(const RunSize& s) {
 
 /// A run folder: config.json, data.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and
 /// report.html. It belongs to one process at a time, and no file in it is replaced or removed that a run of this
-/// program did not write, see io::OutputFolder. config.json keeps the paths as they were typed.
+/// program did not write, see io::OutputFolder. config.json keeps the paths as they were typed. Of a team the leader
+/// alone opens and writes it; what the others are asked to write is what the leader writes.
 class RunFolder {
  public:
   /// Opens a folder, or makes it. `settings` become a JSON object; those that a run in the folder does not know have
   /// their defaults in it, where the type has such. Throws ValueError when the folder holds files and no run, or a run
   /// of other settings or other data, IoError when there is no room, and when another process works there.
   template <class Settings>
-  RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs)
-      : out_(named_in_utf8(path, settings), needs.program, {.overwrite = choice.overwrite, .alone = true}) {
+  RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs,
+            const paser::distributed::Team& team = {})
+      : path_(named_in_utf8(path, settings)), team_(team) {
+    if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = read_replay(path_ / replay_file);
+    if (!team_.leads()) return;
+    out_.emplace(path_, needs.program, paser::io::OutputOptions{.overwrite = choice.overwrite, .alone = true});
     const auto file = path / "config.json";
-    if (out_.lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
+    if (out_->lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
       run_settings<Settings>(path);  // throws where they are not this program's
-      adopt_older_run(out_);
+      adopt_older_run(*out_);
     }
     paser::check<paser::ValueError>(
-        choice.overwrite || !out_.lists_nothing() || holds_nothing(path), "--out", path.string(),
+        choice.overwrite || !out_->lists_nothing() || holds_nothing(path), "--out", path.string(),
         " holds files and no run of ", needs.program,
         "; expected an empty folder, a new one, or that of a run, or --overwrite to replace what is in the way");
-    paser::check<paser::ValueError>(!choice.replay || (!choice.fresh && out_.lists(replay_file)), "--replay",
+    paser::check<paser::ValueError>(!choice.replay || (!choice.fresh && out_->lists(replay_file)), "--replay",
                                     path.string(), " has no ", replay_file,
                                     ", which a run leaves behind that stops at ", "a number that is not finite");
-    if (choice.replay) replay_ = read_replay(path / replay_file);
-    for (const auto& [name, input] : needs.data) out_.protect(input);
-    if (choice.fresh) out_.clear();
-    for (const std::string& name : needs.results) out_.require(name);
-    out_.require(replay_file);
-    const bool goes_on = out_.lists("config.json") && std::filesystem::exists(file);
+    for (const auto& [name, input] : needs.data) out_->protect(input);
+    if (choice.fresh) out_->clear();
+    for (const std::string& name : needs.results) out_->require(name);
+    out_->require(replay_file);
+    const bool goes_on = out_->lists("config.json") && std::filesystem::exists(file);
     if (goes_on) {
       require_same(settings, run_settings<Settings>(path), file);
     } else {
       const bool trained = std::ranges::any_of(
-          out_.listed(), [](const auto& listed) { return listed.first.starts_with("checkpoints/"); });
+          out_->listed(), [](const auto& listed) { return listed.first.starts_with("checkpoints/"); });
       paser::check<paser::ValueError>(!trained, file.string().c_str(),
                                       "is gone, and the run in this folder cannot go on without it; --fresh removes ",
                                       "that run");
       for (const char* name : {"config.json", "data.json", "log.jsonl", "stages.json", "measured.json"})
-        out_.remove(name);
+        out_->remove(name);
     }
     require_room(needs.bytes);
     if (!goes_on)
-      out_.write("config.json",
-                 paser::io::json_text(
-                     nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}, 2) +
-                     "\n");
+      out_->write("config.json",
+                  paser::io::json_text(
+                      nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}, 2) +
+                      "\n");
     keep_data(needs.data);
     if (const auto stages = path / "stages.json"; std::filesystem::exists(stages)) costs_ = read_costs(stages);
-    log_.emplace(out_.rewritten("log.jsonl"));
+    log_.emplace(out_->rewritten("log.jsonl"));
   }
 
   /// The file of a stage or of a trained PaSeR, to be read.
   std::filesystem::path checkpoint(const std::string& name) const { return path() / checkpoint_name(name); }
   /// The same, to be written. Throws ValueError when a file of this name is there and no run wrote it.
-  std::filesystem::path checkpoint_to_write(const std::string& name) { return out_.rewritten(checkpoint_name(name)); }
+  std::filesystem::path checkpoint_to_write(const std::string& name) {
+    return out_ ? out_->rewritten(checkpoint_name(name)) : checkpoint(name);
+  }
   /// Writes any other file, whole or not at all. Throws as OutputFolder::write.
-  void write(const std::string& name, const std::string& content) { out_.write(name, content); }
-  const std::filesystem::path& path() const { return out_.path(); }
+  void write(const std::string& name, const std::string& content) {
+    if (out_) out_->write(name, content);
+  }
+  const std::filesystem::path& path() const { return path_; }
+  const paser::distributed::Team& team() const { return team_; }
   const std::vector<paser::report::StageCost>& stage_costs() const { return costs_; }
 
   /// Runs one stage with progress, log and measurements. body(stage) returns false when it was interrupted; then
   /// Interrupted is thrown. A stage that was done in an earlier run costs nothing and has a line that says so.
   template <class Body>
   void run(const std::string& name, const std::string& file, const Body& body) {
-    paser::pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file)};
+    paser::pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file), .team = team_};
+    stage.monitor.interrupted = [] { return paser::report::interrupted(); };
+    if (!team_.leads()) {
+      if (!body(stage)) throw Interrupted();
+      return;
+    }
     std::optional<paser::report::Progress> progress;
     std::optional<paser::report::ProgressOf> preparation;
     std::string last_note;
@@ -159,9 +173,8 @@ class RunFolder {
     const paser::report::WaitMeter waits;
     const auto start = std::chrono::steady_clock::now();
     stage.monitor.log = [this](const nlohmann::json& record) { log_->write(record); };
-    stage.monitor.interrupted = [] { return paser::report::interrupted(); };
     stage.monitor.preparing = [&](const std::string& part, paser::Index done, paser::Index total) {
-      if (paser::report::interrupted()) throw Interrupted();
+      if (stops_by_itself() && paser::report::interrupted()) throw Interrupted();
       if (done == 0) preparation.emplace(name + ": " + part, "images");
       (*preparation)(done, total);
       if (done == total) preparation->finish();
@@ -210,7 +223,7 @@ class RunFolder {
     found->planned = planned;
     found->memory = {std::max(found->memory.process, peak.process), std::max(found->memory.tensors, peak.tensors),
                      peak.of_stage};
-    out_.write("stages.json", paser::io::json_text(nlohmann::json(costs_), 1) + "\n");
+    out_->write("stages.json", paser::io::json_text(nlohmann::json(costs_), 1) + "\n");
   }
 
  private:
@@ -238,11 +251,12 @@ class RunFolder {
       return body(stage);
     } catch (const paser::pipeline::StageNotFiniteError& error) {
       if (replay_ || error.step < 0) throw;
-      out_.write(replay_file, paser::io::json_text(nlohmann::json{{"stage", stage.name},
-                                                                  {"step", error.step},
-                                                                  {"message", paser::as_utf8(error.what())}},
-                                                   2) +
-                                  "\n");
+      if (out_)
+        out_->write(replay_file, paser::io::json_text(nlohmann::json{{"stage", stage.name},
+                                                                     {"step", error.step},
+                                                                     {"message", paser::as_utf8(error.what())}},
+                                                      2) +
+                                     "\n");
       throw paser::NotFiniteError(
           paser::message(error.what(), "; the same command with --replay says which operation it was"));
     }
@@ -279,7 +293,7 @@ class RunFolder {
   void require_room(std::size_t bytes) const {
     std::error_code error;
     std::size_t taken = 0;
-    for (const auto& [name, file] : out_.listed())
+    for (const auto& [name, file] : out_->listed())
       if (const auto size = std::filesystem::file_size(path() / name, error); !error) taken += size;
     const std::size_t needed = bytes > taken ? bytes - taken : 0;
     const auto space = std::filesystem::space(path());
@@ -292,7 +306,7 @@ class RunFolder {
   void keep_data(const DataFiles& data) {
     const auto file = path() / "data.json";
     const auto now = sums_of(data);
-    if (!std::filesystem::exists(file)) return out_.write("data.json", paser::io::json_text(now, 1) + "\n");
+    if (!std::filesystem::exists(file)) return out_->write("data.json", paser::io::json_text(now, 1) + "\n");
     const auto before = paser::io::read_json(file);
     paser::check<paser::FormatError>(before.is_object(), file.string().c_str(), "is not the list of a run's data");
     const std::string difference = first_difference(before, now);
@@ -309,7 +323,9 @@ class RunFolder {
                                       "; choose another --out, or --fresh to start over");
   }
 
-  paser::io::OutputFolder out_;
+  std::filesystem::path path_;
+  paser::distributed::Team team_;
+  std::optional<paser::io::OutputFolder> out_;  ///< of the leader
   std::optional<Replay> replay_;
   std::optional<paser::report::Log> log_;
   std::vector<paser::report::StageCost> costs_;

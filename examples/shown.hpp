@@ -15,7 +15,7 @@ template <class Work>
 auto shown(const std::string& part, const std::string& unit, const Work& work) {
   paser::report::ProgressOf progress(part, unit);
   auto result = work(paser::pipeline::HowFar([&](paser::Index done, paser::Index total) {
-    if (paser::report::interrupted()) throw Interrupted();
+    if (stops_by_itself() && paser::report::interrupted()) throw Interrupted();
     progress(done, total);
   }));
   progress.finish();

@@ -4,7 +4,11 @@
 ///   train_segmentation --data DIR --masks battery --preset standard --out RUN
 ///
 /// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 3 a number in training is not
-/// finite, what was saved before stays; 130 interrupted: the same command goes on.
+/// finite, what was saved before stays; 4 a process of several was waited for in vain; 130 interrupted: the same
+/// command goes on.
+///
+/// mpirun -n 4 and srun make it four processes that train together and write what one writes, bit for bit; the next
+/// command may have any other number (docs/cluster.md).
 
 #include <CLI/CLI.hpp>
 
@@ -12,6 +16,7 @@
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
 #include "segmentation/questions.hpp"
+#include "team_program.hpp"
 #include "without_noise.hpp"
 
 namespace {
@@ -23,6 +28,7 @@ struct Arguments {
   std::vector<double> range;
   std::optional<std::uint64_t> seed;
   int threads = 0;
+  double wait_limit = 600;
   program::RunChoice choice;
   bool list = false, json = false;
 };
@@ -80,7 +86,7 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
   program::print_results(std::cout, results, folder.path(), trained);
 }
 
-int run(const Arguments& a, const std::string& command) {
+int run(const Arguments& a, const paser::distributed::Team& team, const std::string& command) {
   if (a.list) {
     for (const segmentation::Config& c : segmentation::presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
     return program::done;
@@ -89,12 +95,12 @@ int run(const Arguments& a, const std::string& command) {
   const std::filesystem::path out = a.out.empty() ? "runs/segmentation_" + config.preset : a.out;
   if (a.threads > 0) paser::set_threads(a.threads);
   const paser::report::InterruptGuard guard;
-  segmentation::Experiment experiment(config, out, a.choice);
+  segmentation::Experiment experiment(config, out, a.choice, team);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   segmentation::FurtherTrainings further(experiment);
   if (experiment.train(a.stage)) further.train();
-  if (a.stage == "all") compare(experiment, further, command, a.json);
+  if (a.stage == "all" && team.leads()) compare(experiment, further, command, a.json);
   return program::done;
 }
 
@@ -121,9 +127,14 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
+  app.add_option("--wait-limit", a.wait_limit,
+                 "of several processes: seconds after which one that does not answer ends all")
+      ->check(program::within(1, 1e6))
+      ->capture_default_str();
   program::add_run_options(app, a.choice);
   app.add_flag("--json", a.json, "print results.json instead of tables");
   app.add_flag("--list-presets", a.list, "print every setting of every preset");
   app.footer(program::statuses);
-  return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
+  return program::run_in_team(app, argc, argv, a.wait_limit,
+                              [&](const auto& team, const std::string& command) { return run(a, team, command); });
 }

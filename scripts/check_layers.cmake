@@ -1,4 +1,4 @@
-# Checks the architecture: the direction of includes, who names Eigen and who starts threads, and how long a file is.
+# Checks the architecture: the direction of includes, who names Eigen or MPI and who starts threads, and how long a file is.
 #   cmake -P scripts/check_layers.cmake         prints every breach and fails if there is one (a CTest test)
 #   cmake -DROOT=FOLDER -P ...                  checks FOLDER/include instead of this repository's
 cmake_minimum_required(VERSION 3.21)
@@ -35,6 +35,9 @@ foreach(header IN LISTS headers)
     if(line MATCHES "<Eigen/|<unsupported/Eigen" AND NOT header IN_LIST paser_eigen_files)
       breach("includes Eigen; only ${paser_eigen_files} may")
     endif()
+    if(line MATCHES "<mpi.h>" AND NOT header IN_LIST paser_mpi_files)
+      breach("names MPI; only ${paser_mpi_files} may: ${line}")
+    endif()
     if(line MATCHES "<omp.h>|<pthread.h>|<linux/futex.h>" AND NOT header IN_LIST paser_thread_files)
       breach("starts or stops threads; only ${paser_thread_files} may: ${line}")
     endif()
@@ -50,11 +53,13 @@ foreach(header IN LISTS headers)
     endif()
   endforeach()
 
-  file(STRINGS ${include}/${header} named REGEX "Eigen::|EIGEN_|omp_|#pragma omp|_OPENMP|std::j?thread|std::async|pthread_")
+  file(STRINGS ${include}/${header} named REGEX "Eigen::|EIGEN_|MPI_[A-Z]|omp_|#pragma omp|_OPENMP|std::j?thread|std::async|pthread_")
   foreach(line IN LISTS named)
     string(REGEX REPLACE "//.*" "" code "${line}")
     if(code MATCHES "Eigen::|EIGEN_" AND NOT header IN_LIST paser_eigen_files)
       breach("names Eigen; only ${paser_eigen_files} may: ${line}")
+    elseif(code MATCHES "(^|[^A-Z_])MPI_[A-Z]" AND NOT header IN_LIST paser_mpi_files)
+      breach("names MPI; only ${paser_mpi_files} may: ${line}")
     elseif(code MATCHES "std::j?thread[^:]|std::async|pthread_|(^|[^A-Za-z_])(omp_|_OPENMP)|#pragma omp"
            AND NOT header IN_LIST paser_thread_files)
       breach("starts threads; only ${paser_thread_files} may: ${line}")

@@ -71,4 +71,5 @@ jobs_to_run() {
   echo "$cores"
 }
 
-packages=(g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libstb-dev libcli11-dev libtiff-dev)
+packages=(g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libstb-dev libcli11-dev libtiff-dev
+          libopenmpi-dev openmpi-bin)

@@ -141,7 +141,7 @@ class Data {
   Folder opened(const std::string& name, paser::data::SegmentationOptions options, const char* way = "") const {
     const auto progress = std::make_shared<paser::report::ProgressOf>("read " + name + " images" + way, "images");
     options.progress = [progress](Index done, Index total) {
-      if (paser::report::interrupted()) throw program::Interrupted();
+      if (program::stops_by_itself() && paser::report::interrupted()) throw program::Interrupted();
       (*progress)(done, total);
     };
     Folder folder(part(name).images, part(name).masks, std::move(options));

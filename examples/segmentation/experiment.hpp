@@ -2,9 +2,12 @@
 
 #include "run_folder.hpp"
 #include "segmentation/measured.hpp"
+#include "team_program.hpp"
 
 /// The three stages of PaSeR on a folder of images and masks.
 namespace segmentation {
+
+namespace distributed = paser::distributed;
 
 /// A trained policy with the networks that it sends patches to.
 struct Variant {
@@ -14,6 +17,27 @@ struct Variant {
   Paser paser;
 };
 
+/// The settings as checked() has them, when each process of the team has a part of the largest batches of stage 1.
+/// Throws ValueError with the numbers; tells of networks whose batches have fewer parts, which leave processes idle.
+inline const Config& checked_for(const distributed::Team& team, const Config& c) {
+  (void)checked(c);
+  std::array<Index, 3> parts{};
+  const Index part = c.part_images > 0 ? c.part_images : c.micro_batch;
+  for (std::size_t k = 0; k < 3; ++k)
+    parts[k] = (c.pretrain_batch[k] * (k > 0 ? c.grid[0] * c.grid[1] : 1) + part - 1) / part;
+  const Index most = *std::ranges::max_element(parts);
+  paser::check<paser::ValueError>(team.size() <= most, "team", team.size(), " processes share the ", most,
+                                  " parts of a batch, of ", part,
+                                  " images each, and each needs at least one: expected ",
+                                  "fewer processes, larger batches or a smaller part_images");
+  for (std::size_t k = 0; k < 3; ++k)
+    if (team.size() > parts[k])
+      std::cerr << "warning: a batch of f" << k + 1 << " has " << parts[k] << " parts, so that "
+                << team.size() - parts[k] << " of " << team.size()
+                << " processes wait in its training; part_images sets their size\n";
+  return c;
+}
+
 /// Stage names, in the order in which they run; `train_segmentation --stage` takes them. "questions" are the
 /// FurtherTrainings.
 inline const std::vector<std::string> stage_names{"f3", "f2", "f1", "policy", "fine-tune", "questions"};
@@ -21,14 +45,21 @@ inline const std::vector<std::string> stage_names{"f3", "f2", "f1", "policy", "f
 /// Trains the networks and the PaSeRs of a configuration. Every stage can be stopped and resumed.
 class Experiment {
  public:
-  Experiment(const Config& config, const std::filesystem::path& out, const program::RunChoice& choice)
-      : config_(checked(config)),
+  /// Each process of a team makes one; they must agree on settings, data and arithmetic.
+  Experiment(const Config& config, const std::filesystem::path& out, const program::RunChoice& choice,
+             const distributed::Team& team = {})
+      : config_(checked_for(team, config)),
         data_(config),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
         networks_(fresh_paser(config, description_)),
-        folder_(out, config, choice, needs()),
+        folder_(out, config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
-        ground_(config.belief_draws, key(3)) {}
+        ground_(config.belief_draws, key(3)) {
+    if (team.alone()) return;
+    team.require_same(program::arithmetic(), "the arithmetic");
+    team.require_same(paser::io::json_text(nlohmann::json(config_)), "the settings");
+    team.require_same(paser::io::json_text(program::sums_of(data_.files())), "the data");
+  }
 
   const Config& config() const { return config_; }
   const Data& data() const { return data_; }
@@ -121,7 +152,8 @@ class Experiment {
 
   void pretrain(std::size_t k) {
     const std::string name = paser::message("f", k + 1);
-    const auto options = pretrain_options(config_, data_, k);
+    auto options = pretrain_options(config_, data_, k);
+    options.supervised.team = folder_.team();
     folder_.run("pretrain " + name, name, [&](const pipeline::Stage& stage) {
       return pipeline::pretrain(networks_.models[k], data_.varied(1), data_.validation(), options, stage,
                                 key(2).fold(k), k == 0 ? &networks_.models[2] : nullptr);
@@ -142,7 +174,9 @@ class Experiment {
     constexpr std::array kept{"paser", "paser_tuned"};
     for (std::size_t i = 0; i < tuned_.size(); ++i) {
       Variant& v = tuned_[i];
-      const auto options = fine_tune_options(config_, data_, v.reward, reward_options(v.reward));
+      auto options = fine_tune_options(config_, data_, v.reward, reward_options(v.reward));
+      options.supervised.team = folder_.team();
+      if (options.small) options.small->team = folder_.team();
       std::vector<pipeline::Snapshot<float>> snapshots;
       folder_.run(names[i], files[i], [&](const pipeline::Stage& stage) {
         return pipeline::fine_tune(v.paser, data_.varied(3), data_.validation(), options, stage, key(4).fold(i),
@@ -155,6 +189,7 @@ class Experiment {
   }
 
   void keep(const std::string& file, const Variant& v) {
+    if (!folder_.team().leads()) return;
     auto d = description_;
     d.info["name"] = v.name;
     d.info["reward"] = {{"cost", v.reward.cost},         {"scale", v.reward.scale},
@@ -166,10 +201,17 @@ class Experiment {
   const Measured& measured() {
     if (!measured_.times.patch.empty()) return measured_;
     const auto file = folder_.path() / "measured.json";
-    if (std::filesystem::exists(file)) return measured_ = read_measured(file);
-    measured_.times = program::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {
-      return measure_times(networks_, data_.validation().range(0, 1).images, how_far);
-    });
+    const distributed::Team& team = folder_.team();
+    const bool known = team.leads() && std::filesystem::exists(file);
+    const std::string text = team.of_leader(known ? paser::io::read_text(file) : "", "what was measured");
+    if (!text.empty()) return measured_ = read_measured(text, file);
+    Times times;
+    if (team.leads())
+      times = program::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {
+        return measure_times(networks_, data_.validation().range(0, 1).images, how_far);
+      });
+    const std::string common = team.of_leader(nlohmann::json(times).dump(), "times of the networks");
+    measured_.times = nlohmann::json::parse(common).get<Times>();
     pipeline::RewardOptions options = gain_options(config_, data_);
     if (config_.gain == "set")
       options.set = measured_.set = answers_of_coarse(networks_, data_.plain(2), ground_, options, key(5));

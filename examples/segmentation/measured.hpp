@@ -62,9 +62,9 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
   });
 }
 
-/// Throws FormatError when the file is another one.
-inline Measured read_measured(const std::filesystem::path& file) {
-  const auto j = paser::io::read_json(file);
+/// From the content of a file. Throws FormatError when it is another one.
+inline Measured read_measured(const std::string& text, const std::filesystem::path& file) {
+  const auto j = paser::io::parse_json(text, file.string());
   paser::check<paser::FormatError>(j.is_object() && j.contains("gain"), file.string().c_str(),
                                    "does not hold what a run measured");
   try {

@@ -39,6 +39,7 @@ class ChildProcess {
     }
   }
 
+  pid_t pid() const { return pid_; }
   void send(int signal_number) const { ::kill(pid_, signal_number); }
 
   /// Whether it has ended.

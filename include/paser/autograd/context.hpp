@@ -128,6 +128,18 @@ class Gradients {
     const auto found = parameters_.find(&p);
     return found == parameters_.end() ? nullptr : &found->second;
   }
+  /// The same of a parameter, or the next value of a buffer, by its address.
+  const Tensor<T, 1>* find(const void* member) const {
+    if (const auto found = parameters_.find(member); found != parameters_.end()) return &found->second;
+    const auto found = buffers_.find(member);
+    return found == buffers_.end() ? nullptr : &found->second.value;
+  }
+  /// 0 when there is no value of this parameter or buffer, else 1, or the weight of the buffer's next value.
+  double weight(const void* member) const {
+    if (parameters_.contains(member)) return 1;
+    const auto found = buffers_.find(member);
+    return found == buffers_.end() ? 0 : found->second.weight;
+  }
 
   /// The flat next value of a buffer, or null.
   template <int Rank>

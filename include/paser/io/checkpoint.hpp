@@ -78,9 +78,14 @@ struct BasicCheckpoint {
   }
 
   /// Throws IoError when the file cannot be read, FormatError when it is no checkpoint or fails its checksum.
-  static BasicCheckpoint load(const Path& path) {
-    Safetensors content = read_safetensors(path);
-    const std::string file = path.string();
+  static BasicCheckpoint load(const Path& path) { return of(read_safetensors(path), path.string()); }
+  /// The same of a file that lies in memory; `origin` stands for its name in messages.
+  static BasicCheckpoint parse(std::span<const std::byte> bytes, const std::string& origin) {
+    return of(parse_safetensors(bytes, origin), origin);
+  }
+
+ private:
+  static BasicCheckpoint of(Safetensors content, const std::string& file) {
     auto& metadata = content.metadata;
     check<FormatError>(metadata["paser.format"] == "checkpoint/1", file.c_str(),
                        "not a checkpoint of paser: its metadata 'paser.format' is '", metadata["paser.format"],
@@ -95,7 +100,6 @@ struct BasicCheckpoint {
     return c;
   }
 
- private:
   /// CRC-32 over the names, types, shapes and bytes of all tensors in the order of their names, and over the document.
   static std::uint32_t checksum(const StateDict& tensors, const std::string& document) {
     Crc32 crc;

@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "paser/distributed/team.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/training_state.hpp"
 
@@ -24,7 +25,7 @@ struct Monitor {
   std::function<void(const std::string& part, Index done, Index total)> preparing;
   /// Gets after every step how far the stage is, and a short text such as the present loss.
   std::function<void(Index done, Index total, const std::string& note)> progress;
-  /// Asked after every step; true stops the stage at once, saved.
+  /// Asked after every step; true stops the stage at once, saved. True at one process of a team stops all.
   std::function<bool()> interrupted;
 
   /// `preparing` for one part; empty where nobody listens.
@@ -52,6 +53,9 @@ struct Stage {
   /// A step, counted from 0, that was not finite: the stage runs up to it from what is stored, looks at every number of
   /// it, and stores nothing.
   std::optional<Index> replay{};
+  /// The processes that make every step together; its leader alone reads and stores the checkpoint, and has a monitor
+  /// that shows anything.
+  distributed::Team team{};
 
   /// Sends a record to the log under this stage's name.
   template <class Json = nlohmann::json>
@@ -62,6 +66,20 @@ struct Stage {
     monitor.log(record);
   }
 };
+
+namespace detail {
+
+/// What earlier runs have stored of a stage, for every process of its team; none where there is nothing.
+template <class Checkpoint = io::Checkpoint>
+std::optional<Checkpoint> stored(const Stage& stage) {
+  const bool there = stage.team.leads() && !stage.file.empty() && std::filesystem::exists(stage.file);
+  if (stage.team.alone()) return there ? std::optional(Checkpoint::load(stage.file)) : std::nullopt;
+  const std::string bytes = stage.team.of_leader(there ? io::read_file(stage.file) : "", "the checkpoint");
+  if (bytes.empty()) return std::nullopt;
+  return Checkpoint::parse(std::as_bytes(std::span(bytes)), stage.file.string());
+}
+
+}  // namespace detail
 
 /// Runs step(i), which returns a short note, for each i that is not done yet, after prepare() if there is one. A step
 /// may return a std::optional of the note: none says that it had nothing to do and that the stage is over, whatever
@@ -76,19 +94,19 @@ bool run_stage(
     const Stage& stage, const TrainingState& state, Step&& step, Prepare&& prepare = [] {}) {
   using Clock = std::chrono::steady_clock;
   Index done = 0, made = 0;  // different only once a stage is over early
-  if (!stage.file.empty() && std::filesystem::exists(stage.file)) {
-    const auto checkpoint = io::Checkpoint::load(stage.file);
-    const std::string owner = checkpoint.info.value("stage", "");
-    check<FormatError>(owner == stage.name && checkpoint.info.value("steps", Index{-1}) == stage.steps,
+  stage.team.at(stage.name);
+  if (const auto checkpoint = detail::stored(stage)) {
+    const std::string owner = checkpoint->info.value("stage", "");
+    check<FormatError>(owner == stage.name && checkpoint->info.value("steps", Index{-1}) == stage.steps,
                        stage.file.string().c_str(), "this checkpoint is of stage '", owner, "' with ",
-                       checkpoint.info.value("steps", Index{-1}), " steps; expected '", stage.name, "' with ",
+                       checkpoint->info.value("steps", Index{-1}), " steps; expected '", stage.name, "' with ",
                        stage.steps);
-    done = checkpoint.info.at("step").get<Index>();
-    made = checkpoint.info.value("made", done);
-    state.load(checkpoint);
+    done = checkpoint->info.at("step").get<Index>();
+    made = checkpoint->info.value("made", done);
+    state.load(*checkpoint);
   }
   const auto store = [&] {
-    if (stage.file.empty() || stage.replay) return;
+    if (stage.file.empty() || stage.replay || !stage.team.leads()) return;
     io::Checkpoint checkpoint;
     checkpoint.info = {{"stage", stage.name}, {"steps", stage.steps}, {"step", done}, {"made", made}};
     state.save(checkpoint);
@@ -109,6 +127,7 @@ bool run_stage(
   if (stage.monitor.started) stage.monitor.started(made, was_finished ? made : stage.steps);
   auto saved = Clock::now();
   while (done < stage.steps) {
+    stage.team.at(message(stage.name, ", step ", done + 1));
     const std::optional<std::string> note = guarded(done, message("step ", done + 1, " of ", stage.steps),
                                                     [&]() -> std::optional<std::string> { return step(done); });
     check<ValueError>(stage.replay != done, stage.name.c_str(), "step ", done + 1,
@@ -119,7 +138,8 @@ bool run_stage(
     }
     made = ++done;
     if (stage.monitor.progress) stage.monitor.progress(done, stage.steps, *note);
-    if (stage.monitor.interrupted && stage.monitor.interrupted() && done < stage.steps) {
+    const bool asked = stage.monitor.interrupted && stage.monitor.interrupted();
+    if (stage.team.any(asked, "whether to stop") && done < stage.steps) {
       store();
       return false;
     }

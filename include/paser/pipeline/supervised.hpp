@@ -2,10 +2,12 @@
 #include "paser/core/macros_off.inc"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "paser/core/rows.hpp"
 #include "paser/core/tree_sum.hpp"
+#include "paser/distributed/sum_gradients.hpp"
 #include "paser/models/any_segmenter.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/ops/distillation.hpp"
@@ -36,6 +38,8 @@ struct SupervisedOptions {
   MaskSource<T> masks;  ///< see RunContext::masks; only with one part
   /// Eq. 1: learning from a larger network's logits besides the labels.
   std::optional<DistillationOptions> distillation;
+  /// Shares the parts of every batch out; all of it has the same data and options.
+  distributed::Team team{};
 };
 
 /// Images of a part of a batch. Throws ValueError when a micro-batch does not hold whole parts.
@@ -55,6 +59,10 @@ template <class T>
 struct SupervisedResult {
   double loss = 0, cross_entropy = 0, distillation = 0;
   Gradients<T> gradients;
+
+  /// The sums beside the gradients.
+  std::array<double*, 3> numbers() { return {&loss, &cross_entropy, &distillation}; }
+  std::array<const double*, 3> numbers() const { return {&loss, &cross_entropy, &distillation}; }
 
   SupervisedResult& operator+=(const SupervisedResult& other) {
     loss += other.loss;
@@ -119,14 +127,17 @@ TreeSum<SupervisedResult<T>> supervised_parts(const models::AnySegmenter<T>& mod
   return sum;
 }
 
-/// Loss and gradient of one batch, part by part: see SupervisedOptions::part_images.
+/// Loss and gradient of one batch, part by part: see SupervisedOptions::part_images. Each process of the team runs the
+/// parts that it owns, and all get the sum.
 /// images: (N, H, W, C); labels: (N, H, W); ids: N; teacher: logits (N, H, W, K), only with distillation.
 template <class T>
 SupervisedResult<T> supervised_gradients(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images,
                                          const Labels& labels, const ImageIds& ids, Key key,
                                          const SupervisedOptions<T>& options, const Tensor<T, 4>& teacher = {}) {
   const Index size = images_per_part(options), parts = (images.shape().n() + size - 1) / size;
-  return supervised_parts(model, images, labels, ids, key, options, teacher, {0, parts}).total();
+  return distributed::sum_gradients<T>(
+      options.team, supervised_parts(model, images, labels, ids, key, options, teacher, options.team.share(parts)),
+      model);
 }
 
 }  // namespace paser::pipeline

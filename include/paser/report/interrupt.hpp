@@ -27,8 +27,9 @@ inline bool interrupted() {
   return detail::interrupt_count().load() > 0;
 }
 
-/// While it lives, the first Ctrl-C (SIGINT) or SIGTERM only sets interrupted(); the second ends the process as usual.
-/// The destructor restores the handlers that were there before. One at a time.
+/// While it lives, the first Ctrl-C (SIGINT), SIGTERM or SIGUSR1, which mpirun passes on and batch systems send ahead
+/// of the end of a job's time, only sets interrupted(); the second ends the process as usual. The destructor restores
+/// the handlers that were there before. One at a time.
 class InterruptGuard {
  public:
   InterruptGuard() {
@@ -39,17 +40,19 @@ class InterruptGuard {
     ::sigemptyset(&action.sa_mask);
     ::sigaction(SIGINT, &action, &before_int_);
     ::sigaction(SIGTERM, &action, &before_term_);
+    ::sigaction(SIGUSR1, &action, &before_user_);
   }
   ~InterruptGuard() {
     ::sigaction(SIGINT, &before_int_, nullptr);
     ::sigaction(SIGTERM, &before_term_, nullptr);
+    ::sigaction(SIGUSR1, &before_user_, nullptr);
   }
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
  private:
   struct sigaction before_int_ {
-  }, before_term_{};
+  }, before_term_{}, before_user_{};
 };
 
 }  // namespace paser::report

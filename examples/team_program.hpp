@@ -1,0 +1,95 @@
+#pragma once
+
+#include <chrono>
+#include <thread>
+
+#include "paser/core/isa.hpp"
+#include "paser/distributed/mpi_team.hpp"
+#include "paser/distributed/team.hpp"
+#include "paser/io/output_manifest.hpp"
+#include "paser/version.hpp"
+#include "program.hpp"
+
+/// Programs that mpirun or srun may start as several processes. Rank 0 alone reports; any other speaks when it fails.
+namespace program {
+
+/// The processes that started with this one: those of mpirun or srun, else a team of one. wait_limit: seconds after
+/// which a process that does not answer ends all, with the status rank_lost; named it is after a minute, or half of it.
+inline paser::distributed::Team started_team([[maybe_unused]] double wait_limit) {
+#ifdef PASER_WITH_MPI
+  if (paser::distributed::started_by_mpi())
+    return paser::distributed::Team(std::make_unique<paser::distributed::MpiLink>(
+        paser::distributed::WaitLimits{std::min(60.0, wait_limit / 2), wait_limit}));
+#endif
+  return {};
+}
+
+/// What decides the bits of a result beside its settings and data: the instruction set, and the program itself, which
+/// holds the table by which algorithms are chosen.
+inline std::string arithmetic() {
+  std::string program = "of another system";
+  if (std::filesystem::exists("/proc/self/exe"))
+    program = paser::message("with CRC-32 ", paser::io::ContentSum::of_file("/proc/self/exe").crc);
+  return paser::message(paser::isa(), " in a program of paser ", paser::version, " ", program);
+}
+
+namespace detail {
+
+/// While it lives, nothing is printed but through `speak`.
+class Silence {
+ public:
+  explicit Silence(bool silent) {
+    if (!silent) return;
+    for (std::ostream* stream : {&std::cout, &std::cerr}) before_.emplace_back(stream, stream->rdbuf(nullptr));
+  }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+  ~Silence() { speak(); }
+  void speak() {
+    for (auto& [stream, buffer] : before_) stream->rdbuf(buffer);
+    before_.clear();
+  }
+
+ private:
+  std::vector<std::pair<std::ostream*, std::streambuf*>> before_;
+};
+
+}  // namespace detail
+
+/// The same as run(app, argc, argv, body) for each process of a team: body(team, command). An exception at one ends
+/// all, with its sentence; where it is the same at all, rank 0 says it. wait_limit: see started_team; read after
+/// parsing.
+template <class Body>
+int run_in_team(CLI::App& app, int argc, char** argv, const double& wait_limit, const Body& body) {
+  paser::distributed::Team team;
+  const int status = run(app, argc, argv, [&](const std::string& command) {
+    team = started_team(wait_limit);
+    stops_by_itself() = team.alone();
+    detail::Silence silence(!team.leads());
+    try {
+      const int result = body(std::as_const(team), command);
+      team.of_leader("", "the end", paser::distributed::Patience::endless);
+      return result;
+    } catch (const Interrupted&) {
+      team.of_leader("", "the end", paser::distributed::Patience::endless);
+      if (team.leads()) throw;
+      return int{interrupted};
+    } catch (const paser::distributed::LostRank& lost) {
+      silence.speak();
+      if (!team.leads()) std::this_thread::sleep_for(std::chrono::seconds(1));
+      std::cerr << "error: " << lost.what() << ", what was saved before is whole\n";
+      return int{rank_lost};
+    } catch (...) {
+      silence.speak();
+      if (!team.leads()) std::this_thread::sleep_for(std::chrono::seconds(1));
+      if (!team.alone()) std::cerr << team.name() << ": ";
+      throw;
+    }
+  });
+#ifdef PASER_WITH_MPI
+  if (!team.alone() && status != done && status != interrupted) paser::distributed::MpiLink::end_all(status);
+#endif
+  return status;
+}
+
+}  // namespace program

@@ -1,0 +1,143 @@
+#ifdef PASER_MPIEXEC
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "examples/child_process.hpp"
+#include "examples/tiny_run.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace several_processes {
+
+namespace fs = std::filesystem;
+using Catch::Contains;
+
+/// mpirun as root and with more processes than cores, as containers need it; other MPIs do not read these.
+void allow_here() {
+  for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+                           "OMPI_MCA_rmaps_base_oversubscribe", "PRTE_MCA_rmaps_default_mapping_policy"})
+    ::setenv(name, std::string(name).find("policy") == std::string::npos ? "1" : ":oversubscribe", 0);
+  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 0);  // MPI's own
+}
+
+/// A training that takes a second, by so many processes; 0: without mpirun.
+std::vector<std::string> training(int processes, const fs::path& data, const fs::path& run,
+                                  std::vector<std::string> more = {}) {
+  allow_here();
+  std::vector<std::string> settings{"part_images=1",        "split=all",         "pretrain_epochs=[4,4,4]",
+                                    "policy_epochs=2",      "noise=0.05",        "fine_tune_epochs=2",
+                                    "fine_tune_small=true", "noise_epochs=[1,1]"};
+  settings.insert(settings.end(), more.begin(), more.end());
+  auto words = tiny_run::command(PASER_TRAIN_SEGMENTATION, data, run, settings);
+  if (processes > 0) words.insert(words.begin(), {PASER_MPIEXEC, "-n", std::to_string(processes)});
+  words.insert(words.end(), {"--wait-limit", "4"});
+  return words;
+}
+
+/// What a run wrote that does not depend on times: every checkpoint, the log, and what each method reached.
+std::map<std::string, std::string> results_of(const fs::path& run) {
+  std::map<std::string, std::string> files{{"log.jsonl", content_of(run / "log.jsonl")}};
+  for (const std::string& name : names_in(run / "checkpoints")) files[name] = content_of(run / "checkpoints" / name);
+  const auto results = nlohmann::json::parse(content_of(run / "results.json"));
+  files["results.json"] = results.at("class_tables").dump() + results.at("assignment").dump();
+  return files;
+}
+
+void require_same(const std::map<std::string, std::string>& found, const std::map<std::string, std::string>& expected) {
+  REQUIRE(expected.size() >= 12);
+  REQUIRE(found.size() == expected.size());
+  for (const auto& [name, content] : expected) {
+    INFO(name);
+    CHECK(!content.empty());
+    CHECK(found.at(name) == content);
+  }
+}
+
+/// The processes that mpirun has started, in the order of their ranks.
+std::vector<pid_t> ranks_of(const ChildProcess& mpirun) {
+  const std::string pid = std::to_string(mpirun.pid());
+  std::istringstream children(content_of("/proc/" + pid + "/task/" + pid + "/children"));
+  std::vector<pid_t> ranks;
+  for (pid_t rank = 0; children >> rank;) ranks.push_back(rank);
+  return ranks;
+}
+
+void wait_for_log(const fs::path& run, ChildProcess& program) {
+  for (int i = 0; i < 60'000 && content_of(run / "log.jsonl").empty() && !program.ended(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  REQUIRE(!program.ended());
+}
+
+TEST_CASE("one, two and three processes write the same bytes, and another number goes on after SIGUSR1") {
+  const TemporaryFolder folder;
+  const fs::path data = folder.path() / "data";
+  tiny_run::write_data(data);
+  const fs::path alone = folder.path() / "alone";
+  REQUIRE(run_program(folder.path(), training(0, data, alone)).status == 0);
+  const auto expected = results_of(alone);
+  for (const int processes : {1, 2, 3}) {
+    INFO(processes << " processes");
+    const fs::path run = folder.path() / std::to_string(processes);
+    const Outcome outcome = run_program(folder.path(), training(processes, data, run));
+    INFO(outcome.err);
+    REQUIRE(outcome.status == 0);
+    require_same(results_of(run), expected);
+    CHECK(names_in(run) == names_in(alone));
+    if (processes == 3) CHECK_THAT(outcome.err, Contains("a batch of f1 has 2 parts, so that 1 of 3 processes wait"));
+  }
+
+  const fs::path run = folder.path() / "stopped";
+  {
+    ChildProcess three(training(3, data, run), folder.path() / "out", folder.path() / "err");
+    wait_for_log(run, three);
+    const auto ranks = ranks_of(three);
+    REQUIRE(ranks.size() == 3);
+    ::kill(ranks[2], SIGUSR1);
+    REQUIRE(three.wait() == 130);
+    CHECK_THAT(content_of(folder.path() / "err"), Contains("the run is saved, and the same command goes on"));
+    CHECK(!fs::exists(run / "results.json"));
+    CHECK(!names_in(run / "checkpoints").empty());
+  }
+  REQUIRE(run_program(folder.path(), training(0, data, run)).status == 0);
+  require_same(results_of(run), expected);
+}
+
+TEST_CASE("a process that is killed ends all, one that hangs is named, and what cannot be is refused once") {
+  const TemporaryFolder folder;
+  const fs::path data = folder.path() / "data", run = folder.path() / "run", err = folder.path() / "err";
+  tiny_run::write_data(data);
+  const std::string long_training = "pretrain_epochs=[100000,1,1]";
+  for (const int signal_number : {SIGKILL, SIGSTOP}) {
+    INFO("signal " << signal_number);
+    ChildProcess two(training(2, data, run, {long_training}), folder.path() / "out", err);
+    wait_for_log(run, two);
+    const auto ranks = ranks_of(two);
+    REQUIRE(ranks.size() == 2);
+    const auto start = std::chrono::steady_clock::now();
+    ::kill(ranks[1], signal_number);
+    const int status = two.wait();
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(30));
+    CHECK(status != 0);
+    if (signal_number == SIGSTOP) {
+      CHECK(status == 4);
+      CHECK_THAT(content_of(err), Contains("rank 0 (node ") && Contains("has waited 2 s at pretrain f3, step ") &&
+                                      Contains(", for rank 1 (node ") &&
+                                      Contains("pid " + std::to_string(ranks[1]) + "); after 4 s the run ends"));
+    }
+    fs::remove_all(run);
+  }
+
+  const Outcome many = run_program(folder.path(), training(3, data, run, {"part_images=0", "micro_batch=64"}));
+  CHECK(many.status == 2);
+  const std::string sentence = "3 processes share the 1 parts of a batch";
+  CHECK_THAT(many.err, Contains(sentence));
+  CHECK(many.err.find(sentence) == many.err.rfind(sentence));
+}
+
+}  // namespace several_processes
+
+#endif
