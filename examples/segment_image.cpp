@@ -28,8 +28,7 @@
 #include "paser/report/table.hpp"
 #include "program.hpp"
 #include "segment_image/pictures.hpp"
-#include "trained_model.hpp"
-#include "without_noise.hpp"
+#include "segment_image/segmenter.hpp"
 
 namespace {
 
@@ -39,15 +38,10 @@ using namespace segment_image;
 struct Arguments {
   fs::path model, out = "segmented";
   std::vector<fs::path> inputs;
-  std::string variant, only = "paser";
+  std::string variant;
   std::vector<std::string> write = Pictures::kinds;
-  std::vector<double> range;
-  double overlap = 0.25;
-  Index batch = 0;
-  pipeline::Thresholds thresholds;
-  program::Target target;
-  int samples = 0, threads = 0;
-  std::uint64_t seed = 1;
+  SegmenterOptions segmenter;
+  int threads = 0;
   bool json = false, quiet = false, overwrite = false;
 };
 
@@ -59,31 +53,10 @@ class Session {
  public:
   Session(const Arguments& arguments, pipeline::LoadedPaser<float> model)
       : a_(arguments),
-        d_(std::move(model.description)),
-        paser_(std::move(model.paser)),
-        policy_(program::chosen_policy(paser_, a_.only, a_.thresholds, a_.target, d_.calibration)),
+        segmenter_(a_.segmenter, std::move(model)),
+        d_(segmenter_.description()),
         wanted_(a_.write.begin(), a_.write.end()),
-        watch_(d_.calibration) {
-    check<ValueError>(d_.channels == 1 || d_.channels == 3, "segment_image", "the model takes images of ", d_.channels,
-                      " channels; image files have 1 or 3");
-    check<ValueError>(d_.classes() <= 256 && paser_.actions() <= 256, "segment_image", "the model has ", d_.classes(),
-                      " classes and ", paser_.actions(), " networks, more than a palette has colours");
-    paser_.filters = &filters_;
-    check<ValueError>(
-        a_.samples == 0 || !a_.target.asked(), "segment_image",
-        "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
-        "and --share find the price, is of the model's own");
-    if (a_.samples > 0) paser_.estimator = uncertainty::McDropout{a_.samples};
-    if (a_.only == "paser") program::warn_without_noise(paser_, d_.channels);
-    costs_ = pipeline::mac_costs(paser_, policy_, d_.image());
-    if (!a_.range.empty()) d_.value_range = io::ValueRange{a_.range.at(0), a_.range.at(1)};
-    check<ValueError>(!d_.value_range || d_.value_range->low < d_.value_range->high, "segment_image",
-                      "--range must rise");
-    tiling_.height = d_.height;
-    tiling_.width = d_.width;
-    tiling_.overlap = a_.overlap;
-    tiling_.batch = a_.batch;
-  }
+        watch_(d_.calibration) {}
 
   /// Every page of every file; what fails is told and counted. `tell` is called with the place in the work.
   template <class Tell>
@@ -96,10 +69,10 @@ class Session {
         for (Index page = 0; page < pages; ++page) {
           const std::string name = pages == 1 ? file.stem().string() : file.stem().string() + numbered(page + 1);
           const std::string origin = pages == 1 ? file.string() : message(file.string(), ", page ", page + 1);
-          tiling_.progress = [&](Index done, Index windows) {
+          segmenter_.progress([&](Index done, Index windows) {
             if (report::interrupted()) throw Stopped();
             tell(static_cast<Index>(i), message(name, ": window ", done, "/", windows));
-          };
+          });
           attempt(origin, file, pages > 1 ? page + 1 : 0, [&] {
             io::Page pixels = image.page(page);
             turned_ += pixels.orientation != 1 ? 1 : 0;
@@ -122,24 +95,25 @@ class Session {
       std::cerr << "warning: " << turned_
                 << " images were turned upright, as the orientation in their files says, and so are their masks\n";
     const auto found = watch_.check();
-    if (a_.target.asked() && found && found->other()) std::cerr << program::DomainWatch::warning(*found) << "\n";
+    if (a_.segmenter.target.asked() && found && found->other())
+      std::cerr << program::DomainWatch::warning(*found) << "\n";
   }
 
   /// What --json prints.
   nlohmann::json document(const fs::path& model, bool interrupted) const {
     nlohmann::json document{{"model", model.string()},
-                            {"method", a_.only},
+                            {"method", a_.segmenter.only},
                             {"classes", d_.class_names},
-                            {"estimator", program::part_json(paser_.estimator.spec())},
-                            {"policy", program::part_json(policy_.spec())},
-                            {"seed", a_.seed},
-                            {"window", {{"height", d_.height}, {"width", d_.width}, {"overlap", a_.overlap}}},
+                            {"estimator", program::part_json(segmenter_.paser().estimator.spec())},
+                            {"policy", program::part_json(segmenter_.policy().spec())},
+                            {"seed", a_.segmenter.seed},
+                            {"window", {{"height", d_.height}, {"width", d_.width}, {"overlap", a_.segmenter.overlap}}},
                             {"images", images_},
                             {"failed", failures_},
                             {"interrupted", interrupted}};
     // Of a policy that weighs gain against cost; null for others.
     if (const auto found = watch_.check()) document["domain"] = *found;
-    const std::optional<double> price = pipeline::price_of(policy_);
+    const std::optional<double> price = pipeline::price_of(segmenter_.policy());
     document["price"] = price ? nlohmann::json(*price) : nlohmann::json();
     return document;
   }
@@ -171,15 +145,14 @@ class Session {
     check<ValueError>(names_.insert(name).second, "segment_image",
                       "another image has written the pictures of the name ", name, " already");
     for (const std::string& kind : wanted_) out.require(Pictures::file_name(name, kind));
-    Pictures pictures(wanted_, rows.height(), rows.width(), d_.classes(), paser_.actions());
+    Pictures pictures(wanted_, rows.height(), rows.width(), d_.classes(), segmenter_.paser().actions());
     double reading = 0;
     const double start = report::monotonic_seconds();
-    const auto summary = pipeline::segment_tiled(paser_, policy_, rows.height(), rows.width(), Key{a_.seed}, tiling_,
-                                                 rows, [&](const pipeline::TiledBand<float>& band) {
-                                                   const double before = report::monotonic_seconds();
-                                                   pictures.add(band, rows);
-                                                   reading += report::monotonic_seconds() - before;
-                                                 });
+    const auto summary = segmenter_(rows, [&](const pipeline::TiledBand<float>& band) {
+      const double before = report::monotonic_seconds();
+      pictures.add(band, rows);
+      reading += report::monotonic_seconds() - before;
+    });
     const double seconds = report::monotonic_seconds() - start - reading;
     watch_.add(summary.statistics);
     nlohmann::json image{{"image", file.string()},
@@ -187,7 +160,7 @@ class Session {
                          {"height", rows.height()},
                          {"width", rows.width()},
                          {"windows", summary.windows},
-                         {"gmac", costs_.of(summary.work) * 1e-9},
+                         {"gmac", segmenter_.costs().of(summary.work) * 1e-9},
                          {"ms", 1e3 * seconds},
                          {"mean_entropy", pictures.mean_entropy()},
                          {"files", pictures.write(out, name)}};
@@ -213,13 +186,9 @@ class Session {
   }
 
   const Arguments& a_;
-  pipeline::PaserDescription d_;
-  pipeline::Paser<float> paser_;
-  pipeline::Policy<float> policy_;
-  pipeline::WorkCosts costs_;
+  Segmenter segmenter_;
+  const pipeline::PaserDescription& d_;
   std::set<std::string> wanted_;
-  FilterCache<float> filters_;
-  pipeline::TiledOptions tiling_;
   std::set<std::string> names_;
   program::DomainWatch watch_;
   nlohmann::json images_ = nlohmann::json::array();
@@ -284,26 +253,8 @@ int main(int argc, char** argv) {
   app.add_option("--write", a.write, "the pictures to write, such as mask,overlay; all by default")
       ->delimiter(',')
       ->check(CLI::IsMember(Pictures::kinds));
-  app.add_option("--only", a.only, "paser, or f1, f2, ...: that network alone, in one pass without noise")
-      ->capture_default_str();
-  app.add_option("--thresholds", a.thresholds,
-                 "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
-  program::add_target_options(app, a.target);
-  app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
-  app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
-      ->delimiter(',')
-      ->expected(2)
-      ->check(program::within(-1e30, 1e30));
-  app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
-      ->check(program::within(0, 0.9))
-      ->capture_default_str();
-  app.add_option("--batch", a.batch, "windows at once, bounds the memory; 0: as many as have 65,536 pixels together")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
+  add_segmenter_options(app, a.segmenter);
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
-  app.add_option("--seed", a.seed, "of the dropout noise")->capture_default_str();
   app.add_flag("--overwrite", a.overwrite, "replace files that segment_image did not write, but no input");
   app.add_flag("--json", a.json, "print one JSON document in place of a line per image");
   app.add_flag("--quiet", a.quiet, "show no progress");

@@ -1,0 +1,264 @@
+/// Segments the images of a list, of any length, with a trained PaSeR: by one process or by many, that start and end
+/// when they like.
+///
+///   segment_many runs/carbon --manifest images.txt --out masks
+///   mpirun -n 16 segment_many ...     srun segment_many ...     sbatch --array=0-63 ...     or in several shells
+///
+/// The list has one image or TIFF stack per line. It is cut into chunks of 1,000 lines; a process claims one at a time
+/// by a file, and writes chunk_0000012.tar with the masks, .jsonl with a line per image (its status, a sentence if it
+/// failed, the shares of classes and models, a hash of its masks) and .json with the sums, each whole or not at all.
+/// The same command goes on where it was stopped or killed, with any number of processes, which need nothing in common
+/// but the folder; it ends when all chunks are done. docs/cluster.md has more.
+///
+/// Memory: the decoded page, one row of windows, and the masks of a chunk as PNG; eight bytes per chunk of the list.
+/// Exit status: 0 all done; 1 some image failed, the others are done, or --verify found damage; 2 wrong options or an
+/// unreadable model; 3 a number of the model or of an answer is not finite; 130 interrupted, the same command goes on.
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "paser/report/interrupt.hpp"
+#include "paser/report/progress.hpp"
+#include "paser/report/table.hpp"
+#include "segment_many/chunk.hpp"
+#include "segment_many/claim.hpp"
+
+namespace {
+
+using namespace paser;
+using namespace segment_many;
+
+struct Arguments {
+  fs::path model, manifest, out;
+  std::string variant;
+  segment_image::SegmenterOptions segmenter;
+  Index chunk = 1000;
+  double stale = 300;
+  int threads = 0;
+  bool verify = false, json = false, quiet = false;
+};
+
+/// Ctrl-C.
+struct Stopped {};
+
+/// Whether this process is the one of its job that tells the totals.
+bool reports() {
+  for (const char* variable : {"OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "SLURM_PROCID", "SLURM_ARRAY_TASK_ID"})
+    if (const char* const rank = std::getenv(variable)) return std::string_view(rank) == "0";
+  return true;
+}
+
+/// What the masks depend on, as it is stored beside them.
+nlohmann::json job_of(const Arguments& a, const fs::path& model, const Manifest& manifest) {
+  const auto sum = io::ContentSum::of_file(model);
+  const auto& s = a.segmenter;
+  return {{"manifest", manifest.sum()},
+          {"lines", manifest.lines()},
+          {"lines of a chunk", a.chunk},
+          {"model", message(sum.bytes, " bytes, CRC-32 ", sum.crc)},
+          {"only", s.only},
+          {"range", s.range},
+          {"overlap", s.overlap},
+          {"batch", s.batch},
+          {"thresholds", s.thresholds},
+          {"budget", s.target.budget},
+          {"quality", s.target.quality ? nlohmann::json(*s.target.quality) : nlohmann::json()},
+          {"share", s.target.share},
+          {"samples", s.samples},
+          {"seed", s.seed}};
+}
+
+/// Begins a job in the folder, or goes on with the one that is there. Throws ValueError when that is another.
+void begin(const nlohmann::json& job, io::OutputFolder& out) {
+  const fs::path file = out.path() / "job.json";
+  if (!fs::exists(file)) write_as_any(out, "job.json", io::json_text(job, 1) + "\n");
+  const auto there = io::read_json(file);
+  for (const auto& [name, value] : job.items())
+    check<ValueError>(there.is_object() && there.value(name, nlohmann::json()) == value, file.string().c_str(),
+                      "the folder holds another job, with ", name, " = ",
+                      there.is_object() ? there.value(name, nlohmann::json()).dump() : "nothing", ", asked for is ",
+                      value.dump(), "; choose another --out");
+}
+
+/// Works on chunks until all are done.
+class Worker {
+ public:
+  Worker(const Arguments& a, Segmenter& segmenter, const Manifest& manifest, io::OutputFolder& out)
+      : segmenter_(segmenter), manifest_(manifest), out_(out), claims_(out.path() / ".claims", a.stale) {
+    if (!a.quiet) progress_.emplace("segment", manifest.lines(), report::ProgressOptions{.unit = "images"});
+  }
+
+  /// Throws Stopped after Ctrl-C, with nothing claimed any more.
+  void run() {
+    const Index chunks = manifest_.chunks();
+    // Processes that begin together begin at different places.
+    const auto place = std::hash<std::string>{}(message(::getpid(), "@", ::gethostid()));
+    const Index first = static_cast<Index>(place % static_cast<std::size_t>(chunks));
+    std::vector<bool> done(static_cast<std::size_t>(chunks), false);
+    for (Index left = chunks; left > 0;) {
+      bool worked = false;
+      for (Index i = 0; i < chunks; ++i) {
+        const Index chunk = (first + i) % chunks;
+        if (done[static_cast<std::size_t>(chunk)] || !(is_done(chunk) || claim(chunk))) continue;
+        done[static_cast<std::size_t>(chunk)] = worked = true;
+        --left;
+        lines_ += manifest_.lines_of(chunk);
+        if (progress_) progress_->update(lines_);
+      }
+      if (left > 0 && !worked) wait();
+    }
+    if (progress_) progress_->finish();
+  }
+
+ private:
+  bool is_done(Index chunk) const { return fs::exists(out_.path() / file_of(chunk, ".json")); }
+
+  /// Makes a chunk that nobody works on; false when somebody does.
+  bool claim(Index chunk) {
+    auto held = claims_.take(chunk_name(chunk));
+    if (!held) return false;
+    if (!is_done(chunk)) make(chunk, *held);
+    return true;
+  }
+
+  void make(Index chunk, Claims::Held& held) {
+    for (const char* ending : {".tar", ".jsonl", ".json"}) out_.require(file_of(chunk, ending));
+    segmenter_.progress([&](Index, Index) {
+      if (report::interrupted()) throw Stopped();
+      held.touch();
+    });
+    ChunkWork work(segmenter_);
+    Index line = manifest_.first_line(chunk);
+    for (const std::string& path : manifest_.read(chunk)) {
+      if (report::interrupted()) throw Stopped();
+      held.touch();
+      work.answer(path, ++line);
+      if (progress_) progress_->update(lines_ + line - manifest_.first_line(chunk));
+    }
+    (void)std::move(work).write(chunk, out_);
+  }
+
+  /// Others work on what is left, or have died.
+  static void wait() {
+    for (int i = 0; i < 5; ++i) {
+      if (report::interrupted()) throw Stopped();
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  Segmenter& segmenter_;
+  const Manifest& manifest_;
+  io::OutputFolder& out_;
+  Claims claims_;
+  std::optional<report::Progress> progress_;
+  Index lines_ = 0;
+};
+
+/// Tells the totals of all chunks, and returns the exit status that they call for.
+int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDescription& d) {
+  Index failed = 0;
+  for (const auto& [status, count] : s.failures) failed += count;
+  if (a.json) {
+    std::cout << io::json_text(nlohmann::json(s), 2) << std::endl;
+  } else {
+    std::cout << s.done << " of " << s.lines << " images segmented, " << s.masks << " masks; hash of all masks "
+              << hexadecimal(s.hash) << "; " << report::fixed(s.gmac, 3) << " GMAC\n";
+    for (const auto& [status, count] : s.failures) std::cout << count << " " << status << "\n";
+    const auto print = [](const char* of, const std::vector<Index>& counts, const auto& name) {
+      const double sum = static_cast<double>(std::accumulate(counts.begin(), counts.end(), Index{0}));
+      if (sum == 0) return;
+      std::cout << of;
+      for (std::size_t k = 0; k < counts.size(); ++k)
+        std::cout << (k > 0 ? ", " : " ") << name(k) << " "
+                  << report::fixed(100 * static_cast<double>(counts[k]) / sum, 1) << " %";
+      std::cout << "\n";
+    };
+    print("pixels:", s.pixels, [&](std::size_t k) { return visible(d.class_names.at(k)); });
+    print("patches:", s.patches, [](std::size_t k) { return message("f", k + 1); });
+    std::cout << std::flush;
+  }
+  if (s.turned > 0)
+    std::cerr << "warning: " << s.turned
+              << " images were turned upright, as the orientation in their files says, and so are their masks\n";
+  if (a.segmenter.target.asked() && s.other_chunks > 0)
+    std::cerr << "warning: " << s.unlike << " of " << s.windows << " windows are unlike the images of the calibration, "
+              << "where " << std::round(s.expected) << " would be, in " << s.other_chunks
+              << " chunks more than by chance: a budget, a quality or a share may be missed by far\n";
+  return s.failures.contains("not finite") ? program::not_finite : failed > 0 ? program::failed : program::done;
+}
+
+/// Reads everything back. Tells what is damaged, and the totals when nothing is.
+int verify(const Arguments& a, const Manifest& manifest, const io::OutputFolder& out,
+           const pipeline::PaserDescription& d) {
+  Summary sums;
+  Index damaged = 0;
+  for (Index chunk = 0; chunk < manifest.chunks(); ++chunk) {
+    try {
+      sums += verify_chunk(chunk, manifest, out);
+    } catch (const Error& error) {
+      ++damaged;
+      std::cerr << "error: " << visible(error.what(), "\n") << "\n";
+    }
+  }
+  if (damaged > 0) std::cerr << damaged << " of " << manifest.chunks() << " chunks are not there or damaged\n";
+  return damaged > 0 ? int{program::failed} : report_totals(a, sums, d);
+}
+
+int segment_list(const Arguments& a) {
+  if (a.threads > 0) set_threads(a.threads);
+  const fs::path model = program::model_file(a.model, a.variant);
+  std::optional<Segmenter> segmenter;
+  try {
+    segmenter.emplace(a.segmenter, pipeline::load_paser(model));
+  } catch (const NotFiniteError&) {
+    throw;
+  } catch (const std::exception& error) {
+    std::cerr << "error: " << visible(error.what(), "\n") << "\n";
+    return program::wrong_usage;
+  }
+  const Manifest manifest(a.manifest, a.chunk);
+  io::OutputFolder out(a.out, "segment_many");
+  out.protect(model);
+  out.protect(a.manifest);
+  begin(job_of(a, model, manifest), out);
+  const auto& description = segmenter->description();
+  if (a.verify) return verify(a, manifest, out, description);
+  const report::InterruptGuard guard;
+  try {
+    Worker(a, *segmenter, manifest, out).run();
+  } catch (const Stopped&) {
+    std::cerr << "interrupted; the chunks before are done, and the same command goes on\n";
+    return program::interrupted;
+  }
+  Summary sums;
+  for (Index chunk = 0; chunk < manifest.chunks(); ++chunk) sums += read_summary(chunk, a.out);
+  return reports() ? report_totals(a, sums, description) : program::done;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments a;
+  CLI::App app("Segments the images of a list with a trained PaSeR, by any number of processes.");
+  app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
+      ->required();
+  app.add_option("--manifest", a.manifest, "a text file with the path of one image per line")->required();
+  app.add_option("--out", a.out, "folder for the chunks, the same for all processes")->required();
+  app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tvd0");
+  app.add_option("--chunk", a.chunk, "lines that a process claims at once, and that a killed one loses at most")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  app.add_option(
+         "--stale", a.stale,
+         "seconds after which a claim of another node that was not touched is taken over; more than an image takes")
+      ->check(program::within(1, 1e6))
+      ->capture_default_str();
+  segment_image::add_segmenter_options(app, a.segmenter);
+  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
+  app.add_flag("--verify", a.verify, "segment nothing: read everything back and compare it with what was written");
+  app.add_flag("--json", a.json, "print the totals as JSON");
+  app.add_flag("--quiet", a.quiet, "show no progress");
+  app.footer(program::statuses);
+  return program::run(app, argc, argv, [&](const std::string&) { return segment_list(a); });
+}

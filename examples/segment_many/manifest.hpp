@@ -1,0 +1,76 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "paser/io/crc32.hpp"
+#include "paser/io/file.hpp"
+
+/// The list of the images of segment_many.
+namespace segment_many {
+
+using paser::Index;
+namespace fs = std::filesystem;
+
+/// A text file with the path of one image per line, cut into chunks of consecutive lines. One pass finds where the
+/// chunks begin; memory holds eight bytes per chunk, and the lines of one chunk while it is worked on.
+class Manifest {
+ public:
+  /// Throws IoError when the file cannot be read, ValueError when it has no line.
+  Manifest(const fs::path& path, Index lines_per_chunk) : path_(path), per_chunk_(lines_per_chunk) {
+    paser::io::InputFile file(path);
+    paser::io::Crc32 crc;
+    std::vector<char> piece(std::size_t{1} << 20);
+    char last = '\n';
+    for (Index at = 0; at < file.size();) {
+      const Index count = std::min(static_cast<Index>(piece.size()), file.size() - at);
+      file.read(piece.data(), count);
+      const std::string_view text(piece.data(), static_cast<std::size_t>(count));
+      crc.add(text);
+      for (std::size_t i = 0; i < text.size(); ++i) {
+        if (last == '\n' && lines_++ % per_chunk_ == 0) begins_.push_back(at + static_cast<Index>(i));
+        last = text[i];
+      }
+      at += count;
+    }
+    bytes_ = file.size();
+    crc_ = crc.value();
+    paser::check<paser::ValueError>(lines_ > 0, "--manifest", path.string(), " has no line");
+  }
+
+  const fs::path& path() const { return path_; }
+  Index lines() const { return lines_; }
+  Index chunks() const { return static_cast<Index>(begins_.size()); }
+  /// The number of the first line of a chunk, from 0, and the number of its lines.
+  Index first_line(Index chunk) const { return chunk * per_chunk_; }
+  Index lines_of(Index chunk) const { return std::min(per_chunk_, lines_ - first_line(chunk)); }
+  /// Tells one list from another.
+  std::string sum() const { return paser::message(bytes_, " bytes, CRC-32 ", crc_); }
+
+  /// The lines of a chunk, without their ends (\n or \r\n). Throws IoError, also when the file has changed.
+  std::vector<std::string> read(Index chunk) const {
+    const auto c = static_cast<std::size_t>(chunk);
+    const Index begin = begins_[c], end = c + 1 < begins_.size() ? begins_[c + 1] : bytes_;
+    paser::io::InputFile file(path_);
+    std::string text(static_cast<std::size_t>(end - begin), '\0');
+    file.read_at(begin, text.data(), end - begin);
+    std::vector<std::string> lines;
+    for (std::size_t from = 0; from < text.size();) {
+      const std::size_t to = std::min(text.find('\n', from), text.size());
+      lines.push_back(text.substr(from, to - from));
+      if (lines.back().ends_with('\r')) lines.back().pop_back();
+      from = to + 1;
+    }
+    paser::check<paser::IoError>(static_cast<Index>(lines.size()) == lines_of(chunk), "--manifest", path_.string(),
+                                 " was changed while it was worked on");
+    return lines;
+  }
+
+ private:
+  fs::path path_;
+  Index per_chunk_, lines_ = 0, bytes_ = 0;
+  std::uint32_t crc_ = 0;
+  std::vector<Index> begins_;
+};
+
+}  // namespace segment_many

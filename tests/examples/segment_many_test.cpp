@@ -1,0 +1,234 @@
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "examples/segment_image_bench.hpp"
+#include "segment_many/tar.hpp"
+
+namespace segment_many_test {
+
+using namespace paser;
+namespace fs = std::filesystem;
+using Catch::Contains;
+
+/// A PaSeR and a list of small images, with one line that names no file and one whose file is none.
+struct List : segment_image_bench::Bench {
+  explicit List(int count) : Bench(1), lines(count) {
+    std::ofstream list(manifest());
+    for (int i = 0; i < count; ++i) {
+      const std::string name = message("im", i, ".png");
+      if (i == 5) {
+        std::ofstream(images() / name) << "no picture";
+      } else if (i != 7) {
+        io::write_png(images() / name, tiny::picture(16, 24, 1, static_cast<std::uint64_t>(i)));
+      }
+      list << (images() / name).string() << (i % 3 == 0 ? "\r\n" : "\n");
+    }
+  }
+
+  fs::path manifest() const { return folder / "list.txt"; }
+
+  std::vector<std::string> words(const std::string& out, std::vector<std::string> more = {}) const {
+    std::vector<std::string> all{PASER_SEGMENT_MANY,
+                                 model().string(),
+                                 "--manifest",
+                                 manifest().string(),
+                                 "--out",
+                                 (folder / out).string(),
+                                 "--chunk",
+                                 "10",
+                                 "--threads",
+                                 "1",
+                                 "--quiet",
+                                 "--json"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  Outcome many(const std::string& out, std::vector<std::string> more = {}) const {
+    return run_program(folder.path(), words(out, std::move(more)));
+  }
+  ChildProcess start(const std::string& out, const std::string& name, std::vector<std::string> more = {}) const {
+    return {words(out, std::move(more)), folder / (name + ".out"), folder / (name + ".err")};
+  }
+
+  /// All lines of the chunks' lists, chunk after chunk.
+  std::vector<nlohmann::json> records(const std::string& out) const {
+    std::vector<nlohmann::json> found;
+    for (const std::string& name : names_in(folder / out)) {
+      if (!name.ends_with(".jsonl")) continue;
+      std::ifstream file(folder / out / name);
+      for (std::string line; std::getline(file, line);) found.push_back(nlohmann::json::parse(line));
+    }
+    return found;
+  }
+  /// Every line is answered once, in its place.
+  void require_every_line_once(const std::string& out) const {
+    const auto found = records(out);
+    REQUIRE(found.size() == static_cast<std::size_t>(lines));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CHECK(found[i].at("line") == i + 1);
+      CHECK(found[i].at("image") == (images() / message("im", i, ".png")).string());
+      CHECK(found[i].at("status") == (i == 5 ? "damaged" : i == 7 ? "not read" : "done"));
+    }
+  }
+  /// The contents of all files that hold results.
+  std::map<std::string, std::string> files(const std::string& out) const {
+    std::map<std::string, std::string> contents;
+    for (const std::string& name : names_in(folder / out))
+      if (name.starts_with("chunk_")) contents[name] = content_of(folder / out / name);
+    return contents;
+  }
+
+  int lines;
+};
+
+nlohmann::json totals_of(const std::string& out) {
+  auto totals = nlohmann::json::parse(out);
+  return totals;
+}
+
+TEST_CASE("segment_many answers every line as segment_image does, and says what failed") {
+  const List list(23);
+  const Outcome outcome = list.many("out");
+  INFO(outcome.err);
+  REQUIRE(outcome.status == 1);
+  const auto totals = totals_of(outcome.out);
+  CHECK(totals.at("lines") == 23);
+  CHECK(totals.at("done") == 21);
+  CHECK(totals.at("failures") == nlohmann::json{{"damaged", 1}, {"not read", 1}});
+  list.require_every_line_once("out");
+  const auto records = list.records("out");
+  CHECK_THAT(records[7].at("error").get<std::string>(), Contains("im7.png") && Contains("does not exist"));
+  CHECK(list.files("out").size() == 9);
+  CHECK(!fs::exists(list.folder / "out" / ".claims"));
+
+  fs::remove(list.images() / "im5.png");
+  REQUIRE(list.segment({"--write", "mask"}).status == 0);
+  Index masks = 0;
+  for (const char* chunk : {"0000000", "0000001", "0000002"}) {
+    const std::string tar = content_of(list.folder / "out" / ("chunk_" + std::string(chunk) + ".tar"));
+    for (const auto& [name, png] : segment_many::read_tar(tar, "tar")) {
+      const Index line = std::stoll(name);
+      CHECK(png == content_of(list.out() / message("im", line - 1, "_mask.png")));
+      ++masks;
+    }
+  }
+  CHECK(masks == 21);
+}
+
+TEST_CASE("a tar file of segment_many is one for tar") {
+  const List list(12);
+  REQUIRE(list.many("out").status == 1);
+  const auto names =
+      run_program(list.folder.path(), {"/bin/tar", "tf", (list.folder / "out/chunk_0000001.tar").string()});
+  if (names.status != 127) CHECK(names.out == "0000000011.png\n0000000012.png\n");
+}
+
+TEST_CASE("one and two processes give the same files, and so does one that is killed at any time and begun again") {
+  const List list(120);
+  const Outcome alone = list.many("alone");
+  REQUIRE(alone.status == 1);
+  const auto expected = list.files("alone");
+  {
+    auto first = list.start("two", "first"), second = list.start("two", "second");
+    CHECK(first.wait() == 1);
+    const int ended = second.wait();
+    INFO(content_of(list.folder / "first.err") << content_of(list.folder / "second.err"));
+    CHECK(ended == 1);
+    CHECK(list.files("two") == expected);
+    CHECK(content_of(list.folder / "first.out") == alone.out);
+    CHECK(content_of(list.folder / "second.out") == alone.out);
+  }
+  int kills = 0;
+  for (int attempt = 0; attempt < 40; ++attempt) {
+    auto one = list.start("killed", "killed"), other = list.start("killed", "other");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20 + 13 * (attempt % 7) * attempt % 97));
+    one.send(SIGKILL);
+    other.send(attempt % 2 == 0 ? SIGKILL : SIGTERM);
+    kills += one.wait() == -SIGKILL;
+    other.wait();
+    if (list.files("killed").size() > 18) break;
+  }
+  CHECK(kills > 0);
+  const Outcome resumed = list.many("killed");
+  INFO(resumed.err);
+  REQUIRE(resumed.status == 1);
+  CHECK(resumed.out == alone.out);
+  CHECK(list.files("killed") == expected);
+  list.require_every_line_once("killed");
+  CHECK(list.many("killed", {"--verify"}).out == alone.out);
+}
+
+TEST_CASE("--verify notices any byte that was changed, and a chunk that is not there") {
+  const List list(20);
+  REQUIRE(list.many("out").status == 1);
+  CHECK(list.many("out", {"--verify"}).status == 1);  // two lines failed
+  for (const char* ending : {".tar", ".jsonl", ".json"}) {
+    const fs::path file = list.folder / "out" / (std::string("chunk_0000001") + ending);
+    const std::string content = content_of(file);
+    for (const std::size_t at : {std::size_t{0}, content.size() / 3, content.size() - 1}) {
+      std::string changed = content;
+      changed[at] = static_cast<char>(changed[at] ^ 1);
+      std::ofstream(file, std::ios::binary) << changed;
+      const Outcome found = list.many("out", {"--verify"});
+      CHECK(found.status == 1);
+      CHECK_THAT(found.err, Contains(file.filename().string()) && Contains("1 of 2 chunks"));
+      CHECK(found.out.empty());
+    }
+    std::ofstream(file, std::ios::binary) << content;
+  }
+  fs::remove(list.folder / "out/chunk_0000000.json");
+  CHECK_THAT(list.many("out", {"--verify"}).err, Contains("chunk_0000000.json") && Contains("1 of 2 chunks"));
+}
+
+TEST_CASE("a claim of a dead process is taken over at once on its node, and of another node when it is stale") {
+  const List list(20);
+  const fs::path claims = list.folder / "out" / ".claims";
+  fs::create_directories(claims);
+  std::vector<char> node(256, '\0');
+  ::gethostname(node.data(), node.size() - 1);
+  std::ofstream(claims / "claim_0000000") << node.data() << " 1\n";
+  CHECK(list.many("out").status == 1);
+  list.require_every_line_once("out");
+
+  const fs::path other = list.folder / "other" / ".claims";
+  fs::create_directories(other);
+  std::ofstream(other / "claim_0000001") << "elsewhere 1\n";
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(list.many("other", {"--stale", "2"}).status == 1);
+  CHECK(std::chrono::steady_clock::now() - start > std::chrono::seconds(1));
+  list.require_every_line_once("other");
+  CHECK(list.files("other") == list.files("out"));
+
+  // Not stale: nobody takes it over, and who waits can be stopped.
+  fs::create_directories(list.folder / "third" / ".claims");
+  std::ofstream(list.folder / "third" / ".claims" / "claim_0000001") << "elsewhere 1\n";
+  auto third = list.start("third", "third");
+  for (int i = 0; i < 20'000 && !fs::exists(list.folder / "third/chunk_0000000.json"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  CHECK(!third.ended());
+  CHECK(!fs::exists(list.folder / "third/chunk_0000001.json"));
+  third.send(SIGTERM);
+  CHECK(third.wait() == 130);
+}
+
+TEST_CASE("segment_many replaces nothing of others, and no other job") {
+  const List list(20);
+  fs::create_directories(list.folder / "out");
+  std::ofstream(list.folder / "out" / "chunk_0000001.tar") << "mine";
+  const Outcome refused = list.many("out");
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("chunk_0000001.tar") && Contains("segment_many did not write it"));
+  CHECK(content_of(list.folder / "out" / "chunk_0000001.tar") == "mine");
+
+  REQUIRE(list.many("job").status == 1);
+  const Outcome other = list.many("job", {"--seed", "2"});
+  CHECK(other.status == 2);
+  CHECK_THAT(other.err, Contains("holds another job, with seed = 1, asked for is 2"));
+  std::ofstream(list.manifest(), std::ios::app) << "one more\n";
+  CHECK_THAT(list.many("job").err, Contains("holds another job, with lines = 20, asked for is 21"));
+}
+
+}  // namespace segment_many_test
