@@ -25,12 +25,6 @@ struct Dropout2d {
     return gate_channels(x, Dropout(p)(ctx, ctx.constant(ones)));
   }
 
-  /// As Dropout: in a run without a tape the images are first repeated for every one of its passes.
-  template <class T>
-  DeferredNorm<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const DeferredNorm<Tensor<T, 4>>& x) const {
-    if (!ctx.mode.dropout) return x;
-    return (*this)(ctx, repeat_rows(materialize(x), ctx.passes(x.shape().n())));
-  }
   template <class Context>
   DeferredNorm<Image<Context>> operator()(Context& ctx, const DeferredNorm<Image<Context>>& x) const {
     return ctx.mode.dropout ? DeferredNorm<Image<Context>>((*this)(ctx, materialize(x))) : x;

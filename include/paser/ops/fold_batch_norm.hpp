@@ -2,6 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "paser/ops/batch_norm.hpp"
@@ -9,31 +10,49 @@
 
 namespace paser {
 
-/// batch_norm by running statistics of a bare convolution's result. The norm is a scale and an offset per channel,
-/// which the weights and the bias take up; so it differs from the separate steps by rounding alone. weight, bias, mean,
-/// variance: (K). Throws ShapeError when their sizes are not K.
+/// A convolution's weights with a batch norm in them.
 template <class T>
-DeferredConv<Tensor<T, 4>> fold_batch_norm(DeferredConv<Tensor<T, 4>> x, const Tensor<T, 1>& weight,
-                                           const Tensor<T, 1>& bias, const Tensor<T, 1>& mean,
-                                           const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
-  auto& kernel = *x.kernel;
-  const Index k = kernel.weight.shape().c();
-  check(weight.numel() == k && bias.numel() == k && mean.numel() == k && variance.numel() == k, "fold_batch_norm",
-        "a convolution to ", k, " channels before a norm of ", weight.numel());
-  Tensor<T, 4> folded(kernel.weight.shape());
-  Tensor<T, 1> offset({k});
+struct FoldedConv {
+  Tensor<T, 4> weight;  ///< (R, S, C / groups, K)
+  Tensor<T, 1> bias;    ///< (K)
+};
+
+/// The convolution of weight (R, S, C / groups, K) and bias (K), if any, followed by batch_norm with running
+/// statistics: the norm is a scale and an offset per channel, which the weights and the bias take up. It differs from
+/// the separate steps by rounding alone. gamma, beta, mean, variance: (K). Throws ShapeError when their sizes are not
+/// K.
+template <class T>
+FoldedConv<T> fold_batch_norm(const Tensor<T, 4>& weight, const std::optional<Tensor<T, 1>>& bias,
+                              const Tensor<T, 1>& gamma, const Tensor<T, 1>& beta, const Tensor<T, 1>& mean,
+                              const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
+  const Index k = weight.shape().c();
+  check(gamma.numel() == k && beta.numel() == k && mean.numel() == k && variance.numel() == k, "fold_batch_norm",
+        "a convolution to ", k, " channels before a norm of ", gamma.numel());
+  FoldedConv<T> folded{Tensor<T, 4>(weight.shape()), Tensor<T, 1>({k})};
   std::vector<double> scale(static_cast<std::size_t>(k));
+  T* const offset = folded.bias.mutable_data();
   for (Index i = 0; i < k; ++i) {
     const auto at = [i](const Tensor<T, 1>& v) { return static_cast<double>(v.data()[i]); };
-    const double s = at(weight) / std::sqrt(at(variance) + options.eps);
+    const double s = at(gamma) / std::sqrt(at(variance) + options.eps);
     scale[static_cast<std::size_t>(i)] = s;
-    offset.mutable_data()[i] = static_cast<T>(at(bias) + ((kernel.bias ? at(*kernel.bias) : 0) - at(mean)) * s);
+    offset[i] = static_cast<T>(at(beta) + ((bias ? at(*bias) : 0) - at(mean)) * s);
   }
-  T* const to = folded.mutable_data();
-  for (Index i = 0; i < folded.numel(); ++i)
-    to[i] = static_cast<T>(static_cast<double>(kernel.weight.data()[i]) * scale[static_cast<std::size_t>(i % k)]);
-  kernel.weight = std::move(folded);
-  kernel.bias = std::move(offset);
+  const T* const from = weight.data();
+  T* const to = folded.weight.mutable_data();
+  for (Index i = 0; i < weight.numel(); ++i)
+    to[i] = static_cast<T>(static_cast<double>(from[i]) * scale[static_cast<std::size_t>(i % k)]);
+  return folded;
+}
+
+/// The same of a bare convolution that has not run.
+template <class T>
+DeferredConv<Tensor<T, 4>> fold_batch_norm(DeferredConv<Tensor<T, 4>> x, const Tensor<T, 1>& gamma,
+                                           const Tensor<T, 1>& beta, const Tensor<T, 1>& mean,
+                                           const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
+  auto& kernel = *x.kernel;
+  FoldedConv<T> folded = fold_batch_norm(kernel.weight, kernel.bias, gamma, beta, mean, variance, options);
+  kernel.weight = std::move(folded.weight);
+  kernel.bias = std::move(folded.bias);
   kernel.cache = nullptr;  // these weights are made anew for every run
   x.relu = options.relu;
   return x;

@@ -4,7 +4,8 @@
 #include <optional>
 
 #include "paser/autograd/count_context.hpp"
-#include "paser/nn/conv_batch_norm.hpp"
+#include "paser/nn/conv2d.hpp"
+#include "paser/nn/norm.hpp"
 #include "paser/ops/gelu.hpp"
 #include "paser/ops/hardswish.hpp"
 
@@ -51,9 +52,10 @@ struct ConvLayer {
   /// `addend`, which may be null, is added before the activation.
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x, const Image<Context>* addend = nullptr) const {
-    if (norm) return activate(ctx, nn::conv_batch_norm(ctx, conv, *norm, x, {.addend = addend}));
-    const Image<Context> y = conv(ctx, x);
-    return activate(ctx, addend ? add(y, *addend) : y);
+    auto y = conv(ctx, DeferredNorm(x));
+    if (norm) y = (*norm)(ctx, y);
+    if (addend) y = add(y, *addend);
+    return activate(ctx, materialize(y));
   }
 
  private:

@@ -5,7 +5,8 @@
 #include <string>
 
 #include "paser/autograd/count_context.hpp"
-#include "paser/nn/conv_batch_norm.hpp"
+#include "paser/nn/conv2d.hpp"
+#include "paser/nn/norm.hpp"
 #include "paser/ops/relu6.hpp"
 
 /// The blocks of the networks in models/zoo/. Their members have the names of the public checkpoints.
@@ -67,7 +68,7 @@ struct SpatialConv {
 
  private:
   static nn::Conv2dSpec by_channel(nn::Conv2dSpec o) {
-    o.out = o.spec.groups = o.in;
+    o.out = o.options.groups = o.in;
     return o;
   }
 };
@@ -93,14 +94,22 @@ struct ConvNorm {
     f("1", self.norm);
   }
 
-  /// `after`: what is added before the activation, and the pooling behind it. Throws ValueError where a training run
-  /// would normalise a channel by the statistics of its only value.
+  /// `addend`, which may be null, is added before the activation. Throws ValueError where a training run would
+  /// normalise a channel by the statistics of its only value.
   template <class Context>
-  Image<Context> operator()(Context& ctx, const Image<Context>& x, nn::AfterNorm<Image<Context>> after = {}) const {
-    after.relu = activated == Activated::relu;
-    if (ctx.mode.batch_statistics) check_values(ctx, value_of(x).shape());
-    const Image<Context> y = nn::conv_batch_norm(ctx, conv.conv, norm, conv.before(ctx, x), after);
+  Image<Context> operator()(Context& ctx, const Image<Context>& x, const Image<Context>* addend = nullptr) const {
+    const Image<Context> y = materialize(deferred(ctx, x, addend));
     return activated == Activated::relu6 ? relu6(y) : y;
+  }
+
+  /// The same up to a ReLU, for what can be done as the convolution writes, such as pooling.
+  template <class Context>
+  DeferredConv<Image<Context>> deferred(Context& ctx, const Image<Context>& x,
+                                        const Image<Context>* addend = nullptr) const {
+    if (ctx.mode.batch_statistics) check_values(ctx, value_of(x).shape());
+    auto y = norm(ctx, conv.conv(ctx, DeferredNorm(conv.before(ctx, x))));
+    if (addend) y = add(y, *addend);
+    return activated == Activated::relu ? relu(y) : y;
   }
 
  private:

@@ -89,7 +89,8 @@ class EfficientViT {
   /// The rest: the last layer.
   template <class Context>
   Image<Context> stochastic_part(Context& ctx, const std::vector<DeferredNorm<Image<Context>>>& maps) const {
-    const DeferredNorm<Image<Context>> x = spec_.dropout > 0 ? nn::Dropout2d(spec_.dropout)(ctx, maps.at(0)) : maps.at(0);
+    const DeferredNorm<Image<Context>> x =
+        spec_.dropout > 0 ? nn::Dropout2d(spec_.dropout)(ctx, maps.at(0)) : maps.at(0);
     return output.op_list.back()(ctx, materialize(x));
   }
 
@@ -205,7 +206,8 @@ void EfficientViT<T>::make_head(const ConvStyle& style, Key key) {
 
 template <class T>
 template <class Context>
-std::vector<DeferredNorm<Image<Context>>> EfficientViT<T>::deterministic_part(Context& ctx, const Image<Context>& image) const {
+std::vector<DeferredNorm<Image<Context>>> EfficientViT<T>::deterministic_part(Context& ctx,
+                                                                              const Image<Context>& image) const {
   check_image(value_of(image).shape());
   const Image<Context> eighth = stages[2](ctx, stages[1](ctx, stages[0](ctx, image)));
   const Image<Context> sixteenth = stages[3](ctx, eighth);
@@ -219,11 +221,11 @@ std::vector<DeferredNorm<Image<Context>>> EfficientViT<T>::deterministic_part(Co
 
 #ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
 extern template EfficientViT<float>::EfficientViT(const EfficientViTSpec&, Key);
-#define PASER_EFFICIENTVIT(Context)                                                                                    \
-  extern template std::vector<DeferredNorm<Image<Context>>> EfficientViT<float>::deterministic_part(Context&, const Image<Context>&) \
-      const;                                                                                                           \
-  extern template Image<Context> EfficientViT<float>::stochastic_part(Context&, const std::vector<DeferredNorm<Image<Context>>>&) \
-      const
+#define PASER_EFFICIENTVIT(Context)                                                                  \
+  extern template std::vector<DeferredNorm<Image<Context>>> EfficientViT<float>::deterministic_part( \
+      Context&, const Image<Context>&) const;                                                        \
+  extern template Image<Context> EfficientViT<float>::stochastic_part(                               \
+      Context&, const std::vector<DeferredNorm<Image<Context>>>&) const
 PASER_EFFICIENTVIT(EvalContext<float>);
 PASER_EFFICIENTVIT(TapeContext<float>);
 PASER_EFFICIENTVIT(CountContext<float>);

@@ -58,7 +58,7 @@ struct InvertedResidual {
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
     Image<Context> y = border > 0 ? pad(x, {border, border, border, border}) : x;
     if (expand) y = (*expand)(ctx, y);
-    return project(ctx, depthwise(ctx, y), {.addend = residual ? &x : nullptr});
+    return project(ctx, depthwise(ctx, y), residual ? &x : nullptr);
   }
 };
 

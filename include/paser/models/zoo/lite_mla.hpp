@@ -47,7 +47,7 @@ struct LiteMLA {
   }
   static nn::Conv2dSpec grouped(Index channels, Index kernel, Index groups) {
     auto options = nn::Conv2dSpec::same(channels, channels, kernel);
-    options.spec.groups = groups;
+    options.options.groups = groups;
     options.bias = false;
     return options;
   }

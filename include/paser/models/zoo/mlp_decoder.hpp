@@ -3,8 +3,9 @@
 
 #include "paser/autograd/count_context.hpp"
 #include "paser/models/zoo/transformer_layers.hpp"
-#include "paser/nn/conv_batch_norm.hpp"
+#include "paser/nn/conv2d.hpp"
 #include "paser/nn/module_list.hpp"
+#include "paser/nn/norm.hpp"
 #include "paser/ops/concat_channels.hpp"
 #include "paser/ops/matmul.hpp"
 #include "paser/ops/reshape.hpp"
@@ -49,7 +50,9 @@ struct MlpDecoder {
       if (ctx.as_published) return as_published(ctx, maps);
     if constexpr (std::is_same_v<Context, EvalContext<T>>)
       if (!ctx.mode.batch_statistics) {
-        const auto folded = nn::detail::fold(linear_fuse, batch_norm);
+        const auto& n = batch_norm;
+        const auto folded = fold_batch_norm(linear_fuse.weight.value, {}, n.weight.value, n.bias.value,
+                                            n.running_mean.value, n.running_var.value, n.options);
         return relu(fused(ctx, maps, folded.weight, folded.bias));
       }
     const auto none = ctx.constant(Tensor<T, 1>::zeros({batch_norm.bias.value.numel()}));
@@ -65,7 +68,7 @@ struct MlpDecoder {
       const Image<Context> wide = upsample_bilinear(linear_c[i](ctx, maps[i]), {.size = {largest.h(), largest.w()}});
       all = all ? concat_channels(wide, *all) : wide;
     }
-    return nn::conv_batch_norm(ctx, linear_fuse, batch_norm, *all, {.relu = true});
+    return materialize(relu(batch_norm(ctx, linear_fuse(ctx, DeferredNorm(*all)))));
   }
 
  private:

@@ -52,7 +52,7 @@ struct ResidualBlock {
     Image<Context> y = x;
     for (std::size_t i = 0; i + 1 < body.size(); ++i) y = body[i](ctx, y);
     const Image<Context> beside = shortcut ? (*shortcut)(ctx, x) : x;
-    return body.back()(ctx, y, {.addend = &beside});
+    return body.back()(ctx, y, &beside);
   }
 };
 

@@ -69,7 +69,7 @@ struct ResNet {
   template <class Context>
   TwoLevels<Image<Context>> operator()(Context& ctx, const Image<Context>& image) const {
     constexpr Pool2dOptions pool{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
-    const Image<Context> low = apply(ctx, layers[0], stem(ctx, image, {.pool = pool}));
+    const Image<Context> low = apply(ctx, layers[0], materialize(max_pool2d(stem.deferred(ctx, image), pool)));
     return {low, apply(ctx, layers[3], apply(ctx, layers[2], apply(ctx, layers[1], low)))};
   }
 

@@ -53,8 +53,8 @@ class SegFormer {
   template <class Context>
   Image<Context> stochastic_part(Context& ctx, const std::vector<DeferredNorm<Image<Context>>>& maps) const {
     const bool whole_channels = spec_.convention == SegFormerConvention::nvlabs;
-    return classifier(ctx, whole_channels ? nn::Dropout2d(spec_.dropout)(ctx, maps.at(0))
-                                          : nn::Dropout(spec_.dropout)(ctx, maps.at(0)));
+    return materialize(classifier(ctx, whole_channels ? nn::Dropout2d(spec_.dropout)(ctx, maps.at(0))
+                                                      : nn::Dropout(spec_.dropout)(ctx, maps.at(0))));
   }
 
   template <class Context>

@@ -21,7 +21,7 @@ template <class T>
 nn::Conv2d<T> token_conv(const nn::Conv2dSpec& o, Key key) {
   nn::Conv2d<T> layer(o, key);
   layer.weight.value =
-      nn::init::he_normal_fan_out<T>(key, layer.weight.value.shape(), o.kernel * o.kernel * o.out / o.spec.groups);
+      nn::init::he_normal_fan_out<T>(key, layer.weight.value.shape(), o.kernel * o.kernel * o.out / o.options.groups);
   if (o.bias) layer.bias.value = Tensor<T, 1>::zeros({o.out});
   return layer;
 }
