@@ -1,0 +1,57 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include "paser/io/safetensors.hpp"
+#include "paser/io/torch_file.hpp"
+
+namespace paser::io {
+
+/// The tensors of a checkpoint that is cut into files, by the index beside them (model.safetensors.index.json of
+/// Hugging Face): {"weight_map": {tensor: file, ...}}. Throws FormatError when a file does not lie beside the index, or
+/// does not hold exactly the tensors that the index says.
+template <class Json = nlohmann::json>
+StateDict read_sharded(const Path& index) {
+  const std::string origin = index.string();
+  const Dissolving<Json> document(read_json<Json>(index));
+  check<FormatError>(
+      document.json.is_object() && document.json.contains("weight_map") && document.json["weight_map"].is_object(),
+      origin.c_str(), "expected an object with 'weight_map', a table of file names by tensor");
+  std::map<std::string, std::map<std::string, bool>> files;
+  for (const auto& [name, file] : document.json["weight_map"].items()) {
+    check<FormatError>(file.is_string(), origin.c_str(), "the file of '", name, "' is not a text");
+    const std::string file_name = file.template get<std::string>();
+    check<FormatError>(Path(file_name).filename() == file_name && file_name != "..", origin.c_str(), "the file of '",
+                       name, "' is '", file_name, "', expected a name without folders");
+    files[file_name][name] = true;
+  }
+  StateDict state;
+  for (const auto& [file_name, names] : files) {
+    Safetensors shard = read_safetensors<Json>(index.parent_path() / file_name);
+    for (const auto& [name, expected] : names)
+      check<FormatError>(shard.tensors.contains(name), shard.origin.c_str(), "there is no tensor '", name,
+                         "', which the index says is there");
+    for (auto& [name, tensor] : shard.tensors) {
+      check<FormatError>(names.contains(name), shard.origin.c_str(), "tensor '", name, "' is not in the index");
+      state.emplace(name, std::move(tensor));
+    }
+  }
+  return state;
+}
+
+/// The tensors of a published checkpoint: a safetensors file, the index of a sharded one (*.index.json), or a file of
+/// torch.save (see parse_torch_file), told apart by what they begin with. Throws IoError and FormatError as their
+/// readers.
+template <class Json = nlohmann::json>
+StateDict read_weights(const Path& path) {
+  if (path.filename().string().ends_with(".index.json")) return read_sharded<Json>(path);
+  char begin[4] = {};
+  InputFile file(path);
+  file.read(begin, std::min<Index>(file.size(), 4));
+  const std::string extension = path.extension().string();
+  if (is_zip({begin, 4}) || extension == ".pt" || extension == ".pth" || extension == ".bin")
+    return read_torch_file(path);
+  return read_safetensors<Json>(path).tensors;
+}
+
+}  // namespace paser::io
+#include "paser/core/macros_on.inc"
