@@ -15,7 +15,7 @@ const io::Path folder = io::Path(PASER_TEST_DATA) / "io" / "torch";
 
 std::string bytes(std::uint64_t value, int count) {
   std::string text;
-  for (int i = 0; i < count; ++i) text.push_back(static_cast<char>(value >> 8 * i & 255));
+  for (int i = 0; i < count; ++i, value >>= 8) text.push_back(static_cast<char>(value & 255));
   return text;
 }
 

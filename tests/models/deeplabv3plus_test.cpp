@@ -2,11 +2,13 @@
 
 #include <catch2/catch.hpp>
 
+#include "paser/io/weights_file.hpp"
 #include "paser/models/registered/deeplabv3plus.hpp"
 #include "paser/models/registered/wrappers.hpp"
 #include "paser/nn/gradient_check.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/optim/sgd.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace paser;
 
@@ -251,4 +253,32 @@ TEST_CASE("settings of a DeepLabV3+ that make no network are named") {
   CHECK_THAT(refused(R"({"head_width": -1})"), Contains("-1"));
   CHECK_THAT(refused(R"({"backbone": "mobilenetv2", "width": 6})"), Contains("multiple of 4"));
   CHECK_THAT(refused(R"({"colour": 1})"), Contains("unknown option 'colour'"));
+}
+
+TEST_CASE("a checkpoint with public names loads into a network of the registry and is written back the same") {
+  const auto file =
+      io::Path(PASER_TEST_DATA) / "fixtures" /
+      GENERATE("zoo_deeplabv3plus_smp_mnv2.weights.safetensors", "zoo_deeplabv3plus_vainf_r50_sep.weights.safetensors");
+  const bool is_smp = file.string().find("_smp_") != std::string::npos;
+  const DeepLabV3PlusSpec spec{.in = is_smp ? 3 : 1,
+                               .classes = is_smp ? 2 : 3,
+                               .convention = is_smp ? smp : vainf,
+                               .backbone = is_smp ? mobilenetv2 : resnet50,
+                               .separable = !is_smp,
+                               .width = 4,
+                               .head_width = is_smp ? 32 : 16,
+                               .low_width = is_smp ? 6 : 3};
+  models::AnySegmenter<float> network = models::make_segmenter(spec, Key{1});
+  io::load_weights(network, file);
+  const TemporaryFolder folder;
+  io::save_weights(folder / "again.safetensors", network);
+  const auto published = io::read_weights(file), again = io::read_weights(folder / "again.safetensors");
+  REQUIRE(again.size() == published.size());
+  for (const auto& [name, tensor] : published) {
+    INFO(name);
+    CHECK(again.at(name).shape == tensor.shape);
+    CHECK(again.at(name).dtype == tensor.dtype);
+    if (!name.ends_with("num_batches_tracked"))
+      CHECK(std::ranges::equal(again.at(name).bytes.values(), tensor.bytes.values()));
+  }
 }

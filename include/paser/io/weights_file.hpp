@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include "paser/io/published_weights.hpp"
 #include "paser/io/safetensors.hpp"
 #include "paser/io/torch_file.hpp"
 
@@ -51,6 +52,21 @@ StateDict read_weights(const Path& path) {
   if (is_zip({begin, 4}) || extension == ".pt" || extension == ".pth" || extension == ".bin")
     return read_torch_file(path);
   return read_safetensors<Json>(path).tensors;
+}
+
+/// Gives a network the weights of a published checkpoint. Strict as load_published; throws as that and read_weights.
+template <class Module>
+void load_weights(Module& module, const Path& path, const PublishedNames& names = {}) {
+  load_published(module, read_weights(path), names, path.string());
+}
+
+/// Writes a network as a checkpoint is published: safetensors under the public names, as other programs read it.
+template <class Module>
+void save_weights(const Path& path, const Module& module, const PublishedNames& names = {}) {
+  Safetensors content;
+  content.tensors = published_state(module, names);
+  content.metadata = {{"format", "pt"}};  // what Hugging Face's readers ask for
+  write_safetensors(path, content);
 }
 
 }  // namespace paser::io
