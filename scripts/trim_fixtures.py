@@ -23,7 +23,7 @@ DROPPED = (
 )
 
 # Of the comparison models one small pair of files for each family and convention.
-KEPT_ZOO = ("deeplabv3plus_smp_mnv2", "deeplabv3plus_vainf_r50_sep")
+KEPT_ZOO = ("deeplabv3plus_smp_mnv2", "deeplabv3plus_vainf_r50_sep", "efficientvit_b_quad", "segformer_hf_gray")
 
 
 def is_kept_zoo(name):

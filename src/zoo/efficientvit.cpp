@@ -1,5 +1,5 @@
 // EfficientViT, compiled once for all programs.
-#include "paser/models/zoo/efficientvit.hpp"
+#include "paser/models/registered/efficientvit.hpp"
 
 namespace paser::models {
 
@@ -11,5 +11,8 @@ template EfficientViT<float>::EfficientViT(const EfficientViTSpec&, Key);
 PASER_EFFICIENTVIT(EvalContext<float>);
 PASER_EFFICIENTVIT(TapeContext<float>);
 PASER_EFFICIENTVIT(CountContext<float>);
+
+template struct EfficientViTMaker<float>;
+template struct EfficientViTMaker<double>;
 
 }  // namespace paser::models

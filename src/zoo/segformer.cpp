@@ -1,5 +1,5 @@
 // SegFormer, compiled once for all programs.
-#include "paser/models/zoo/segformer.hpp"
+#include "paser/models/registered/segformer.hpp"
 
 namespace paser::models {
 
@@ -11,5 +11,8 @@ template SegFormer<float>::SegFormer(const SegFormerSpec&, Key);
 PASER_SEGFORMER(EvalContext<float>);
 PASER_SEGFORMER(TapeContext<float>);
 PASER_SEGFORMER(CountContext<float>);
+
+template struct SegFormerMaker<float>;
+template struct SegFormerMaker<double>;
 
 }  // namespace paser::models

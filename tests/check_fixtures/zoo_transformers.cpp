@@ -1,5 +1,6 @@
 #include "paser/models/zoo/efficientvit.hpp"
 #include "paser/models/zoo/segformer.hpp"
+#include "paser/models/zoo/segformer_names.hpp"
 #include "zoo.hpp"
 
 namespace fixtures {
@@ -10,8 +11,10 @@ template <class T>
 ZooNetwork<T> make_segformer(const nlohmann::json& config, const std::vector<std::string>& keys) {
   using namespace paser::models;
   SegFormerSpec spec{.in = config.at("num_channels").get<Index>(), .classes = config.at("num_labels").get<Index>()};
-  const bool is_hugging_face =
-      std::any_of(keys.begin(), keys.end(), [](const auto& key) { return key.starts_with("segformer."); });
+  const auto begins = [&keys](const char* prefix) {
+    return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return key.starts_with(prefix); });
+  };
+  const bool is_hugging_face = begins("segformer."), is_smp = begins("encoder.");
   if (!is_hugging_face) spec.convention = SegFormerConvention::nvlabs;
   const std::pair<const char*, std::vector<Index>*> lists[] = {{"depths", &spec.depths},
                                                                {"hidden_sizes", &spec.widths},
@@ -21,7 +24,12 @@ ZooNetwork<T> make_segformer(const nlohmann::json& config, const std::vector<std
   for (const auto& [name, list] : lists)
     if (const auto found = config.find(name); found != config.end()) *list = found->template get<std::vector<Index>>();
   spec.decoder_width = config.value("decoder_hidden_size", spec.decoder_width);
-  return {SegFormer<T>(spec, paser::Key{1})};
+  paser::io::PublishedNames names;
+  if (is_smp)
+    names = segformer_smp_names(spec);
+  else if (!is_hugging_face)
+    names = segformer_nvlabs_names(spec, begins("backbone.") ? "backbone." : "");
+  return {SegFormer<T>(spec, paser::Key{1}), names};
 }
 
 template <class T>

@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include "paser/autograd/gradient_check.hpp"
+#include "support/recorded.hpp"
+#include "support/same_bits.hpp"
 
 using namespace paser;
 
@@ -30,7 +32,52 @@ Tensor<T, 4> plain(const Tensor<T, 4>& q, const Tensor<T, 4>& k, const Tensor<T,
   return y;
 }
 
+/// Channels as heads: (N, H, W, heads d) -> (N, heads, H W, d).
+template <class T>
+Tensor<T, 4> heads_apart(const Tensor<T, 4>& x, Index heads) {
+  const Index n = x.shape().n(), pixels = x.shape().h() * x.shape().w(), d = x.shape().c() / heads;
+  Tensor<T, 4> y({n, heads, pixels, d});
+  T* const out = y.mutable_data();
+  for (Index i = 0; i < x.numel(); ++i) {
+    const Index channel = i % (heads * d), pixel = i / (heads * d) % pixels, image = i / (heads * d) / pixels;
+    out[((image * heads + channel / d) * pixels + pixel) * d + channel % d] = x.data()[i];
+  }
+  return y;
+}
+
 }  // namespace
+
+TEST_CASE("attention between maps is that of their channels as heads, over several parts of the queries") {
+  const auto [h, w] = GENERATE(table<Index, Index>({{1, 1}, {3, 5}, {21, 31}}));
+  const auto q = normal<float>(Key{1}, Shape{2, h, w, 6}), k = normal<float>(Key{2}, Shape{2, 3, 4, 6});
+  const auto v = normal<float>(Key{3}, Shape{2, 3, 4, 10});
+  const auto y = attention_heads(q, k, v, 2, 0.4);
+  CHECK(y.shape() == Shape<4>{2, h, w, 10});
+  CHECK(max_abs_difference(heads_apart(y, 2), plain(heads_apart(q, 2), heads_apart(k, 2), heads_apart(v, 2), 0.4)) <
+        2e-6);
+  CHECK(same_bits(y, attention_heads(Var(q), Var(k), Var(v), 2, 0.4).value()));
+  CHECK(same_for_all_threads([&] { return attention_heads(q, k, v, 2, 0.4); }));
+  const auto of_keys = [&](const auto& keys) { return attention_heads(Var(q), keys, keys, 2, 0.4); };
+  CHECK(same_for_all_threads([&] { return gradient_of(of_keys, k); }));
+}
+
+TEST_CASE("attention between maps passes its gradient check, is counted and refuses what does not fit") {
+  const Index h = GENERATE(2, 40);
+  GradientCheckOptions options;
+  options.samples = 40;
+  const auto result =
+      gradient_check([](const auto&... in) { return attention_heads(in..., 2, 0.5); }, options,
+                     normal<double>(Key{1}, Shape{1, h, 3, 4}), normal<double>(Key{2}, Shape{1, 2, 2, 4}),
+                     normal<double>(Key{3}, Shape{1, 2, 2, 6}));
+  INFO(result.where);
+  CHECK(result.passed);
+  Operations operations;
+  const Counted<4> q({2, h, 3, 4}, operations), k({2, 2, 2, 4}, operations), v({2, 2, 2, 6}, operations);
+  CHECK(attention_heads(q, k, v, 2, 0.5).shape() == Shape<4>{2, h, 3, 6});
+  CHECK(operations.by_op.at("matmul") == 2 * h * 3 * 4 * (4 + 6));
+  CHECK_THROWS_WITH(attention_heads(q, k, v, 4, 1), Catch::Contains("for 4 heads"));
+  CHECK_THROWS_AS(attention_heads(q, v, v, 2, 1), ShapeError);
+}
 
 TEST_CASE("attention is the softmax-weighted mean of the values, also over several blocks of queries") {
   const Index queries = GENERATE(1, 9, 150);

@@ -1,8 +1,12 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <vector>
 
 #include "paser/autograd/gradient_check.hpp"
 #include "paser/ops/adaptive_avg_pool2d.hpp"
 #include "paser/ops/avg_pool2d.hpp"
+#include "paser/ops/upsample_bicubic.hpp"
 #include "paser/ops/upsample_bilinear.hpp"
 #include "paser/ops/upsample_nearest.hpp"
 #include "support/op_fixture.hpp"
@@ -18,7 +22,34 @@ ResizeOptions scale(double factor, bool align_corners = false) {
 ResizeOptions size(Index h, Index w, bool align_corners = false) {
   return {.size = {h, w}, .align_corners = align_corners};
 }
+
+/// Sample i of the cubic convolution with a = -0.75 of a row that repeats its ends, at the centre of cell o.
+double cubic_sample(const std::vector<double>& row, Index o, double scale) {
+  const double at = (static_cast<double>(o) + 0.5) * scale - 0.5;
+  double sum = 0;
+  for (Index i = static_cast<Index>(std::floor(at)) - 1; i <= static_cast<Index>(std::floor(at)) + 2; ++i) {
+    const double x = std::abs(at - static_cast<double>(i)), a = -0.75;
+    const double weight =
+        x <= 1 ? (a + 2) * x * x * x - (a + 3) * x * x + 1 : a * x * x * x - 5 * a * x * x + 8 * a * x - 4 * a;
+    sum += weight * row[static_cast<std::size_t>(std::clamp<Index>(i, 0, static_cast<Index>(row.size()) - 1))];
+  }
+  return sum;
+}
 }  // namespace
+
+TEST_CASE("bicubic resizing is the cubic convolution of rows and columns, before the first centre too") {
+  const std::vector<double> row{1, -2, 0.5, 3, -1, 2, 7};
+  const auto x = Tensor<double, 4>::from({1, 1, 7, 1}, row);
+  const auto wide = upsample_bicubic(x, size(1, 28)), narrow = upsample_bicubic(x, size(1, 3));
+  const auto tall = upsample_bicubic(x.reshape(Shape{1, 7, 1, 1}), scale(2));
+  for (Index o = 0; o < 28; ++o) CHECK(wide(0, 0, o, 0) == Approx(cubic_sample(row, o, 0.25)).margin(1e-12));
+  for (Index o = 0; o < 3; ++o) CHECK(narrow(0, 0, o, 0) == Approx(cubic_sample(row, o, 7.0 / 3)).margin(1e-12));
+  for (Index o = 0; o < 14; ++o) CHECK(tall(0, o, 0, 0) == Approx(cubic_sample(row, o, 0.5)).margin(1e-12));
+  // The first centre lies an eighth of a cell outside of the first one, whose neighbour then pulls the other way.
+  CHECK(upsample_bicubic(Tensor<double, 4>::from({1, 1, 2, 1}, {0, 1}), scale(4))(0, 0, 0, 0) < 0);
+  CHECK_THROWS_WITH(upsample_bicubic(x, scale(2, true)), Catch::Contains("no bicubic resizing with aligned corners"));
+  CHECK_THROWS_AS(upsample_bicubic(x, scale(0.5)), ShapeError);
+}
 
 TEST_CASE("resizing and average pooling are PyTorch's") {
   const OpFixtures fixtures("ops_pool_resize");
@@ -54,6 +85,7 @@ TEST_CASE("resizing and average pooling pass the gradient check for any channel 
     passes([](const auto& v) { return upsample_bilinear(v, scale(1.5)); }, x);
     passes([](const auto& v) { return upsample_bilinear(v, size(3, 16)); }, x);
     passes([](const auto& v) { return upsample_nearest(v, size(3, 16)); }, x);
+    passes([](const auto& v) { return upsample_bicubic(v, size(3, 16)); }, x);
     passes([](const auto& v) { return avg_pool2d(v, {{3, 2}, {2, 1}, {1, 1}}, false); }, x);
     passes([](const auto& v) { return adaptive_avg_pool2d(v, {2, 3}); }, x);
     passes([](const auto& v) { return adaptive_avg_pool2d(v, {1, 1}); }, x);

@@ -6,5 +6,7 @@
 /// known type need not compile the others.
 
 #include "paser/models/registered/deeplabv3plus.hpp"
+#include "paser/models/registered/efficientvit.hpp"
+#include "paser/models/registered/segformer.hpp"
 #include "paser/models/registered/unet.hpp"
 #include "paser/models/registered/wrappers.hpp"

@@ -45,6 +45,8 @@ struct EfficientViTSpec {
 
   bool is_l() const { return family == EfficientViTFamily::l; }
   double norm_eps() const { return is_l() ? 1e-7 : 1e-5; }
+  /// Trained values.
+  Index parameters() const;
 
   /// The same for the registry, where it is called "efficientvit".
   operator ModelSpec() const {
@@ -116,6 +118,42 @@ inline void EfficientViTSpec::check_numbers() const {
   check<ValueError>(head_width >= 1 && head_width <= 4096 && head_depth >= 0 && head_depth <= 1000, where,
                     "its head has width ", head_width, " and depth ", head_depth, "; expected 1 .. 4096 and 0 .. 1000");
   check<ValueError>(dropout >= 0 && dropout <= 1, where, "its dropout is ", dropout, ", expected a probability");
+}
+
+inline Index EfficientViTSpec::parameters() const {
+  const auto conv = [](Index from, Index to, Index kernel) {
+    return from * to * kernel * kernel + 2 * to;
+  };  // and norm
+  const auto mbconv = [&](Index from, Index to, Index times, bool fewer_norms) {
+    const Index inside = from * times;
+    return from * inside + 9 * inside + (fewer_norms ? 2 : 4) * inside + conv(inside, to, 1);
+  };
+  const auto fused = [&](Index from, Index to, Index times) {
+    return conv(from, from * times, 3) + conv(from * times, to, 1);
+  };
+  const auto attention = [&](Index c) {
+    const Index used = c / head_features * head_features;
+    return 3 * used * (c + 25 + head_features) + conv(2 * used, c, 1);
+  };
+  const auto block = [&](Index c, Index times) { return attention(c) + mbconv(c, c, times, true); };
+  const std::vector<Index>&w = widths, &d = depths;
+  Index count = conv(in, w[0], 3);
+  if (is_l()) {
+    count += d[0] * 2 * conv(w[0], w[0], 3);
+    for (const std::size_t i : {1u, 2u}) count += fused(w[i - 1], w[i], 16) + d[i] * fused(w[i], w[i], 4);
+    count += mbconv(w[2], w[3], 16, true) + d[3] * mbconv(w[3], w[3], 4, true);
+    count += mbconv(w[3], w[4], 24, true) + d[4] * block(w[4], 6);
+  } else {
+    count += d[0] * (11 * w[0] + conv(w[0], w[0], 1));
+    for (const std::size_t i : {1u, 2u})
+      count += mbconv(w[i - 1], w[i], expand, false) + (d[i] - 1) * mbconv(w[i], w[i], expand, false);
+    for (const std::size_t i : {3u, 4u}) count += mbconv(w[i - 1], w[i], expand, true) + d[i] * block(w[i], expand);
+  }
+  for (const std::size_t i : {2u, 3u, 4u}) count += conv(w[i], head_width, 1);
+  count += head_depth *
+           (is_l() ? fused(head_width, head_width, head_expand) : mbconv(head_width, head_width, head_expand, false));
+  const Index wide = head_width * std::max<Index>(1, final_expand);
+  return count + (final_expand > 0 ? conv(head_width, wide, 1) : 0) + wide * classes + classes;
 }
 
 }  // namespace paser::models

@@ -20,5 +20,6 @@
 #include "paser/models/zoo/residual_block.hpp"
 #include "paser/models/zoo/resnet.hpp"
 #include "paser/models/zoo/segformer.hpp"
+#include "paser/models/zoo/segformer_names.hpp"
 #include "paser/models/zoo/segformer_spec.hpp"
 #include "paser/models/zoo/transformer_layers.hpp"
