@@ -67,18 +67,18 @@ inline EfficientViTSpec EfficientViTSpec::of_size(const std::string& size, Index
   const bool city = head == "cityscapes";
   EfficientViTSpec s{.in = in, .classes = classes};
   s.final_expand = city ? 4 : 0;
-  const auto b = [&s](Index width, std::vector<Index> depths, Index features, Index head_width) {
-    s.widths = {width, 2 * width, 4 * width, 8 * width, 16 * width};
-    s.depths = std::move(depths);
+  const auto of_b = [&s](Index first, std::vector<Index> counts, Index features, Index wide) {
+    s.widths = {first, 2 * first, 4 * first, 8 * first, 16 * first};
+    s.depths = std::move(counts);
     s.head_features = features;
-    s.head_width = head_width;
+    s.head_width = wide;
     s.head_depth = 3;
     return s;
   };
-  const auto l = [&](std::vector<Index> depths, Index depth) {
-    b(32, std::move(depths), 32, city ? 256 : 128);
+  const auto of_l = [&](std::vector<Index> counts, Index blocks) {
+    of_b(32, std::move(counts), 32, city ? 256 : 128);
     s.family = EfficientViTFamily::l;
-    s.head_depth = city ? depth : 3;
+    s.head_depth = city ? blocks : 3;
     s.head_expand = city ? 1 : 4;
     s.final_expand = city ? 0 : 8;
     return s;
@@ -87,11 +87,11 @@ inline EfficientViTSpec EfficientViTSpec::of_size(const std::string& size, Index
     check<ValueError>(city, where, "B0 has no head for ADE20K; B1 is the smallest that has");
     return s;
   }
-  if (size == "B1") return b(16, {1, 2, 3, 3, 4}, 16, 64);
-  if (size == "B2") return b(24, {1, 3, 4, 4, 6}, 32, 96);
-  if (size == "B3") return b(32, {1, 4, 6, 6, 9}, 32, 128);
-  if (size == "L1") return l({1, 1, 1, 6, 6}, 3);
-  if (size == "L2") return l({1, 2, 2, 8, 8}, 5);
+  if (size == "B1") return of_b(16, {1, 2, 3, 3, 4}, 16, 64);
+  if (size == "B2") return of_b(24, {1, 3, 4, 4, 6}, 32, 96);
+  if (size == "B3") return of_b(32, {1, 4, 6, 6, 9}, 32, 128);
+  if (size == "L1") return of_l({1, 1, 1, 6, 6}, 3);
+  if (size == "L2") return of_l({1, 2, 2, 8, 8}, 5);
   throw ValueError("EfficientViT: its size is '" + size + "', expected B0, B1, B2, B3, L1 or L2");
 }
 
