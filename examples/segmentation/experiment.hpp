@@ -54,7 +54,7 @@ class Experiment {
         networks_(fresh_paser(config, description_)),
         folder_(out, config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
-        ground_(config.belief_draws, key(3)) {
+        ground_(config.belief_draws, key(3), team) {
     if (team.alone()) return;
     team.require_same(program::arithmetic(), "the arithmetic");
     team.require_same(paser::io::json_text(nlohmann::json(config_)), "the settings");

@@ -24,6 +24,7 @@ inline paser::metrics::GainBase answers_of_coarse(const Paser& networks, const F
     paser::metrics::GainBase set{paser::metrics::Confusion<2>::zeros({classes, classes}),
                                  images.size() * networks.grid.patches()};
     how_far(0, images.size());
+    ground.train.draw(networks, images, options, 0);
     for (Index i = 0; i < images.size(); ++i) {
       const auto seen = ground.train.rows(networks, images, std::span<const Index>(&i, 1), options, 0, key);
       const auto counts = paser::metrics::merge(paser::metrics::merge(seen.coarse));
@@ -46,6 +47,7 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
   return program::shown("measure: what f3 gains", "images", [&](const pipeline::HowFar& how_far) {
     double gain = 0;
     how_far(0, images.size());
+    ground.train.draw(networks, images, options, 0);
     for (Index i = 0; i < images.size(); ++i) {
       const auto row = std::span<const Index>(&i, 1);
       const auto seen = ground.train.rows(networks, images, row, options, 0, key);

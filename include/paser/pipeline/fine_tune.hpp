@@ -73,21 +73,25 @@ std::vector<SupervisedResult<T>> update_experts(Paser<T>& paser, std::vector<opt
 
 /// Mean reward over the patches of a data set when every patch goes to its most probable model. `map` and `coarse`
 /// are what the policy sees of the whole set and the labels of the coarse model; probabilities: of its prediction, for
-/// models that correct it.
+/// models that correct it. The processes of a team share the images.
 template <class T, data::Source S>
 double greedy_reward(const Paser<T>& paser, const S& source, const Tensor<T, 4>& map, const Labels& coarse,
-                     const RewardOptions& options, const Tensor<T, 4>& probabilities = {}) {
-  double sum = 0;
-  for_each_chunk(source.size(), 16, [&](Index begin, Index end) {
+                     const RewardOptions& options, const Tensor<T, 4>& probabilities = {},
+                     const distributed::Team& team = {}) {
+  std::vector<double> rewards;  // of chunks, times their images
+  const PartRange own = distributed::own_images(team, source.size(), 1, 16, 16);
+  for_each_chunk(own.end - own.begin, 16, [&](Index first, Index last) {
+    const Index begin = own.begin + first, end = own.begin + last;
     const auto batch = source.range(begin, end);
     const Labels small = slice_rows(coarse, begin, end);
     const Actions actions = paser.policy.probabilities(paser.state(slice_rows(map, begin, end))).argmax();
     const Tensor<T, 4> known = probabilities.empty() ? probabilities : slice_rows(probabilities, begin, end);
     const Labels composed = apply_experts(paser, batch.images, small, actions, known);
-    sum += mean(routing_reward<T>(composed, small, batch.labels, actions, paser.grid, options).reward) *
-           static_cast<double>(end - begin);
+    rewards.push_back(mean(routing_reward<T>(composed, small, batch.labels, actions, paser.grid, options).reward) *
+                      static_cast<double>(end - begin));
   });
-  return sum / static_cast<double>(std::max<Index>(source.size(), 1));
+  rewards = team.join(std::span<const double>(rewards), "rewards");
+  return std::accumulate(rewards.begin(), rewards.end(), 0.0) / static_cast<double>(std::max<Index>(source.size(), 1));
 }
 
 namespace detail {
@@ -144,10 +148,10 @@ class FineTuning {
   /// What the policy sees of the validation data changes with the coarse model alone.
   void predict_validation() {
     const auto batch = validation_.range(0, validation_.size());
-    const auto prediction = paser_.predict_coarse(batch.images, batch.ids, key_.fold(2));
-    validation_state_ = paser_.state(prediction.policy_state());
-    validation_coarse_ = paser_.coarse_labels(prediction);
-    if (any_corrects(paser_)) validation_probabilities_ = prediction.probabilities;
+    auto view = view_coarse(paser_, batch.images, batch.ids, key_.fold(2), stage_.team);
+    validation_state_ = paser_.state(std::move(view.map));
+    validation_coarse_ = std::move(view.labels);
+    validation_probabilities_ = std::move(view.probabilities);
   }
   Tensor<T, 3> validation_routes() const { return paser_.policy.probabilities(validation_state_).probabilities(); }
 
@@ -213,9 +217,8 @@ class FineTuning {
     RewardOptions reward_options = options_.reward;
     reward_options.lambda = lambda(i);
     const double alpha = optim::linear_schedule(options_.exploit_from, options_.exploit_to, options_.steps)(i);
-    const auto prediction = paser_.predict_coarse(batch.images, batch.ids, draw.fold(0));
-    const Labels coarse = paser_.coarse_labels(prediction);
-    const PolicyState<T> state = paser_.state(prediction.policy_state());
+    const CoarseView<T> view = view_coarse(paser_, batch.images, batch.ids, draw.fold(0), stage_.team);
+    const PolicyState<T> state = paser_.state(view.map);
     Actions actions;
     Rewards<T> rewards;
     const auto result = value_and_gradients<T>(options_.policy_mode, Key{}, [&](auto& ctx) {
@@ -223,9 +226,10 @@ class FineTuning {
       const rl::Categorical<T> routes(logits.value(), paser_.grid.patches());
       actions = rl::explore(routes, alpha, draw.fold(1), options_.explore).actions;
       update_experts(paser_, adams_, batch.images, batch.labels, batch.ids, actions, draw.fold(2), supervised_,
-                     prediction.probabilities);
-      const Labels composed = apply_experts(paser_, batch.images, coarse, actions, prediction.probabilities);
-      rewards = routing_reward<T>(composed, coarse, batch.labels, actions, paser_.grid, reward_options);
+                     view.probabilities);
+      const Labels composed =
+          apply_experts(paser_, batch.images, view.labels, actions, view.probabilities, stage_.team);
+      rewards = routing_reward<T>(composed, view.labels, batch.labels, actions, paser_.grid, reward_options);
       return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options_.advantage),
                                       options_.gradient);
     });
@@ -259,8 +263,8 @@ class FineTuning {
   double consider(Index steps, double tvd, double lambda) {
     RewardOptions last = options_.reward;
     last.lambda = options_.lambda_to;
-    const double reward =
-        greedy_reward(paser_, validation_, validation_state_.map, validation_coarse_, last, validation_probabilities_);
+    const double reward = greedy_reward(paser_, validation_, validation_state_.map, validation_coarse_, last,
+                                        validation_probabilities_, stage_.team);
     best_.offer(snapshot(1.0, tvd, lambda, steps), reward);
     return reward;
   }

@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <numeric>
+
 #include "paser/data/batch.hpp"
 #include "paser/metrics/additive_gain.hpp"
 #include "paser/pipeline/cost.hpp"
@@ -57,28 +59,32 @@ struct PolicyBatch {
   metrics::Confusion<4> coarse;  ///< (N, P, K, K): (image, patch, truth, prediction)
 };
 
-/// Runs the estimator with the noise of this key. Batch: images, labels and ids.
+/// Runs the estimator with the noise of this key; the processes of a team share the images. Batch: images, labels and
+/// ids.
 template <class T, class Batch>
-PolicyBatch<T> observe(const Paser<T>& paser, const Batch& batch, const RewardOptions& options, Key key) {
-  const auto prediction = paser.predict_coarse(batch.images, batch.ids, key);
-  const Labels coarse = paser.coarse_labels(prediction);
-  return {prediction.policy_state(),
-          metrics::patch_confusion(coarse, batch.labels, options.classes, paser.grid, options.ignored)};
+PolicyBatch<T> observe(const Paser<T>& paser, const Batch& batch, const RewardOptions& options, Key key,
+                       const distributed::Team& team = {}) {
+  CoarseView<T> view = view_coarse(paser, batch.images, batch.ids, key, team);
+  return {std::move(view.map),
+          metrics::patch_confusion(view.labels, batch.labels, options.classes, paser.grid, options.ignored)};
 }
 
 /// Counts of every model behind the coarse one on every patch: (N, P, K, K) of model k + 1 in place k.
 using ExpertCounts = std::vector<metrics::Confusion<4>>;
 
 /// While the models are frozen the reward of any action can be read off instead of running a network again. key: of the
-/// estimator's noise, which reaches the models that correct the coarse one.
+/// estimator's noise, which reaches the models that correct the coarse one. The processes of a team share the images.
 template <class T, data::RangeSource S>
 ExpertCounts tabulate_experts(const Paser<T>& paser, const S& source, const RewardOptions& options,
-                              const HowFar& how_far = {}, Key key = {}) {
+                              const HowFar& how_far = {}, Key key = {}, const distributed::Team& team = {}) {
   const Index patches = paser.grid.patches(), cells = options.classes * options.classes;
   ExpertCounts table(paser.models.size() - 1,
                      metrics::Confusion<4>({source.size(), patches, options.classes, options.classes}));
   if (how_far) how_far(0, source.size());
-  for_each_chunk(source.size(), 64, [&](Index begin, Index end) {
+  const PartRange own =
+      distributed::own_images(team, source.size(), any_corrects(paser) ? 1 : patches, paser.micro_batch, 64);
+  for_each_chunk(own.end - own.begin, 64, [&](Index first, Index last) {
+    const Index begin = own.begin + first, end = own.begin + last;
     const auto batch = source.range(begin, end);
     Tensor<T, 4> probabilities;
     if (any_corrects(paser)) probabilities = paser.predict_coarse(batch.images, batch.ids, key).probabilities;
@@ -92,6 +98,10 @@ ExpertCounts tabulate_experts(const Paser<T>& paser, const S& source, const Rewa
     }
     if (how_far) how_far(end, source.size());
   });
+  if (team.alone()) return table;
+  for (auto& counts : table)
+    counts = distributed::join_rows(team, slice_rows(counts, own.begin, own.end), "what every network answers");
+  if (how_far && own.end < source.size()) how_far(source.size(), source.size());
   return table;
 }
 
@@ -121,14 +131,28 @@ class PolicyData {
  public:
   /// Noise of draw d is that of key.fold(d). draws 0: predictions are not kept, every call draws
   /// anew.
-  PolicyData(int draws, Key key) : key_(key), draws_(static_cast<std::size_t>(draws)) {}
+  /// The processes of a team share the images, and all keep all.
+  PolicyData(int draws, Key key, distributed::Team team = {})
+      : key_(key), draws_(static_cast<std::size_t>(draws)), team_(std::move(team)) {}
 
   /// See tabulate_experts.
   template <data::Source S>
   const ExpertCounts& experts(const Paser<T>& paser, const S& source, const RewardOptions& options,
                               const HowFar& how_far = {}) {
-    if (experts_.empty()) experts_ = tabulate_experts(paser, source, options, how_far, key_.fold(0));
+    if (experts_.empty()) experts_ = tabulate_experts(paser, source, options, how_far, key_.fold(0), team_);
     return experts_;
+  }
+
+  /// Lets the processes of a team draw together what rows() will keep of all images in pass number `pass`, where that
+  /// is asked for image by image later.
+  template <data::Source S>
+  void draw(const Paser<T>& paser, const S& source, const RewardOptions& options, Index pass) {
+    if (team_.alone() || draws_.empty()) return;
+    const auto d = static_cast<std::size_t>(pass) % draws_.size();
+    draws_[d].resize(static_cast<std::size_t>(source.size()));
+    std::vector<Index> all(draws_[d].size());
+    std::iota(all.begin(), all.end(), Index{0});
+    draw_missing(paser, source, all, options, draws_[d], key_.fold(d));
   }
 
   /// What the policy sees of these images in pass number `pass`: of draw pass % draws, image by image, or when no draws
@@ -136,16 +160,16 @@ class PolicyData {
   template <data::Source S>
   PolicyBatch<T> rows(const Paser<T>& paser, const S& source, std::span<const Index> numbers,
                       const RewardOptions& options, Index pass, Key fresh) {
-    if (draws_.empty()) return observe(paser, source.rows(numbers), options, fresh);
+    if (draws_.empty()) return observe(paser, source.rows(numbers), options, fresh, team_);
     const auto d = static_cast<std::size_t>(pass) % draws_.size();
     auto& kept = draws_[d];
     kept.resize(static_cast<std::size_t>(source.size()));
+    draw_missing(paser, source, numbers, options, kept, key_.fold(d));
     PolicyBatch<T> all;
     T* map = nullptr;
     Index* counts = nullptr;
     for (const Index i : numbers) {
-      PolicyBatch<T>& one = kept[static_cast<std::size_t>(i)];
-      if (one.map.empty()) one = observe(paser, source.rows(std::span<const Index>(&i, 1)), options, key_.fold(d));
+      const PolicyBatch<T>& one = kept[static_cast<std::size_t>(i)];
       if (map == nullptr) {
         Shape<4> shape = one.map.shape();
         shape[0] = static_cast<Index>(numbers.size());
@@ -165,9 +189,49 @@ class PolicyData {
   }
 
  private:
+  /// Draws predictions for those images that have none, one by one; each process for some of them.
+  template <data::Source S>
+  void draw_missing(const Paser<T>& paser, const S& source, std::span<const Index> numbers,
+                    const RewardOptions& options, std::vector<PolicyBatch<T>>& kept, Key key) {
+    std::vector<Index> missing;
+    for (const Index i : numbers)
+      if (kept[static_cast<std::size_t>(i)].map.empty()) missing.push_back(i);
+    const PartRange own = team_.share(static_cast<Index>(missing.size()));
+    std::vector<Index> shapes, counts;
+    std::vector<T> maps;
+    const auto append = [&shapes](auto& values, const auto& tensor) {
+      for (int d = 0; d < 4; ++d) shapes.push_back(tensor.shape()[d]);
+      values.insert(values.end(), tensor.data(), tensor.data() + tensor.numel());
+    };
+    for (Index m = own.begin; m < own.end; ++m) {
+      const Index i = missing[static_cast<std::size_t>(m)];
+      PolicyBatch<T> one = observe(paser, source.rows(std::span<const Index>(&i, 1)), options, key);
+      if (!team_.alone()) append(maps, one.map), append(counts, one.coarse);
+      kept[static_cast<std::size_t>(i)] = std::move(one);
+    }
+    if (team_.alone()) return;
+    shapes = team_.join(std::span<const Index>(shapes), "predictions");
+    maps = team_.join(std::span<const T>(maps), "predictions");
+    counts = team_.join(std::span<const Index>(counts), "predictions");
+    const Index* shape = shapes.data();
+    const T* map = maps.data();
+    const Index* count = counts.data();
+    const auto take = [&shape](auto& tensor, const auto*& values) {
+      tensor = std::remove_cvref_t<decltype(tensor)>({shape[0], shape[1], shape[2], shape[3]});
+      std::copy_n(values, tensor.numel(), tensor.mutable_data());
+      values += tensor.numel();
+      shape += 4;
+    };
+    for (const Index i : missing) {
+      take(kept[static_cast<std::size_t>(i)].map, map);
+      take(kept[static_cast<std::size_t>(i)].coarse, count);
+    }
+  }
+
   Key key_;
   ExpertCounts experts_;
   std::vector<std::vector<PolicyBatch<T>>> draws_;
+  distributed::Team team_;
 };
 
 }  // namespace paser::pipeline

@@ -42,19 +42,21 @@ Tensor<T, 4> predict_logits_on_grid(const models::AnySegmenter<T>& model, const 
 }
 
 /// Mean over images of the macro IoU, without noise, patch by patch of the grid. An image without a pixel that counts
-/// is left out; NaN when all are.
+/// is left out; NaN when all are. The processes of a team share the images.
 template <class T, data::Source S>
 double validation_iou(const models::AnySegmenter<T>& model, const S& source, const data::PatchGrid& grid,
-                      metrics::ClassMean class_mean, Index micro_batch, std::optional<std::int32_t> ignored = {}) {
+                      metrics::ClassMean class_mean, Index micro_batch, std::optional<std::int32_t> ignored = {},
+                      const distributed::Team& team = {}) {
   std::vector<double> ious;
-  for_each_chunk(source.size(), 128, [&](Index begin, Index end) {
-    const auto batch = source.range(begin, end);
+  const PartRange own = distributed::own_images(team, source.size(), grid.patches(), micro_batch, 128);
+  for_each_chunk(own.end - own.begin, 128, [&](Index begin, Index end) {
+    const auto batch = source.range(own.begin + begin, own.begin + end);
     const Tensor<T, 4> logits = predict_logits_on_grid(model, batch.images, grid, micro_batch);
     const auto iou = metrics::mean_iou<double>(
         metrics::image_confusion(argmax_channels(logits), batch.labels, logits.shape().c(), ignored), class_mean);
     ious.insert(ious.end(), iou.data(), iou.data() + iou.numel());
   });
-  return metrics::KnownValues(ious).mean;
+  return metrics::KnownValues(team.join(std::span<const double>(ious), "validation")).mean;
 }
 
 /// One Adam step on one batch, on the patches of the options' grid. The loss is that of the reassembled images.
@@ -209,8 +211,9 @@ class Pretraining {
   static nlohmann::json known(double loss, double pixels) { return pixels > 0 ? nlohmann::json(loss) : nullptr; }
 
   std::string validate(Index epoch, nlohmann::json& record) {
-    const double iou = validation_iou(model_, validation_, options_.grid, options_.class_mean,
-                                      options_.supervised.micro_batch, options_.supervised.ignored);
+    const double iou =
+        validation_iou(model_, validation_, options_.grid, options_.class_mean, options_.supervised.micro_batch,
+                       options_.supervised.ignored, options_.supervised.team);
     check<ValueError>(!is_nan(iou), stage_.name.c_str(),
                       "no pixel of the validation images counts, so that nothing tells the best network");
     best_.offer(model_, iou);

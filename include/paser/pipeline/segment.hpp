@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "paser/distributed/rows.hpp"
 #include "paser/ops/entropy.hpp"
 #include "paser/ops/softmax.hpp"
 #include "paser/pipeline/expert_images.hpp"
@@ -148,15 +149,50 @@ void answer_in_one_pass(const Paser<T>& paser, const Tensor<T, 4>& images, const
 
 /// Replaces the patches that were given to a model k > 0 by that model's answer; the others keep `coarse`.
 /// images: (N, H, W, C); coarse: (N, H, W); actions: (N, P); probabilities: of the coarse model's prediction,
-/// (N, H, W, K). Throws ValueError when these are left out and a model that corrects is asked.
+/// (N, H, W, K). The processes of a team share the patches. Throws ValueError when these are left out and a model that
+/// corrects is asked.
 template <class T>
 Labels apply_experts(const Paser<T>& paser, const Tensor<T, 4>& images, const Labels& coarse, const Actions& actions,
-                     const Tensor<T, 4>& probabilities = {}) {
+                     const Tensor<T, 4>& probabilities = {}, const distributed::Team& team = {}) {
   Labels composed = coarse;
-  for (Index k = 1; k < paser.actions(); ++k)
-    detail::answer_patches<T>(paser, k, images, probabilities, paser.grid, patches_of(actions, k),
-                              {.labels = &composed});
+  for (Index k = 1; k < paser.actions(); ++k) {
+    const std::vector<Index> chosen = patches_of(actions, k);
+    const auto n = static_cast<Index>(chosen.size());
+    const PartRange own = distributed::own_images(team, n, 1, paser.micro_batch, n);
+    const std::vector<Index> mine(chosen.begin() + own.begin, chosen.begin() + own.end);
+    detail::answer_patches<T>(paser, k, images, probabilities, paser.grid, mine, {.labels = &composed});
+    if (team.alone() || chosen.empty()) continue;
+    const Labels answers = mine.empty() ? Labels() : data::gather_patches(composed, paser.grid, mine);
+    data::scatter_patches(composed, paser.grid, chosen, distributed::join_rows(team, answers, "labels"));
+  }
   return composed;
+}
+
+/// What the policy sees of some images, and the coarse model's own labels.
+template <class T>
+struct CoarseView {
+  Tensor<T, 4> map;            ///< (N, H, W, 2), see PolicyState::map
+  Labels labels;               ///< (N, H, W)
+  Tensor<T, 4> probabilities;  ///< (N, H, W, K), where a model corrects the coarse one
+};
+
+/// Runs the estimator; the processes of a team share the images.
+template <class T>
+CoarseView<T> view_coarse(const Paser<T>& paser, const Tensor<T, 4>& images, const ImageIds& ids, Key key,
+                          const distributed::Team& team = {}) {
+  const Index n = images.shape().n();
+  const PartRange own = distributed::own_images(team, n, 1, paser.micro_batch, n);
+  CoarseView<T> view;
+  if (own.begin < own.end) {
+    const auto prediction = paser.predict_coarse(slice_rows(images, own.begin, own.end),
+                                                 ImageIds(ids.begin() + own.begin, ids.begin() + own.end), key);
+    view = {prediction.policy_state(), paser.coarse_labels(prediction), {}};
+    if (any_corrects(paser)) view.probabilities = prediction.probabilities;
+  }
+  if (team.alone()) return view;
+  return {distributed::join_rows(team, view.map, "predictions"),
+          distributed::join_rows(team, view.labels, "predictions"),
+          distributed::join_rows(team, view.probabilities, "predictions")};
 }
 
 /// Segments images, (N, H, W, C), each patch by the model that `policy` sends it to. ids: N numbers of the images, on

@@ -141,7 +141,9 @@ template <class T>
 struct PolicyCache {
   PolicyData<T> train, validation;
 
-  PolicyCache(int draws, Key key) : train(draws, key.fold(3)), validation(1, key.fold(2)) {}
+  /// The processes of a team share the images; it is that of the stages.
+  PolicyCache(int draws, Key key, const distributed::Team& team = {})
+      : train(draws, key.fold(3), team), validation(1, key.fold(2), team) {}
 };
 
 namespace detail {
@@ -254,7 +256,7 @@ class PolicyTraining {
 template <class T, data::Source S>
 bool train_policy(Paser<T>& paser, const S& train, const std::type_identity_t<S>& validation,
                   const PolicyOptions<T>& options, Stage stage, Key key, PolicyCache<T>* cache = nullptr) {
-  PolicyCache<T> own(options.draws, key);
+  PolicyCache<T> own(options.draws, key, stage.team);
   return detail::PolicyTraining<T, S>(paser, train, validation, options, stage, key, cache ? *cache : own).run();
 }
 

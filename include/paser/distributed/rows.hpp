@@ -1,0 +1,41 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <array>
+#include <numeric>
+
+#include "paser/core/tensor.hpp"
+#include "paser/distributed/team.hpp"
+
+/// Rows of a batch or a data set that are shared out, each computed by one process, and put together for all.
+namespace paser::distributed {
+
+/// The rows of all processes, one process after the other, for everyone; some may have none.
+template <class T, int Rank>
+Tensor<T, Rank> join_rows(const Team& team, const Tensor<T, Rank>& own, const std::string& what) {
+  if (team.alone()) return own;
+  std::vector<Index> shape;
+  if (own.numel() > 0)
+    for (int i = 0; i < Rank; ++i) shape.push_back(own.shape()[i]);
+  const std::vector<Index> shapes = team.join(std::span<const Index>(shape), what);
+  if (shapes.empty()) return own;
+  Shape<Rank> whole = {};
+  for (int i = 0; i < Rank; ++i) whole[i] = shapes[static_cast<std::size_t>(i)];
+  whole[0] = 0;
+  for (std::size_t at = 0; at < shapes.size(); at += Rank) whole[0] += shapes[at];
+  const std::vector<T> values = team.join(std::span<const T>(own.data(), static_cast<std::size_t>(own.numel())), what);
+  return Tensor<T, Rank>::from(whole, values);
+}
+
+/// The images of a set of n that this process computes, where each has so many patches and a micro-batch of patches is
+/// computed at once: whole micro-batches, so that sharing changes no bits. They are cut into chunks of `chunk` images,
+/// at each of which a micro-batch begins; n: the set is not cut.
+inline PartRange own_images(const Team& team, Index n, Index patches, Index micro_batch, Index chunk) {
+  Index unit = micro_batch / std::gcd(micro_batch, patches);
+  if (chunk < n && chunk % unit != 0) unit = chunk;
+  const PartRange units = team.share((n + unit - 1) / unit);
+  return {std::min(n, units.begin * unit), std::min(n, units.end * unit)};
+}
+
+}  // namespace paser::distributed
+#include "paser/core/macros_on.inc"
