@@ -8,9 +8,9 @@
 #include "paser/nn/norm.hpp"
 #include "support/temporary_folder.hpp"
 
-using namespace paser;
+namespace published_weights_test {
 
-namespace published_cases {
+using namespace paser;
 
 using Catch::Contains;
 
@@ -66,10 +66,6 @@ io::RawTensor ones(std::vector<Index> shape) {
   raw.shape = std::move(shape);
   return raw;
 }
-
-}  // namespace published_cases
-
-using namespace published_cases;
 
 TEST_CASE("a network is published under its own names, in torch's layouts, with counters of batches") {
   const io::StateDict state = state_by({});
@@ -190,3 +186,5 @@ TEST_CASE("a checkpoint is read from one safetensors file, from several with an 
   std::ofstream(folder / "old.pth") << "\x80\2}.";
   CHECK_THROWS_WITH(io::read_weights(folder / "old.pth"), Contains("before version 1.6"));
 }
+
+}  // namespace published_weights_test

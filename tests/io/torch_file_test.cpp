@@ -5,9 +5,9 @@
 
 #include "support/temporary_folder.hpp"
 
-using namespace paser;
+namespace torch_file_test {
 
-namespace torch_file_cases {
+using namespace paser;
 
 using Catch::Contains;
 
@@ -57,10 +57,6 @@ std::string refused(const std::string& content) {
   }
   return "";
 }
-
-}  // namespace torch_file_cases
-
-using namespace torch_file_cases;
 
 TEST_CASE("a file as torch.save writes it: strides, offsets, types, and containers beside the state dict") {
   const io::StateDict state = io::read_torch_file(folder / "state.pt");
@@ -147,3 +143,5 @@ TEST_CASE("what is no file of torch.save is told apart") {
   CHECK_THAT(refused(file_of(tensor(zero, two, one, two) + "s" + text("y") + "K\1")),
              Contains("'y' among the tensors is none"));
 }
+
+}  // namespace torch_file_test

@@ -10,9 +10,9 @@
 #include "paser/optim/sgd.hpp"
 #include "support/temporary_folder.hpp"
 
-using namespace paser;
+namespace deeplabv3plus_test {
 
-namespace deeplab_cases {
+using namespace paser;
 
 using models::DeepLabV3Plus;
 using models::DeepLabV3PlusSpec;
@@ -106,10 +106,6 @@ void for_every_kind(const F& f) {
       for (const Index stride : {8, 16}) f(narrow(convention, backbone, stride));
   f(narrow(smp, resnet34));
 }
-
-}  // namespace deeplab_cases
-
-using namespace deeplab_cases;
 
 TEST_CASE("DeepLabV3+ has the parameters and operations that fvcore counts") {
   for (const Count& row : counts) {
@@ -282,3 +278,5 @@ TEST_CASE("a checkpoint with public names loads into a network of the registry a
       CHECK(std::ranges::equal(again.at(name).bytes.values(), tensor.bytes.values()));
   }
 }
+
+}  // namespace deeplabv3plus_test

@@ -56,7 +56,7 @@ struct DeepLabV3Plus {
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
     const bool smp = self.spec_.is_smp();
-    std::visit([&](auto& encoder) { f(smp ? "encoder" : "backbone", encoder); }, self.encoder);
+    std::visit([&](auto& kind) { f(smp ? "encoder" : "backbone", kind); }, self.encoder);
     f(smp ? "decoder.aspp.0" : "classifier.aspp", self.pyramid);
     if (self.refine) {
       f("decoder.aspp.1", self.refine->conv);
