@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "paser/data/batch.hpp"
+#include "paser/distributed/rows.hpp"
 #include "paser/metrics/iou.hpp"
 #include "paser/metrics/statistics.hpp"
 #include "paser/optim/schedule.hpp"
