@@ -152,9 +152,9 @@ class Outputs {
 };
 
 /// The scores as JSON, and what was done to get them.
-nlohmann::json results(const std::vector<evaluation::ImageScore>& scores, const pipeline::PaserDescription& description, const Arguments& a,
-                       const std::string& command) {
-  nlohmann::json document = evaluation::document(scores, description.class_names);
+nlohmann::json results(const std::vector<evaluation::ImageScore>& scores, const Method& method,
+                       const pipeline::PaserDescription& description, const Arguments& a, const std::string& command) {
+  nlohmann::json document = evaluation::document(scores, description.class_names, method.class_mean);
   document["model"] = program::model_file(a.model, a.variant).string();
   document["method"] = a.only;
   document["command"] = command;
@@ -205,7 +205,7 @@ int run(const Arguments& a, const std::string& command) {
       [&](Index i, const Labels& labels) { outputs.mask(i, labels, description.classes()); });
   if (progress) progress->finish();
 
-  nlohmann::json document = results(scores, description, a, command);
+  nlohmann::json document = results(scores, method, description, a, command);
   document["estimator"] = program::part_json(paser.estimator.spec());
   document["policy"] = program::part_json(method.policy.spec());
   document["seed"] = config.seed;
@@ -216,7 +216,7 @@ int run(const Arguments& a, const std::string& command) {
   if (a.json)
     std::cout << text;
   else
-    print(std::cout, scores, description.class_names);
+    print(std::cout, scores, description.class_names, method.class_mean);
   if (a.target.asked() && domain && domain->other()) std::cerr << program::DomainWatch::warning(*domain) << "\n";
   return program::done;
 }

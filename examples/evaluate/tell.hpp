@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "evaluate/score.hpp"
+#include "paser/metrics/bootstrap.hpp"
 #include "paser/report/csv.hpp"
 #include "paser/report/table.hpp"
 
@@ -11,8 +12,18 @@ namespace evaluation {
 
 namespace report = paser::report;
 
+/// IoU of the set and over images, with 95 % intervals.
+inline paser::metrics::IouEstimates estimates(const std::vector<ImageScore>& scores,
+                                              paser::metrics::ClassMean class_mean) {
+  std::vector<paser::metrics::Confusion<2>> counts;
+  for (const ImageScore& s : scores) counts.push_back(s.evaluation.confusion);
+  return paser::metrics::estimate_iou(counts, class_mean);
+}
+
 /// Everything, as one document. Scores that there are not are null.
-inline nlohmann::json document(const std::vector<ImageScore>& scores, const std::vector<std::string>& class_names) {
+inline nlohmann::json document(const std::vector<ImageScore>& scores, const std::vector<std::string>& class_names,
+                               paser::metrics::ClassMean class_mean) {
+  const auto iou = estimates(scores, class_mean);
   const auto all = total(scores);
   const auto classes = paser::metrics::class_scores(all.confusion);
   const auto size = static_cast<Index>(class_names.size());
@@ -20,6 +31,9 @@ inline nlohmann::json document(const std::vector<ImageScore>& scores, const std:
                    {"images_without_iou", all.without_iou()},
                    {"iou", all.iou},
                    {"iou_std", all.iou_std},
+                   {"iou_interval", iou.images.interval},
+                   {"set_iou", iou.set.value},
+                   {"set_iou_interval", iou.set.interval},
                    {"pixel_accuracy", paser::metrics::pixel_accuracy(all.confusion)},
                    {"gmac", all.gmac},
                    {"ms_per_image", all.ms_per_image},
@@ -66,17 +80,24 @@ inline std::string csv(const std::vector<ImageScore>& scores, const std::vector<
 }
 
 /// The summary for people.
-inline void print(std::ostream& out, const std::vector<ImageScore>& scores,
-                  const std::vector<std::string>& class_names) {
+inline void print(std::ostream& out, const std::vector<ImageScore>& scores, const std::vector<std::string>& class_names,
+                  paser::metrics::ClassMean class_mean) {
   const auto all = total(scores);
   const auto classes = paser::metrics::class_scores(all.confusion);
   const auto percent = [](double share) { return report::fixed(100 * share, 2); };
   if (all.without_iou() > 0)
     out << all.without_iou() << " of " << scores.size()
         << " images have no pixel that counts, and no IoU: they are left out of its mean\n";
-  out << scores.size() << " images: mean IoU " << report::fixed(all.iou, 4) << " +- " << report::fixed(all.iou_std, 4)
-      << " (standard deviation over images), pixel accuracy "
-      << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4) << "\npatches";
+  const auto iou = estimates(scores, class_mean);
+  const auto text = [](const paser::metrics::Estimate& e) {
+    std::string value = report::fixed(e.value, 4);
+    if (!paser::is_nan(e.interval[0]))
+      value += " (95 %: " + report::fixed(e.interval[0], 4) + " .. " + report::fixed(e.interval[1], 4) + ")";
+    return value;
+  };
+  out << scores.size() << " images: mean IoU " << text(iou.images) << " over images, " << text(iou.set)
+      << " of the set, pixel accuracy " << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4)
+      << "\npatches";
   for (std::size_t k = 0; k < all.share.size(); ++k)
     out << (k > 0 ? ", f" : " f") << k + 1 << " " << percent(all.share[k]) << " %";
   out << "; " << report::significant(all.gmac, 4) << " GMAC and " << report::fixed(all.ms_per_image, 1)

@@ -83,6 +83,8 @@ TEST_CASE("evaluate: masks that are f1's own answer, or its opposite, give f1 al
   const auto j = nlohmann::json::parse(ended.out);
   CHECK(j["images"] == 2);
   CHECK(j["iou"].get<double>() == Approx(0.5));
+  CHECK(j["iou_interval"] == nlohmann::json{0.0, 1.0});
+  CHECK(j["set_iou"].get<double>() > 0);
   CHECK(j["iou_std"].get<double>() == Approx(0.5));
   CHECK(j["pixel_accuracy"].get<double>() == Approx(0.5));
   CHECK(j["model_shares"] == nlohmann::json{1.0, 0.0, 0.0});
@@ -103,7 +105,8 @@ TEST_CASE("evaluate: masks that are f1's own answer, or its opposite, give f1 al
   CHECK(same_bits(tiny::stored_labels(out / "masks" / "right.png"), tiny::stored_labels(bench.masks() / "right.png")));
 
   const auto told = bench.measure({"--only", "f1"});
-  CHECK_THAT(told.out, Contains("2 images: mean IoU 0.5000 +- 0.5000") && Contains("f1 100.00 %, f2 0.00 %"));
+  CHECK_THAT(told.out, Contains("2 images: mean IoU 0.5000 (95 %: 0.0000 .. 1.0000) over images, ") &&
+                           Contains("f1 100.00 %, f2 0.00 %"));
 }
 
 TEST_CASE("evaluate: an image without a pixel that counts has an empty cell, null, and no weight in the mean") {
@@ -119,6 +122,7 @@ TEST_CASE("evaluate: an image without a pixel that counts has an empty cell, nul
   REQUIRE(ended.status == 0);
   const auto j = nlohmann::json::parse(ended.out);
   CHECK(j["iou"] == 1.0);
+  CHECK(j["iou_interval"] == nlohmann::json{nullptr, nullptr});
   CHECK(j["iou_std"] == 0.0);
   CHECK(j["images_without_iou"] == 1);
   CHECK(j["per_image"][0]["iou"].is_null());
