@@ -1,8 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <stb/stb_image.h>
-
 #include <limits>
 #include <string>
 #include <string_view>
@@ -10,6 +8,7 @@
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/io/crc32.hpp"
+#include "paser/io/inflate.hpp"
 
 namespace paser::io {
 
@@ -87,12 +86,11 @@ inline std::string gunzip(std::string_view content, const std::string& origin) {
                      "damaged or cut off, or over 2 GiB, which is not supported: the gzip ", "file claims ", size,
                      " bytes from ", packed.size());
   std::string unpacked(size, '\0');
-  // The trailer is handed over as well, since stb_image takes the end of its input for an error while it still holds
-  // bits.
-  const int count = stbi_zlib_decode_noheader_buffer(unpacked.data(), static_cast<int>(size), packed.data(),
-                                                     static_cast<int>(packed.size() + 8));
-  check<FormatError>(count == static_cast<int>(size), origin.c_str(),
+  const auto done = inflate(packed, {reinterpret_cast<std::uint8_t*>(unpacked.data()), unpacked.size()});
+  check<FormatError>(done && done->size == size, origin.c_str(),
                      "damaged or cut off: the gzip file does not unpack to the ", size, " bytes that it claims");
+  check<FormatError>(done->consumed == packed.size(), origin.c_str(), "damaged: the gzip file has ",
+                     packed.size() - done->consumed, " bytes behind its data, expected one member and nothing more");
   check<FormatError>(Crc32().add(unpacked).value() == crc, origin.c_str(), "damaged: the gzip checksum differs");
   return unpacked;
 }

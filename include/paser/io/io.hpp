@@ -15,6 +15,7 @@
 #include "paser/io/image.hpp"
 #include "paser/io/image_file.hpp"
 #include "paser/io/indexed_png.hpp"
+#include "paser/io/inflate.hpp"
 #include "paser/io/jpeg.hpp"
 #include "paser/io/jpeg_checks.hpp"
 #include "paser/io/jpeg_scan.hpp"

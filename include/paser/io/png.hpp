@@ -1,12 +1,12 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <stb/stb_image.h>
-
+#include <algorithm>
 #include <limits>
 
 #include "paser/io/bytes.hpp"
 #include "paser/io/crc32.hpp"
+#include "paser/io/inflate.hpp"
 #include "paser/io/page.hpp"
 
 /// PNG files, their samples as they are stored: numbers of a palette stay numbers, gray of few bits is not stretched.
@@ -90,10 +90,23 @@ struct PngContent {
   int orientation = 1;
 };
 
-/// Reads the chunks up to the last and verifies the checksum of every one, so that a damaged file is an error and not a
-/// wrong picture.
+/// Whether a chunk may follow the one before it: IHDR first and once, at most one palette, before the pixels, and these
+/// together. Critical chunks that nobody knows change what the pixels mean; those whose name begins with a small letter
+/// can be passed over.
+inline bool png_chunk_in_place(std::string_view name, std::string_view before, const PngContent& content) {
+  const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  if (!std::all_of(name.begin(), name.end(), letter)) return false;
+  if (name == "IHDR") return before.empty();
+  if (name == "PLTE") return content.palette.empty() && content.packed.empty();
+  if (name == "IDAT") return content.packed.empty() || before == "IDAT";
+  return name == "IEND" || name[0] >= 'a';
+}
+
+/// Reads the chunks up to the last and verifies the checksum and the place of every one, so that a damaged file is an
+/// error and not a wrong picture.
 inline PngContent png_content(std::string_view png, const std::string& origin) {
   PngContent content;
+  std::string_view before;
   for (std::size_t at = 8;;) {
     check<FormatError>(at + 12 <= png.size(), origin.c_str(), "the PNG file is cut off at byte ", png.size());
     const std::size_t length = big_endian(png, at, 4);
@@ -102,9 +115,15 @@ inline PngContent png_content(std::string_view png, const std::string& origin) {
     check<FormatError>(Crc32().add(png.substr(at + 4, 4 + length)).value() == big_endian(png, at + 8 + length, 4),
                        origin.c_str(), "the PNG file is damaged: the checksum of the chunk at byte ", at, " differs");
     const std::string_view name = png.substr(at + 4, 4), data = png.substr(at + 8, length);
+    check<FormatError>(at > 8 || name == "IHDR", origin.c_str(), "the PNG file has no header");
+    const bool sized =
+        name == "IHDR" ? length == 13 : name != "PLTE" || (length % 3 == 0 && length >= 3 && length <= 768);
+    check<FormatError>(sized && png_chunk_in_place(name, before, content), origin.c_str(),
+                       "the PNG file is damaged: the chunk at byte ", at, " is unknown, malformed or out of place");
+    before = name;
     if (name == "IDAT") content.packed += data;
-    if (name == "PLTE" && content.palette.empty())
-      for (std::size_t i = 0; i + 3 <= data.size(); i += 3)
+    if (name == "PLTE")
+      for (std::size_t i = 0; i < data.size(); i += 3)
         content.palette.push_back({static_cast<std::uint8_t>(data[i]), static_cast<std::uint8_t>(data[i + 1]),
                                    static_cast<std::uint8_t>(data[i + 2])});
     if (name == "eXIf") content.orientation = exif_orientation(data);
@@ -131,10 +150,10 @@ inline std::vector<std::uint8_t> png_rows(const PngHeader& h, const std::string&
   constexpr Index behind = 4096;  // a few writers put more rows into the file than it has
   check<FormatError>(size <= std::numeric_limits<int>::max() - behind, origin.c_str(), "is over 2 GiB");
   std::vector<std::uint8_t> rows(static_cast<std::size_t>(size + behind));
-  const int count = stbi_zlib_decode_buffer(reinterpret_cast<char*>(rows.data()), static_cast<int>(size + behind),
-                                            packed.data(), static_cast<int>(packed.size()));
-  check<FormatError>(count >= size, origin.c_str(), "the PNG file is damaged: its pixels do not unpack to the ", size,
-                     " bytes of ", h.width, " x ", h.height, " pixels");
+  const auto unpacked = zlib_decompress(packed, rows);
+  check<FormatError>(unpacked && unpacked->size >= static_cast<std::size_t>(size), origin.c_str(),
+                     "the PNG file is damaged: its pixels do not unpack to the ", size, " bytes of ", h.width, " x ",
+                     h.height, " pixels, or their checksum differs");
   return rows;
 }
 

@@ -174,7 +174,8 @@ class TiffFile {
     TIFFGetFieldDefaulted(f, TIFFTAG_COMPRESSION, &t.compression);
     TIFFGetFieldDefaulted(f, TIFFTAG_ORIENTATION, &t.orientation);
     const bool named = TIFFGetField(f, TIFFTAG_PHOTOMETRIC, &t.photometric) != 0;
-    if (!named) t.photometric = t.samples >= 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK;
+    if (!named)  // as libtiff takes it
+      t.photometric = t.samples >= 3 ? PHOTOMETRIC_RGB : t.fax() ? PHOTOMETRIC_MINISWHITE : PHOTOMETRIC_MINISBLACK;
     if (t.photometric == PHOTOMETRIC_YCBCR && t.compression == COMPRESSION_JPEG) {
       TIFFSetField(f, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
       t.photometric = PHOTOMETRIC_RGB;
@@ -222,9 +223,8 @@ class TiffFile {
     const double pixels = static_cast<double>(t.width) * t.height;
     const double claimed =
         TIFFIsTiled(f) ? static_cast<double>(TIFFTileSize64(f)) * parts : pixels * t.samples * t.bits / 8;
-    const bool fax = t.compression >= COMPRESSION_CCITTRLE && t.compression <= COMPRESSION_CCITTFAX4;
     require(claimed <= detail::most_unpacked(t.compression) * static_cast<double>(stored) &&
-                (!fax || t.height <= 8 * stored),
+                (!t.fax() || t.height <= 8 * stored),
             k, "claims ", t.width, " x ", t.height, " pixels from ", stored, " bytes, which cannot hold them");
   }
 

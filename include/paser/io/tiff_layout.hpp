@@ -31,6 +31,7 @@ struct TiffLayout {
                 compression = 1, orientation = 1;
 
   bool real() const { return format != SAMPLEFORMAT_UINT || bits > 16; }
+  bool fax() const { return compression >= COMPRESSION_CCITTRLE && compression <= COMPRESSION_CCITTFAX4; }
   bool apart() const { return planes == PLANARCONFIG_SEPARATE; }
   Index kept() const { return samples >= 3 ? 3 : 1; }
   /// Bytes of so many pixels of one row, in one plane.
