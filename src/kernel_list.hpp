@@ -80,6 +80,8 @@
   X(void, sum_per_channel, (Index rows, Index channels, const T* x, T* sums), (rows, channels, x, sums)) \
   X(void, apply_separable, (const AxisMap<T>& rows, const AxisMap<T>& columns, Index n, Index c, const T* x, T* \
      y), (rows, columns, n, c, x, y)) \
+  X(void, add_separable, (std::span<const SeparableTerm<T>> terms, Index n, Index c, bool relu, T* y), (terms, n, c, \
+     relu, y)) \
   X(void, softmax_forward, (Index rows, Index n, const T* x, T* y), (rows, n, x, y)) \
   X(void, softmax_backward, (Index rows, Index n, const T* y, const T* dy, T* dx), (rows, n, y, dy, dx)) \
   X(void, log_softmax_forward, (Index rows, Index n, const T* x, T* y), (rows, n, x, y)) \

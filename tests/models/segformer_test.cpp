@@ -122,6 +122,10 @@ TEST_CASE("a SegFormer's tensors have Hugging Face's names, and a table those of
   CHECK(smp.at("decoder.fuse_stage.0.weight") == Sides{5, 10, 1, 1});
 
   auto checkpoint = io::published_state(net, authors);
+  // Keys first, values behind them; PyTorch's rows are our columns.
+  const auto kv = checkpoint.at("backbone.block2.1.attn.kv.weight").as<float, 2>();
+  const auto& attention = net.blocks[1][1].attention;
+  CHECK((kv(3, 5) == attention.key.weight.value(5, 3) && kv(8 + 3, 5) == attention.value.weight.value(5, 3)));
   checkpoint.emplace("decode_head.conv_seg.bias", io::RawTensor::of(Tensor<float, 1>::zeros({3})));
   auto loaded = segformer_test::tiny(Key{7});
   io::load_published(loaded, checkpoint, authors);

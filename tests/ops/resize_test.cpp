@@ -5,6 +5,7 @@
 
 #include "paser/autograd/gradient_check.hpp"
 #include "paser/ops/adaptive_avg_pool2d.hpp"
+#include "paser/ops/add_resized.hpp"
 #include "paser/ops/avg_pool2d.hpp"
 #include "paser/ops/upsample_bicubic.hpp"
 #include "paser/ops/upsample_bilinear.hpp"
@@ -117,6 +118,24 @@ TEST_CASE("nearest doubling repeats, and halving undoes it") {
   CHECK(same_bits(upsample_nearest(twice, scale(0.5)), x));
   // 1 / 3 is no binary number: position 3 / 3 must still be pixel 1.
   CHECK(upsample_nearest(x, scale(3))(0, 3, 3, 0) == x(0, 1, 1, 0));
+}
+
+TEST_CASE("maps that are added as they are resized are the sum of their resizings") {
+  for (const Index c : {1, 3, 20}) {
+    const auto x = normal<float>(Key{1}, Shape{2, 9, 14, c});
+    const std::vector<Tensor<float, 4>> maps{normal<float>(Key{2}, Shape{2, 3, 5, c}),
+                                             normal<float>(Key{3}, Shape{2, 1, 1, c}),
+                                             normal<float>(Key{4}, Shape{2, 9, 14, c})};
+    const std::vector<Var<float, 4>> vars(maps.begin(), maps.end());
+    for (const bool with_relu : {false, true}) {
+      const auto y = add_resized(x, maps, with_relu);
+      CHECK(max_abs_difference(y, add_resized(Var(x), vars, with_relu).value()) < 2e-6);
+      CHECK(same_for_all_threads([&] { return add_resized(x, maps, with_relu); }));
+      const auto none = add_resized(x, {}, with_relu);
+      CHECK(max_abs_difference(none, with_relu ? relu(x) : x) == 0);
+    }
+    CHECK_THROWS_AS(add_resized(x, {Tensor<float, 4>::zeros({1, 3, 5, c})}), ShapeError);
+  }
 }
 
 TEST_CASE("resizing has the same bits for any number of threads") {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "paser/core/shape.hpp"
@@ -63,6 +64,18 @@ struct AxisMap {
 /// y: (n, rows.out, columns.out, c), overwritten.
 template <class T>
 void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n, Index c, const T* x, T* y);
+
+/// One of several maps that are added.
+template <class T>
+struct SeparableTerm {
+  AxisMap<T> rows, columns;
+  const T* x;  ///< (n, rows.in, columns.in, c)
+};
+
+/// y += every term, and then y = max(0, y) where `relu` says so, in one pass over y: (n, h, w, c), the size of every
+/// term's result.
+template <class T>
+void add_separable(std::span<const SeparableTerm<T>> terms, Index n, Index c, bool relu, T* y);
 
 }  // namespace paser::kernels
 
@@ -195,32 +208,75 @@ void combine_columns(const AxisMap<T>& map, Index c, const T* x, T* y) {
   }
 }
 
+/// Row o of the result of one image, `taps` being the columns' uniform_taps(). `scratch` holds an input row and a
+/// packet.
+template <class T>
+void separable_row(const AxisMap<T>& rows, const AxisMap<T>& columns, Index taps, Index c, const T* image, Index o,
+                   T* scratch, T* out) {
+  const Index in_row = columns.in * c, first = rows.first(o);
+  const T* row = scratch;
+  if (c >= simd::width<T> && rows.last(o) - first == 1 && rows.weight[static_cast<std::size_t>(first)] == T(1))
+    row = image + rows.index[static_cast<std::size_t>(first)] * in_row;
+  else
+    combine_rows(rows, o, image, in_row, scratch);
+  if (taps == 1)
+    combine_columns_fixed<1>(columns, c, row, out);
+  else if (taps == 2)
+    combine_columns_fixed<2>(columns, c, row, out);
+  else if (taps == 4)
+    combine_columns_fixed<4>(columns, c, row, out);
+  else
+    combine_columns(columns, c, row, out);
+}
+
 }  // namespace detail
 
 template <class T>
 void apply_separable(const AxisMap<T>& rows, const AxisMap<T>& columns, Index n, Index c, const T* x, T* y) {
-  const Index in_row = columns.in * c, out_row = columns.out * c;
-  const Index taps = columns.uniform_taps();
+  const Index in_row = columns.in * c, out_row = columns.out * c, taps = columns.uniform_taps();
   const Index piece = std::max<Index>(1, 16384 / std::max<Index>(1, in_row + out_row));
   parallel_for(n * rows.out, piece, [&](Index begin, Index end) {
     const std::size_t scratch_size = static_cast<std::size_t>(in_row + simd::width<T>);
     Scratch<T> scratch(scratch_size);
     std::fill_n(scratch.data(), scratch_size, T(0));
+    for (Index i = begin; i < end; ++i)
+      detail::separable_row(rows, columns, taps, c, x + i / rows.out * rows.in * in_row, i % rows.out, scratch.data(),
+                            y + i * out_row);
+  });
+}
+
+template <class T>
+void add_separable(std::span<const SeparableTerm<T>> terms, Index n, Index c, bool relu, T* y) {
+  if (terms.empty()) return;
+  constexpr Index width = simd::width<T>;
+  const Index height = terms[0].rows.out, out_row = terms[0].columns.out * c;
+  Index longest = 0;
+  std::vector<Index> taps;
+  for (const auto& term : terms) {
+    longest = std::max(longest, term.columns.in * c);
+    taps.push_back(term.columns.uniform_taps());
+  }
+  const Index piece = std::max<Index>(1, 16384 / std::max<Index>(1, out_row));
+  parallel_for(n * height, piece, [&](Index begin, Index end) {
+    const std::size_t scratch_size = static_cast<std::size_t>(longest + out_row + 2 * width);
+    Scratch<T> scratch(scratch_size);
+    std::fill_n(scratch.data(), scratch_size, T(0));
+    T* const row = scratch.data() + longest + width;
     for (Index i = begin; i < end; ++i) {
-      const T* image = x + i / rows.out * rows.in * in_row;
-      const Index o = i % rows.out, first = rows.first(o);
-      const T* row = scratch.data();
-      if (c >= simd::width<T> && rows.last(o) - first == 1 && rows.weight[static_cast<std::size_t>(first)] == T(1))
-        row = image + rows.index[static_cast<std::size_t>(first)] * in_row;
-      else
-        detail::combine_rows(rows, o, image, in_row, scratch.data());
-      T* out = y + i * out_row;
-      if (taps == 1)
-        detail::combine_columns_fixed<1>(columns, c, row, out);
-      else if (taps == 2)
-        detail::combine_columns_fixed<2>(columns, c, row, out);
-      else
-        detail::combine_columns(columns, c, row, out);
+      T* const out = y + i * out_row;
+      for (std::size_t t = 0; t < terms.size(); ++t) {
+        const auto& [rows, columns, x] = terms[t];
+        detail::separable_row(rows, columns, taps[t], c, x + i / height * rows.in * columns.in * c, i % height,
+                              scratch.data(), row);
+        const bool cut = relu && t + 1 == terms.size();
+        Index k = 0;
+        for (; k + width <= out_row; k += width) {
+          auto v = simd::add(simd::load(out + k), simd::load(row + k));
+          if (cut) v = simd::select(simd::less(v, simd::zero<T>()), simd::zero<T>(), v);
+          simd::store(out + k, v);
+        }
+        for (; k < out_row; ++k) out[k] = cut && out[k] + row[k] < T(0) ? T(0) : out[k] + row[k];
+      }
     }
   });
 }

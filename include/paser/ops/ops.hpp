@@ -4,6 +4,7 @@
 /// Every header of ops/.
 
 #include "paser/ops/adaptive_avg_pool2d.hpp"
+#include "paser/ops/add_resized.hpp"
 #include "paser/ops/argmax_channels.hpp"
 #include "paser/ops/arithmetic.hpp"
 #include "paser/ops/attention.hpp"

@@ -6,6 +6,7 @@
 #include "paser/nn/conv2d.hpp"
 #include "paser/nn/module_list.hpp"
 #include "paser/nn/norm.hpp"
+#include "paser/ops/add_resized.hpp"
 #include "paser/ops/concat_channels.hpp"
 #include "paser/ops/matmul.hpp"
 #include "paser/ops/reshape.hpp"
@@ -53,10 +54,10 @@ struct MlpDecoder {
         const auto& n = batch_norm;
         const auto folded = fold_batch_norm(linear_fuse.weight.value, {}, n.weight.value, n.bias.value,
                                             n.running_mean.value, n.running_var.value, n.options);
-        return relu(fused(ctx, maps, folded.weight, folded.bias));
+        return fused(ctx, maps, folded.weight, folded.bias, true);
       }
     const auto none = ctx.constant(Tensor<T, 1>::zeros({batch_norm.bias.value.numel()}));
-    return relu(batch_norm(ctx, fused(ctx, maps, ctx(linear_fuse.weight), none)));
+    return relu(batch_norm(ctx, fused(ctx, maps, ctx(linear_fuse.weight), none, false)));
   }
 
   /// The same, step by step as it is published.
@@ -78,14 +79,13 @@ struct MlpDecoder {
   /// The sum over the maps of resize(linear_c(map) W), and the bias. W: a block of rows of the weight.
   template <class Context>
   Image<Context> fused(Context& ctx, const std::vector<Image<Context>>& maps, const Value<Context, 4>& weight,
-                       const Value<Context, 1>& bias) const {
-    const Shape<4> largest = value_of(maps[0]).shape();
+                       const Value<Context, 1>& bias, bool with_relu) const {
     const Index width = bias.shape()[0], block = width * width;
     const auto flat = reshape(weight, Shape<4>{1, 1, 1, weight.shape().numel()});
     auto offset = reshape(bias, Shape<2>{1, width});
-    std::optional<Image<Context>> sum;
+    std::vector<Image<Context>> terms;  // the coarsest first
     for (std::size_t i = maps.size(); i-- > 0;) {
-      const auto rows = static_cast<Index>(maps.size() - 1 - i) * block;
+      const auto rows = static_cast<Index>(terms.size()) * block;
       const auto part = reshape(slice_channels(flat, rows, block), Shape<2>{width, width});
       const auto own = ctx(linear_c[i].weight);
       offset = add(offset, matmul(reshape(ctx(linear_c[i].bias), Shape<2>{1, width}), part));
@@ -96,15 +96,11 @@ struct MlpDecoder {
         return weights_first ? linear(maps[i], matmul(own, part), last...)
                              : linear(linear(maps[i], own), part, last...);
       };
-      if (i > 0) {
-        const Image<Context> wide = upsample_bilinear(through(), {.size = {largest.h(), largest.w()}});
-        sum = sum ? add(*sum, wide) : wide;
-      } else {
-        const Image<Context> finest = through(reshape(offset, Shape<1>{width}));
-        sum = sum ? add(*sum, finest) : finest;
-      }
+      terms.push_back(i > 0 ? through() : through(reshape(offset, Shape<1>{width})));
     }
-    return *sum;
+    Image<Context> finest = std::move(terms.back());
+    terms.pop_back();
+    return add_resized(std::move(finest), terms, with_relu);
   }
 };
 
