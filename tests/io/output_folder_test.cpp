@@ -28,6 +28,35 @@ TEST_CASE("output folder: what the program wrote is replaced, by this and by a l
   CHECK(names(out) == std::set<std::string>{"images.csv", "masks"});
 }
 
+TEST_CASE("output folder: a file that comes in pieces is whole or not there, and nobody else's is replaced") {
+  const TemporaryFolder folder;
+  const fs::path out = folder.path();
+  put(out / "mine.tif", "mine");
+  {
+    OutputFolder o(out, "evaluate");
+    CHECK_THROWS_WITH(OutputFolder::Growing(o, "mine.tif"), Contains("evaluate did not write it"));
+    {
+      OutputFolder::Growing left(o, "left.tif");
+      left.write("half");
+    }
+    CHECK_FALSE(fs::exists(out / "left.tif"));
+    OutputFolder::Growing file(o, "sub/a.tif");
+    file.write("one ");
+    file.write("two");
+    CHECK_FALSE(fs::exists(out / "sub" / "a.tif"));
+    file.commit();
+  }
+  CHECK(io::read_file(out / "sub" / "a.tif") == "one two");
+  CHECK(io::read_file(out / "mine.tif") == "mine");
+  OutputFolder again(out, "evaluate");
+  OutputFolder::Growing file(again, "sub/a.tif");
+  file.write("three");
+  file.commit();
+  CHECK(io::read_file(out / "sub" / "a.tif") == "three");
+  put(out / "sub" / "a.tif", "edited");
+  CHECK_THROWS_WITH(OutputFolder::Growing(again, "sub/a.tif"), Contains("was changed since evaluate wrote it"));
+}
+
 TEST_CASE("output folder: a foreign file is refused, with its name and the option that allows it") {
   const TemporaryFolder folder;
   const fs::path out = folder.path();

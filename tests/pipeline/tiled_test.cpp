@@ -75,6 +75,27 @@ TEST_CASE("an image of the trained size is answered as segment() answers it") {
   CHECK(std::accumulate(tiled.summary.patches.begin(), tiled.summary.patches.end(), Index{0}) == 4);
 }
 
+TEST_CASE("class probabilities sum to 1, and that of the answer is the map of probability") {
+  auto paser = small_paser();
+  const auto image = random_image(37, 50);
+  TiledOptions options = window;
+  options.class_probabilities = true;
+  const auto answer = GENERATE(CoarseAnswer::mean, CoarseAnswer::first_sample);
+  const bool alone = GENERATE(false, true);  // the last network, no prediction of f1
+  paser.coarse_answer = answer;
+  const Policy<float> policy = alone ? Policy<float>(pipeline::Constant{2}) : paser.policy;
+  const auto tiled = segment_tiled(paser, policy, image, noise, options);
+  const auto& each = tiled.maps.class_probabilities;
+  REQUIRE(each.shape() == Shape<4>{1, 37, 50, 3});
+  for (Index i = 0; i < 37 * 50; ++i) {
+    const float* p = each.data() + 3 * i;
+    REQUIRE(p[0] + p[1] + p[2] == Approx(1).margin(1e-5));
+    REQUIRE(p[tiled.maps.labels.data()[i]] == tiled.maps.probability.data()[i]);
+    REQUIRE(*std::max_element(p, p + 3) == tiled.maps.probability.data()[i]);
+  }
+  CHECK(segment_tiled(paser, policy, image, noise, window).maps.class_probabilities.empty());
+}
+
 TEST_CASE("the first sample can stand for f1") {
   auto paser = small_paser();
   paser.coarse_answer = CoarseAnswer::first_sample;

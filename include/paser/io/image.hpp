@@ -101,18 +101,20 @@ inline std::string png_filtered_rows(const std::uint8_t* pixels, Index height, I
   return rows;
 }
 
+/// A PNG file of samples of `bytes` bytes each, the one that counts most first.
 inline std::string png_of(const std::uint8_t* pixels, Index height, Index width, Index channels,
-                          std::string_view palette = {}) {
+                          std::string_view palette = {}, Index bytes = 1) {
   check(height >= 1 && width >= 1 && height * width <= image_pixel_limit && (channels == 1 || channels == 3),
         "encode_png", "expected a picture of 1 or 3 channels, got ", Shape{height, width, channels});
   std::string header;
   append_big_endian(header, static_cast<std::uint32_t>(width));
   append_big_endian(header, static_cast<std::uint32_t>(height));
-  header.push_back(8);  // bits
+  header.push_back(static_cast<char>(8 * bytes));
   header.push_back(palette.empty() ? channels == 3 ? 2 : 0 : 3);
   header.append(3, '\0');
   return "\x89PNG\r\n\x1a\n" + png_chunk("IHDR", header) + (palette.empty() ? "" : png_chunk("PLTE", palette)) +
-         png_chunk("IDAT", zlib_compress(png_filtered_rows(pixels, height, width * channels, channels))) +
+         png_chunk("IDAT",
+                   zlib_compress(png_filtered_rows(pixels, height, width * channels * bytes, channels * bytes))) +
          png_chunk("IEND", "");
 }
 
@@ -122,6 +124,14 @@ inline std::string png_of(const std::uint8_t* pixels, Index height, Index width,
 /// Throws ShapeError on other shapes.
 inline std::string encode_png(const Tensor<std::uint8_t, 3>& picture) {
   return detail::png_of(picture.data(), picture.shape()[0], picture.shape()[1], picture.shape()[2]);
+}
+/// The same with 16 bits a sample.
+inline std::string encode_png(const Tensor<std::uint16_t, 3>& picture) {
+  std::vector<std::uint8_t> bytes;
+  bytes.reserve(2 * static_cast<std::size_t>(picture.numel()));
+  for (const std::uint16_t value : picture.values())
+    bytes.insert(bytes.end(), {static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value & 255)});
+  return detail::png_of(bytes.data(), picture.shape()[0], picture.shape()[1], picture.shape()[2], {}, 2);
 }
 inline std::string encode_png(const Tensor<std::uint8_t, 4>& picture) {
   const auto& s = picture.shape();

@@ -20,6 +20,9 @@ class ImageFile {
   }
 
   Index pages() const { return tiff_ ? tiff_->pages() : 1; }
+  bool tiff() const { return tiff_.has_value(); }
+  /// How large pixels are, where a TIFF file says so.
+  std::optional<Resolution> resolution() const { return tiff_ ? tiff_->resolution() : std::nullopt; }
 
   /// Page k, from 0. Throws as decode_page and TiffFile::page.
   Page page(Index k) {

@@ -30,6 +30,12 @@ struct OutputOptions {
 /// Names are relative to the folder, "masks/a.png"; folders on the way are made. What killed programs left half-written
 /// is removed when the folder is opened. Of a link, the file that it names is judged and replaced. POSIX only.
 class OutputFolder {
+  /// What is there under a name, if it may be replaced.
+  struct Standing {
+    bool exists = false, own = false;
+    std::optional<ContentSum> content{};  ///< where it is the program's own
+  };
+
  public:
   /// Opens the folder, or makes it; `program` is one word. Throws IoError when it cannot be written to, and with the
   /// number of the process that excludes this one.
@@ -77,6 +83,35 @@ class OutputFolder {
     write_file(file, content, there.exists || options_.overwrite ? Existing::replace : Existing::keep);
   }
 
+  /// A file that comes piece by piece, whole or not at all: without commit() nothing is there.
+  class Growing {
+   public:
+    /// Throws as OutputFolder::require, and IoError.
+    Growing(OutputFolder& folder, std::string name)
+        : folder_(folder),
+          name_(std::move(name)),
+          there_(folder.own_content(name_)),
+          file_(folder.target(name_), there_.exists || folder.options_.overwrite ? Existing::replace : Existing::keep) {
+    }
+    void write(std::string_view piece) {
+      file_.write(piece);
+      bytes_ += piece.size();
+      crc_.add(piece);
+    }
+    void commit() {
+      folder_.manifest_.list(name_, {{}, false, there_.content, ContentSum{bytes_, crc_.value()}});
+      file_.commit();
+    }
+
+   private:
+    OutputFolder& folder_;
+    std::string name_;
+    Standing there_;
+    AtomicFile file_;
+    std::uint64_t bytes_ = 0;
+    Crc32 crc_;
+  };
+
   /// Lists a file that the program appends to or replaces by itself, now and later, and returns its path. One that is
   /// there stays, unless it is another's. Throws as require.
   Path rewritten(const std::string& name) {
@@ -117,12 +152,6 @@ class OutputFolder {
   }
 
  private:
-  /// What is there under a name, if it may be replaced.
-  struct Standing {
-    bool exists = false, own = false;
-    std::optional<ContentSum> content{};  ///< where it is the program's own
-  };
-
   /// A file that is listed by its name alone and was taken away: one that comes in its place is not the program's.
   void forget_what_is_gone() {
     std::vector<std::string> gone;
@@ -140,6 +169,11 @@ class OutputFolder {
     std::filesystem::create_directories(folder, failed);
     check<IoError>(std::filesystem::is_directory(folder), "output", quoted(folder),
                    " cannot be made: ", failed ? failed.message() : "a file has this name");
+  }
+
+  Path target(const std::string& name) const {
+    make_folder((path_ / name).parent_path());
+    return path_ / name;
   }
 
   static bool same_bytes(const Path& file, std::string_view content) {

@@ -34,7 +34,10 @@ class TiffFile {
     std::optional<detail::StackClaim> claim;
     tdir_t number = 0;
     do {
-      if (number == 0) claim = described_stack();
+      if (number == 0) {
+        claim = described_stack();
+        resolution_ = detail::tiff_resolution(file_.get());
+      }
       if (full_size()) directories_.push_back(number);
       ++number;
     } while (TIFFReadDirectory(file_.get()) != 0);
@@ -45,6 +48,8 @@ class TiffFile {
   }
 
   Index pages() const { return stacked_ > 0 ? stacked_ : static_cast<Index>(directories_.size()); }
+  /// Of the upright pixels, as the first page says; none where it does not.
+  const std::optional<Resolution>& resolution() const { return resolution_; }
 
   /// Page k, from 0: gray or RGB (alpha dropped) of 1 .. 16 bits, or real: 32- and 64-bit floats, signed and 32-bit
   /// integers. Palette numbers stay numbers; where white is stored as 0, gray is turned over. Pixels are turned
@@ -315,6 +320,7 @@ class TiffFile {
   std::unique_ptr<detail::TiffMessages> said_ = std::make_unique<detail::TiffMessages>();  // libtiff keeps its address
   std::unique_ptr<TIFF, void (*)(TIFF*)> file_{nullptr, TIFFClose};
   std::vector<tdir_t> directories_;
+  std::optional<Resolution> resolution_;
   Index stacked_ = 0, stack_begin_ = 0,
         stack_page_ = 0;  // pages without directories: how many, where, of how many bytes
 };
@@ -331,6 +337,7 @@ class TiffFile {
                        "and link the CMake target paser::tiff");
   }
   Index pages() const { return 0; }
+  std::optional<Resolution> resolution() const { return {}; }
   Page page(Index) { return {}; }
 };
 

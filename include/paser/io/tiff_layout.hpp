@@ -10,6 +10,7 @@
 
 #include "paser/io/bytes.hpp"
 #include "paser/io/file.hpp"
+#include "paser/io/resolution.hpp"
 
 /// TIFF files, through libtiff, which is optional: a program that wants them links the CMake target paser::tiff (or
 /// defines PASER_WITH_TIFF and links libtiff). In other programs the same calls throw, and say what to install.
@@ -82,6 +83,24 @@ inline std::uint32_t old_kind(InputFile& file, Index offset) {
     if (tag >= TIFFTAG_OSUBFILETYPE) return tag == TIFFTAG_OSUBFILETYPE ? number(at + (wide ? 12 : 8), 2) : 0;
   }
   return 0;
+}
+
+/// The resolution of the present page, of its upright pixels; none where it is not said.
+inline std::optional<Resolution> tiff_resolution(TIFF* file) {
+  float x = 0, y = 0;
+  if (TIFFGetField(file, TIFFTAG_XRESOLUTION, &x) == 0 || TIFFGetField(file, TIFFTAG_YRESOLUTION, &y) == 0 ||
+      !(x > 0 && y > 0 && x < 4.29e9f && y < 4.29e9f))
+    return std::nullopt;
+  std::uint16_t unit = RESUNIT_INCH, orientation = ORIENTATION_TOPLEFT;
+  TIFFGetFieldDefaulted(file, TIFFTAG_RESOLUTIONUNIT, &unit);
+  TIFFGetFieldDefaulted(file, TIFFTAG_ORIENTATION, &orientation);
+  if (orientation >= ORIENTATION_LEFTTOP) std::swap(x, y);
+  Resolution r{static_cast<double>(x), static_cast<double>(y), unit, {}};
+  const char* text = nullptr;
+  if (TIFFGetField(file, TIFFTAG_IMAGEDESCRIPTION, &text) != 0 && text != nullptr &&
+      std::string_view(text).starts_with("ImageJ="))
+    r.imagej_unit = line_behind(text, "unit=");
+  return r;
 }
 
 /// What libtiff said of a file since this was cleared.

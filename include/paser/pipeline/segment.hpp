@@ -20,6 +20,8 @@ struct Segmentation {
   /// In nats, (N, H, W): what the estimator left open, on which the policy decided; under a policy that reads no
   /// prediction, what the answer leaves open.
   Tensor<T, 3> entropy;
+  /// Of every class, as the model that answered has it, (N, H, W, K); empty unless asked for.
+  Tensor<T, 4> class_probabilities;
   Actions answered_by;     ///< the model that answered each patch, (N, P)
   PolicyState<T> state{};  ///< by which the policy was asked first
   Work work{};
@@ -27,7 +29,8 @@ struct Segmentation {
 
 /// What a segmentation is to hold.
 struct SegmentOptions {
-  bool maps = true;  ///< probability and entropy; without them these are empty
+  bool maps = true;                  ///< probability and entropy; without them these are empty
+  bool class_probabilities = false;  ///< of every class
 };
 
 /// Mean of a map over each patch: (N, H, W) -> N * P numbers, image after image.
@@ -70,7 +73,8 @@ template <class T>
 struct AnswerMaps {
   Labels* labels = nullptr;
   Tensor<T, 3>*probability = nullptr, *entropy = nullptr;
-  std::vector<double>* doubt = nullptr;  ///< by patch, its mean entropy
+  Tensor<T, 4>* class_probabilities = nullptr;  ///< made when it is empty
+  std::vector<double>* doubt = nullptr;         ///< by patch, its mean entropy
 };
 
 /// Model k answers the patches of these numbers, without noise. predicted: the coarse model's probabilities, see
@@ -84,8 +88,14 @@ void answer_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images, 
                                       expert_patches<T>(paser, k, images, predicted, grid, part), paser.filters);
     const Labels labels = labels_of(logits, k);
     data::scatter_patches(*out.labels, grid, part, labels);
-    if (!out.probability && !out.entropy && !out.doubt) return;
+    if (!out.probability && !out.entropy && !out.class_probabilities && !out.doubt) return;
     const Tensor<T, 4> probabilities = softmax(logits);
+    if (out.class_probabilities) {
+      const auto& map = out.labels->shape();
+      if (out.class_probabilities->empty())
+        *out.class_probabilities = Tensor<T, 4>({map[0], map[1], map[2], probabilities.shape().c()});
+      data::scatter_patches(*out.class_probabilities, grid, part, probabilities);
+    }
     if (out.probability) data::scatter_patches(*out.probability, grid, part, probability_of(labels, probabilities));
     if (!out.entropy && !out.doubt) return;
     const Tensor<T, 3> entropy = paser::entropy(probabilities);
@@ -121,9 +131,11 @@ Tensor<T, 4> answer_by_prediction(const Paser<T>& paser, const Policy<T>& policy
   else if (policy.reads_prediction())
     state.map = prediction.policy_state();
   if (policy.asks_again()) state.doubt = mean_per_patch(prediction.entropy, paser.grid);
+  const bool mean = paser.coarse_answer == CoarseAnswer::mean;
+  const Tensor<T, 4>& answer = mean ? prediction.probabilities : prediction.first_sample;
+  if (options.class_probabilities) result.class_probabilities = answer;
   if (options.maps) {
-    const bool mean = paser.coarse_answer == CoarseAnswer::mean;
-    result.probability = probability_of(result.labels, mean ? prediction.probabilities : prediction.first_sample);
+    result.probability = probability_of(result.labels, answer);
     result.entropy = std::move(prediction.entropy);
   }
   return any_corrects(paser) ? std::move(prediction.probabilities) : Tensor<T, 4>();
@@ -142,7 +154,8 @@ void answer_in_one_pass(const Paser<T>& paser, const Tensor<T, 4>& images, const
   answer_patches(paser, 0, images, {}, {1, 1}, kept,
                  {.labels = &result.labels,
                   .probability = options.maps ? &result.probability : nullptr,
-                  .entropy = options.maps ? &result.entropy : nullptr});
+                  .entropy = options.maps ? &result.entropy : nullptr,
+                  .class_probabilities = options.class_probabilities ? &result.class_probabilities : nullptr});
 }
 
 }  // namespace detail
@@ -223,11 +236,13 @@ Segmentation<T> segment(const Paser<T>& paser, const std::type_identity_t<Policy
       if (patches.empty()) continue;
       changed = true;
       result.work.patches[static_cast<std::size_t>(k)] += static_cast<Index>(patches.size());
-      detail::answer_patches(paser, k, images, probabilities, paser.grid, patches,
-                             {.labels = &result.labels,
-                              .probability = options.maps ? &result.probability : nullptr,
-                              .entropy = options.maps && !policy.reads_prediction() ? &result.entropy : nullptr,
-                              .doubt = policy.asks_again() ? &state.doubt : nullptr});
+      detail::answer_patches(
+          paser, k, images, probabilities, paser.grid, patches,
+          {.labels = &result.labels,
+           .probability = options.maps ? &result.probability : nullptr,
+           .entropy = options.maps && !policy.reads_prediction() ? &result.entropy : nullptr,
+           .class_probabilities = options.class_probabilities ? &result.class_probabilities : nullptr,
+           .doubt = policy.asks_again() ? &state.doubt : nullptr});
     }
     for (Index i = 0; i < actions.numel(); ++i)
       check<ValueError>(actions.data()[i] > 0 || state.answered_by.data()[i] == 0, "segment", "patch ", i,

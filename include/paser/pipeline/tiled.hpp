@@ -24,6 +24,7 @@ struct TiledOptions {
   /// Windows that f1 gets at once; bounds the memory. 0: as many as have 65,536 pixels together. Other batches give
   /// results that differ by rounding at most.
   Index batch = 0;
+  bool class_probabilities = false;  ///< the bands have those of every class
   /// Called after each batch; may throw to stop.
   std::function<void(Index windows_done, Index windows)> progress{};
 };
@@ -31,11 +32,12 @@ struct TiledOptions {
 /// Some consecutive rows of a segmented image, each map (1, rows, W).
 template <class T>
 struct TiledBand {
-  Index row = 0;             ///< of the image, that these begin with
-  Labels labels;             ///< class
-  Labels routes;             ///< the model that answered, 0 for the coarse model
-  Tensor<T, 3> probability;  ///< of the class, as the model that answered has it
-  Tensor<T, 3> entropy;      ///< in nats, see Segmentation::entropy
+  Index row = 0;                       ///< of the image, that these begin with
+  Labels labels;                       ///< class
+  Labels routes;                       ///< the model that answered, 0 for the coarse model
+  Tensor<T, 3> probability;            ///< of the class, as the model that answered has it
+  Tensor<T, 3> entropy;                ///< in nats, see Segmentation::entropy
+  Tensor<T, 4> class_probabilities{};  ///< of every class, (1, rows, W, K); empty unless asked for
 };
 
 /// What an image took.
@@ -98,7 +100,7 @@ Tensor<T, 4> cut_windows(const Tensor<T, 4>& rows, const std::vector<WindowSpan>
 template <class T>
 class BandWriter {
  public:
-  BandWriter(TiledBand<T>& band, Index rows, Index width) : width_(width) {
+  BandWriter(TiledBand<T>& band, Index rows, Index width) : band_(band), width_(width) {
     const Shape<3> shape{1, rows, width};
     band.labels = Labels(shape);
     band.routes = Labels(shape);
@@ -114,6 +116,10 @@ class BandWriter {
              const WindowSpan& column) {
     const Index h = answers.labels.shape()[1], w = answers.labels.shape()[2];
     const Index patch_h = h / grid.rows, patch_w = w / grid.columns;
+    const Index classes = answers.class_probabilities.empty() ? 0 : answers.class_probabilities.shape().c();
+    if (classes > 0 && band_.class_probabilities.empty())
+      band_.class_probabilities = Tensor<T, 4>({1, band_.labels.shape()[1], width_, classes});
+    T* const each = band_.class_probabilities.mutable_data();
     for (Index y = row.answer_begin; y < row.answer_end; ++y) {
       const Index from = (n * h + y - row.begin) * w, to = (y - row.answer_begin) * width_;
       for (Index x = column.answer_begin; x < column.answer_end; ++x) {
@@ -123,11 +129,13 @@ class BandWriter {
         entropy_[to + x] = answers.entropy.data()[pixel];
         routes_[to + x] =
             answers.answered_by(n, (y - row.begin) / patch_h * grid.columns + (x - column.begin) / patch_w);
+        std::copy_n(answers.class_probabilities.data() + pixel * classes, classes, each + (to + x) * classes);
       }
     }
   }
 
  private:
+  TiledBand<T>& band_;
   Index width_;
   std::int32_t *labels_, *routes_;
   T *probability_, *entropy_;
@@ -174,7 +182,8 @@ TiledSummary segment_tiled(const Paser<T>& paser, const std::type_identity_t<Pol
       const Tensor<T, 4> windows = detail::cut_windows(pixels, columns, first, last, options);
       ImageIds ids;
       for (Index i = first; i < last; ++i) ids.push_back(static_cast<std::uint64_t>(done + i - first));
-      const auto answers = segment(paser, policy, windows, ids, key);
+      const auto answers =
+          segment(paser, policy, windows, ids, key, {.class_probabilities = options.class_probabilities});
       for (Index i = first; i < last; ++i)
         out.write(answers, i - first, paser.grid, row, columns[static_cast<std::size_t>(i)]);
       for (const std::int32_t model : answers.answered_by.values())
@@ -204,6 +213,7 @@ TiledImage<T> segment_tiled(const Paser<T>& paser, const std::type_identity_t<Po
   Labels& routes = result.maps.routes = Labels({1, s.h(), s.w()});
   Tensor<T, 3>& probability = result.maps.probability = Tensor<T, 3>({1, s.h(), s.w()});
   Tensor<T, 3>& entropy = result.maps.entropy = Tensor<T, 3>({1, s.h(), s.w()});
+  Tensor<T, 4>& each = result.maps.class_probabilities;
   const auto place = [&s](auto& whole, const auto& part, Index at) {
     std::copy_n(part.data(), part.numel(), whole.mutable_data() + at * s.w());
   };
@@ -219,6 +229,11 @@ TiledImage<T> segment_tiled(const Paser<T>& paser, const std::type_identity_t<Po
         place(routes, band.routes, band.row);
         place(probability, band.probability, band.row);
         place(entropy, band.entropy, band.row);
+        if (!options.class_probabilities) return;
+        const Index classes = band.class_probabilities.shape().c();
+        if (each.empty()) each = Tensor<T, 4>({1, s.h(), s.w(), classes});
+        std::copy_n(band.class_probabilities.data(), band.class_probabilities.numel(),
+                    each.mutable_data() + band.row * s.w() * classes);
       });
   return result;
 }
