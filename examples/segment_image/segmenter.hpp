@@ -93,6 +93,9 @@ class Segmenter {
   /// Called with (windows done, windows) after each batch of an image's windows; may throw to stop.
   void progress(std::function<void(Index, Index)> tell) { tiling_.progress = std::move(tell); }
 
+  /// Whether the bands have the probabilities of all classes.
+  void class_probabilities(bool wanted) { tiling_.class_probabilities = wanted; }
+
   /// Gives the bands of the answer to write, from the top to the bottom. Throws as segment_tiled.
   template <class Write>
   paser::pipeline::TiledSummary operator()(const Rows& rows, const Write& write) const {

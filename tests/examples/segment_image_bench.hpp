@@ -70,6 +70,7 @@ inline std::set<std::string> pictures_of(const std::vector<std::string>& names,
   std::set<std::string> files;
   for (const std::string& name : names)
     for (const std::string& kind : of) files.insert(name + "_" + kind + ".png");
+  if (of == kinds) files.insert("areas.csv");
   return files;
 }
 

@@ -56,14 +56,14 @@ TEST_CASE("segment_image: a PaSeR of colour images sees the colours, and gray as
   check_pictures(j["images"][1], bench.out(), "gray", shades, bench.answer(io::to_unit(io::to_rgb(shades)), 1));
 }
 
-TEST_CASE("segment_image: the pages of a TIFF stack are images of their own") {
+TEST_CASE("segment_image: as PNG the pages of a TIFF stack are images of their own") {
   const Bench bench(1);
   const auto first = tiny::picture(37, 50, 1, 1), second = tiny::picture(7, 9, 1, 2);
   const auto page = [](const tiny::Bytes& p) {
     return tiny::TiffPage{p.shape()[1], p.shape()[0], 8, 1, 1, 1, std::string(p.data(), p.data() + p.numel())};
   };
   tiny::write(bench.images() / "stack.tif", tiny::tiff({page(first), page(second)}, true));
-  const auto ended = bench.segment({"--json", "--seed", "3"});
+  const auto ended = bench.segment({"--json", "--seed", "3", "--format", "png"});
   INFO(ended.err);
   const auto j = nlohmann::json::parse(ended.out);
 #ifdef PASER_WITH_TIFF

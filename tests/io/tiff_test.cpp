@@ -35,6 +35,27 @@ struct Files {
   }
 };
 
+TEST_CASE("TIFF: packed samples of 10, 12 and 14 bits, as cameras write them") {
+  const Files file;
+  for (const int bits : {10, 12, 14}) {
+    CAPTURE(bits);
+    const std::vector<int> values{1, (1 << bits) - 1, 300, 0, 777, (1 << bits) - 2};
+    std::string data;
+    for (int row = 0; row < 2; ++row) {  // each row begins with a byte of its own
+      std::uint64_t word = 0;
+      for (int i = 0; i < 3; ++i) word = word << bits | static_cast<std::uint64_t>(values[3 * row + i]);
+      const int whole = (3 * bits + 7) / 8;
+      data += tiny::number(word << (8 * whole - 3 * bits), whole);
+    }
+    for (const bool big : {false, true}) {
+      const io::Page page = io::ImageFile(file(tiny::tiff({{3, 2, bits, 1, 1, 1, data}}, big))).page(0);
+      CHECK(samples(page.raster) == values);
+      CHECK(page.bits == bits);
+      CHECK(page.raster.maximum == (1u << bits) - 1);
+    }
+  }
+}
+
 TEST_CASE("N06: the pages of an ImageJ stack with one directory are read, of either byte order and any depth") {
   const Files file;
   const std::string text = "ImageJ=1.53t\nimages=3\nslices=3\nloop=false\n";

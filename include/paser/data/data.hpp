@@ -19,6 +19,7 @@
 #include "paser/data/noisy_mnist.hpp"
 #include "paser/data/pairs.hpp"
 #include "paser/data/patches.hpp"
+#include "paser/data/range_fit.hpp"
 #include "paser/data/salt_and_pepper.hpp"
 #include "paser/data/shifted.hpp"
 #include "paser/data/split.hpp"

@@ -3,6 +3,7 @@
 
 #include "paser/core/parallel.hpp"
 #include "paser/data/folder_report.hpp"
+#include "paser/data/range_fit.hpp"
 #include "paser/data/stored_sample.hpp"
 #include "paser/io/image_file.hpp"
 
@@ -64,6 +65,7 @@ PageFindings check_page(File& image, File& mask, SampleInfo info, const FolderOp
     pixels = image.page(info.page);
     found.image_kind = pixels.kind();
     info.channels = channels_of(pixels);
+    require_range_fits(pixels, options.range, info.image.string());
     const auto x = io::to_unit(pixels, options.range, info.image.string());
     const auto [low, high] = std::ranges::minmax_element(x.values());
     found.darkest = *low;
@@ -190,9 +192,7 @@ void conclude(Report& report, const FolderOptions& options) {
   if (report.turned > 0) report.warnings.push_back(turned_warning(report));
   if (report.image_kinds.size() > 1)
     report.warnings.push_back("the images differ in depth or colours: each is scaled by its own depth");
-  if (report.brightest < 0.1f)
-    report.warnings.push_back(message("the brightest value of all images is ", report.brightest,
-                                      " of full scale: a value range may be missing"));
+  if (const std::string dark = dark_warning(report.brightest); !dark.empty()) report.warnings.push_back(dark);
   if (options.channels > 0) report.channels = options.channels;
 }
 

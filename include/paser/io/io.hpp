@@ -20,6 +20,7 @@
 #include "paser/io/jpeg_checks.hpp"
 #include "paser/io/jpeg_scan.hpp"
 #include "paser/io/json.hpp"
+#include "paser/io/npy.hpp"
 #include "paser/io/orientation.hpp"
 #include "paser/io/output_folder.hpp"
 #include "paser/io/output_manifest.hpp"

@@ -117,8 +117,8 @@ struct TiffMessages {
   }
 };
 
-/// The number at `index` of a row of packed samples, most significant bit first where they are smaller than a byte;
-/// larger ones are in the byte order of the machine already.
+/// The number at `index` of a row of packed samples, most significant bit first where they are not whole bytes;
+/// others are in the byte order of the machine already.
 template <class Out>
 Out tiff_sample(const unsigned char* row, const TiffLayout& t, Index index) {
   const auto as = [&]<class T>(T value) {
@@ -128,6 +128,12 @@ Out tiff_sample(const unsigned char* row, const TiffLayout& t, Index index) {
   if (t.bits < 8) {
     const Index bit = index * t.bits;
     return static_cast<Out>(row[bit / 8] >> (8 - t.bits - bit % 8) & ((1 << t.bits) - 1));
+  }
+  if (t.bits < 16 && t.bits > 8) {  // over the border of one or two bytes
+    const Index bit = index * t.bits;
+    unsigned value = 0;
+    for (Index at = bit / 8; at <= (bit + t.bits - 1) / 8; ++at) value = value << 8 | row[at];
+    return static_cast<Out>(value >> (7 - (bit + t.bits - 1) % 8) & ((1u << t.bits) - 1));
   }
   if (t.format == SAMPLEFORMAT_IEEEFP) return t.bits == 64 ? as(double{}) : as(float{});
   if (t.format == SAMPLEFORMAT_INT)

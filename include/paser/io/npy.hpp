@@ -1,0 +1,157 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <algorithm>
+#include <bit>
+#include <optional>
+#include <vector>
+
+#include "paser/io/bytes.hpp"
+#include "paser/io/file.hpp"
+#include "paser/io/page.hpp"
+
+/// NPY files, in which NumPy keeps one array (numpy.lib.format, versions 1 to 3).
+namespace paser::io {
+
+/// Whether the content starts as an NPY file.
+inline bool is_npy(std::string_view bytes) {
+  return bytes.starts_with("\x93NUM");
+}
+
+/// An open NPY file as pages of an image file: an array (H, W) or (H, W, 1 or 3) is one page, (N, H, W) and (N, H, W, 1
+/// or 3) are N. Whole numbers of 8 and 16 bits without a sign, and truth values (as 0 and 1 of one bit), are kept as
+/// they are; other numbers are real.
+class NpyFile {
+ public:
+  /// Throws IoError when the file cannot be read, FormatError on arrays of other shapes or kinds, and on fewer bytes
+  /// than the array has.
+  explicit NpyFile(const Path& path, const ImageLimits& limits = {})
+      : name_(path.string()), limits_(limits), file_(path) {
+    const std::string header = read_header();
+    const std::string kind = quoted_behind(header, "'descr':");
+    const auto known = [&](char byte) { return std::string_view("biuf").find(byte) != std::string_view::npos; };
+    check<FormatError>(kind.size() == 3 && known(kind[1]) && kind[2] >= '1' && kind[2] <= '8', name_.c_str(),
+                       "holds an array of kind '", kind, "', expected whole or real numbers or truth values");
+    swapped_ = kind[0] == (std::endian::native == std::endian::little ? '>' : '<');
+    kind_ = kind[1];
+    bytes_ = kind[2] - '0';
+    const bool legal = kind_ == 'b'   ? bytes_ == 1
+                       : kind_ == 'f' ? bytes_ == 4 || bytes_ == 8
+                                      : std::has_single_bit(unsigned(bytes_));
+    check<FormatError>(legal, name_.c_str(), "holds numbers of kind '", kind, "', which are not read");
+    check<FormatError>(header.find("'fortran_order': False") != header.npos, name_.c_str(),
+                       "holds an array in Fortran's order; save it by numpy.ascontiguousarray");
+    take_shape(numbers_behind(header, "'shape':"));
+  }
+
+  Index pages() const { return pages_; }
+
+  /// Page k, from 0. Throws ValueError when there is no such page, IoError when the file has become shorter.
+  Page page(Index k) {
+    check<ValueError>(k >= 0 && k < pages_, name_.c_str(), "has ", pages_, " pages, there is no page ", k);
+    std::string raw(static_cast<std::size_t>(shape_.numel() * bytes_), '\0');
+    file_.read_at(begin_ + k * static_cast<Index>(raw.size()), raw.data(), static_cast<Index>(raw.size()));
+    if (swapped_ && bytes_ > 1)
+      for (auto at = raw.begin(); at != raw.end(); at += bytes_) std::reverse(at, at + bytes_);
+    Page page;
+    page.bits = kind_ == 'b' ? 1 : 8 * static_cast<int>(bytes_);
+    if (kind_ == 'b' || (kind_ == 'u' && bytes_ <= 2))
+      page.raster = {numbers<std::uint16_t>(raw), (std::uint32_t{1} << page.bits) - 1};
+    else
+      page.reals = numbers<float>(raw);
+    return page;
+  }
+
+ private:
+  std::string read_header() {
+    std::string start(12, '\0');
+    check<FormatError>(file_.size() >= 12, name_.c_str(), "is no NPY file, it ends in its header");
+    file_.read_at(0, start.data(), 12);
+    check<FormatError>(start.starts_with("\x93NUMPY") && start[6] >= 1 && start[6] <= 3, name_.c_str(),
+                       "is no NPY file of version 1, 2 or 3");
+    const std::size_t length = start[6] == 1 ? 2 : 4;
+    const Index size = detail::little_endian(start, 8, length);
+    begin_ = 8 + static_cast<Index>(length) + size;
+    check<FormatError>(size <= 65536 && begin_ <= file_.size(), name_.c_str(), "its NPY header of ", size,
+                       " bytes is not in the file");
+    std::string header(static_cast<std::size_t>(size), '\0');
+    file_.read_at(begin_ - size, header.data(), size);
+    return header;
+  }
+
+  static std::string quoted_behind(const std::string& text, std::string_view name) {
+    const auto at = text.find(name);
+    const auto begin = at == text.npos ? at : text.find('\'', at + name.size());
+    const auto end = begin == text.npos ? begin : text.find('\'', begin + 1);
+    return end == text.npos ? std::string() : text.substr(begin + 1, end - begin - 1);
+  }
+
+  /// The whole numbers between the brackets behind a name; those that are not to be believed are 0.
+  static std::vector<Index> numbers_behind(const std::string& text, std::string_view name) {
+    std::vector<Index> found;
+    auto at = text.find(name);
+    const auto end = at == text.npos ? at : text.find(')', at);
+    if (end == text.npos) return found;
+    for (at = text.find('(', at); at < end; ++at) {
+      if (text[at] < '0' || text[at] > '9') continue;
+      Index value = 0;
+      for (; text[at] >= '0' && text[at] <= '9'; ++at)
+        value = value > Index{1} << 40 ? 0 : 10 * value + (text[at] - '0');
+      found.push_back(value);
+    }
+    return found;
+  }
+
+  void take_shape(std::vector<Index> s) {
+    const auto channels = [](Index last) { return last == 1 || last == 3; };
+    const bool coloured = s.size() == 4 || (s.size() == 3 && channels(s.back()));
+    check<FormatError>(s.size() >= 2 && s.size() <= 4 && (s.size() < 4 || channels(s.back())), name_.c_str(),
+                       "holds an array of ", s.size(), " dimensions",
+                       s.empty() ? std::string() : message(", the last of ", s.back()),
+                       "; expected (H, W), (H, W, 1 or 3), (N, H, W) or (N, H, W, 1 or 3)");
+    if (!coloured) s.push_back(1);
+    pages_ = s.size() == 4 ? s.front() : 1;
+    const std::size_t first = s.size() - 3;
+    check<FormatError>(pages_ >= 1 && s[first] >= 1 && s[first + 1] >= 1, name_.c_str(), "holds an empty array");
+    require_pixels(s[first], s[first + 1], limits_, name_);
+    shape_ = {s[first], s[first + 1], s[first + 2]};
+    check<FormatError>(pages_ <= (file_.size() - begin_) / (shape_.numel() * bytes_), name_.c_str(), "claims ", pages_,
+                       " pages of ", shape_, " numbers, and is cut off");
+  }
+
+  template <class Sample>
+  Tensor<Sample, 3> numbers(const std::string& raw) const {
+    Tensor<Sample, 3> values(shape_);
+    const auto as = [&]<class T>(T value) {
+      Sample* to = values.mutable_data();
+      for (Index i = 0; i < values.numel(); ++i) {
+        std::memcpy(&value, raw.data() + i * static_cast<Index>(sizeof(T)), sizeof(T));
+        to[i] = static_cast<Sample>(value);
+      }
+    };
+    if (kind_ == 'f')
+      bytes_ == 4 ? as(float{}) : as(double{});
+    else if (kind_ == 'i')
+      bytes_ == 1   ? as(std::int8_t{})
+      : bytes_ == 2 ? as(std::int16_t{})
+      : bytes_ == 4 ? as(std::int32_t{})
+                    : as(std::int64_t{});
+    else
+      bytes_ == 1   ? as(std::uint8_t{})
+      : bytes_ == 2 ? as(std::uint16_t{})
+      : bytes_ == 4 ? as(std::uint32_t{})
+                    : as(std::uint64_t{});
+    return values;
+  }
+
+  std::string name_;
+  ImageLimits limits_;
+  InputFile file_;
+  char kind_ = 'u';
+  Index bytes_ = 1, begin_ = 0, pages_ = 1;
+  bool swapped_ = false;
+  Shape<3> shape_{};
+};
+
+}  // namespace paser::io
+#include "paser/core/macros_on.inc"
