@@ -173,7 +173,6 @@ class Session {
       attempt(origin, file, pages > 1 ? page + 1 : 0, [&] {
         io::Page pixels = image.page(page);
         turned_ += pixels.orientation != 1 ? 1 : 0;
-        data::require_range_fits(pixels, d_.value_range, origin);
         note_brightness(pixels);
         const Rows rows(std::move(pixels), d_.channels, d_.value_range, origin);
         if (!stack) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "paser/data/pairs.hpp"
+#include "paser/data/range_fit.hpp"
 #include "paser/data/stored_sample.hpp"
 #include "paser/io/image_file.hpp"
 
@@ -43,8 +44,11 @@ inline std::vector<fs::path> listed(const std::vector<fs::path>& arguments, cons
 /// One page of a file, of which rows are made into numbers when they are needed.
 class Rows {
  public:
+  /// Throws FormatError when the page cannot be one of the images that the range is for.
   Rows(paser::io::Page page, Index channels, std::optional<paser::io::ValueRange> range, std::string origin)
-      : page_(std::move(page)), channels_(channels), range_(range), origin_(std::move(origin)) {}
+      : page_(std::move(page)), channels_(channels), range_(range), origin_(std::move(origin)) {
+    paser::data::require_range_fits(page_, range_, origin_);
+  }
 
   Index height() const { return page_.height(); }
   Index width() const { return page_.width(); }
