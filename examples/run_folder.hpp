@@ -171,6 +171,7 @@ class RunFolder {
     paser::Index before = 0, now = 0, planned = 0;
     const paser::report::MemoryMeter memory;
     const paser::report::WaitMeter waits;
+    const std::size_t sent = team_.sent();
     const auto start = std::chrono::steady_clock::now();
     stage.monitor.log = [this](const nlohmann::json& record) { log_->write(record); };
     stage.monitor.preparing = [&](const std::string& part, paser::Index done, paser::Index total) {
@@ -206,6 +207,8 @@ class RunFolder {
     const auto add = [&end](const std::string& text) { end += (end.empty() ? "" : ", ") + text; };
     if (finished && now < planned) add("over early");
     add(finished ? "peak memory " + paser::report::bytes_text(memory.peak().process) : "interrupted");
+    if (!team_.alone() && now > before)
+      add(paser::report::bytes_text((team_.sent() - sent) / static_cast<std::size_t>(now - before)) + " sent per step");
     if (progress) progress->finish(end);
     if (!finished) throw Interrupted();
   }

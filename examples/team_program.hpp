@@ -1,9 +1,18 @@
 #pragma once
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 #include "paser/core/isa.hpp"
+#include "paser/core/parallel.hpp"
 #include "paser/distributed/mpi_team.hpp"
 #include "paser/distributed/team.hpp"
 #include "paser/io/output_manifest.hpp"
@@ -56,6 +65,22 @@ class Silence {
 
 }  // namespace detail
 
+/// Divides the cores among those processes of a node that the launcher bound to the same ones, unless OMP_NUM_THREADS
+/// says how many threads each has.
+inline void share_cores(const paser::distributed::Team& team) {
+  if (team.alone() || std::getenv("OMP_NUM_THREADS") != nullptr) return;
+  std::string cores(256, '\0');
+  (void)::gethostname(cores.data(), cores.size() - 1);
+#ifdef __linux__
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  (void)::sched_getaffinity(0, sizeof allowed, &allowed);
+  cores.append(reinterpret_cast<const char*>(&allowed), sizeof allowed);
+#endif
+  const auto sharing = static_cast<int>(std::ranges::count(team.all(cores, "the cores"), cores));
+  paser::set_threads(std::max(1, paser::threads() / sharing));
+}
+
 /// The same as run(app, argc, argv, body) for each process of a team: body(team, command). An exception at one ends
 /// all, with its sentence; where it is the same at all, rank 0 says it. wait_limit: see started_team; read after
 /// parsing.
@@ -67,6 +92,7 @@ int run_in_team(CLI::App& app, int argc, char** argv, const double& wait_limit, 
     stops_by_itself() = team.alone();
     detail::Silence silence(!team.leads());
     try {
+      share_cores(team);
       const int result = body(std::as_const(team), command);
       team.of_leader("", "the end", paser::distributed::Patience::endless);
       return result;

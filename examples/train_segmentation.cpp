@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
   program::add_run_options(app, a.choice);
   app.add_flag("--json", a.json, "print results.json instead of tables");
   app.add_flag("--list-presets", a.list, "print every setting of every preset");
-  app.footer(program::statuses);
+  app.footer(std::string(program::statuses) + "\nOf several processes also: 4 one was waited for in vain.");
   return program::run_in_team(app, argc, argv, a.wait_limit,
                               [&](const auto& team, const std::string& command) { return run(a, team, command); });
 }

@@ -9,6 +9,7 @@
 
 #include "examples/child_process.hpp"
 #include "examples/tiny_run.hpp"
+#include "paser/core/isa.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace several_processes {
@@ -136,6 +137,19 @@ TEST_CASE("a process that is killed ends all, one that hangs is named, and what 
   const std::string sentence = "3 processes share the 1 parts of a batch";
   CHECK_THAT(many.err, Contains(sentence));
   CHECK(many.err.find(sentence) == many.err.rfind(sentence));
+
+#ifdef PASER_COMPILED
+  if (paser::isa() == "x86-64" || paser::isa() == "neon" || paser::isa() == "scalar") return;  // no other runs here
+  auto words = training(1, data, run);
+  words.insert(words.begin() + 3, {"/usr/bin/env", "PASER_ISA=x86-64"});
+  const auto second = training(1, data, run);
+  words.push_back(":");
+  words.insert(words.end(), second.begin() + 1, second.end());
+  const Outcome mixed = run_program(folder.path(), words);
+  CHECK(mixed.status == 2);
+  CHECK_THAT(mixed.err, Contains("the arithmetic differs") && Contains(" has x86-64 in a program of paser ") &&
+                            Contains(" has " + std::string(paser::isa()) + " in a program of paser "));
+#endif
 }
 
 }  // namespace several_processes

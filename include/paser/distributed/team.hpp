@@ -58,7 +58,7 @@ class Link {
 class Team {
  public:
   Team() = default;
-  explicit Team(std::unique_ptr<Link> link) : shared_(std::make_shared<Shared>(Shared{std::move(link), {}})) {}
+  explicit Team(std::unique_ptr<Link> link) : shared_(std::make_shared<Shared>(Shared{std::move(link)})) {}
 
   Index rank() const { return shared_ ? shared_->link->rank() : 0; }
   Index size() const { return shared_ ? shared_->link->size() : 1; }
@@ -80,9 +80,13 @@ class Team {
   /// See Link::exchange.
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in, const std::string& what,
                 Patience patience = Patience::limited) const {
-    if (shared_)
-      shared_->link->exchange(out, in, shared_->place.empty() ? what : shared_->place + ", " + what, patience);
+    if (!shared_) return;
+    for (const Outgoing& o : out) shared_->sent += o.bytes.size();
+    shared_->link->exchange(out, in, shared_->place.empty() ? what : shared_->place + ", " + what, patience);
   }
+
+  /// Bytes that this process has sent to others.
+  std::size_t sent() const { return shared_ ? shared_->sent : 0; }
 
   /// What each process has, by rank, for everyone.
   std::vector<std::string> all(const std::string& own, const std::string& what) const {
@@ -139,7 +143,8 @@ class Team {
  private:
   struct Shared {
     std::unique_ptr<Link> link;
-    std::string place;
+    std::string place{};
+    std::size_t sent = 0;
   };
 
   /// Sends the same to everyone; room(k) is for what comes from rank k.
