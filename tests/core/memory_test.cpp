@@ -106,3 +106,20 @@ TEST_CASE("a buffer larger than any memory is refused, and the pool is as it was
   }
   CHECK_THROWS_AS(paser::Scratch<double>(~std::size_t{0} / 2), std::bad_alloc);
 }
+
+#ifdef __SANITIZE_ADDRESS__
+TEST_CASE("AddressSanitizer knows what of a buffer nobody may touch") {
+  BufferPool pool;
+  auto buffer = pool.allocate(1001);
+  std::byte* const data = buffer.get();
+  CHECK(__asan_region_is_poisoned(data, 1001) == nullptr);
+  CHECK(__asan_address_is_poisoned(data + 1001) == 1);
+  CHECK(__asan_address_is_poisoned(data + BufferPool::size_class(1001) - 1) == 1);
+  buffer.reset();
+  CHECK(__asan_address_is_poisoned(data + 500) == 1);
+  buffer = pool.allocate(1010);  // the same one again, of which more may be used now
+  REQUIRE(buffer.get() == data);
+  CHECK(__asan_region_is_poisoned(data, 1010) == nullptr);
+  CHECK(__asan_address_is_poisoned(data + 1010) == 1);
+}
+#endif

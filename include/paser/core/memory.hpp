@@ -15,6 +15,7 @@
 
 #include "paser/core/one_program.hpp"
 #include "paser/core/page_memory.hpp"
+#include "paser/core/sanitizer.hpp"
 
 namespace paser {
 
@@ -28,7 +29,8 @@ struct MemoryUse {
 /// saves the page faults of a fresh one. Thread safe. Idle buffers go back to the system, those first that have been
 /// idle longest, where they and the buffers in use would exceed the peak of use by more than an eighth (or 32 MiB): so
 /// a repeated step finds all its buffers, and a run over many different sizes does not grow. To give a buffer back
-/// takes no memory, since what the cache notes of an idle buffer stands in that buffer.
+/// takes no memory, since what the cache notes of an idle buffer stands in that buffer. AddressSanitizer sees through
+/// it: whoever touches an idle buffer behind these notes, or what a buffer has beyond the bytes asked for, is reported.
 class BufferPool {
  public:
   static constexpr std::size_t alignment = detail::buffer_alignment;
@@ -62,6 +64,8 @@ class BufferPool {
         throw;
       }
     }
+    detail::permit_access(buffer.data, bytes);
+    detail::forbid_access(buffer.data + bytes, buffer.size - bytes);
     return {buffer.data, [this, size = buffer.size](std::byte* b) { give_back(b, size); }};
   }
 
@@ -170,6 +174,8 @@ class BufferPool {
     use_.current -= size;
     idle_bytes_ += size;
     IdleList& list = idle_[number_of(size)];
+    detail::permit_access(buffer, sizeof(Idle));
+    detail::forbid_access(buffer + sizeof(Idle), size - sizeof(Idle));
     Idle* const idle = ::new (buffer) Idle{list.last, nullptr, ++given_back_};
     (list.last != nullptr ? list.last->later : list.first) = idle;
     list.last = idle;
@@ -181,7 +187,9 @@ class BufferPool {
     (idle->earlier != nullptr ? idle->earlier->later : list.first) = idle->later;
     (idle->later != nullptr ? idle->later->earlier : list.last) = idle->earlier;
     idle_bytes_ -= size_of(number);
-    return reinterpret_cast<std::byte*>(idle);
+    auto* const buffer = reinterpret_cast<std::byte*>(idle);
+    detail::permit_access(buffer, size_of(number));
+    return buffer;
   }
 
   void release_oldest() {

@@ -29,11 +29,14 @@ inline std::byte* allocate_buffer(std::size_t size) {
     return static_cast<std::byte*>(pages);
   }
 #endif
+#ifdef __SANITIZE_ADDRESS__  // which has less than 2^40 bytes, and ends a program that asks for more
+  if (size >= std::size_t{1} << 40) throw std::bad_alloc();
+#endif
   return static_cast<std::byte*>(::operator new (size, std::align_val_t{buffer_alignment}));
 }
 
 /// What allocate_buffer(size) gave.
-inline void free_buffer(std::byte* buffer, std::size_t size) {
+inline void free_buffer(std::byte* buffer, [[maybe_unused]] std::size_t size) {
 #if PASER_MAPS_PAGES
   if (size >= mapped_from) {
     ::munmap(buffer, size);
