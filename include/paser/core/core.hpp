@@ -16,6 +16,7 @@
 #include "paser/core/random.hpp"
 #include "paser/core/registry.hpp"
 #include "paser/core/rows.hpp"
+#include "paser/core/sanitizer.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/core/text.hpp"
