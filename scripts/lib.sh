@@ -71,5 +71,4 @@ jobs_to_run() {
   echo "$cores"
 }
 
-packages=(g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libstb-dev libcli11-dev libtiff-dev
-          libopenmpi-dev openmpi-bin)
+packages=(g++ cmake ninja-build libeigen3-dev nlohmann-json3-dev libstb-dev libcli11-dev libtiff-dev)
