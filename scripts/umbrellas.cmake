@@ -2,7 +2,8 @@
 #   cmake -P scripts/umbrellas.cmake            writes them
 #   cmake -DCHECK=ON -P scripts/umbrellas.cmake fails when one is missing or stale (a CTest test)
 # Sub-folders (kernels/conv: what is behind kernels/conv2d.hpp) are not part of an umbrella but where they are named
-# below, nor is what only the kernels and the parallel loop include, such as core/simd.hpp, which brings Eigen.
+# below, nor is what only the kernels and the parallel loop include, such as core/simd.hpp, which brings Eigen, nor are the
+# readers of published checkpoints, which take a tenth of the time of compiling a program and few programs call.
 cmake_minimum_required(VERSION 3.21)
 cmake_path(SET include NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../include)
 
@@ -25,6 +26,7 @@ endfunction()
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
 set(inner paser/core/simd.hpp paser/core/random_words.hpp paser/core/thread_team.hpp paser/core/bed.hpp paser/core/cpu_count.hpp)
+list(APPEND inner paser/io/stored_zip.hpp paser/io/torch_pickle.hpp paser/io/torch_file.hpp paser/io/weights_file.hpp)
 set(open_folders pipeline/routing)
 set(all "#pragma once\n\n/// \\file\n/// All of paser. A folder's own umbrella, paser/<folder>/<folder>.hpp, compiles faster.\n\n")
 set(lines "paser/version.hpp")
