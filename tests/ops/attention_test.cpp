@@ -117,6 +117,14 @@ TEST_CASE("attention over one key gives keys and queries no gradient") {
 TEST_CASE("attention does not overflow on large scores and refuses what does not fit") {
   const auto q = Tensor<float, 4>::full({1, 1, 2, 4}, 300.F), v = normal<float>(Key{3}, Shape{1, 1, 2, 4});
   for (const float y : attention(q, q, v, 1).values()) CHECK(std::isfinite(y));
+  // Wherever the largest score stands, behind the last whole packet too.
+  const auto one = Tensor<float, 4>::full({1, 1, 1, 4}, 1.F), values = normal<float>(Key{3}, Shape{1, 1, 37, 4});
+  for (const Index place : {0, 20, 36}) {
+    auto keys = Tensor<float, 4>::zeros({1, 1, 37, 4});
+    std::fill_n(keys.mutable_data() + place * 4, 4, 300.F);
+    const auto y = attention(one, keys, values, 1);
+    for (Index c = 0; c < 4; ++c) CHECK(y(0, 0, 0, c) == values(0, 0, place, c));
+  }
   CHECK_THROWS_WITH(attention(q, Tensor<float, 4>::zeros({1, 1, 2, 3}), v, 1),
                     Catch::Contains("attention: query (1,1,2,4), key (1,1,2,3)"));
 }

@@ -81,9 +81,10 @@ class AnySegmenter {
     return holder_->stochastic_part(ctx, std::move(maps));
   }
 
-  /// The operations of one run on images of this shape. Computes nothing; throws what the run would throw about shapes.
-  Operations count(const Shape<4>& images, Mode mode = run::inference) const {
-    return count_operations<T>(*this, images, mode);
+  /// The operations of one run on images of this shape, as those of the published network or as they are done (see
+  /// CountContext). Computes nothing; throws what the run would throw about shapes.
+  Operations count(const Shape<4>& images, Mode mode = run::inference, bool as_published = true) const {
+    return count_operations<T>(*this, images, mode, as_published);
   }
 
   /// Its name in the registry and its settings; an empty name when the network does not say.
