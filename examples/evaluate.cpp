@@ -185,8 +185,7 @@ int run(const Arguments& a, const std::string& command) {
   // The stream from which train_segmentation draws when it compares, so that both tell the same.
   method.key = Key{config.seed}.fold(7);
   const Folder folder = opened(a, config, description);
-  if (const std::string turned = paser::data::turned_warning(folder.report()); !turned.empty())
-    std::cerr << "warning: " << turned << "\n";
+  for (const std::string& warning : folder.report().warnings) std::cerr << "warning: " << warning << "\n";
   Outputs outputs(a, file, config, folder);
 
   const report::InterruptGuard guard;

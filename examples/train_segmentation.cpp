@@ -3,6 +3,9 @@
 ///
 ///   train_segmentation --data DIR --masks battery --preset standard --out RUN
 ///
+/// With --network f2 (or f1, f3, or a network of the registry with its settings, unet:{"width":8,"depth":3}) that
+/// network alone is trained, and saved as a PaSeR of one model that segment_image and evaluate take.
+///
 /// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 3 a number in training is not
 /// finite, what was saved before stays; 4 a process of several was waited for in vain; 130 interrupted: the same
 /// command goes on.
@@ -15,7 +18,9 @@
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
+#include "segmentation/advice.hpp"
 #include "segmentation/questions.hpp"
+#include "segmentation/single.hpp"
 #include "team_program.hpp"
 #include "without_noise.hpp"
 
@@ -24,7 +29,7 @@ namespace {
 struct Arguments {
   std::string preset = "standard", out, stage = "all";
   std::vector<std::string> settings;
-  std::string data, masks, class_file, initial;
+  std::string data, masks, class_file, initial, network;
   std::vector<double> range;
   std::optional<std::uint64_t> seed;
   int threads = 0;
@@ -35,6 +40,7 @@ struct Arguments {
 
 segmentation::Config configuration(const Arguments& a) {
   segmentation::Config config = segmentation::preset_named(a.preset);
+  if (!a.network.empty()) config = segmentation::alone(config, a.network);
   if (a.seed) config.seed = *a.seed;
   if (!a.data.empty()) config.data = a.data;
   if (!a.masks.empty()) config.masks = a.masks;
@@ -84,6 +90,42 @@ void compare(segmentation::Experiment& experiment, const segmentation::FurtherTr
   for (const char* name : {"paser", "paser_tuned"})
     if (std::filesystem::exists(folder.checkpoint(name))) trained.push_back(folder.checkpoint(name));
   program::print_results(std::cout, results, folder.path(), trained);
+  if (const std::string advice = segmentation::advice(results); !advice.empty())
+    std::cout << "\nAdvice         " << advice << std::endl;
+}
+
+/// What to say of the classes' weights.
+void warn_of_weights(const segmentation::Data& data) {
+  for (const std::string& warning : data.weights().warnings) std::cerr << "warning: " << warning << "\n";
+}
+
+/// Trains and tests one network alone.
+int run_single(const Arguments& a, const segmentation::Config& config, const std::filesystem::path& out,
+               const std::string& command) {
+  namespace report = paser::report;
+  paser::check<paser::ValueError>(a.stage == "all" && a.initial.empty(), "--network",
+                                  "trains one network from random weights in one stage; it goes with neither --stage ",
+                                  "nor --initial");
+  segmentation::SingleNetwork single(config, out, a.choice);
+  warn_of_weights(single.data());
+  if (!a.choice.replay) single.print_plan(std::cerr);
+  single.train();
+  const report::Results results = single.results(command);
+  program::RunFolder& folder = single.folder();
+  folder.write("results.json", report::results_text(results));
+  folder.write("methods.csv", report::methods_csv(results));
+  folder.write("images.csv", report::images_csv(results));
+  if (a.json) {
+    std::cout << paser::io::json_text(nlohmann::json(results), 2) << "\n";
+    return program::done;
+  }
+  std::cout << "\n"
+            << report::results_table(results) << "\n"
+            << report::results_legend(results) << "\n"
+            << "All numbers      " << (folder.path() / "results.json").string() << "\n"
+            << "Trained network  " << folder.checkpoint("paser").string() << "\n"
+            << "Use it           segment_image " << folder.path().string() << " IMAGES\n";
+  return program::done;
 }
 
 int run(const Arguments& a, const paser::distributed::Team& team, const std::string& command) {
@@ -95,8 +137,14 @@ int run(const Arguments& a, const paser::distributed::Team& team, const std::str
   const std::filesystem::path out = a.out.empty() ? "runs/segmentation_" + config.preset : a.out;
   if (a.threads > 0) paser::set_threads(a.threads);
   const paser::report::InterruptGuard guard;
+  if (!config.network.empty()) {
+    paser::check<paser::ValueError>(team.alone(), "--network",
+                                    "trains by one process; start it without mpirun or srun");
+    return run_single(a, config, out, command);
+  }
   segmentation::Experiment experiment(config, out, a.choice, team);
-  for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
+  warn_of_weights(experiment.data());
+  if (!a.choice.replay) experiment.print_plan(std::cerr);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   segmentation::FurtherTrainings further(experiment);
   if (experiment.train(a.stage)) further.train();
@@ -123,6 +171,9 @@ int main(int argc, char** argv) {
                  "a setting as name=value, such as policy_epochs=10 or widths=[8,16,32]; repeatable");
   app.add_option("--out", a.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--initial", a.initial, "a PaSeR file (checkpoints/paser.safetensors of a run) to start from");
+  app.add_option(
+      "--network", a.network,
+      "train this network alone, without routing: f1, f2, f3, or NAME:JSON such as unet:{\"width\":8,\"depth\":3}");
   app.add_option("--stage", a.stage, "stop after this stage: f3, f2, f1, policy, fine-tune, questions, or all")
       ->capture_default_str();
   app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");

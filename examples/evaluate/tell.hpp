@@ -30,7 +30,7 @@ inline nlohmann::json document(const std::vector<ImageScore>& scores, const std:
   nlohmann::json j{{"images", scores.size()},
                    {"images_without_iou", all.without_iou()},
                    {"iou", all.iou},
-                   {"iou_std", all.iou_std},
+                   {"iou_std", scores.size() < 2 ? nlohmann::json() : nlohmann::json(all.iou_std)},
                    {"iou_interval", iou.images.interval},
                    {"set_iou", iou.set.value},
                    {"set_iou_interval", iou.set.interval},
@@ -95,9 +95,9 @@ inline void print(std::ostream& out, const std::vector<ImageScore>& scores, cons
       value += " (95 %: " + report::fixed(e.interval[0], 4) + " .. " + report::fixed(e.interval[1], 4) + ")";
     return value;
   };
-  out << scores.size() << " images: mean IoU " << text(iou.images) << " over images, " << text(iou.set)
-      << " of the set, pixel accuracy " << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4)
-      << "\npatches";
+  out << scores.size() << (scores.size() == 1 ? " image: IoU " : " images: mean IoU ") << text(iou.images);
+  if (scores.size() > 1) out << " over images, " << text(iou.set) << " of the set";
+  out << ", pixel accuracy " << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4) << "\npatches";
   for (std::size_t k = 0; k < all.share.size(); ++k)
     out << (k > 0 ? ", f" : " f") << k + 1 << " " << percent(all.share[k]) << " %";
   out << "; " << report::significant(all.gmac, 4) << " GMAC and " << report::fixed(all.ms_per_image, 1)

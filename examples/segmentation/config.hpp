@@ -39,6 +39,7 @@ struct Config {
   std::string absent_class = "left out";  ///< in an IoU: "left out", or "zero" as torchmetrics before 1.0
 
   // Networks.
+  std::string network;  ///< f1, f2, f3 or NAME:JSON of the registry: it is trained alone, without routing
   std::array<Index, 3> widths{8, 16, 64}, depths{2, 4, 4};
   double dropout = 0.5;
   int samples = 5;                    ///< passes of MC dropout
@@ -124,6 +125,7 @@ struct Config {
     f("gray_offset", c.gray_offset);
     f("class_weights", c.class_weights);
     f("absent_class", c.absent_class);
+    f("network", c.network);
     f("widths", c.widths);
     f("depths", c.depths);
     f("dropout", c.dropout);

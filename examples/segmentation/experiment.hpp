@@ -2,6 +2,7 @@
 
 #include "run_folder.hpp"
 #include "segmentation/measured.hpp"
+#include "segmentation/plan.hpp"
 #include "team_program.hpp"
 
 /// The three stages of PaSeR on a folder of images and masks.
@@ -76,6 +77,17 @@ class Experiment {
   /// The fine-tuned PaSeRs: the paper's reward first, then the tuned one if it was asked for.
   const std::vector<Variant>& tuned() const { return tuned_; }
   const Times& times() const { return measured_.times; }
+
+  void print_plan(std::ostream& out) const {
+    std::vector<PlannedNetwork> networks;
+    for (const std::size_t k : {2, 1, 0})
+      networks.push_back({paser::message("f", k + 1), networks_.models[k], pretrain_options(config_, data_, k),
+                          k == 0 ? &networks_.models[2] : nullptr});
+    segmentation::print_plan(
+        out, config_, data_, networks,
+        paser::message(config_.tuned_reward ? "two policies and two fine-tunings" : "a policy and a fine-tuning",
+                       ", further policies for the questions, and the comparison"));
+  }
 
   /// Runs the stages up to and including the one of this name. Returns whether the further trainings are to follow: for
   /// "questions" and "all". Throws Interrupted after Ctrl-C.

@@ -25,7 +25,7 @@ inline Row method_row(const std::string& model, const std::string& kind, const p
   row.gmac = e.gmac;
   row.ms_per_image = e.ms_per_image;
   row.share = e.share;
-  row.iou_std = e.iou_std;
+  if (static_cast<Index>(e.image_iou.size()) - e.without_iou() >= 2) row.iou_std = e.iou_std;  // of one: nothing known
   if (kind != "single" && e.assignment.size() > 1) row.assignment_accuracy = e.assignment_accuracy();
   row.note = note;
   return row;

@@ -1,0 +1,129 @@
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "examples/child_process.hpp"
+#include "examples/tiny_training.hpp"
+#include "segmentation/advice.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace single_network_test {
+
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+/// A training of one network alone on tiny data.
+struct Bench {
+  Bench() { tiny::write_data_set(folder / "data"); }
+  Outcome train(const std::string& network, const std::string& run, const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> words{PASER_TRAIN_SEGMENTATION,
+                                   "--data",
+                                   (folder / "data").string(),
+                                   "--out",
+                                   (folder / run).string(),
+                                   "--threads",
+                                   "1",
+                                   "--network",
+                                   network,
+                                   "--set",
+                                   "widths=[2,4,2]",
+                                   "--set",
+                                   "depths=[1,1,1]",
+                                   "--set",
+                                   "pretrain_epochs=[1,2,1]"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_program(folder.path(), words);
+  }
+  TemporaryFolder folder;
+};
+
+TEST_CASE("train_segmentation --network trains one network, says its plan first, and other programs use it") {
+  const Bench bench;
+  const auto trained = bench.train("f2", "run");
+  INFO(trained.err);
+  REQUIRE(trained.status == 0);
+  for (const char* said :
+       {"6 to train on; 2 for validation", "32 x 32 pixels, 1 channel; 8-bit gray: 6", "no value range is given",
+        "Classes   class 0 ", "Train     f2, ", "2 epochs of 3 steps: about", "Time      about "})
+    CHECK_THAT(trained.err, Contains(said));
+  CHECK_THAT(trained.out, Contains("f2") && Contains("paser.safetensors") && !Contains("PaSeR (") && !Contains("f3"));
+  const fs::path run = bench.folder / "run";
+  CHECK(fs::exists(run / "checkpoints" / "network.safetensors"));
+  const auto results = nlohmann::json::parse(content_of(run / "results.json"));
+  REQUIRE(results["rows"].size() == 1);
+
+  const auto evaluated = run_program(bench.folder.path(), {PASER_EVALUATE, run.string(), "--json", "--quiet"});
+  INFO(evaluated.err);
+  REQUIRE(evaluated.status == 0);
+  CHECK(nlohmann::json::parse(evaluated.out)["iou"].get<double>() == Approx(results["rows"][0]["iou"].get<double>()));
+  CHECK(nlohmann::json::parse(evaluated.out)["gmac"].get<double>() == Approx(results["rows"][0]["gmac"].get<double>()));
+  const auto segmented =
+      run_program(bench.folder.path(), {PASER_SEGMENT_IMAGE, run.string(), (bench.folder / "data/test_images").string(),
+                                        "--out", (bench.folder / "out").string(), "--write", "mask", "--quiet"});
+  INFO(segmented.err);
+  CHECK(segmented.status == 0);
+  CHECK(names_in(bench.folder / "out").size() == 3);
+  // The same command again has nothing to do; another network is another run.
+  CHECK_THAT(bench.train("f2", "run").err, Contains("made in an earlier run"));
+  CHECK_THAT(bench.train("f1", "run").err, Contains("this folder holds a run with"));
+}
+
+TEST_CASE("train_segmentation --network takes networks of the registry, and refuses what is none") {
+  const Bench bench;
+  const auto named = bench.train("unet:{\"width\":2,\"depth\":1}", "run");
+  INFO(named.err);
+  CHECK(named.status == 0);
+  CHECK_THAT(named.err, Contains("Train     unet, "));
+  const auto refused = [&](const std::string& network, const std::vector<std::string>& more,
+                           const std::string& sentence) {
+    const auto ended = bench.train(network, "none", more);
+    INFO(sentence);
+    CHECK(ended.status == 2);
+    CHECK_THAT(ended.err, Contains(sentence));
+    CHECK_FALSE(fs::exists(bench.folder / "none" / "checkpoints"));
+  };
+  refused("f4", {}, "'f4'");
+  refused("unet:[1]", {}, "expected f1, f2, f3");
+  refused("f2", {"--stage", "f2"}, "--network");
+}
+
+/// Results of an f1, an f3 and a PaSeR by their IoU on each image, at 1, 15 and `price` GMAC.
+paser::report::Results measured(const std::vector<double>& f1, const std::vector<double>& f3,
+                                const std::vector<double>& routed, double price = 15) {
+  paser::report::Results r;
+  r.images.resize(f1.size());
+  const auto add = [&](const char* name, const char* kind, const std::vector<double>& iou, double gmac) {
+    paser::report::Row row;
+    row.model = name;
+    row.kind = kind;
+    row.iou = std::accumulate(iou.begin(), iou.end(), 0.0) / static_cast<double>(iou.size());
+    row.gmac = gmac;
+    r.rows.push_back(row);
+    for (std::size_t i = 0; i < iou.size(); ++i) r.images[i].methods[name] = {.iou = iou[i], .share = {}};
+  };
+  add("f1", "single", f1, 1);
+  add("f3", "single", f3, 15);
+  add("PaSeR", "paser", routed, price);
+  return r;
+}
+
+TEST_CASE("advice: the cheaper network that is as good, PaSeR where it pays, and how sure that is") {
+  using segmentation::advice;
+  const std::string single = advice(measured({.97, .98, .96}, {.97, .97, .97}, {.76, .75, .77}));
+  CHECK_THAT(single, Contains("use f1 (IoU 0.970) alone: better than PaSeR (IoU 0.760) and 15 times cheaper"));
+  CHECK_THAT(single, Contains("sure as far as these images go") && Contains("on 3 test images") && !Contains("f3"));
+  CHECK_THAT(advice(measured({.76, .75}, {.90, .91}, {.76, .75})),
+             Contains("as good as PaSeR") && Contains("f3 (IoU 0.905) is better at 15 times its cost"));
+  CHECK_THAT(advice(measured({.76, .75}, {.90, .91}, {.90, .91}, 5)),
+             Contains("PaSeR pays: PaSeR (IoU 0.905) is as good as f3 (IoU 0.905) at 1 / 3.0 of its cost") &&
+                 Contains("equal on all 2 test images"));
+  CHECK_THAT(advice(measured({.76, .75, .7}, {.80, .91, .8}, {.95, .92, .81}, 5)),
+             Contains("PaSeR pays") && Contains("better than every network") && Contains("not certain"));
+  CHECK_THAT(advice(measured({.7, .7}, {.9, .92}, {.8, .81}, 5)),
+             Contains("use f3 (IoU 0.910) for the best answers") && Contains("PaSeR (IoU 0.805) has less at 1 / 3.0"));
+  // One image says nothing.
+  const std::string one = advice(measured({.97}, {.9}, {.7}));
+  CHECK_THAT(one, Contains("measured on 1 image, which says nothing of others") && !Contains("sure as"));
+  CHECK(advice({}).empty());
+}
+
+}  // namespace single_network_test
