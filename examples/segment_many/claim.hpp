@@ -72,7 +72,7 @@ class Claims {
   /// Claims a chunk, if nobody does who lives. Throws IoError when that cannot be known.
   std::optional<Held> take(const std::string& chunk) {
     const fs::path file = folder_ / ("claim_" + chunk);
-    for (int attempt = 0; attempt < 2; ++attempt) {
+    for (int attempt = 0; attempt < 4; ++attempt) {
       const int handle = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (handle >= 0) {
         ::flock(handle, LOCK_EX | LOCK_NB);
@@ -81,6 +81,11 @@ class Claims {
         Held held(file, handle);
         paser::check<paser::IoError>(error == 0, "claims", file.string(), " cannot be written: ", std::strerror(error));
         return held;
+      }
+      if (errno == ENOENT) {  // another process was the last to leave the folder
+        std::error_code failed;
+        fs::create_directories(folder_, failed);
+        continue;
       }
       paser::check<paser::IoError>(errno == EEXIST, "claims", file.string(), " cannot be made: ", std::strerror(errno));
       if (!given_up(file) || !set_aside(file)) return {};
@@ -124,6 +129,7 @@ class Claims {
   double now() {
     const fs::path file = folder_ / clock_name;
     const int handle = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (handle < 0 && errno == ENOENT) return 0;  // the folder is gone, and all claims with it
     struct stat found {};
     const bool known = handle >= 0 && ::futimens(handle, nullptr) == 0 && ::fstat(handle, &found) == 0;
     if (handle >= 0) ::close(handle);
