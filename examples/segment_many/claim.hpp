@@ -108,7 +108,8 @@ class Claims {
     ::close(handle);
     seen_ = {found.st_ino, found.st_mtim.tv_sec};
     if (unlocked && owner.starts_with(node_ + " ")) return true;
-    return now() - static_cast<double>(found.st_mtim.tv_sec) > stale_;
+    const double age = now() - static_cast<double>(found.st_mtim.tv_sec);
+    return age > stale_ || (unlocked && owner.empty() && age > 2);  // died before it could write its name
   }
 
   /// Takes away a claim that was given up. Of several who do so one succeeds; a claim that another has made anew
