@@ -33,6 +33,7 @@ void read(png_structp png, png_infop info, Reader& reader, std::vector<png_byte>
     std::memcpy(to, from.file.data(), bytes);
     from.file.remove_prefix(bytes);
   });
+  png_set_chunk_malloc_max(png, 1 << 22);
   png_set_packing(png);  // small samples, one per byte
   png_read_info(png, info);
   png_set_interlace_handling(png);

@@ -36,7 +36,8 @@ Screen by_libtiff(const std::string& path, tdir_t number) {
   TIFFGetField(file.get(), TIFFTAG_PHOTOMETRIC, &photometric);
   TIFFGetField(file.get(), TIFFTAG_IMAGEWIDTH, &width);
   TIFFGetField(file.get(), TIFFTAG_IMAGELENGTH, &height);
-  const bool plain = (samples == 1 && photometric <= 3) || (samples == 3 && photometric == PHOTOMETRIC_RGB);
+  const bool plain =
+      (samples == 1 && photometric <= 3) || (samples == 3 && photometric == PHOTOMETRIC_RGB && bits == 8);
   if (!plain || bits > 8 || orientation != 1 || width == 0 || height == 0 || height > (1u << 20) / width) return out;
   if (TIFFRGBAImageOK(file.get(), reason) == 0) return out;
   out = {true, false, "", static_cast<Index>(height), static_cast<Index>(width), {}};

@@ -28,7 +28,7 @@ inline Tensor<float, 4> image_of(const io::Page& page, Index channels, const std
     whole.raster = channels == 1 ? io::to_gray(raster) : io::to_rgb(raster);
     return io::to_unit(whole, range, origin);
   }
-  const Tensor<float, 4> x = io::to_unit(page, range, origin);
+  Tensor<float, 4> x = io::to_unit(page, range, origin);
   if (x.shape().c() == channels) return x;
   Tensor<float, 4> y({1, x.shape().h(), x.shape().w(), channels});
   const float* in = x.data();

@@ -112,7 +112,7 @@ inline Path write_target(const Path& target) {
   const auto status = std::filesystem::status(target, error);
   check<IoError>(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), "write", quoted(target),
                  " exists and is not a regular file");
-  const Path resolved = std::filesystem::is_symlink(target, error) ? std::filesystem::weakly_canonical(target) : target;
+  Path resolved = std::filesystem::is_symlink(target, error) ? std::filesystem::weakly_canonical(target) : target;
   const Path folder = resolved.has_parent_path() ? resolved.parent_path() : Path(".");
   check<IoError>(std::filesystem::is_directory(folder, error), "write", quoted(target), ": its folder does not exist");
   return resolved;

@@ -42,8 +42,8 @@ class JpegCodes {
     if (const std::uint32_t found = fast_[bits >> (16 - fast_bits)]; found != 0) return found;
     for (std::uint32_t length = fast_bits + 1; length <= 16; ++length)
       if (bits < end_[length]) {
-        const auto place = static_cast<std::size_t>(first_[length] + static_cast<std::int32_t>(bits >> (16 - length)));
-        return length << 8 | static_cast<unsigned char>(symbols_[place]);
+        const std::int32_t place = first_[length] + static_cast<std::int32_t>(bits >> (16 - length));
+        return length << 8 | static_cast<unsigned char>(symbols_[static_cast<std::size_t>(place)]);
       }
     return 0;
   }
