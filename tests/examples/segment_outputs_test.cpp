@@ -55,6 +55,20 @@ TEST_CASE("segment_image: PNG of 16 bits keeps probabilities and entropy to a st
              Contains(message(",,0,pore,", pores, ",", exact_number(static_cast<double>(pores) / 600), ",,")));
 }
 
+TEST_CASE("deploy, the example of a program of one's own, answers as segment_image does") {
+  const Bench bench(1);
+  const auto answer = bench.answer(tiny::input(bench.store("a.png", 20, 30)), 1);
+  const auto mask = bench.folder / "mask.png";
+  const auto ended = run_program(
+      bench.folder.path(), {PASER_DEPLOY, bench.model().string(), (bench.images() / "a.png").string(), mask.string()});
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK(same_bits(tiny::stored_labels(mask), answer.maps.labels));
+  const auto none = run_program(bench.folder.path(), {PASER_DEPLOY, bench.model().string(), "none.png", mask.string()});
+  CHECK(none.status == 1);
+  CHECK_THAT(none.err, Contains("none.png") && Contains("does not exist"));
+}
+
 #ifdef PASER_WITH_TIFF
 
 /// Some pages as a TIFF stack of 2 pixels per micrometre.
