@@ -108,6 +108,7 @@ class Worker {
       }
       if (left > 0 && !worked) wait();
     }
+    claims_.clear();
     if (progress_) progress_->finish();
   }
 

@@ -69,6 +69,15 @@ class Claims {
     std::chrono::steady_clock::time_point touched_ = std::chrono::steady_clock::now();
   };
 
+  /// Removes what processes left that died; when all chunks are done, so that no claim counts any more.
+  void clear() const {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(folder_, ignored))
+      if (const std::string name = entry.path().filename().string();
+          name.starts_with("claim_") || name.starts_with("aside_"))
+        fs::remove(entry.path(), ignored);
+  }
+
   /// Claims a chunk, if nobody does who lives. Throws IoError when that cannot be known.
   std::optional<Held> take(const std::string& chunk) {
     const fs::path file = folder_ / ("claim_" + chunk);

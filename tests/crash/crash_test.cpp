@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -245,6 +246,49 @@ TEST_CASE("whatever call of the disk fails, an evaluation writes whole files, an
     INFO(ended.err);
     REQUIRE(ended.status == 0);
     CHECK(pictures() == expected);
+    CHECK(file_names(all_of(out)) == names);
+  });
+}
+
+TEST_CASE("whatever call of the disk fails, segment_many goes on, and answers every line once", "[faults]") {
+  const TemporaryFolder folder;
+  pipeline::save_paser(folder / "model", pipeline::make_paser(tiny::description(1), Key{21}), tiny::description(1));
+  std::ofstream list(folder / "list");
+  for (int i = 0; i < 6; ++i) {
+    const fs::path image = folder / message("im", i, ".png");
+    io::write_png(image, tiny::picture(16, 24, 1, static_cast<std::uint64_t>(i)));
+    list << image.string() << "\n";
+  }
+  list.close();
+  const fs::path out = folder / "out", count = folder / "count";
+  const auto segment = [&] {
+    return run_program(folder.path(),
+                       {PASER_SEGMENT_MANY, (folder / "model").string(), "--manifest", (folder / "list").string(),
+                        "--out", out.string(), "--chunk", "3", "--threads", "1", "--quiet"});
+  };
+  const auto faulty = [&](long call, const std::string& kind) {
+    fs::remove_all(out);
+    return with_fault(out, call, kind, count, segment);
+  };
+  const auto chunks = [&] {
+    auto files = all_of(out);
+    std::erase_if(files, [](const auto& file) { return !file.first.starts_with("chunk_"); });
+    return files;
+  };
+  const auto whole = faulty(0, "");
+  REQUIRE(whole.status == 0);
+  const auto expected = chunks();
+  REQUIRE(expected.size() == 6);
+  const auto names = file_names(all_of(out));
+  for_calls(std::atol(content_of(count).c_str()), [&](long call, const std::string& kind) {
+    CAPTURE(call, kind);
+    check_end(faulty(call, kind), kind);
+    for (const auto& [name, content] : chunks()) CHECK(expected.at(name) == content);
+    const auto ended = segment();
+    INFO(ended.err);
+    REQUIRE(ended.status == 0);
+    CHECK(ended.out == whole.out);
+    CHECK(chunks() == expected);
     CHECK(file_names(all_of(out)) == names);
   });
 }
