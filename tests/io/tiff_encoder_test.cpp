@@ -78,6 +78,12 @@ TEST_CASE("TiffEncoder: pages, kinds of samples and the resolution are what our 
   };
   check_kind(std::uint8_t{}, 1, {});
   check_kind(std::uint8_t{}, 3, microns);
+  for (Index width = 1; width <= 12; ++width) {  // some pages end at an odd byte
+    const std::vector<Tensor<std::uint8_t, 3>> pages{page<std::uint8_t>(1, width, 1, 0),
+                                                     page<std::uint8_t>(1, width, 1, 1)};
+    io::write_file(folder / "odd.tif", file_of(pages));
+    check_by_reader(folder / "odd.tif", pages, {});
+  }
   check_kind(std::uint16_t{}, 1, per_cm);
   check_kind(float{}, 1, microns);
   check_kind(float{}, 1, per_cm);
