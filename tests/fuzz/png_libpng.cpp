@@ -33,7 +33,6 @@ void read(png_structp png, png_infop info, Reader& reader, std::vector<png_byte>
     std::memcpy(to, from.file.data(), bytes);
     from.file.remove_prefix(bytes);
   });
-  png_set_chunk_malloc_max(png, 1 << 22);
   png_set_packing(png);  // small samples, one per byte
   png_read_info(png, info);
   png_set_interlace_handling(png);
@@ -62,13 +61,16 @@ Decoded by_libpng(std::string_view file) {
   Reader reader{file, &out};
   std::vector<png_byte> pixels;
   std::vector<png_bytep> rows;
-  png_structp png = png_create_read_struct(
+  png_structp png = png_create_read_struct_2(
       PNG_LIBPNG_VER_STRING, &out,
       [](png_structp p, png_const_charp text) {
         static_cast<Decoded*>(png_get_error_ptr(p))->reason = text;
         png_longjmp(p, 1);
       },
-      [](png_structp, png_const_charp) {});
+      [](png_structp, png_const_charp) {}, nullptr,
+      // libpng believes what a chunk claims.
+      [](png_structp, png_alloc_size_t bytes) { return bytes <= (1 << 25) ? std::malloc(bytes) : nullptr; },
+      [](png_structp, png_voidp memory) { std::free(memory); });
   png_infop info = png_create_info_struct(png);
   read(png, info, reader, pixels, rows);
   png_destroy_read_struct(&png, &info, nullptr);

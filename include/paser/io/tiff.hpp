@@ -286,7 +286,8 @@ class TiffFile {
     TIFFGetField(file_.get(), TIFFTAG_TILEWIDTH, &width);
     TIFFGetField(file_.get(), TIFFTAG_TILELENGTH, &height);
     const Index bytes = TIFFTileRowSize(file_.get());
-    require(width > 0 && height > 0 && bytes >= t.row_bytes(width), k, "has malformed tiles");
+    const bool standard = width > 0 && height > 0 && width % 16 == 0 && height % 16 == 0;  // TIFF 6.0, section 15
+    require(standard && bytes >= t.row_bytes(width), k, "has malformed tiles of ", width, " x ", height, " pixels");
     require_pixels(width, height, limits_, message(name_, ": a tile of page ", k));
     std::vector<unsigned char> tile(static_cast<std::size_t>(TIFFTileSize64(file_.get())));
     require(static_cast<Index>(tile.size()) >= bytes * height, k, "has malformed tiles");
