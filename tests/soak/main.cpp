@@ -84,7 +84,8 @@ class Watch {
 /// The model after so many epochs on eight images, and the last loss.
 std::pair<Model, float> trained(long epochs) {
   std::pair<Model, float> result{Model(Key{1}), 0.0f};
-  auto& [model, loss] = result;
+  Model& model = result.first;
+  float& loss = result.second;
   optim::Adam<float> adam{{.learning_rate = 1e-2}};
   const auto images = uniform<float>(Key{2}, Shape{8, 16, 16, 1}, 0, 1);
   Labels labels({8, 16, 16});
