@@ -140,16 +140,9 @@ class PickleMachine {
     extend(Kind::dict, items, "it sets items of what is no dict");
   }
 
-  /// One instruction; false after the last.
-  bool step() {
-    const auto code = static_cast<unsigned char>(take(1)[0]);
+  /// Pushes the value that an instruction holds; false when it holds none.
+  bool push_value(unsigned char code) {
     switch (code) {
-      case 0x80:  // PROTO
-        return require(number(1) == 2, "it is not of protocol 2"), true;
-      case '.':
-        return false;
-      case '(':
-        return marks_.push_back(stack_.size()), true;
       case 'N':
         return push({}), true;
       case 0x88:
@@ -170,6 +163,21 @@ class PickleMachine {
         return push_text(number(4)), true;
       case 'U':
         return push_text(number(1)), true;
+      default:
+        return false;
+    }
+  }
+
+  /// One instruction; false after the last.
+  bool step() {
+    const auto code = static_cast<unsigned char>(take(1)[0]);
+    switch (code) {
+      case 0x80:  // PROTO
+        return require(number(1) == 2, "it is not of protocol 2"), true;
+      case '.':
+        return false;
+      case '(':
+        return marks_.push_back(stack_.size()), true;
       case ']':
         return push({.kind = Kind::list}), true;
       case '}':
@@ -206,8 +214,9 @@ class PickleMachine {
       case 'b':
         return build(), true;
       default:
-        throw FormatError(message(origin_, ": is no pickle of tensors: its instruction ", +code,
-                                  " is none that torch.save writes for them"));
+        check<FormatError>(push_value(code), origin_.c_str(), "is no pickle of tensors: its instruction ", +code,
+                           " is none that torch.save writes for them");
+        return true;
     }
   }
 
