@@ -106,6 +106,16 @@ struct Config {
   /// Calls f(name, member) for every setting.
   template <class Self, class F>
   static void visit(Self& c, F&& f) {
+    visit_data(c, f);
+    visit_networks(c, f);
+    visit_pretraining(c, f);
+    visit_routing(c, f);
+    visit_questions(c, f);
+  }
+
+ private:
+  template <class Self, class F>
+  static void visit_data(Self& c, F& f) {
     f("preset", c.preset);
     f("seed", c.seed);
     f("data", c.data);
@@ -124,6 +134,9 @@ struct Config {
     f("gray_gain", c.gray_gain);
     f("gray_offset", c.gray_offset);
     f("class_weights", c.class_weights);
+  }
+  template <class Self, class F>
+  static void visit_networks(Self& c, F& f) {
     f("absent_class", c.absent_class);
     f("network", c.network);
     f("widths", c.widths);
@@ -134,6 +147,9 @@ struct Config {
     f("small_answer", c.small_answer);
     f("route_choice", c.route_choice);
     f("initial", c.initial);
+  }
+  template <class Self, class F>
+  static void visit_pretraining(Self& c, F& f) {
     f("pretrain_epochs", c.pretrain_epochs);
     f("pretrain_batch", c.pretrain_batch);
     f("pretrain_rate", c.pretrain_rate);
@@ -144,6 +160,9 @@ struct Config {
     f("teacher_view", c.teacher_view);
     f("keep_teacher_logits", c.keep_teacher_logits);
     f("validate_every", c.validate_every);
+  }
+  template <class Self, class F>
+  static void visit_routing(Self& c, F& f) {
     f("gain", c.gain);
     f("lambda", c.lambda);
     f("cost", c.cost);
@@ -167,6 +186,9 @@ struct Config {
     f("fine_tune_exploit_from", c.fine_tune_exploit_from);
     f("fine_tune_exploit_to", c.fine_tune_exploit_to);
     f("fine_tune_small", c.fine_tune_small);
+  }
+  template <class Self, class F>
+  static void visit_questions(Self& c, F& f) {
     f("tuned_reward", c.tuned_reward);
     f("tuned_lambda", c.tuned_lambda);
     f("tuned_entropy_bonus", c.tuned_entropy_bonus);
