@@ -144,7 +144,7 @@ TEST_CASE("the two conventions of SegFormer differ in their norms' eps alone, wh
   const SegFormer<float> hugging_face(spec, Key{1});
   CHECK(authors.layer_norms[0].options.eps == 1e-6);
   CHECK(authors.patch_embeddings[0].layer_norm.options.eps == 1e-5);
-  CHECK(authors.blocks[0][0].attention.layer_norm->spec.eps == 1e-5);
+  CHECK(authors.blocks[0][0].attention.layer_norm->options.eps == 1e-5);
   CHECK(authors.blocks[1][1].layer_norm_2.options.eps == 1e-6);
   CHECK(hugging_face.blocks[1][1].layer_norm_2.options.eps == 1e-5);
   CHECK(authors.blocks[1][1].drop_path.p == 0.5);
