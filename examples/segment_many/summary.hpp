@@ -47,7 +47,7 @@ inline void add_to(std::vector<Index>& sums, const std::vector<Index>& more) {
 struct Summary {
   Index lines = 0, done = 0;
   std::map<std::string, Index> failures{};  ///< lines that have no mask, by their status
-  Index masks = 0;                          ///< one a page
+  Index masks = 0;                          ///< one per page
   Index turned = 0;                         ///< images that were turned upright, as their files say
   std::uint64_t hash = 0;
   double gmac = 0;

@@ -5,7 +5,7 @@
 #include "paser/kernels/gemm.hpp"
 
 /// softmax(Q K^T scale) V of one head. The scores are made a block of rows at a time and never stored whole; training
-/// keeps only their log-sum-exp, a number a row, and makes them again (Dao et al., "FlashAttention", 2022).
+/// keeps only their log-sum-exp, a number per row, and makes them again (Dao et al., "FlashAttention", 2022).
 namespace paser::kernels {
 
 /// q: (n, d), k: (s, d), v: (s, e) -> y: (n, e). The rows of each lie a stride of its own apart, so that a head may be

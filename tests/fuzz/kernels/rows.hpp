@@ -202,12 +202,13 @@ void attention(Draw& draw) {
   const double scale = draw.pick({1.0, 0.25});
   const auto q = draw.values<T>(n * d), k = draw.values<T>(s * d), v = draw.values<T>(s * e),
              dy = draw.values<T>(n * e);
-  const paser::kernels::AttentionHead<T> head{n, s, d, e, q.data(), k.data(), v.data(), static_cast<T>(scale)};
+  const paser::kernels::AttentionHead<T> head{n,        s, d, e, q.data(), k.data(),
+                                              v.data(), d, d, e, e,        static_cast<T>(scale)};
   auto y = unwritten<T>(n * e), inferred = y, log_sum = unwritten<T>(n), dq = unwritten<T>(n * d),
        dk = unwritten<T>(s * d), dv = unwritten<T>(s * e);
   attention_forward(head, y.data(), log_sum.data());
   attention_forward<T>(head, inferred.data(), nullptr);
-  attention_backward(head, y.data(), log_sum.data(), dy.data(), dq.data(), dk.data(), dv.data());
+  attention_backward(head, y.data(), log_sum.data(), dy.data(), dq.data(), {dk.data(), dv.data(), d, e});
 
   // The products of q and k stay below d, so that a probability is wrong by some d units at most.
   const auto at = [](const std::vector<T>& m, Index row, Index columns, Index column) {
