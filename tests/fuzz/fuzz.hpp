@@ -10,7 +10,7 @@
 #include "paser/core/error.hpp"
 #include "paser/io/file.hpp"
 
-/// Shared by the fuzzers: whatever bytes per reader gets, it returns or throws one of paser's errors.
+/// Shared by the fuzzers: whatever bytes a reader gets, it returns or throws one of paser's errors.
 namespace fuzz {
 
 inline std::string_view text(const std::uint8_t* data, std::size_t size) {
