@@ -38,11 +38,11 @@ TEST_CASE("Dropout2d drops whole channels, each image its own, and nothing in in
   CHECK_THROWS_AS(nn::Dropout2d(1.5), ValueError);
 }
 
-TEST_CASE("Dropout2d of a map repeats its images for every pass of the run, and takes a mask of the run") {
+TEST_CASE("Dropout2d of a repeated map drops for every repetition, and takes a mask of the run") {
   const auto x = uniform<float>(Key{1}, Shape{2, 2, 2, 30}, 1, 2);
   EvalContext<float> ctx(run::mc_dropout, Key{5});
   for (std::uint64_t i = 0; i < 6; ++i) ctx.sample_keys.push_back(Key{7}.fold(i));
-  const auto y = materialize(nn::Dropout2d(0.5)(ctx, DeferredNorm<Tensor<float, 4>>(x)));
+  const auto y = materialize(nn::Dropout2d(0.5)(ctx, DeferredNorm<Tensor<float, 4>>(x).repeated(3)));
   CHECK(y.shape() == Shape<4>{6, 2, 2, 30});
   CHECK(structured_dropout_test::dropped_channels(slice_rows(x, 0, 1), slice_rows(y, 4, 5), 0.5) > 0);
   EvalContext<float> masked(run::mc_dropout);

@@ -9,6 +9,7 @@ TEST_CASE("the row of a method has what was measured") {
   pipeline::MethodEvaluation e;
   e.iou = 0.75;
   e.iou_std = 0.125;
+  e.image_iou = {0.625, 0.875};
   e.gmac = 3;
   e.ms_per_image = 12;
   e.share = {0.25, 0.75};
