@@ -285,11 +285,14 @@ TEST_CASE("the step of a stage that was not finite runs again from what is store
   OneWeight module;
   auto& weight = module.weight;
   // Squares the weight: 2, 4, 16, 256, 65536, 2^32, 2^64, and then what a float cannot hold.
-  const auto run = [&](std::optional<Index> replay) {
+  const auto run = [&](std::optional<Index> replay, Index stop = 20) {
     weight.value = Tensor<float, 1>::full({1}, 2.0F);
     TrainingState state;
     state.keep("model", module);
-    Stage stage{.name = "squares", .steps = 20, .file = file, .save_seconds = -1, .replay = replay};
+    // Only a replay would store often, if it stored.
+    Stage stage{.name = "squares", .steps = 20, .file = file, .save_seconds = replay ? -1.0 : 1e9, .replay = replay};
+    Index made = 0;
+    stage.monitor.interrupted = [&] { return ++made == stop; };
     return run_stage(stage, state, [&](Index) {
       if (!broken) return std::string();
       TapeContext<float> ctx;
@@ -300,6 +303,7 @@ TEST_CASE("the step of a stage that was not finite runs again from what is store
       return std::string();
     });
   };
+  REQUIRE_FALSE(run({}, 3));
   Index step = -2;
   try {
     run({});
