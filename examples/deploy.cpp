@@ -3,6 +3,7 @@
 ///
 ///   deploy MODEL.safetensors IMAGE MASK.png
 
+#include <filesystem>
 #include <iostream>
 
 #include "paser/data/stored_sample.hpp"
@@ -14,6 +15,7 @@
 int main(int argc, char** argv) try {
   using namespace paser;
   check<ValueError>(argc == 4, "deploy", "expected MODEL IMAGE MASK");
+  check<ValueError>(!std::filesystem::exists(argv[3]), "deploy", argv[3], " is there already and is not replaced");
   auto [model, about] = pipeline::load_paser(argv[1]);
   FilterCache<float> filters;  // prepared weights, kept from image to image
   model.filters = &filters;

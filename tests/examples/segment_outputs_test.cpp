@@ -64,7 +64,12 @@ TEST_CASE("deploy, the example of a program of one's own, answers as segment_ima
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   CHECK(same_bits(tiny::stored_labels(mask), answer.maps.labels));
-  const auto none = run_program(bench.folder.path(), {PASER_DEPLOY, bench.model().string(), "none.png", mask.string()});
+  const std::string image = (bench.images() / "a.png").string(), before = io::read_file(image);
+  const auto over = run_program(bench.folder.path(), {PASER_DEPLOY, bench.model().string(), image, image});
+  CHECK(over.status == 1);
+  CHECK_THAT(over.err, Contains("is there already and is not replaced"));
+  CHECK(io::read_file(image) == before);
+  const auto none = run_program(bench.folder.path(), {PASER_DEPLOY, bench.model().string(), "none.png", "other.png"});
   CHECK(none.status == 1);
   CHECK_THAT(none.err, Contains("none.png") && Contains("does not exist"));
 }
