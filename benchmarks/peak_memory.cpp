@@ -41,7 +41,7 @@ struct Batch {
       : images(uniform<float>(Key{2}, Shape<4>{patches, 56, 64, 1})), labels({patches, 56, 64}) {
     std::int32_t* const out = labels.mutable_data();
     for (Index i = 0; i < labels.numel(); ++i)
-      out[i] = static_cast<std::int32_t>(Key{3}.below(static_cast<std::uint64_t>(i), 3));
+      out[i] = static_cast<std::int32_t>(Key{3}.uniform_int(static_cast<std::uint64_t>(i), 3));
     for (Index i = 0; i < patches; ++i) ids.push_back(static_cast<std::uint64_t>(i));
   }
 };

@@ -32,7 +32,7 @@ struct Settings {
 
 data::FolderOptions folder_options(const Settings& s) {
   data::FolderOptions options;
-  options.map = s.class_file.empty() ? data::MaskMap::parse(s.map) : data::read_class_file(s.class_file);
+  options.map = s.class_file.empty() ? data::LabelEncoding::parse(s.map) : data::read_class_file(s.class_file);
   if (s.classes > 0) options.map = options.map.with_classes(s.classes);
   if (!s.palette.empty())
     options.palette = s.palette == "numbers" ? data::PaletteUse::numbers : data::PaletteUse::colours;

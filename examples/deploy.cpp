@@ -19,7 +19,7 @@ int main(int argc, char** argv) try {
   auto [model, about] = pipeline::load_paser(argv[1]);
   FilterCache<float> filters;  // prepared weights, kept from image to image
   model.filters = &filters;
-  const io::Page page = io::ImageFile(argv[2]).page(0);
+  const io::DecodedImage page = io::ImageFile(argv[2]).page(0);
   const auto image = data::image_of(page, about.channels, about.value_range, argv[2]);
   const auto found = pipeline::segment_tiled(model, image, Key{1}, {.height = about.height, .width = about.width});
   io::write_png(argv[3], found.maps.labels);

@@ -132,8 +132,8 @@ int run(const Arguments& a) {
     options.supervised.micro_batch = k > 0 ? 16 : 1;
     pipeline::Stage stage{.name = name};
     report::Progress progress(name, a.epochs[k] * ((a.train + a.batch - 1) / a.batch));
-    stage.monitor.progress = [&](Index done, Index, const std::string& note) { progress.update(done, note); };
-    stage.monitor.interrupted = [] { return report::interrupted(); };
+    stage.callbacks.progress = [&](Index done, Index, const std::string& note) { progress.update(done, note); };
+    stage.callbacks.interrupted = [] { return report::interrupted(); };
     if (!pipeline::pretrain(model, train, validation, options, stage, key.fold(20 + k))) return program::interrupted;
     progress.finish();
     const auto labels = paser::argmax_channels(

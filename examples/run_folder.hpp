@@ -160,7 +160,7 @@ class RunFolder {
   template <class Body>
   void run(const std::string& name, const std::string& file, const Body& body) {
     paser::pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file), .team = team_};
-    stage.monitor.interrupted = [] { return paser::report::interrupted(); };
+    stage.callbacks.interrupted = [] { return paser::report::interrupted(); };
     if (!team_.leads()) {
       if (!body(stage)) throw Interrupted();
       return;
@@ -173,14 +173,14 @@ class RunFolder {
     const paser::report::WaitMeter waits;
     const std::size_t sent = team_.sent();
     const auto start = std::chrono::steady_clock::now();
-    stage.monitor.log = [this](const nlohmann::json& record) { log_->write(record); };
-    stage.monitor.preparing = [&](const std::string& part, paser::Index done, paser::Index total) {
+    stage.callbacks.log = [this](const nlohmann::json& record) { log_->write(record); };
+    stage.callbacks.preparing = [&](const std::string& part, paser::Index done, paser::Index total) {
       if (stops_by_itself() && paser::report::interrupted()) throw Interrupted();
       if (done == 0) preparation.emplace(name + ": " + part, "images");
       (*preparation)(done, total);
       if (done == total) preparation->finish();
     };
-    stage.monitor.started = [&](paser::Index done, paser::Index total) {
+    stage.callbacks.started = [&](paser::Index done, paser::Index total) {
       before = now = done;
       planned = total;
       if (done == total)
@@ -188,14 +188,14 @@ class RunFolder {
       else
         progress.emplace(name, total, paser::report::ProgressOptions{}, done);
     };
-    stage.monitor.progress = [&](paser::Index done, paser::Index, const std::string& note) {
+    stage.callbacks.progress = [&](paser::Index done, paser::Index, const std::string& note) {
       now = done;
       last_note = note;
       if (progress) progress->update(done, note);
     };
     if (replay_ && replay_->stage == name) {
       stage.replay = replay_->step;
-      stage.monitor.log = {};
+      stage.callbacks.log = {};
     }
     const bool finished = guarded(stage, body);
     paser::check<paser::ValueError>(!replay_ || !progress, "--replay", replay_->stage,

@@ -171,7 +171,7 @@ class Session {
         tell(message(name, ": window ", done, "/", windows));
       });
       attempt(origin, file, pages > 1 ? page + 1 : 0, [&] {
-        io::Page pixels = image.page(page);
+        io::DecodedImage pixels = image.page(page);
         turned_ += pixels.orientation != 1 ? 1 : 0;
         note_brightness(pixels);
         const Rows rows(std::move(pixels), d_.channels, d_.value_range, origin);
@@ -211,10 +211,10 @@ class Session {
   }
 
   /// Where the values are shares of the files' full scale.
-  void note_brightness(const io::Page& page) {
+  void note_brightness(const io::DecodedImage& page) {
     if (d_.value_range || page.real() || !page.palette.empty()) return;
-    const auto most = std::ranges::max(page.raster.pixels.values());
-    brightest_ = std::max(brightest_.value_or(0), static_cast<float>(most) / static_cast<float>(page.raster.maximum));
+    const auto most = std::ranges::max(page.integers.pixels.values());
+    brightest_ = std::max(brightest_.value_or(0), static_cast<float>(most) / static_cast<float>(page.integers.maximum));
   }
 
   /// The pictures of an image, and into `told` what is to be said of it.

@@ -45,7 +45,7 @@ inline std::vector<fs::path> listed(const std::vector<fs::path>& arguments, cons
 class Rows {
  public:
   /// Throws FormatError when the page cannot be one of the images that the range is for.
-  Rows(paser::io::Page page, Index channels, std::optional<paser::io::ValueRange> range, std::string origin)
+  Rows(paser::io::DecodedImage page, Index channels, std::optional<paser::io::ValueRange> range, std::string origin)
       : page_(std::move(page)), channels_(channels), range_(range), origin_(std::move(origin)) {
     paser::data::require_range_fits(page_, range_, origin_);
   }
@@ -55,19 +55,19 @@ class Rows {
 
   /// Rows begin .. end - 1 in [0,1], (1, rows, W, channels). Throws as data::image_of.
   paser::Tensor<float, 4> operator()(Index begin, Index end) const {
-    paser::io::Page part;
+    paser::io::DecodedImage part;
     part.palette = page_.palette;
     part.bits = page_.bits;
     if (page_.real()) {
       part.reals = paser::slice_rows(page_.reals, begin, end);
     } else {
-      part.raster = {paser::slice_rows(page_.raster.pixels, begin, end), page_.raster.maximum};
+      part.integers = {paser::slice_rows(page_.integers.pixels, begin, end), page_.integers.maximum};
     }
     return paser::data::image_of(part, channels_, range_, origin_);
   }
 
  private:
-  paser::io::Page page_;
+  paser::io::DecodedImage page_;
   Index channels_;
   std::optional<paser::io::ValueRange> range_;
   std::string origin_;

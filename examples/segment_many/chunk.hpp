@@ -109,7 +109,7 @@ class ChunkWork {
     answer.pixels.assign(static_cast<std::size_t>(d.classes()), 0);
     paser::io::ImageFile image(path);
     for (Index page = 0; page < image.pages(); ++page) {
-      paser::io::Page pixels = image.page(page);
+      paser::io::DecodedImage pixels = image.page(page);
       answer.turned += pixels.orientation != 1 ? 1 : 0;
       const std::string origin = image.pages() == 1 ? path : message(path, ", page ", page + 1);
       const segment_image::Rows rows(std::move(pixels), d.channels, d.value_range, origin);
@@ -215,7 +215,7 @@ inline Summary verify_chunk(Index chunk, const Manifest& manifest, const paser::
     for (Index page = 0; page < pages; ++page, ++mask) {
       const std::string name = mask_name(line, pages == 1 ? 0 : page + 1);
       check<FormatError>(mask < masks.size() && masks[mask].first == name, tar_file.string().c_str(), "has no ", name);
-      const auto pixels = paser::io::decode_png(masks[mask].second, tar_file.string() + ": " + name).raster.pixels;
+      const auto pixels = paser::io::decode_png(masks[mask].second, tar_file.string() + ": " + name).integers.pixels;
       hash += hash_of(pixels.cast<std::uint8_t>(), line, pages == 1 ? 0 : page + 1);
     }
     check<FormatError>(hexadecimal(hash) == record.value("hash", ""), tar_file.string().c_str(), "the masks of line ",

@@ -37,7 +37,7 @@ inline std::optional<paser::io::ValueRange> value_range(const Config& c) {
 inline paser::data::SegmentationOptions reading(const Config& c, bool varied) {
   using namespace paser::data;
   SegmentationOptions options;
-  options.files.map = c.class_file.empty() ? MaskMap::parse(c.masks) : read_class_file(c.class_file);
+  options.files.map = c.class_file.empty() ? LabelEncoding::parse(c.masks) : read_class_file(c.class_file);
   options.files.channels = c.channels;
   options.files.range = value_range(c);
   const auto fit = std::find_if(fit_names.begin(), fit_names.end(), [&](const auto& f) { return f.first == c.fit; });

@@ -169,7 +169,8 @@ TEST_CASE("killed at random moments, a training goes on to the result of one tha
     // One kill, and in every third round two more while it goes on.
     for (int again = 0; again < (i % 3 == 0 ? 3 : 1); ++again) {
       ChildProcess program(trained.words(run), trained.folder / "out", trained.folder / "err");
-      const auto draw = Key{77}.fold(static_cast<std::uint64_t>(i)).below(static_cast<std::uint64_t>(again), 1000);
+      const auto draw =
+          Key{77}.fold(static_cast<std::uint64_t>(i)).uniform_int(static_cast<std::uint64_t>(again), 1000);
       std::this_thread::sleep_for(whole * draw / 1000);
       program.send(SIGKILL);
       killed += program.wait() == -SIGKILL;

@@ -6,12 +6,12 @@ using namespace paser;
 
 namespace {
 
-io::Raster raster(Index channels, const std::vector<std::uint16_t>& samples, std::uint32_t maximum) {
+io::IntegerImage integers(Index channels, const std::vector<std::uint16_t>& samples, std::uint32_t maximum) {
   const Index pixels = static_cast<Index>(samples.size()) / channels;
   return {Tensor<std::uint16_t, 3>::from({1, pixels, channels}, samples), maximum};
 }
 
-std::vector<std::int32_t> labels_of(const io::Raster& mask) {
+std::vector<std::int32_t> labels_of(const io::IntegerImage& mask) {
   const Labels labels = data::battery_labels(mask);
   return {labels.values().begin(), labels.values().end()};
 }
@@ -19,8 +19,8 @@ std::vector<std::int32_t> labels_of(const io::Raster& mask) {
 }  // namespace
 
 TEST_CASE("a battery mask is black for pores, white for carbon, gray for nickel") {
-  CHECK(labels_of(raster(1, {0, 1, 127, 254, 255}, 255)) == std::vector<std::int32_t>{0, 2, 2, 2, 1});
-  CHECK(labels_of(raster(1, {0, 255, 65535}, 65535)) == std::vector<std::int32_t>{0, 2, 1});
-  CHECK(labels_of(raster(3, {0, 0, 0, 255, 255, 255, 255, 0, 0}, 255)) == std::vector<std::int32_t>{0, 1, 2});
-  CHECK(data::battery_labels(raster(1, {0, 0, 0}, 255)).shape() == Shape<3>{1, 1, 3});
+  CHECK(labels_of(integers(1, {0, 1, 127, 254, 255}, 255)) == std::vector<std::int32_t>{0, 2, 2, 2, 1});
+  CHECK(labels_of(integers(1, {0, 255, 65535}, 65535)) == std::vector<std::int32_t>{0, 2, 1});
+  CHECK(labels_of(integers(3, {0, 0, 0, 255, 255, 255, 255, 0, 0}, 255)) == std::vector<std::int32_t>{0, 1, 2});
+  CHECK(data::battery_labels(integers(1, {0, 0, 0}, 255)).shape() == Shape<3>{1, 1, 3});
 }

@@ -13,7 +13,7 @@ using namespace paser::data;
 using Catch::Matchers::Contains;
 using namespace std::string_literals;
 
-MaskMap parse(const std::string& text) {
+LabelEncoding parse(const std::string& text) {
   return parse_class_file(text, "classes.txt");
 }
 
@@ -26,7 +26,7 @@ void refused(const std::string& text, const std::string& why) {
 TEST_CASE("class file: with a byte order mark as without") {
   for (const std::string mark : {"", "\xEF\xBB\xBF"})
     for (const std::string end : {"\n", "\r\n", "\r"}) {
-      const MaskMap map = parse(mark + "ignore 0" + end + "road 1" + end + "car 2" + end);
+      const LabelEncoding map = parse(mark + "ignore 0" + end + "road 1" + end + "car 2" + end);
       CHECK(map.classes() == 2);
       CHECK(map.name(0) == "road");
       CHECK(map.name(1) == "car");

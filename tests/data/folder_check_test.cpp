@@ -13,7 +13,7 @@ namespace {
 
 FolderOptions mapped(const std::string& map) {
   FolderOptions options;
-  options.map = MaskMap::parse(map);
+  options.map = LabelEncoding::parse(map);
   return options;
 }
 

@@ -26,7 +26,7 @@ void add_ramp(const tiny::DataFolder& data, const std::string& name, int first, 
 
 SegmentationOptions fitted(Fit fit, Index height = 0, Index width = 0) {
   SegmentationOptions options;
-  options.files.map = MaskMap::index(3);
+  options.files.map = LabelEncoding::index(3);
   options.fit = fit;
   options.height = height;
   options.width = width;

@@ -50,8 +50,8 @@ TEST_CASE("A01: PNG of 8 and 16 bits, gray, RGB, with and without alpha, is scal
         if (type >= 4) stored.push_back(77);  // alpha
       }
       const std::string file = png_of(2, 2, bits, type, stored);
-      const io::Page page = io::decode_page(file, "x");
-      CHECK(samples(page.raster) == kept);
+      const io::DecodedImage page = io::decode_page(file, "x");
+      CHECK(samples(page.integers) == kept);
       CHECK(page.bits == bits);
       const auto unit = io::to_unit(page, {}, "x");
       const float most = bits == 8 ? 255.0f : 65535.0f;
@@ -98,7 +98,7 @@ TEST_CASE("A03: a bad file stops a set before training with every reason, or is 
     tiny::write(data.masks / (file.stem().string() + ".png"), mask);
   }
   SegmentationOptions options;
-  options.files.map = MaskMap::parse("index:2");
+  options.files.map = LabelEncoding::parse("index:2");
   try {
     const SegmentationFolder set(data.images, data.masks, options);
     FAIL("a set with bad files was taken");
@@ -117,18 +117,20 @@ TEST_CASE("A03: a bad file stops a set before training with every reason, or is 
 
 TEST_CASE("A04: masks of 0 and 255, in black and white, in colours, and compressed as JPEG") {
   const auto gray = [](const std::vector<int>& values) { return io::decode_page(tiny::png(values, 2, 8), "m.png"); };
-  CHECK_THROWS_WITH(mask_labels(gray({0, 255, 255, 0}), MaskMap::index(2), "m.png"),
+  CHECK_THROWS_WITH(mask_labels(gray({0, 255, 255, 0}), LabelEncoding::index(2), "m.png"),
                     Contains("255 (2 pixels") && Contains("0:0,255:1"));
-  CHECK(labels_in(mask_labels(gray({0, 255, 255, 0}), MaskMap::parse("0:0,255:1"), "m.png")) ==
+  CHECK(labels_in(mask_labels(gray({0, 255, 255, 0}), LabelEncoding::parse("0:0,255:1"), "m.png")) ==
         std::vector<int>{0, 1, 1, 0});
-  CHECK(labels_in(mask_labels(gray({0, 255, 100, 1}), MaskMap::battery(), "m.png")) == std::vector<int>{0, 1, 2, 2});
+  CHECK(labels_in(mask_labels(gray({0, 255, 100, 1}), LabelEncoding::battery(), "m.png")) ==
+        std::vector<int>{0, 1, 2, 2});
 
   const auto rgb = [](const std::vector<int>& values) { return io::decode_page(png_of(2, 2, 8, 2, values), "m.png"); };
   const std::vector<int> black_white{0, 0, 0, 255, 255, 255, 255, 255, 255, 0, 0, 0};
-  CHECK(labels_in(mask_labels(rgb(black_white), MaskMap::parse("0:0,255:1"), "m.png")) == std::vector<int>{0, 1, 1, 0});
+  CHECK(labels_in(mask_labels(rgb(black_white), LabelEncoding::parse("0:0,255:1"), "m.png")) ==
+        std::vector<int>{0, 1, 1, 0});
   const TemporaryFolder folder;
   tiny::write(folder / "classes.txt", "black 0 0 0\nwhite 255 255 255\n");
-  const MaskMap colours = read_class_file(folder / "classes.txt");
+  const LabelEncoding colours = read_class_file(folder / "classes.txt");
   CHECK(labels_in(mask_labels(rgb(black_white), colours, "m.png")) == std::vector<int>{0, 1, 1, 0});
   std::vector<int> strange = black_white;
   strange[6] = 1, strange[7] = 2, strange[8] = 3;
@@ -143,17 +145,17 @@ TEST_CASE("A04: masks of 0 and 255, in black and white, in colours, and compress
 }
 
 TEST_CASE("A05: a class that is dropped is dropped once, and labels out of range are named") {
-  const io::Page page = io::decode_page(tiny::png({0, 1, 2, 3}, 2, 8), "m.png");
-  const Labels truth = mask_labels(page, MaskMap::parse("0:ignore,1:0,2:1,3:2"), "m.png");
+  const io::DecodedImage page = io::decode_page(tiny::png({0, 1, 2, 3}, 2, 8), "m.png");
+  const Labels truth = mask_labels(page, LabelEncoding::parse("0:ignore,1:0,2:1,3:2"), "m.png");
   CHECK(labels_in(truth) == std::vector<int>{ignored_label, 0, 1, 2});
   Labels guess = truth.clone();
   guess.mutable_data()[0] = 1;  // where nothing is asked
   const auto counts = metrics::confusion(guess, truth, 3, ignored_label);
   for (Index i = 0; i < 3; ++i)
     for (Index j = 0; j < 3; ++j) CHECK(counts(i, j) == (i == j ? 1 : 0));
-  CHECK_THROWS_WITH(mask_labels(page, MaskMap::index(3), "m.png"),
+  CHECK_THROWS_WITH(mask_labels(page, LabelEncoding::index(3), "m.png"),
                     Contains("m.png: the value 3 (1 pixel, first at row 1, column 1)"));
-  CHECK_THROWS_WITH(MaskMap::index(256), Contains("256 classes; at most 255"));
+  CHECK_THROWS_WITH(LabelEncoding::index(256), Contains("256 classes; at most 255"));
 }
 
 TEST_CASE("N11: one rule of orientation for images and masks, and a warning when files have one") {
@@ -165,7 +167,7 @@ TEST_CASE("N11: one rule of orientation for images and masks, and a warning when
   tiny::write(data.images / "both.png", turned(picture));
   tiny::write(data.masks / "both.png", turned(mask));
   SegmentationOptions options;
-  options.files.map = MaskMap::index(2);
+  options.files.map = LabelEncoding::index(2);
   const SegmentationFolder both(data.images, data.masks, options);
   CHECK(both.extent(0) == std::pair<Index, Index>{2, 1});
   CHECK(labels_in(both.sample(0).labels) == std::vector<int>{0, 1});

@@ -7,15 +7,15 @@ namespace range_fit_test {
 using namespace paser;
 using Catch::Matchers::Contains;
 
-io::Page whole(const std::vector<int>& values, int bits) {
-  io::Page page;
+io::DecodedImage whole(const std::vector<int>& values, int bits) {
+  io::DecodedImage page;
   page.bits = bits;
-  page.raster = {Tensor<std::uint16_t, 3>({1, static_cast<Index>(values.size()), 1}), (1u << bits) - 1};
-  std::copy(values.begin(), values.end(), page.raster.pixels.mutable_data());
+  page.integers = {Tensor<std::uint16_t, 3>({1, static_cast<Index>(values.size()), 1}), (1u << bits) - 1};
+  std::copy(values.begin(), values.end(), page.integers.pixels.mutable_data());
   return page;
 }
-io::Page real(const std::vector<float>& values) {
-  io::Page page;
+io::DecodedImage real(const std::vector<float>& values) {
+  io::DecodedImage page;
   page.bits = 32;
   page.reals = Tensor<float, 3>({1, static_cast<Index>(values.size()), 1});
   std::copy(values.begin(), values.end(), page.reals.mutable_data());
@@ -24,10 +24,10 @@ io::Page real(const std::vector<float>& values) {
 
 TEST_CASE("images that cannot be those of a value range are refused, and others are not") {
   const io::ValueRange camera{0, 4095}, bytes{0, 255};
-  const auto fits = [](const io::Page& page, std::optional<io::ValueRange> range) {
+  const auto fits = [](const io::DecodedImage& page, std::optional<io::ValueRange> range) {
     CHECK_NOTHROW(data::require_range_fits(page, range, "a.png"));
   };
-  const auto refused = [](const io::Page& page, const io::ValueRange& range, const std::string& part) {
+  const auto refused = [](const io::DecodedImage& page, const io::ValueRange& range, const std::string& part) {
     CHECK_THROWS_AS(data::require_range_fits(page, range, "a.png"), FormatError);
     CHECK_THROWS_WITH(data::require_range_fits(page, range, "a.png"),
                       Contains("a.png") && Contains(part) && Contains("--range"));

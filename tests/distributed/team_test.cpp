@@ -96,7 +96,7 @@ struct Batch {
 
   Batch() {
     for (Index i = 0; i < labels.numel(); ++i)
-      labels.mutable_data()[i] = static_cast<std::int32_t>(Key{2}.below(static_cast<std::uint64_t>(i), 3));
+      labels.mutable_data()[i] = static_cast<std::int32_t>(Key{2}.uniform_int(static_cast<std::uint64_t>(i), 3));
     for (std::uint64_t i = 0; i < 11; ++i) ids.push_back(i);
   }
 

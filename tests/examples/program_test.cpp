@@ -169,8 +169,8 @@ TEST_CASE("a stage of a run folder is measured, and an interruption is an except
     CHECK(stage.name == "f1");
     CHECK(stage.file == run.checkpoint("first"));
     stage.log(1, {{"loss", 2}});
-    stage.monitor.started(0, 2);
-    stage.monitor.progress(1, 2, "half");
+    stage.callbacks.started(0, 2);
+    stage.callbacks.progress(1, 2, "half");
     return !stop;
   };
   CHECK_THROWS_AS(run.run("f1", "first", body), program::Interrupted);
@@ -178,7 +178,7 @@ TEST_CASE("a stage of a run folder is measured, and an interruption is an except
   stop = false;
   run.run("f1", "first", body);
   run.run("f2", "second", [](const paser::pipeline::Stage& stage) {  // done before: no cost
-    stage.monitor.started(7, 7);
+    stage.callbacks.started(7, 7);
     return true;
   });
   std::cerr.rdbuf(before);

@@ -22,13 +22,13 @@ void write_data(const fs::path& root) {
     fs::create_directories(masks);
     for (int i = 0; i < count; ++i) {
       const Key key = Key{9}.fold(number++);
-      const Index first = 6 + key.below(5000, 8), second = 18 + key.below(5001, 8);
+      const Index first = 6 + key.uniform_int(5000, 8), second = 18 + key.uniform_int(5001, 8);
       Tensor<std::uint8_t, 3> image({32, 32, 1}), mask({32, 32, 1});
       std::uint8_t *to = image.mutable_data(), *label = mask.mutable_data();
       for (Index p = 0; p < 32 * 32; ++p) {
         const int c = p % 32 < first ? 0 : p % 32 < second ? 1 : 2;
         label[p] = static_cast<std::uint8_t>(c);
-        to[p] = static_cast<std::uint8_t>(40 + 60 * c + key.below(static_cast<std::uint64_t>(p), 70));
+        to[p] = static_cast<std::uint8_t>(40 + 60 * c + key.uniform_int(static_cast<std::uint64_t>(p), 70));
       }
       io::write_png(images / (message("image", i) + ".png"), image);
       io::write_png(masks / (message("image", i) + ".png"), mask);

@@ -84,11 +84,11 @@ inline double largest_step(const Labels& stored, const Tensor<float, 3>& values,
 }
 
 /// Whether the overlay shows the image, as the networks see it, where the class is 0, and something else elsewhere.
-inline bool overlaid(const io::Page& overlay, const io::Raster& image, const Labels& labels) {
+inline bool overlaid(const io::DecodedImage& overlay, const io::IntegerImage& image, const Labels& labels) {
   if (overlay.shape() != image.pixels.shape()) return false;
   for (Index i = 0; i < labels.numel(); ++i) {
-    const bool clear =
-        std::equal(image.pixels.data() + 3 * i, image.pixels.data() + 3 * i + 3, overlay.raster.pixels.data() + 3 * i);
+    const bool clear = std::equal(image.pixels.data() + 3 * i, image.pixels.data() + 3 * i + 3,
+                                  overlay.integers.pixels.data() + 3 * i);
     if (clear != (labels.data()[i] == 0)) return false;
   }
   return true;
@@ -96,7 +96,7 @@ inline bool overlaid(const io::Page& overlay, const io::Raster& image, const Lab
 
 /// Compares all pictures of an image, and what the document says of it, with the library's answer.
 inline void check_pictures(const nlohmann::json& told, const fs::path& out, const std::string& name,
-                           const io::Raster& image, const pipeline::TiledImage<float>& expected) {
+                           const io::IntegerImage& image, const pipeline::TiledImage<float>& expected) {
   INFO(name);
   const auto file = [&](const char* kind) { return out / (name + "_" + kind + ".png"); };
   const Labels& labels = expected.maps.labels;

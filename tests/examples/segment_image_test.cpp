@@ -25,7 +25,7 @@ TEST_CASE("segment_image: a folder and a file become the pictures and shares tha
   CHECK(j["estimator"] == nlohmann::json{{"type", "mc_dropout"}, {"spec", {{"samples", 2}}}});
   CHECK(j["window"]["width"] == 24);
   REQUIRE(j["images"].size() == 4);  // the folder's in the order of their names, and the file
-  const auto gray = [](const tiny::Bytes& picture) { return io::Raster{picture.cast<std::uint16_t>(), 255}; };
+  const auto gray = [](const tiny::Bytes& picture) { return io::IntegerImage{picture.cast<std::uint16_t>(), 255}; };
   const auto rec601 = io::to_gray(gray(colour));
   CHECK(rec601.channels() == 1);
   const auto of_large = bench.answer(tiny::input(large), 5);
@@ -50,9 +50,9 @@ TEST_CASE("segment_image: a PaSeR of colour images sees the colours, and gray as
   REQUIRE(ended.status == 0);
   const auto j = nlohmann::json::parse(ended.out);
   REQUIRE(j["images"].size() == 2);
-  const io::Raster raster{colour.cast<std::uint16_t>(), 255}, shades{gray.cast<std::uint16_t>(), 255};
+  const io::IntegerImage integers{colour.cast<std::uint16_t>(), 255}, shades{gray.cast<std::uint16_t>(), 255};
   REQUIRE(kinds_in(bench.answer(tiny::input(colour), 1).maps.labels) > 1);
-  check_pictures(j["images"][0], bench.out(), "colours", raster, bench.answer(tiny::input(colour), 1));
+  check_pictures(j["images"][0], bench.out(), "colours", integers, bench.answer(tiny::input(colour), 1));
   check_pictures(j["images"][1], bench.out(), "gray", shades, bench.answer(io::to_unit(io::to_rgb(shades)), 1));
 }
 
@@ -72,9 +72,9 @@ TEST_CASE("segment_image: as PNG the pages of a TIFF stack are images of their o
   REQUIRE(j["images"].size() == 2);
   CHECK(j["images"][0]["page"] == 1);
   CHECK(j["images"][1]["page"] == 2);
-  const auto raster = [](const tiny::Bytes& p) { return io::Raster{p.cast<std::uint16_t>(), 255}; };
-  check_pictures(j["images"][0], bench.out(), "stack_0001", raster(first), bench.answer(tiny::input(first), 3));
-  check_pictures(j["images"][1], bench.out(), "stack_0002", raster(second), bench.answer(tiny::input(second), 3));
+  const auto integers = [](const tiny::Bytes& p) { return io::IntegerImage{p.cast<std::uint16_t>(), 255}; };
+  check_pictures(j["images"][0], bench.out(), "stack_0001", integers(first), bench.answer(tiny::input(first), 3));
+  check_pictures(j["images"][1], bench.out(), "stack_0002", integers(second), bench.answer(tiny::input(second), 3));
 #else
   CHECK(ended.status == 1);
   CHECK_THAT(ended.err, Contains("stack.tif") && Contains("libtiff"));

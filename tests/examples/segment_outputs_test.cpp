@@ -34,13 +34,13 @@ TEST_CASE("segment_image: PNG of 16 bits keeps probabilities and entropy to a st
   const auto answer = bench.answer(tiny::input(bench.store("a.png", 20, 30)), 3);
   REQUIRE(bench.segment(with({"--format", "png16"})).status == 0);
   const auto step = [&](const char* kind, const Tensor<float, 3>& values, double most) {
-    const io::Page page = io::ImageFile(bench.out() / (std::string("a_") + kind + ".png")).page(0);
+    const io::DecodedImage page = io::ImageFile(bench.out() / (std::string("a_") + kind + ".png")).page(0);
     CHECK(page.bits == 16);
-    REQUIRE(page.raster.pixels.numel() == values.numel());
+    REQUIRE(page.integers.pixels.numel() == values.numel());
     double largest = 0;
     for (Index i = 0; i < values.numel(); ++i)
       largest = std::max(
-          largest, std::abs(page.raster.pixels.data()[i] / 65535.0 - static_cast<double>(values.data()[i]) / most));
+          largest, std::abs(page.integers.pixels.data()[i] / 65535.0 - static_cast<double>(values.data()[i]) / most));
     return 65535 * largest;
   };
   CHECK(step("probability", answer.maps.probability, 1) < 0.51);
@@ -114,15 +114,15 @@ TEST_CASE("segment_image: a stack becomes stacks with the resolution kept, real 
         same = static_cast<double>(found.data()[i]) == static_cast<double>(wanted.data()[from + i * step]);
       return same;
     };
-    CHECK(same_numbers(stored("mask").raster.pixels, maps.labels));
+    CHECK(same_numbers(stored("mask").integers.pixels, maps.labels));
     CHECK(stored("mask").bits == 8);
-    CHECK(same_numbers(stored("routes").raster.pixels, maps.routes));
+    CHECK(same_numbers(stored("routes").integers.pixels, maps.routes));
     CHECK(same_numbers(stored("probability").reals, maps.probability));
     CHECK(same_numbers(stored("entropy").reals, maps.entropy));
     for (Index c = 0; c < 3; ++c)
       CHECK(same_numbers(stored(message("class_", c)).reals, maps.class_probabilities, c, 3));
     // The outlines have the full colour of their class, and the inside a part of it.
-    const io::Page overlay = stored("overlay");
+    const io::DecodedImage overlay = stored("overlay");
     Index outlined = 0;
     for (Index y = 1; y + 1 < overlay.height(); ++y)
       for (Index x = 1; x + 1 < overlay.width(); ++x) {
@@ -131,7 +131,7 @@ TEST_CASE("segment_image: a stack becomes stacks with the resolution kept, real 
         const bool edge = maps.labels(0, y - 1, x) != label || maps.labels(0, y + 1, x) != label ||
                           maps.labels(0, y, x - 1) != label || maps.labels(0, y, x + 1) != label;
         const auto colour = report::label_palette[static_cast<std::size_t>(label)];
-        const auto* pixel = overlay.raster.pixels.data() + 3 * (y * overlay.width() + x);
+        const auto* pixel = overlay.integers.pixels.data() + 3 * (y * overlay.width() + x);
         const bool full = pixel[0] == colour.r && pixel[1] == colour.g && pixel[2] == colour.b;
         REQUIRE(full == edge);
         outlined += edge;

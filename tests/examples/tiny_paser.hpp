@@ -36,7 +36,7 @@ inline Bytes picture(Index height, Index width, Index channels, std::uint64_t nu
   const Key key = Key{70}.fold(number);
   for (Index i = 0; i < image.numel(); ++i) {
     const Index stripe = i / channels % width / 5 % 3;
-    to[i] = static_cast<std::uint8_t>(70 * stripe + key.below(static_cast<std::uint64_t>(i), 110));
+    to[i] = static_cast<std::uint8_t>(70 * stripe + key.uniform_int(static_cast<std::uint64_t>(i), 110));
   }
   return image;
 }
@@ -51,7 +51,7 @@ inline paser::Tensor<float, 4> input(const Bytes& image) {
 
 /// The numbers that a palette PNG stores, or the gray values of a gray one, as labels (1, H, W).
 inline Labels stored_labels(const std::filesystem::path& file) {
-  const auto pixels = paser::io::ImageFile(file).page(0).raster.pixels;
+  const auto pixels = paser::io::ImageFile(file).page(0).integers.pixels;
   return pixels.cast<std::int32_t>().reshape(paser::Shape<3>{1, pixels.shape()[0], pixels.shape()[1]});
 }
 

@@ -25,13 +25,13 @@ void write_data(const fs::path& root, const Label& label) {
     fs::create_directories(masks);
     for (int i = 0; i < count; ++i) {
       const paser::Key key = paser::Key{9}.fold(number++);
-      const Index first = 6 + key.below(5000, 8), second = 18 + key.below(5001, 8);
+      const Index first = 6 + key.uniform_int(5000, 8), second = 18 + key.uniform_int(5001, 8);
       paser::Tensor<std::uint8_t, 3> image({32, 32, 1}), mask({32, 32, 1});
       std::uint8_t *to = image.mutable_data(), *of = mask.mutable_data();
       for (Index p = 0; p < 32 * 32; ++p) {
         const int c = p % 32 < first ? 0 : p % 32 < second ? 1 : 2;
         of[p] = static_cast<std::uint8_t>(label(c));
-        to[p] = static_cast<std::uint8_t>(40 + 60 * c + key.below(static_cast<std::uint64_t>(p), 70));
+        to[p] = static_cast<std::uint8_t>(40 + 60 * c + key.uniform_int(static_cast<std::uint64_t>(p), 70));
       }
       paser::io::write_png(images / (paser::message("image", i) + ".png"), image);
       paser::io::write_png(masks / (paser::message("image", i) + ".png"), mask);

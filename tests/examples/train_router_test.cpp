@@ -29,7 +29,7 @@ void write_data(const fs::path& folder, bool hard) {
         const bool one = (y / 8 + x / 8 + number) % 2 == 1, striped = hard && x >= 16 && x % 2 == 1;
         mask.mutable_data()[p] = one;
         image.mutable_data()[p] =
-            static_cast<std::uint8_t>((one != striped ? 170 : 80) + key.below(static_cast<std::uint64_t>(p), 60));
+            static_cast<std::uint8_t>((one != striped ? 170 : 80) + key.uniform_int(static_cast<std::uint64_t>(p), 60));
       }
       for (const auto& [kind, pixels] : {std::pair{"_images", image}, {"_label", mask}}) {
         const fs::path to = folder / (std::string(part) + kind);

@@ -82,7 +82,7 @@ Decoded by_libpng(std::string_view file) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (!io::is_png(fuzz::text(data, size))) return 0;
   const std::string file = fuzz::fixed_png(fuzz::text(data, size));
-  io::Page ours;
+  io::DecodedImage ours;
   bool taken = false;
   fuzz::reads([&] {
     ours = io::decode_page(file, "input", {1 << 20});
@@ -91,8 +91,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Decoded theirs = by_libpng(file);
   fuzz::verdicts().judge(taken, theirs.whole, theirs.reason, [&] {
     if (ours.orientation != 1) return true;  // libpng turns nothing
-    const auto values = ours.raster.pixels.values();
-    return ours.raster.pixels.shape() == Shape<3>{theirs.height, theirs.width, theirs.channels} &&
+    const auto values = ours.integers.pixels.values();
+    return ours.integers.pixels.shape() == Shape<3>{theirs.height, theirs.width, theirs.channels} &&
            std::equal(values.begin(), values.end(), theirs.samples.begin(), theirs.samples.end());
   });
   return 0;

@@ -47,8 +47,8 @@ Screen by_libtiff(const std::string& path, tdir_t number) {
   return out;
 }
 
-bool equal(const io::Page& page, const Screen& screen) {
-  const io::Raster colours = look_up(page);
+bool equal(const io::DecodedImage& page, const Screen& screen) {
+  const io::IntegerImage colours = look_up(page);
   if (page.height() != screen.height || page.width() != screen.width) return false;
   const Index channels = colours.channels();
   for (std::size_t i = 0; i < screen.pixels.size(); ++i)
@@ -64,7 +64,7 @@ bool equal(const io::Page& page, const Screen& screen) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (!io::is_tiff(fuzz::text(data, size))) return 0;
   const std::string path = fuzz::file_of(data, size).string();
-  io::Page ours;
+  io::DecodedImage ours;
   bool taken = false;
   fuzz::reads([&] {
     ours = io::TiffFile(path, {1 << 20}).page(0);

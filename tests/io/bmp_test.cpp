@@ -2,7 +2,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "paser/data/map_mask.hpp"
+#include "paser/data/encode_mask.hpp"
 #include "paser/io/image.hpp"
 #include "support/samples.hpp"
 #include "support/tiny_images.hpp"
@@ -26,32 +26,32 @@ void refused(const std::string& bytes, const std::string& why) {
 
 TEST_CASE("N23: a gray BMP has one channel, a palette BMP its numbers") {
   const std::string rows = "\x05\xff\x00\x00\x64\x07\x00\x00"s;
-  const io::Page gray = io::decode_page(tiny::bmp(2, 2, 8, rows, gray_palette(256)), "x");
+  const io::DecodedImage gray = io::decode_page(tiny::bmp(2, 2, 8, rows, gray_palette(256)), "x");
   CHECK(gray.kind() == "8-bit gray");
-  CHECK(samples(gray.raster) == std::vector<int>{100, 7, 5, 255});
+  CHECK(samples(gray.integers) == std::vector<int>{100, 7, 5, 255});
   CHECK(io::decode_image(tiny::bmp(2, 2, 8, rows, gray_palette(256)), "x").channels() == 1);
 
   const std::string colours = "\0\0\xff\0\0\xff\0\0\xff\0\0\0"s;  // red, green, blue
-  const io::Page mask = io::decode_page(tiny::bmp(3, 1, 8, "\0\1\2\0"s, colours), "x");
+  const io::DecodedImage mask = io::decode_page(tiny::bmp(3, 1, 8, "\0\1\2\0"s, colours), "x");
   CHECK(mask.kind() == "8-bit palette");
-  CHECK(samples(mask.raster) == std::vector<int>{0, 1, 2});
+  CHECK(samples(mask.integers) == std::vector<int>{0, 1, 2});
   CHECK(mask.palette == std::vector<io::Colour>{{255, 0, 0}, {0, 255, 0}, {0, 0, 255}});
-  const Labels labels = data::mask_labels(mask, data::MaskMap::parse("index:3"), "x");
+  const Labels labels = data::mask_labels(mask, data::LabelEncoding::parse("index:3"), "x");
   CHECK(std::ranges::equal(labels.values(), std::vector<int>{0, 1, 2}));
   CHECK(samples(io::decode_image(tiny::bmp(3, 1, 8, "\0\1\2\0"s, colours), "x")) ==
         std::vector<int>{255, 0, 0, 0, 255, 0, 0, 0, 255});
 }
 
 TEST_CASE("N23: BMP files of 1 and 4 bits, gray and with a palette") {
-  const io::Page bits = io::decode_page(tiny::bmp(3, 1, 1, "\xA0\0\0\0"s, gray_palette(2)), "x");
+  const io::DecodedImage bits = io::decode_page(tiny::bmp(3, 1, 1, "\xA0\0\0\0"s, gray_palette(2)), "x");
   CHECK(bits.kind() == "1-bit gray");
-  CHECK(samples(bits.raster) == std::vector<int>{1, 0, 1});
+  CHECK(samples(bits.integers) == std::vector<int>{1, 0, 1});
   CHECK(samples(io::decode_image(tiny::bmp(3, 1, 1, "\xA0\0\0\0"s, gray_palette(2)), "x")) ==
         std::vector<int>{255, 0, 255});
-  const io::Page four = io::decode_page(tiny::bmp(3, 1, 4, "\x12\x30\0\0"s, gray_palette(16)), "x");
+  const io::DecodedImage four = io::decode_page(tiny::bmp(3, 1, 4, "\x12\x30\0\0"s, gray_palette(16)), "x");
   CHECK(four.kind() == "4-bit gray");
-  CHECK(samples(four.raster) == std::vector<int>{1, 2, 3});
-  const io::Page turned = io::decode_page(tiny::bmp(3, 1, 1, "\xA0\0\0\0"s, "\xff\xff\xff\0\0\0\0\0"s), "x");
+  CHECK(samples(four.integers) == std::vector<int>{1, 2, 3});
+  const io::DecodedImage turned = io::decode_page(tiny::bmp(3, 1, 1, "\xA0\0\0\0"s, "\xff\xff\xff\0\0\0\0\0"s), "x");
   CHECK(turned.kind() == "1-bit palette");  // white is number 0
   refused(tiny::bmp(3, 1, 4, "\x12\x30\0\0"s, gray_palette(3)), "column 2 has colour 3 of a palette of 3");
 }

@@ -19,7 +19,8 @@ std::string unpacked(const std::string& packed, std::size_t size) {
 
 std::string noise(std::uint64_t seed, Index size, Index values) {
   std::string data;
-  for (Index i = 0; i < size; ++i) data += static_cast<char>(Key{seed}.below(static_cast<std::uint64_t>(i), values));
+  for (Index i = 0; i < size; ++i)
+    data += static_cast<char>(Key{seed}.uniform_int(static_cast<std::uint64_t>(i), values));
   return data;
 }
 

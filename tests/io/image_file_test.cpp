@@ -16,7 +16,7 @@ namespace {
 std::vector<int> noise(Index count, int bits) {
   std::vector<int> values;
   for (Index i = 0; i < count; ++i)
-    values.push_back(static_cast<int>(Key{5}.below(static_cast<std::uint64_t>(i), Index{1} << bits)));
+    values.push_back(static_cast<int>(Key{5}.uniform_int(static_cast<std::uint64_t>(i), Index{1} << bits)));
   return values;
 }
 
@@ -48,13 +48,13 @@ TEST_CASE("png samples: palette numbers and few bits are given as stored, under 
         for (int i = 0; i < 1 << bits; ++i)
           palette.push_back({static_cast<std::uint8_t>(3 * i), static_cast<std::uint8_t>(255 - i), 7});
         const std::string coloured = tiny::png(values, width, bits, palette, interlaced);
-        const io::Page page = io::decode_page(coloured, "p.png");
-        CHECK(samples(page.raster) == values);
+        const io::DecodedImage page = io::decode_page(coloured, "p.png");
+        CHECK(samples(page.integers) == values);
         CHECK(page.kind() == message(bits, "-bit palette"));
         CHECK(page.palette == palette);
         CHECK(samples(io::look_up(page)) == samples(io::decode_image(coloured, "p.png")));
         const std::string gray = tiny::png(values, width, bits, {}, interlaced);
-        CHECK(samples(io::decode_page(gray, "g.png").raster) == values);
+        CHECK(samples(io::decode_page(gray, "g.png").integers) == values);
         const auto unit = io::to_unit(io::decode_page(gray, "g.png"), {}, "g.png");
         CHECK(max_abs_difference(unit, io::to_unit(io::decode_image(gray, "g.png"))) == 0);
       }
@@ -75,13 +75,13 @@ TEST_CASE("png samples: damage is named") {
 }
 
 TEST_CASE("page: a value range maps stored values and clips, real numbers outside 0 .. 1 need one") {
-  io::Page twelve;
-  twelve.raster = {Tensor<std::uint16_t, 3>::from({1, 3, 1}, std::vector<std::uint16_t>{0, 4095, 65535}), 65535};
+  io::DecodedImage twelve;
+  twelve.integers = {Tensor<std::uint16_t, 3>::from({1, 3, 1}, std::vector<std::uint16_t>{0, 4095, 65535}), 65535};
   twelve.bits = 16;
   const auto scaled = io::to_unit(twelve, io::ValueRange{0, 4095}, "a");
   CHECK(std::vector<float>(scaled.values().begin(), scaled.values().end()) == std::vector<float>{0, 1, 1});
   CHECK(io::to_unit(twelve, {}, "a")(0, 0, 1, 0) == Approx(4095.0 / 65535));
-  io::Page real;
+  io::DecodedImage real;
   real.reals = Tensor<float, 3>::from({1, 3, 1}, std::vector<float>{-1, 1, 4});
   CHECK_THROWS_WITH(io::to_unit(real, {}, "scan.tif"), Contains("scan.tif: the values run from -1 to 4"));
   const auto units = io::to_unit(real, io::ValueRange{-1, 3}, "scan.tif");
@@ -105,20 +105,20 @@ TEST_CASE("tiff: 8 and 16 bits and floats of either byte order, pages, and what 
                                              big));
     io::ImageFile file(folder / "a.tif");
     REQUIRE(file.pages() == 5);
-    const io::Page deep = file.page(0);
-    CHECK(samples(deep.raster) == std::vector<int>{0, 256, 32768, 65535});
+    const io::DecodedImage deep = file.page(0);
+    CHECK(samples(deep.integers) == std::vector<int>{0, 256, 32768, 65535});
     CHECK(deep.kind() == "16-bit gray");
     const auto unit = io::to_unit(deep, {}, "a.tif");
     CHECK(unit(0, 0, 1, 0) == Approx(0.0039063).margin(1e-7));
     CHECK(unit(0, 1, 0, 0) == Approx(0.5000076).margin(1e-7));
     CHECK(unit(0, 1, 1, 0) == 1.0f);
-    CHECK(samples(file.page(1).raster) == std::vector<int>{254, 253, 0});
-    CHECK(samples(file.page(2).raster) == std::vector<int>{10, 20, 30});
-    const io::Page real = file.page(3);
+    CHECK(samples(file.page(1).integers) == std::vector<int>{254, 253, 0});
+    CHECK(samples(file.page(2).integers) == std::vector<int>{10, 20, 30});
+    const io::DecodedImage real = file.page(3);
     CHECK(real.kind() == "32-bit real gray");
     CHECK(real.reals(0, 1, 0) == -3);
     CHECK(file.page(4).reals(0, 0, 0) == -5);
-    CHECK(samples(file.page(0).raster)[1] == 256);
+    CHECK(samples(file.page(0).integers)[1] == 256);
     CHECK_THROWS_WITH(file.page(5), Contains("has 5 pages"));
   }
 }
@@ -139,9 +139,9 @@ TEST_CASE("tiff: gray and RGB, with and without alpha, of 8 and 16 bits and eith
         }
         const int photometric = channels < 3 ? 1 : 2;
         tiny::write(folder / "m.tif", tiny::tiff({{3, 2, bits, 1, channels, photometric, bytes}}, big));
-        const io::Page page = io::ImageFile(folder / "m.tif").page(0);
-        CHECK(samples(page.raster) == kept);
-        CHECK(page.raster.maximum == (bits == 8 ? 255u : 65535u));
+        const io::DecodedImage page = io::ImageFile(folder / "m.tif").page(0);
+        CHECK(samples(page.integers) == kept);
+        CHECK(page.integers.maximum == (bits == 8 ? 255u : 65535u));
       }
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("tiff: tiles, compression, planes, palettes and few bits as libtiff wr
               TIFFWriteScanline(out, block.data(), static_cast<std::uint32_t>(y), plane);
           }
       TIFFClose(out);
-      CHECK(samples(io::ImageFile(path).page(0).raster) == values);
+      CHECK(samples(io::ImageFile(path).page(0).integers) == values);
     }
 
   TIFF* out = TIFFOpen(path.c_str(), "w");
@@ -198,8 +198,8 @@ TEST_CASE("tiff: tiles, compression, planes, palettes and few bits as libtiff wr
   unsigned char row[] = {0x21, 0xf0};
   TIFFWriteScanline(out, row, 0, 0);
   TIFFClose(out);
-  const io::Page page = io::ImageFile(path).page(0);
-  CHECK(samples(page.raster) == std::vector<int>{2, 1, 15});
+  const io::DecodedImage page = io::ImageFile(path).page(0);
+  CHECK(samples(page.integers) == std::vector<int>{2, 1, 15});
   CHECK(page.kind() == "4-bit palette");
   CHECK(page.palette.at(2) == io::Colour{200, 20, 255});
 }

@@ -16,7 +16,7 @@ Tensor<std::uint8_t, 3> numbers_below(Index h, Index w, Index count) {
   Tensor<std::uint8_t, 3> numbers({h, w, 1});
   std::uint8_t* out = numbers.mutable_data();
   for (Index i = 0; i < numbers.numel(); ++i)
-    out[i] = static_cast<std::uint8_t>(Key{5}.below(static_cast<std::uint64_t>(i), count));
+    out[i] = static_cast<std::uint8_t>(Key{5}.uniform_int(static_cast<std::uint64_t>(i), count));
   return numbers;
 }
 
@@ -33,13 +33,13 @@ TEST_CASE("a palette PNG keeps its numbers and its colours") {
   const auto numbers = numbers_below(h, w, count);
   write_indexed_png(folder / "mask.png", numbers, palette);
 
-  const Page page = ImageFile(folder / "mask.png").page(0);
+  const DecodedImage page = ImageFile(folder / "mask.png").page(0);
   CHECK(page.kind() == "8-bit palette");
   CHECK(page.palette == palette);
-  REQUIRE(page.raster.pixels.shape() == numbers.shape());
-  CHECK(std::ranges::equal(page.raster.pixels.values(), numbers.values()));
+  REQUIRE(page.integers.pixels.shape() == numbers.shape());
+  CHECK(std::ranges::equal(page.integers.pixels.values(), numbers.values()));
 
-  const Raster seen = read_image(folder / "mask.png");  // by stb_image, which looks the colours up
+  const IntegerImage seen = read_image(folder / "mask.png");  // by stb_image, which looks the colours up
   REQUIRE(seen.channels() == 3);
   for (Index i = 0; i < numbers.numel(); ++i)
     for (Index c = 0; c < 3; ++c)

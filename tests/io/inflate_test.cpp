@@ -36,7 +36,7 @@ TEST_CASE("inflate: blocks of every kind, and where a stream ends") {
   CHECK(unpacked(bytes({1, 3, 0, 0xFC, 0xFF, 'a', 'b', 'c'})) == "abc");  // stored
   CHECK(unpacked(bytes({0x4B, 0x4C, 0x4A, 0x06, 0x00})) == "abc");        // fixed codes
   std::string noise;  // dynamic codes are what the pictures and gzip files of the other tests have
-  for (std::uint64_t i = 0; i < 3000; ++i) noise += static_cast<char>(Key{1}.below(i, 3));
+  for (std::uint64_t i = 0; i < 3000; ++i) noise += static_cast<char>(Key{1}.uniform_int(i, 3));
   std::string packed = io::zlib_compress(noise) + "more", out(noise.size(), '\0');
   const std::span<std::uint8_t> room(reinterpret_cast<std::uint8_t*>(out.data()), out.size());
   const auto done = io::zlib_decompress(packed, room);
@@ -63,7 +63,7 @@ TEST_CASE("inflate: what is no deflate stream is refused") {
 
 TEST_CASE("png: pixels with another checksum, and chunks that are unknown or out of place, are refused") {
   const std::string rows = bytes({0, 7, 7}), packed = io::zlib_compress(rows), half = packed.substr(0, 4);
-  CHECK(io::decode_page(png_of({{"IDAT", packed}}), "a.png").raster.pixels(0, 1, 0) == 7);
+  CHECK(io::decode_page(png_of({{"IDAT", packed}}), "a.png").integers.pixels(0, 1, 0) == 7);
   CHECK_NOTHROW(io::decode_page(png_of({{"tEXt", "any"}, {"IDAT", half}, {"IDAT", packed.substr(4)}}), "a.png"));
   const auto refused = [](const std::string& png, const char* why) {
     CHECK_THROWS_WITH(io::decode_page(png, "a.png"), Contains("a.png: the PNG file is damaged") && Contains(why));

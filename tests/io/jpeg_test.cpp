@@ -23,7 +23,7 @@ std::string photo(Index height, Index width, int channels, int quality, std::uin
   for (Index i = 0; i < height * width * channels; ++i) {
     const double x = static_cast<double>(i / channels % width), y = static_cast<double>(i / channels / width);
     const double value = 110 + 80 * std::sin(0.1 * x + static_cast<double>(i % channels)) * std::cos(0.13 * y);
-    const Index more = noise > 0 ? static_cast<Index>(Key{seed}.below(static_cast<std::uint64_t>(i), noise)) : 0;
+    const Index more = noise > 0 ? static_cast<Index>(Key{seed}.uniform_int(static_cast<std::uint64_t>(i), noise)) : 0;
     pixels.push_back(static_cast<unsigned char>(static_cast<Index>(value) + more));
   }
   std::string bytes;

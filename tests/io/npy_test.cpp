@@ -27,9 +27,9 @@ std::string stored(const std::vector<T>& values) {
 }
 
 /// All numbers of a page.
-std::vector<double> numbers(const io::Page& p) {
+std::vector<double> numbers(const io::DecodedImage& p) {
   if (p.real()) return {p.reals.data(), p.reals.data() + p.reals.numel()};
-  return {p.raster.pixels.data(), p.raster.pixels.data() + p.raster.pixels.numel()};
+  return {p.integers.pixels.data(), p.integers.pixels.data() + p.integers.pixels.numel()};
 }
 
 TEST_CASE("NPY: kinds and shapes become pages") {
@@ -55,7 +55,7 @@ TEST_CASE("NPY: kinds and shapes become pages") {
         std::vector<double>{-5, 70000});
   CHECK(numbers(read(npy("<f8", "(1, 2)", stored<double>({0.25, -1.5}))).page(0)) == std::vector<double>{0.25, -1.5});
   CHECK(numbers(read(npy("<f4", "(1, 1)", stored<float>({0.5f}))).page(0)) == std::vector<double>{0.5});
-  CHECK(read(npy("|b1", "(1, 2)", std::string("\0\1", 2))).page(0).raster.maximum == 1);
+  CHECK(read(npy("|b1", "(1, 2)", std::string("\0\1", 2))).page(0).integers.maximum == 1);
 }
 
 TEST_CASE("NPY: what cannot be an image is refused with a sentence") {

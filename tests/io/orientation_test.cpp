@@ -28,12 +28,12 @@ const std::vector<int> seen[] = {{10, 60, 120, 180, 220, 250}, {120, 60, 10, 250
                                  {250, 120, 220, 60, 180, 10}, {120, 250, 60, 220, 10, 180}};
 const std::vector<int> as_stored = seen[0];
 
-void check_page(const io::Page& page, int orientation) {
+void check_page(const io::DecodedImage& page, int orientation) {
   INFO("orientation " << orientation);
   CHECK(page.orientation == orientation);
   CHECK(page.height() == (orientation <= 4 ? 2 : 3));
   CHECK(page.width() == (orientation <= 4 ? 3 : 2));
-  CHECK(samples(page.raster) == seen[orientation - 1]);
+  CHECK(samples(page.integers) == seen[orientation - 1]);
 }
 
 std::string png_with(std::string png, const std::string& block) {
@@ -69,14 +69,14 @@ TEST_CASE("EXIF orientation: JPEG files are turned upright, of every value and b
       const std::string block = std::string("Exif\0\0", 6) + exif(orientation, big);
       std::string turned = jpeg;
       turned.insert(2, "\xFF\xE1" + tiny::number(block.size() + 2, 2) + block);
-      const io::Page page = io::decode_page(turned, "x.jpg");
+      const io::DecodedImage page = io::decode_page(turned, "x.jpg");
       INFO("orientation " << orientation);
       const Index rows = orientation <= 4 ? 2 : 3, columns = 5 - rows;
       REQUIRE(page.height() == 8 * rows);
       REQUIRE(page.width() == 8 * columns);
       for (Index y = 0; y < rows; ++y)
         for (Index x = 0; x < columns; ++x)
-          CHECK(std::abs(page.raster.pixels(8 * y + 4, 8 * x + 4, 0) -
+          CHECK(std::abs(page.integers.pixels(8 * y + 4, 8 * x + 4, 0) -
                          seen[orientation - 1][static_cast<std::size_t>(y * columns + x)]) <= 2);
     }
 }
@@ -115,7 +115,7 @@ TEST_CASE("N11: TIFF files are turned upright by tag 274: whole and real numbers
       io::ImageFile file(folder / "a.tif");
       check_page(file.page(0), orientation);
       check_page(file.page(2), orientation);
-      const io::Page turned = file.page(1);
+      const io::DecodedImage turned = file.page(1);
       CHECK(turned.width() == (orientation <= 4 ? 3 : 2));
       CHECK(std::ranges::equal(turned.reals.values(), seen[orientation - 1]));
     }

@@ -31,7 +31,7 @@ struct HostFlags {
 };
 
 std::vector<int> pixels(const std::string& bytes) {
-  return samples(io::decode_page(bytes, "x").raster);
+  return samples(io::decode_page(bytes, "x").integers);
 }
 
 std::string jpeg() {

@@ -53,13 +53,13 @@ void check_by_reader(const fs::path& file, const std::vector<Tensor<Sample, 3>>&
   REQUIRE(read.pages() == static_cast<Index>(pages.size()));
   CHECK(read.resolution() == resolution);
   for (std::size_t k = 0; k < pages.size(); ++k) {
-    const io::Page p = read.page(static_cast<Index>(k));
+    const io::DecodedImage p = read.page(static_cast<Index>(k));
     REQUIRE(p.shape() == pages[k].shape());
     CHECK(p.bits == static_cast<int>(8 * sizeof(Sample)));
     bool same = true;
     for (Index i = 0; i < pages[k].numel(); ++i)
       same = same && (p.real() ? static_cast<Sample>(p.reals.data()[i])
-                               : static_cast<Sample>(p.raster.pixels.data()[i])) == pages[k].data()[i];
+                               : static_cast<Sample>(p.integers.pixels.data()[i])) == pages[k].data()[i];
     CHECK(same);
   }
 }
@@ -178,10 +178,10 @@ TEST_CASE("pixel_area: units of the tags and of ImageJ, and none where there is 
 
 TEST_CASE("encode_png of 16 bits is what the reader finds") {
   const auto picture = page<std::uint16_t>(9, 14, 1, 3).cast<std::uint16_t>();
-  const io::Page read = io::decode_page(io::encode_png(picture), "memory");
+  const io::DecodedImage read = io::decode_page(io::encode_png(picture), "memory");
   CHECK(read.bits == 16);
   REQUIRE(read.shape() == picture.shape());
-  CHECK(std::equal(picture.data(), picture.data() + picture.numel(), read.raster.pixels.data()));
+  CHECK(std::equal(picture.data(), picture.data() + picture.numel(), read.integers.pixels.data()));
 }
 
 }  // namespace tiff_encoder_test

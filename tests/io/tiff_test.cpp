@@ -48,10 +48,10 @@ TEST_CASE("TIFF: packed samples of 10, 12 and 14 bits, as cameras write them") {
       data += tiny::number(word << (8 * whole - 3 * bits), whole);
     }
     for (const bool big : {false, true}) {
-      const io::Page page = io::ImageFile(file(tiny::tiff({{3, 2, bits, 1, 1, 1, data}}, big))).page(0);
-      CHECK(samples(page.raster) == values);
+      const io::DecodedImage page = io::ImageFile(file(tiny::tiff({{3, 2, bits, 1, 1, 1, data}}, big))).page(0);
+      CHECK(samples(page.integers) == values);
       CHECK(page.bits == bits);
-      CHECK(page.raster.maximum == (1u << bits) - 1);
+      CHECK(page.integers.maximum == (1u << bits) - 1);
     }
   }
 }
@@ -62,15 +62,15 @@ TEST_CASE("N06: the pages of an ImageJ stack with one directory are read, of eit
   for (const bool big : {false, true}) {
     io::ImageFile stack(file(tiny::tiff({page_of(3, 2, 10, text, 3)}, big)));
     REQUIRE(stack.pages() == 3);
-    for (int k = 0; k < 3; ++k) CHECK(samples(stack.page(k).raster) == counted(10 + 6 * k, 6));
+    for (int k = 0; k < 3; ++k) CHECK(samples(stack.page(k).integers) == counted(10 + 6 * k, 6));
     CHECK_THROWS_WITH(stack.page(3), Contains("has 3 pages"));
 
     std::string deep, reals;
     for (const int v : {1, 300, 65535, 7}) deep += tiny::number(static_cast<std::uint64_t>(v), 2, big);
     io::ImageFile words(file(tiny::tiff({{2, 1, 16, 1, 1, 1, deep, "ImageJ=1.53t\nimages=2\n"}}, big)));
     REQUIRE(words.pages() == 2);
-    CHECK(samples(words.page(1).raster) == std::vector<int>{65535, 7});
-    CHECK(samples(words.page(0).raster) == std::vector<int>{1, 300});
+    CHECK(samples(words.page(1).integers) == std::vector<int>{65535, 7});
+    CHECK(samples(words.page(0).integers) == std::vector<int>{1, 300});
     for (const float v : {0.5f, -2.0f}) {
       std::uint32_t word = 0;
       std::memcpy(&word, &v, 4);
@@ -80,7 +80,7 @@ TEST_CASE("N06: the pages of an ImageJ stack with one directory are read, of eit
     REQUIRE(real.pages() == 2);
     CHECK(real.page(1).reals(0, 0, 0) == -2.0f);
     io::ImageFile colour(file(tiny::tiff({{1, 2, 8, 1, 3, 2, "abcdefghijkl", "ImageJ=1.53t\nimages=2\n"}}, big)));
-    CHECK(samples(colour.page(1).raster) == std::vector<int>{'g', 'h', 'i', 'j', 'k', 'l'});
+    CHECK(samples(colour.page(1).integers) == std::vector<int>{'g', 'h', 'i', 'j', 'k', 'l'});
   }
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("N06: the pages of a shaped file of tifffile with one directory are re
   for (const std::string text : {"{\"shape\": [2, 3, 2, 3], \"truncated\": true}", "shape=(2, 3, 2, 3)"}) {
     io::ImageFile stack(file(tiny::tiff({page_of(3, 2, 1, text, 6)}, false)));
     REQUIRE(stack.pages() == 6);
-    CHECK(samples(stack.page(5).raster) == counted(31, 6));
+    CHECK(samples(stack.page(5).integers) == counted(31, 6));
   }
   io::ImageFile one(file(tiny::tiff({page_of(3, 2, 1, "{\"shape\": [2, 3]}")}, false)));
   CHECK(one.pages() == 1);
@@ -136,7 +136,7 @@ TEST_CASE("N06: reduced copies marked by the old tag 255 are no pages") {
   part.old_kind = 3;
   io::ImageFile image(file(tiny::tiff({full, reduced, part}, false)));
   REQUIRE(image.pages() == 2);
-  CHECK(samples(image.page(1).raster) == counted(20, 6));
+  CHECK(samples(image.page(1).integers) == counted(20, 6));
 }
 
 TEST_CASE("TIFF: colour maps of 8 bits, as some writers store them, are told from those of 16") {
@@ -149,8 +149,8 @@ TEST_CASE("TIFF: colour maps of 8 bits, as some writers store them, are told fro
     }
   for (const std::string& map : {narrow, wide}) {
     tiny::TiffPage page{4, 1, 2, 1, 1, 3, "\x1b", {}, 0, 0, 0, map};
-    const io::Page read = io::ImageFile(file(tiny::tiff({page}, true))).page(0);
-    CHECK(samples(read.raster) == std::vector<int>{0, 1, 2, 3});
+    const io::DecodedImage read = io::ImageFile(file(tiny::tiff({page}, true))).page(0);
+    CHECK(samples(read.integers) == std::vector<int>{0, 1, 2, 3});
     CHECK(read.palette == std::vector<io::Colour>{{0, 1, 2}, {60, 61, 62}, {120, 121, 122}, {180, 181, 182}});
   }
 }
@@ -268,7 +268,7 @@ TEST_CASE("TIFF: masks in compressions that change values are told as JPEG's are
   tiny::write(data.images / "a.png", tiny::png(std::vector<int>(64, 9), 8, 8));
   written(data.masks / "a.tif", COMPRESSION_JPEG, 8, 8, 8, 8);
   data::FolderOptions options;
-  options.map = data::MaskMap::parse("0:0,*:1");
+  options.map = data::LabelEncoding::parse("0:0,*:1");
   CHECK_THAT(tiny::reason(data::check_folder(data.images, data.masks, options), "a.tif"),
              Contains("JPEG") && Contains("changes the values of a mask"));
   options.lossy_masks = true;

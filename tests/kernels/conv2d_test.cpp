@@ -85,7 +85,7 @@ void check_against_reference(const ConvShape& s, Key key) {
   same.weight.assign(in.weight.begin(), in.weight.end());
   same.bias.assign(in.bias.begin(), in.bias.end());
   same.dy.assign(in.dy.begin(), in.dy.end());
-  const bool with_bias = key.below(99, 4) != 0;
+  const bool with_bias = key.uniform_int(99, 4) != 0;
   const auto got = fast(s, in, with_bias);
   const auto want = expected(s, same, with_bias);
   const double tolerance = sizeof(T) == 4 ? 5e-6 : 1e-13;
@@ -100,7 +100,7 @@ void check_against_reference(const ConvShape& s, Key key) {
 
 ConvShape random_shape(Key key) {
   auto pick = [&, draw = std::uint64_t{0}](Index low, Index high) mutable {
-    return low + key.below(draw++, high - low + 1);
+    return low + key.uniform_int(draw++, high - low + 1);
   };
   ConvShape s{};
   s.r = pick(1, 4), s.s = pick(1, 4);

@@ -91,14 +91,16 @@ void check_threads(const Problem& p) {
 TEST_CASE("Winograd agrees with the definition for every map size, padding and channel remainder") {
   const Key key{71};
   std::uint64_t draw = 0;
-  const auto below = [&](Index n) { return key.below(draw++, n); };
+  const auto uniform_int = [&](Index n) { return key.uniform_int(draw++, n); };
   for (Index size = 1; size <= 20; ++size)
     for (const bool wide : {false, true}) {
-      const Index other = 1 + below(20), h = wide ? other : size, w = wide ? size : other;
-      const std::array<Index, 2> padding{h < 3 ? 1 + below(2) : below(3), w < 3 ? 1 + below(2) : below(3)};
+      const Index other = 1 + uniform_int(20), h = wide ? other : size, w = wide ? size : other;
+      const std::array<Index, 2> padding{h < 3 ? 1 + uniform_int(2) : uniform_int(3),
+                                         w < 3 ? 1 + uniform_int(2) : uniform_int(3)};
       const Index area = h * w, most = area > 150 ? 24 : 70;
       check_against_reference(random_problem(
-          key.fold(draw), conv3x3(1 + below(area > 100 ? 2 : 5), h, w, 1 + below(most), 1 + below(most), padding)));
+          key.fold(draw),
+          conv3x3(1 + uniform_int(area > 100 ? 2 : 5), h, w, 1 + uniform_int(most), 1 + uniform_int(most), padding)));
     }
 }
 

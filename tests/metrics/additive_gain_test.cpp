@@ -20,7 +20,7 @@ struct Maps {
     truth = base = other = Labels(shape);
     for (Index i = 0; i < truth.numel(); ++i) {
       const auto at = static_cast<std::uint64_t>(i);
-      const auto t = static_cast<std::int32_t>(key.fold(0).below(at, classes));
+      const auto t = static_cast<std::int32_t>(key.fold(0).uniform_int(at, classes));
       const auto wrong = static_cast<std::int32_t>((t + 1) % classes);
       truth.mutable_data()[i] = t;
       base.mutable_data()[i] = key.fold(1).uniform(at) < errors ? wrong : t;

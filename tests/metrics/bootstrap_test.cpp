@@ -37,7 +37,7 @@ TEST_CASE("of many images the interval is 1.96 standard errors wide on either si
   double sum = 0, squares = 0;
   const int n = 400;
   for (int i = 0; i < n; ++i) {
-    const Index wrong = Key{1}.below(static_cast<std::uint64_t>(i), 50);
+    const Index wrong = Key{1}.uniform_int(static_cast<std::uint64_t>(i), 50);
     images.push_back(Confusion<2>::from({2, 2}, {100 - wrong, wrong, wrong, 100 - wrong}));
     const double iou = static_cast<double>(100 - wrong) / static_cast<double>(100 + wrong);
     sum += iou;

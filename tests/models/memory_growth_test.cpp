@@ -56,7 +56,7 @@ TEST_CASE("memory does not grow with training steps, nor with predictions of eve
   });
   infer(model, Tensor<float, 4>::zeros({1, 256, 256, 1}));
   check_steady(500, [&](std::uint64_t i) {
-    const auto side = [&](std::uint64_t k) { return 16 + static_cast<Index>(Key{3}.below(2 * i + k, 240)); };
+    const auto side = [&](std::uint64_t k) { return 16 + static_cast<Index>(Key{3}.uniform_int(2 * i + k, 240)); };
     infer(model, Tensor<float, 4>::zeros({1, side(0), side(1), 1}));
   });
 }

@@ -14,7 +14,7 @@ Labels random_labels(Key key, const Shape<3>& shape, Index classes) {
   Labels labels(shape);
   std::int32_t* out = labels.mutable_data();
   for (Index i = 0; i < labels.numel(); ++i)
-    out[i] = static_cast<std::int32_t>(key.below(static_cast<std::uint64_t>(i), classes));
+    out[i] = static_cast<std::int32_t>(key.uniform_int(static_cast<std::uint64_t>(i), classes));
   return labels;
 }
 

@@ -294,7 +294,7 @@ TEST_CASE("pretraining on predictions teaches a model to correct f1 on its patch
   REQUIRE(coarse < 0.6);
   std::vector<double> losses;
   Stage stage{.name = "f2"};
-  stage.monitor.log = [&](const nlohmann::json& r) { losses.push_back(r.at("loss").get<double>()); };
+  stage.callbacks.log = [&](const nlohmann::json& r) { losses.push_back(r.at("loss").get<double>()); };
   REQUIRE(pretrain(paser.models[1], train, validation, options, stage, Key{3}));
   REQUIRE(losses.size() == 90);
   CHECK(losses.back() < 0.3 * losses.front());
@@ -322,7 +322,7 @@ TEST_CASE("fine-tuning trains a model that corrects together with the policy") {
   options.reward.lambda = options.lambda_from = options.lambda_to = 0.1;
   std::vector<double> rewards;
   Stage stage{.name = "fine-tune"};
-  stage.monitor.log = [&](const nlohmann::json& r) {
+  stage.callbacks.log = [&](const nlohmann::json& r) {
     if (r.contains("validation_reward")) rewards.push_back(r["validation_reward"].get<double>());
   };
   std::vector<Snapshot<float>> snapshots;

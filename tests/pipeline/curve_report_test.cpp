@@ -103,8 +103,8 @@ TEST_CASE("the verdict tells a router from one that knows nothing, and both from
 
   std::vector<Index> coarse, fine;
   for (std::uint64_t i = 0; i < 400; ++i) {
-    coarse.push_back(Key{1}.below(i, 20));
-    fine.push_back(Key{2}.below(i, 20));
+    coarse.push_back(Key{1}.uniform_int(i, 20));
+    fine.push_back(Key{2}.uniform_int(i, 20));
   }
   const RoutingTable equal = table_of(100, 4, {coarse, fine});
   CHECK(report_of(equal, oracle_curve(equal, {0, 4})).verdict == "nothing to route");

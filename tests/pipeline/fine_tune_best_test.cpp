@@ -87,7 +87,7 @@ std::pair<Snapshot<float>, std::vector<double>> tuned(float sign, const Source& 
   std::vector<Snapshot<float>> snapshots;
   std::vector<double> logged;
   Stage stage{.name = "fine-tune"};
-  stage.monitor.log = [&](const nlohmann::json& r) {
+  stage.callbacks.log = [&](const nlohmann::json& r) {
     if (r.contains("validation_reward")) logged.push_back(r["validation_reward"].get<double>());
   };
   REQUIRE(fine_tune(paser, train, validation, options(validate_every), stage, Key{3}, snapshots));

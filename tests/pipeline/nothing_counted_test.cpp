@@ -74,7 +74,7 @@ TEST_CASE("a batch without a counted pixel has no loss in the log, and no weight
   options.supervised.mode = run::inference;
   std::vector<nlohmann::json> records;
   Stage stage{.name = "f1"};
-  stage.monitor.log = [&](const nlohmann::json& record) { records.push_back(record); };
+  stage.callbacks.log = [&](const nlohmann::json& record) { records.push_back(record); };
   const Blanked set(4, {1, 2});
   REQUIRE(pretrain(model, set, Blanked(2, {}), options, stage, Key{5}));
   double sum = 0;

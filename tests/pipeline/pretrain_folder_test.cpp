@@ -16,14 +16,14 @@ TEST_CASE("pretraining learns from a folder of mixed sizes, with crops, augmenta
     for (int i = 0; i < height * width; ++i) {
       const int x = i % width;
       const auto noise =
-          static_cast<int>(Key{3}.fold(static_cast<std::uint64_t>(k)).below(static_cast<std::uint64_t>(i), 80));
+          static_cast<int>(Key{3}.fold(static_cast<std::uint64_t>(k)).uniform_int(static_cast<std::uint64_t>(i), 80));
       image.push_back(noise + (x < border ? 20 : 140));
       mask.push_back(x == border ? 9 : x < border ? 0 : 255);
     }
     data.add(std::string(1, static_cast<char>('a' + k)), image, mask, width);
   }
   data::SegmentationOptions options;
-  options.files.map = data::MaskMap::parse("0:0,255:1,9:ignore");
+  options.files.map = data::LabelEncoding::parse("0:0,255:1,9:ignore");
   options.fit = data::Fit::crop;
   options.height = options.width = 16;  // larger than some images
   options.augmentation = {.flip_columns = true, .turns = true, .gain = 0.1};

@@ -24,7 +24,7 @@ Paser<float> paser_on_four_patches() {
 
 std::vector<Index> drawn_choices(Key key) {
   std::vector<Index> choices;
-  for (Index i = 0; i < images * patches; ++i) choices.push_back(key.below(static_cast<std::uint64_t>(i), 3));
+  for (Index i = 0; i < images * patches; ++i) choices.push_back(key.uniform_int(static_cast<std::uint64_t>(i), 3));
   return choices;
 }
 

@@ -16,7 +16,7 @@ template <class Train>
 std::vector<nlohmann::json> logged(const Train& train) {
   std::vector<nlohmann::json> records;
   Stage stage{.name = "toy"};
-  stage.monitor.log = [&](const nlohmann::json& record) { records.push_back(record); };
+  stage.callbacks.log = [&](const nlohmann::json& record) { records.push_back(record); };
   REQUIRE(train(stage));
   return records;
 }

@@ -58,7 +58,7 @@ TEST_CASE("a pretraining whose state does not say how many pixels its epoch had 
   models::AnySegmenter<float> pieces = Net(Key{1});
   Index steps = 0;
   Stage first{.name = "toy", .file = file};
-  first.monitor.interrupted = [&] { return ++steps >= 2; };
+  first.callbacks.interrupted = [&] { return ++steps >= 2; };
   REQUIRE_FALSE(pretrain(pieces, set, set, options, first, Key{5}));
   auto stored = io::Checkpoint::load(file);
   REQUIRE(stored.info.contains("epoch_pixels"));
@@ -68,7 +68,7 @@ TEST_CASE("a pretraining whose state does not say how many pixels its epoch had 
   pieces = Net(Key{1});
   std::vector<double> means;
   Stage second{.name = "toy", .file = file};
-  second.monitor.log = [&](const nlohmann::json& r) {
+  second.callbacks.log = [&](const nlohmann::json& r) {
     if (r.contains("epoch_loss")) means.push_back(r["epoch_loss"].get<double>());
   };
   REQUIRE(pretrain(pieces, set, set, options, second, Key{5}));
@@ -106,7 +106,7 @@ TEST_CASE("a best state from before the interruption is the one that a resumed p
   options.learning_rate = 1e-2;
   std::vector<double> iou;
   Stage stage{.name = "toy"};
-  stage.monitor.log = [&](const nlohmann::json& record) {
+  stage.callbacks.log = [&](const nlohmann::json& record) {
     if (record.contains("validation_iou")) iou.push_back(record["validation_iou"]);
   };
   models::AnySegmenter<float> whole = Net(Key{1});
@@ -194,7 +194,7 @@ TEST_CASE("a training that was interrupted does not go on with gradients over ot
   options.supervised.micro_batch = 2;
   models::AnySegmenter<float> model = Net(Key{1});
   Stage stage{.name = "toy", .file = folder.path() / "stage.safetensors"};
-  stage.monitor.interrupted = [] { return true; };
+  stage.callbacks.interrupted = [] { return true; };
   CHECK_FALSE(pretrain(model, set, set, options, stage, Key{1}));
   options.supervised.micro_batch = 4;
   CHECK_THROWS_WITH(pretrain(model, set, set, options, stage, Key{1}),
@@ -231,11 +231,11 @@ TEST_CASE("a stage tells what earlier runs have made, and is over when a step ha
     told.clear();
     Index steps = 0;
     Stage stage{.name = "toy", .steps = 10, .file = folder.path() / "stage.safetensors"};
-    stage.monitor.started = [&](Index done, Index total) { told.push_back(message("started ", done, "/", total)); };
-    stage.monitor.progress = [&](Index done, Index total, const std::string& note) {
+    stage.callbacks.started = [&](Index done, Index total) { told.push_back(message("started ", done, "/", total)); };
+    stage.callbacks.progress = [&](Index done, Index total, const std::string& note) {
       told.push_back(message(done, "/", total, " ", note));
     };
-    stage.monitor.interrupted = [&] { return ++steps >= stop_after; };
+    stage.callbacks.interrupted = [&] { return ++steps >= stop_after; };
     return run_stage(
         stage, TrainingState(),
         [](Index step) -> std::optional<std::string> {
@@ -266,7 +266,7 @@ TEST_CASE("what a policy needs before its first step is told by images, once") {
   PolicyCache<float> ground(1, Key{3});
   std::vector<std::string> told;
   Stage stage{.name = "toy"};
-  stage.monitor.preparing = [&](const std::string& part, Index done, Index total) {
+  stage.callbacks.preparing = [&](const std::string& part, Index done, Index total) {
     told.push_back(message(part, " ", done, "/", total));
   };
   REQUIRE(train_policy(paser, set, set, options, stage, Key{5}, &ground));
@@ -292,7 +292,7 @@ TEST_CASE("the step of a stage that was not finite runs again from what is store
     // Only a replay would store often, if it stored.
     Stage stage{.name = "squares", .steps = 20, .file = file, .save_seconds = replay ? -1.0 : 1e9, .replay = replay};
     Index made = 0;
-    stage.monitor.interrupted = [&] { return ++made == stop; };
+    stage.callbacks.interrupted = [&] { return ++made == stop; };
     return run_stage(stage, state, [&](Index) {
       if (!broken) return std::string();
       TapeContext<float> ctx;

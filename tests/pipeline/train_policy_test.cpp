@@ -156,7 +156,7 @@ TEST_CASE("a collapsed policy is told, and the log has what one needs to see it"
   auto paser = toy::paser(Key{1}, toy::Skill::large_is_best);
   std::vector<nlohmann::json> records;
   Stage stage{.name = "policy"};
-  stage.monitor.log = [&](const nlohmann::json& r) { records.push_back(r); };
+  stage.callbacks.log = [&](const nlohmann::json& r) { records.push_back(r); };
   auto options = options_with(0);
   options.epochs = 40;
   options.learning_rate = 5e-2;

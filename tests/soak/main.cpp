@@ -129,7 +129,7 @@ void predict_for_long(const Model& model, long predictions) {
     pool.emplace_back([&, t] {
       for (std::uint64_t i = 0; done.fetch_add(1) < predictions; ++i) {
         const Key key = Key{6}.fold(static_cast<std::uint64_t>(t)).fold(i);
-        const Index h = step * (1 + key.below(0, sides)), w = step * (1 + key.below(1, sides));
+        const Index h = step * (1 + key.uniform_int(0, sides)), w = step * (1 + key.uniform_int(1, sides));
         if (!same_bits(infer(model, image(h, w)), want.at({h, w}))) ++wrong;
       }
     });

@@ -12,7 +12,7 @@ void in_pieces(paser::Index every, const paser::io::Path& file, const Train& tra
   for (bool finished = false; !finished;) {
     paser::Index steps = 0;
     paser::pipeline::Stage stage{.name = "toy", .file = file};
-    stage.monitor.interrupted = [&] { return ++steps >= every; };
+    stage.callbacks.interrupted = [&] { return ++steps >= every; };
     finished = train(stage);
   }
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "paser/io/crc32.hpp"
-#include "paser/io/page.hpp"
+#include "paser/io/decoded_image.hpp"
 
 /// Image files made byte by byte, without the libraries that read them.
 namespace tiny {

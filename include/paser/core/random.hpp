@@ -56,7 +56,7 @@ struct Key {
   }
 
   /// Draw i, uniform in 0 .. n-1.
-  constexpr Index below(std::uint64_t i, Index n) const {
+  constexpr Index uniform_int(std::uint64_t i, Index n) const {
     return static_cast<Index>((std::uint64_t{word(i)} * static_cast<std::uint64_t>(n)) >> 32);
   }
 
@@ -97,7 +97,7 @@ inline std::vector<Index> permutation(Key key, Index n) {
   std::iota(order.begin(), order.end(), Index{0});
   for (Index i = n - 1; i > 0; --i)
     std::swap(order[static_cast<std::size_t>(i)],
-              order[static_cast<std::size_t>(key.below(static_cast<std::uint64_t>(i), i + 1))]);
+              order[static_cast<std::size_t>(key.uniform_int(static_cast<std::uint64_t>(i), i + 1))]);
   return order;
 }
 

@@ -5,7 +5,7 @@
 
 #include "paser/core/mirrored.hpp"
 #include "paser/core/random.hpp"
-#include "paser/data/mask_map.hpp"
+#include "paser/data/label_encoding.hpp"
 #include "paser/data/stored_sample.hpp"
 
 /// Variations of training images. What is drawn is a function of a key alone; the image and its mask change in step.
@@ -40,20 +40,20 @@ struct GrayChange {
 /// without one. A smaller image stands in the middle of the result.
 inline Index window_begin(Index all, Index wanted, const Key* key, std::uint64_t draw) {
   if (wanted >= all) return -((wanted - all) / 2);
-  return key ? key->below(draw, all - wanted + 1) : (all - wanted) / 2;
+  return key ? key->uniform_int(draw, all - wanted + 1) : (all - wanted) / 2;
 }
 
 /// The flips and turns of this key for a window, which afterwards has the same size, transposed or not. `may_turn`:
 /// quarter turns are allowed, too.
 inline Window drawn_window(const Augmentation& a, Key key, Window window, bool may_turn) {
   if (a.turns) {
-    const Index quarters = may_turn ? key.below(0, 4) : 2 * key.below(0, 2);
+    const Index quarters = may_turn ? key.uniform_int(0, 4) : 2 * key.uniform_int(0, 2);
     window.transpose = quarters % 2 == 1;
     window.flip_rows = quarters == 1 || quarters == 2;
     window.flip_columns = quarters == 2 || quarters == 3;
   }
-  if (a.flip_rows && key.below(1, 2) == 1) window.flip_rows = !window.flip_rows;
-  if (a.flip_columns && key.below(2, 2) == 1) window.flip_columns = !window.flip_columns;
+  if (a.flip_rows && key.uniform_int(1, 2) == 1) window.flip_rows = !window.flip_rows;
+  if (a.flip_columns && key.uniform_int(2, 2) == 1) window.flip_columns = !window.flip_columns;
   return window;
 }
 

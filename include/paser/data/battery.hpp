@@ -1,7 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include "paser/io/raster.hpp"
+#include "paser/io/integer_image.hpp"
 
 /// Electrode micrographs as the paper's battery data set stores them: an image and a mask of the same size, both gray.
 namespace paser::data {
@@ -12,8 +12,8 @@ inline constexpr Index battery_classes = 3;
 
 /// The classes of a mask: black is pore, white is carbon, every gray between is nickel. Colour is made gray first.
 /// -> (1, H, W).
-inline Labels battery_labels(const io::Raster& mask) {
-  const io::Raster gray = io::to_gray(mask);
+inline Labels battery_labels(const io::IntegerImage& mask) {
+  const io::IntegerImage gray = io::to_gray(mask);
   Labels labels({1, gray.height(), gray.width()});
   std::int32_t* out = labels.mutable_data();
   const std::uint16_t* in = gray.pixels.data();

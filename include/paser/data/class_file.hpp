@@ -1,7 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include "paser/data/mask_map.hpp"
+#include "paser/data/label_encoding.hpp"
 #include "paser/io/json.hpp"
 
 /// Files that name the classes of masks and give their colours or values.
@@ -124,7 +124,7 @@ void check_class_name(const Text& name, const std::string& origin) {
 }
 
 template <class Value, class Convert>
-MaskMap named_map(const std::vector<ClassEntry>& entries, const Convert& convert) {
+LabelEncoding named_map(const std::vector<ClassEntry>& entries, const Convert& convert) {
   std::vector<std::pair<std::string, std::vector<Value>>> classes;
   std::vector<Value> ignored;
   for (const ClassEntry& entry : entries) {
@@ -142,12 +142,12 @@ MaskMap named_map(const std::vector<ClassEntry>& entries, const Convert& convert
     known->second.push_back(value);
   }
   check<ValueError>(!classes.empty(), "class file", "names no class but 'ignore'");
-  return MaskMap::named(classes, ignored);
+  return LabelEncoding::named(classes, ignored);
 }
 
 /// The map of entries that all have a value, or all a colour.
 template <class Entries>
-MaskMap class_map(const Entries& entries) {
+LabelEncoding class_map(const Entries& entries) {
   if (entries.front().numbers.size() == 1)
     return named_map<std::uint16_t>(entries, [](const auto& n) { return static_cast<std::uint16_t>(n[0]); });
   return named_map<io::Colour>(entries, [](const auto& n) {
@@ -166,7 +166,7 @@ MaskMap class_map(const Entries& entries) {
 /// control characters. `origin` is the file's name for messages.
 /// Throws FormatError on other content, also where a colour is given twice or there are over 255 classes.
 template <class Text = std::string>
-MaskMap parse_class_file(const Text& written, const std::string& origin) {
+LabelEncoding parse_class_file(const Text& written, const std::string& origin) {
   const std::string text = io::plain_text(written, origin);
   const auto start = text.find_first_not_of(" \t\r\n");
   const bool json = start != text.npos && (text[start] == '[' || text[start] == '{');
@@ -190,7 +190,7 @@ MaskMap parse_class_file(const Text& written, const std::string& origin) {
 
 /// Reads a class file; throws as parse_class_file and io::read_text.
 template <class File = io::Path>
-MaskMap read_class_file(const File& path) {
+LabelEncoding read_class_file(const File& path) {
   return parse_class_file(io::read_text(path), io::Path(path).string());
 }
 

@@ -22,7 +22,7 @@ struct PageFindings {
   SampleInfo info;
   bool good = false;
   std::string image_kind, mask_kind;
-  MappedMask mask;
+  EncodedMask mask;
   float darkest = 1, brightest = 0;
   int image_orientation = 1, mask_orientation = 1;
   StoredSample stored;
@@ -60,7 +60,7 @@ PageFindings check_page(File& image, File& mask, SampleInfo info, const FolderOp
                         std::vector<BadFile>& bad) {
   PageFindings found;
   const std::string where = image.pages() > 1 ? message("page ", info.page, ": ") : "";
-  io::Page pixels, truth;
+  io::DecodedImage pixels, truth;
   const bool seen = without_error(bad, info.image, where, [&] {
     pixels = image.page(info.page);
     found.image_kind = pixels.kind();
@@ -77,7 +77,7 @@ PageFindings check_page(File& image, File& mask, SampleInfo info, const FolderOp
     check<FormatError>(!truth.lossy || options.lossy_masks, info.mask.string().c_str(),
                        "is compressed as by JPEG, which changes the values of a mask near edges; expected PNG, BMP, "
                        "PNM or TIFF without loss");
-    found.mask = map_mask(truth, options.map, info.mask.string(), options.palette);
+    found.mask = encode_mask(truth, options.map, info.mask.string(), options.palette);
     if (!found.mask.unknown.empty()) throw FormatError(unknown_sentence(found.mask.unknown));
   });
   info.height = pixels.height();

@@ -6,15 +6,15 @@
 #include <numeric>
 #include <optional>
 
-#include "paser/data/map_mask.hpp"
+#include "paser/data/encode_mask.hpp"
 #include "paser/data/pairs.hpp"
 
 namespace paser::data {
 
 /// How the files of a folder of images and one of masks are read.
 struct FolderOptions {
-  MaskMap map;                          ///< the values of the masks; by default each value is its own class
-  std::optional<PaletteUse> palette;    ///< what palette masks are taken for; see map_mask
+  LabelEncoding map;                    ///< the values of the masks; by default each value is its own class
+  std::optional<PaletteUse> palette;    ///< what palette masks are taken for; see encode_mask
   std::optional<io::ValueRange> range;  ///< the stored image values that become 0 and 1; see io::to_unit
   Index channels = 0;                   ///< of the images: 1, 3, or 0: 3 when one of them is in colour, else 1
   bool lossy_masks = false;             ///< takes masks from JPEG files, whose values are not those that were saved

@@ -31,7 +31,7 @@ class Shifted {
     const auto labels = batch.labels;
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const Key draw = key.fold(batch.ids[i]);
-      const Index down = draw.below(0, rows_), right = draw.below(1, columns_);
+      const Index down = draw.uniform_int(0, rows_), right = draw.uniform_int(1, columns_);
       const Index h = labels.shape()[1], w = labels.shape()[2];
       move(images.data(), batch.images.mutable_data(), static_cast<Index>(i), h, w, images.shape().c(), down, right);
       move(labels.data(), batch.labels.mutable_data(), static_cast<Index>(i), h, w, 1, down, right);

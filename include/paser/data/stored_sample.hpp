@@ -1,7 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include "paser/io/page.hpp"
+#include "paser/io/decoded_image.hpp"
 
 namespace paser::data {
 
@@ -12,7 +12,7 @@ struct Sample {
 };
 
 /// The channels that an image file naturally has: 1 unless there is colour.
-inline Index channels_of(const io::Page& page) {
+inline Index channels_of(const io::DecodedImage& page) {
   if (page.palette.empty()) return page.shape()[2];
   const auto gray = [](const io::Colour& c) { return c[0] == c[1] && c[0] == c[2]; };
   return std::ranges::all_of(page.palette, gray) ? 1 : 3;
@@ -20,12 +20,12 @@ inline Index channels_of(const io::Page& page) {
 
 /// The page as an image in [0,1] with 1 or 3 channels. Colour becomes gray as in io::to_gray (Rec. 601), gray becomes
 /// three equal channels. Throws as io::to_unit.
-inline Tensor<float, 4> image_of(const io::Page& page, Index channels, const std::optional<io::ValueRange>& range,
-                                 const std::string& origin) {
+inline Tensor<float, 4> image_of(const io::DecodedImage& page, Index channels,
+                                 const std::optional<io::ValueRange>& range, const std::string& origin) {
   if (!page.real()) {
-    const io::Raster raster = io::look_up(page);
-    io::Page whole;
-    whole.raster = channels == 1 ? io::to_gray(raster) : io::to_rgb(raster);
+    const io::IntegerImage integers = io::look_up(page);
+    io::DecodedImage whole;
+    whole.integers = channels == 1 ? io::to_gray(integers) : io::to_rgb(integers);
     return io::to_unit(whole, range, origin);
   }
   Tensor<float, 4> x = io::to_unit(page, range, origin);
@@ -47,27 +47,28 @@ inline Tensor<float, 4> image_of(const io::Page& page, Index channels, const std
 class StoredSample {
  public:
   StoredSample() = default;
-  StoredSample(const io::Page& image, const Labels& labels) : labels_(labels.cast<std::uint8_t>()), page_(image) {
+  StoredSample(const io::DecodedImage& image, const Labels& labels)
+      : labels_(labels.cast<std::uint8_t>()), page_(image) {
     if (image.real()) return;
-    page_.raster = io::look_up(image);
+    page_.integers = io::look_up(image);
     page_.palette.clear();
-    if (page_.raster.maximum > 255) return;
-    bytes_ = page_.raster.pixels.cast<std::uint8_t>();
-    page_.raster.pixels = {};
+    if (page_.integers.maximum > 255) return;
+    bytes_ = page_.integers.pixels.cast<std::uint8_t>();
+    page_.integers.pixels = {};
   }
 
   bool empty() const { return labels_.empty(); }
 
   /// The sample again; throws as image_of.
   Sample sample(Index channels, const std::optional<io::ValueRange>& range, const std::string& origin) const {
-    io::Page page = page_;
-    if (!bytes_.empty()) page.raster.pixels = bytes_.cast<std::uint16_t>();
+    io::DecodedImage page = page_;
+    if (!bytes_.empty()) page.integers.pixels = bytes_.cast<std::uint16_t>();
     return {image_of(page, channels, range, origin), labels_.cast<std::int32_t>()};
   }
 
  private:
   Tensor<std::uint8_t, 3> labels_, bytes_;
-  io::Page page_;
+  io::DecodedImage page_;
 };
 
 }  // namespace paser::data

@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "paser/io/bytes.hpp"
-#include "paser/io/page.hpp"
+#include "paser/io/decoded_image.hpp"
 
 /// Windows and OS/2 bitmaps that are not compressed.
 namespace paser::io {
@@ -110,18 +110,18 @@ inline bool gray_ramp(const std::vector<Colour>& palette, int bits) {
 
 /// Decodes a bitmap: numbers with their palette, gray where number i of the palette is gray value i, or RGB; alpha is
 /// dropped. Throws FormatError, naming `origin`, on compressed and damaged files.
-inline Page decode_bmp(std::string_view bmp, const std::string& origin, const ImageLimits& limits = {}) {
+inline DecodedImage decode_bmp(std::string_view bmp, const std::string& origin, const ImageLimits& limits = {}) {
   detail::BmpLayout b = detail::bmp_layout(bmp, origin, limits);
   const bool numbers = b.bits <= 8;
   const Index channels = numbers ? 1 : 3;
-  Page page;
+  DecodedImage page;
   page.bits = numbers ? b.bits : 8;
-  page.raster = {Tensor<std::uint16_t, 3>({b.height, b.width, channels}), (std::uint32_t{1} << page.bits) - 1};
+  page.integers = {Tensor<std::uint16_t, 3>({b.height, b.width, channels}), (std::uint32_t{1} << page.bits) - 1};
   std::vector<detail::BmpChannel> unpack;
   for (const std::uint32_t mask : b.masks)
     if (!numbers) unpack.emplace_back(mask, origin);
   const auto* pixels = reinterpret_cast<const unsigned char*>(bmp.data()) + b.offset;
-  std::uint16_t* out = page.raster.pixels.mutable_data();
+  std::uint16_t* out = page.integers.pixels.mutable_data();
   for (Index y = 0; y < b.height; ++y) {
     const unsigned char* row = pixels + (b.top_down ? y : b.height - 1 - y) * b.stride;
     for (Index x = 0; x < b.width; ++x) {

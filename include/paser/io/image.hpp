@@ -13,7 +13,7 @@ namespace paser::io {
 /// The one page of a PNG, JPEG, BMP or PNM file in memory, with the numbers that are stored: palettes are kept apart
 /// from their numbers, and gray of less than 8 bits is not stretched. Pixels are turned upright as the file says
 /// (EXIF). Throws FormatError, naming `origin`, on anything else, on damage, and on more pixels than the limits allow.
-inline Page decode_page(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
+inline DecodedImage decode_page(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
   check<FormatError>(!bytes.empty(), origin.c_str(), "is empty, expected an image");
   check<FormatError>(bytes.size() < (std::size_t{1} << 31), origin.c_str(), "is over 2 GiB");
   if (is_png(bytes)) return decode_png(bytes, origin, limits);
@@ -21,23 +21,24 @@ inline Page decode_page(std::string_view bytes, const std::string& origin, const
   if (is_bmp(bytes)) return decode_bmp(bytes, origin, limits);
   check<FormatError>(is_pnm(bytes), origin.c_str(),
                      "is not a PNG, JPEG, BMP or PNM image (told by its first bytes, not by its name)");
-  Page page;
-  page.raster = decode_pnm(bytes, origin, limits);
-  page.bits = page.raster.maximum > 255 ? 16 : 8;
+  DecodedImage page;
+  page.integers = decode_pnm(bytes, origin, limits);
+  page.bits = page.integers.maximum > 255 ? 16 : 8;
   return page;
 }
 
 /// The same as colours: 1 or 3 channels, palettes looked up, gray of less than 8 bits stretched to 0 .. 255, 16-bit
 /// samples kept as they are. Throws as decode_page.
-inline Raster decode_image(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
-  const Page page = decode_page(bytes, origin, limits);
+inline IntegerImage decode_image(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
+  const DecodedImage page = decode_page(bytes, origin, limits);
   if (!page.palette.empty()) return look_up(page);
-  Raster raster = page.raster;
-  if (page.bits >= 8) return raster;
-  std::uint16_t* out = raster.pixels.mutable_data();
-  for (Index i = 0; i < raster.pixels.numel(); ++i) out[i] = static_cast<std::uint16_t>(out[i] * 255 / raster.maximum);
-  raster.maximum = 255;
-  return raster;
+  IntegerImage integers = page.integers;
+  if (page.bits >= 8) return integers;
+  std::uint16_t* out = integers.pixels.mutable_data();
+  for (Index i = 0; i < integers.pixels.numel(); ++i)
+    out[i] = static_cast<std::uint16_t>(out[i] * 255 / integers.maximum);
+  integers.maximum = 255;
+  return integers;
 }
 
 namespace detail {
@@ -51,7 +52,7 @@ inline std::string image_bytes(const Path& path) {
 }  // namespace detail
 
 /// Reads an image file; see decode_image. Throws IoError when it cannot be read.
-inline Raster read_image(const Path& path, const ImageLimits& limits = {}) {
+inline IntegerImage read_image(const Path& path, const ImageLimits& limits = {}) {
   return decode_image(detail::image_bytes(path), path.string(), limits);
 }
 

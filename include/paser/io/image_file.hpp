@@ -26,7 +26,7 @@ class ImageFile {
   std::optional<Resolution> resolution() const { return tiff_ ? tiff_->resolution() : std::nullopt; }
 
   /// Page k, from 0. Throws as decode_page, TiffFile::page and NpyFile::page.
-  Page page(Index k) {
+  DecodedImage page(Index k) {
     if (tiff_) return tiff_->page(k);
     if (npy_) return npy_->page(k);
     check<ValueError>(k == 0, path_.string().c_str(), "has one page, there is no page ", k);

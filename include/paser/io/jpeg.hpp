@@ -5,8 +5,8 @@
 
 #include <memory>
 
+#include "paser/io/decoded_image.hpp"
 #include "paser/io/jpeg_checks.hpp"
-#include "paser/io/page.hpp"
 
 namespace paser::io {
 
@@ -49,7 +49,7 @@ inline void require_known_colours(const JpegFrame& frame, const std::string& ori
 /// Decodes a JPEG file (baseline or progressive; gray, YCbCr, RGB, or CMYK with Adobe's marker) after every code in it
 /// has been checked; turned upright. Throws FormatError, naming `origin`, on other files, on damage that can be seen
 /// (JPEG has no checksum) and on files that are cut off.
-inline Page decode_jpeg(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
+inline DecodedImage decode_jpeg(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
   detail::JpegFrame frame;
   {
     detail::JpegCheck walk(origin, limits);
@@ -67,13 +67,13 @@ inline Page decode_jpeg(std::string_view bytes, const std::string& origin, const
   } while (flipped != detail::stb_image_flips());
   check<FormatError>(samples != nullptr && width == frame.width && height == frame.height, origin.c_str(),
                      "cannot be decoded: ", samples ? "its size changes" : stbi_failure_reason());
-  Page page;
+  DecodedImage page;
   page.lossy = true;
-  page.raster.pixels = Tensor<std::uint16_t, 3>({frame.height, frame.width, channels});
+  page.integers.pixels = Tensor<std::uint16_t, 3>({frame.height, frame.width, channels});
   const Index row = frame.width * channels;
   for (Index y = 0; y < frame.height; ++y)
     std::copy_n(samples.get() + (flipped ? frame.height - 1 - y : y) * row, row,
-                page.raster.pixels.mutable_data() + y * row);
+                page.integers.pixels.mutable_data() + y * row);
   return turned_upright(std::move(page), frame.orientation);
 }
 

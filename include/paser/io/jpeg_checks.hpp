@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "paser/io/bytes.hpp"
+#include "paser/io/integer_image.hpp"
 #include "paser/io/jpeg_scan.hpp"
 #include "paser/io/orientation.hpp"
-#include "paser/io/raster.hpp"
 
 namespace paser::io::detail {
 

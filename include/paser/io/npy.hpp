@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "paser/io/bytes.hpp"
+#include "paser/io/decoded_image.hpp"
 #include "paser/io/file.hpp"
-#include "paser/io/page.hpp"
 
 /// NPY files, in which NumPy keeps one array (numpy.lib.format, versions 1 to 3).
 namespace paser::io {
@@ -47,16 +47,16 @@ class NpyFile {
   Index pages() const { return pages_; }
 
   /// Page k, from 0. Throws ValueError when there is no such page, IoError when the file has become shorter.
-  Page page(Index k) {
+  DecodedImage page(Index k) {
     check<ValueError>(k >= 0 && k < pages_, name_.c_str(), "has ", pages_, " pages, there is no page ", k);
     std::string raw(static_cast<std::size_t>(shape_.numel() * bytes_), '\0');
     file_.read_at(begin_ + k * static_cast<Index>(raw.size()), raw.data(), static_cast<Index>(raw.size()));
     if (swapped_ && bytes_ > 1)
       for (auto at = raw.begin(); at != raw.end(); at += bytes_) std::reverse(at, at + bytes_);
-    Page page;
+    DecodedImage page;
     page.bits = kind_ == 'b' ? 1 : 8 * static_cast<int>(bytes_);
     if (kind_ == 'b' || (kind_ == 'u' && bytes_ <= 2))
-      page.raster = {numbers<std::uint16_t>(raw), (std::uint32_t{1} << page.bits) - 1};
+      page.integers = {numbers<std::uint16_t>(raw), (std::uint32_t{1} << page.bits) - 1};
     else
       page.reals = numbers<float>(raw);
     return page;

@@ -6,8 +6,8 @@
 
 #include "paser/io/bytes.hpp"
 #include "paser/io/crc32.hpp"
+#include "paser/io/decoded_image.hpp"
 #include "paser/io/inflate.hpp"
-#include "paser/io/page.hpp"
 
 /// PNG files, their samples as they are stored: numbers of a palette stay numbers, gray of few bits is not stretched.
 /// (stb_image looks palettes up and stretches, takes damaged files for whole ones, and has flags that belong to the
@@ -175,16 +175,16 @@ inline void unpack_png_row(const std::uint8_t* row, const PngHeader& h, Index co
 
 /// Decodes a PNG file, interlaced or not: numbers with their palette, gray or RGB; alpha is dropped, the orientation of
 /// an eXIf chunk applied. Throws FormatError, naming `origin`, on damage.
-inline Page decode_png(std::string_view png, const std::string& origin, const ImageLimits& limits = {}) {
+inline DecodedImage decode_png(std::string_view png, const std::string& origin, const ImageLimits& limits = {}) {
   detail::PngContent content = detail::png_content(png, origin);
   const PngHeader h = png_header(png, origin);
   require_pixels(h.width, h.height, limits, origin);
   std::vector<std::uint8_t> rows = detail::png_rows(h, content.packed, origin);
-  Page page;
+  DecodedImage page;
   page.bits = h.depth;
   const Index kept = h.samples() >= 3 ? 3 : 1, unit = std::max(1, h.samples() * h.depth / 8);
-  page.raster = {Tensor<std::uint16_t, 3>({h.height, h.width, kept}), (std::uint32_t{1} << h.depth) - 1};
-  std::uint16_t* out = page.raster.pixels.mutable_data();
+  page.integers = {Tensor<std::uint16_t, 3>({h.height, h.width, kept}), (std::uint32_t{1} << h.depth) - 1};
+  std::uint16_t* out = page.integers.pixels.mutable_data();
   std::uint8_t* row = rows.data();
   for (const detail::PngPass& pass : detail::png_passes(h.interlaced)) {
     const Index columns = pass.columns(h.width), bytes = h.bytes(columns);
@@ -200,7 +200,7 @@ inline Page decode_png(std::string_view png, const std::string& origin, const Im
   }
   if (h.palette()) {
     page.palette = std::move(content.palette);
-    for (Index i = 0; i < page.raster.pixels.numel(); ++i)
+    for (Index i = 0; i < page.integers.pixels.numel(); ++i)
       check<FormatError>(out[i] < page.palette.size(), origin.c_str(), "pixel ", i, " has colour ", out[i],
                          " of a palette of ", page.palette.size());
     check<FormatError>(!page.palette.empty(), origin.c_str(), "the PNG file has no palette");

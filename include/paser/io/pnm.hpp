@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "paser/io/raster.hpp"
+#include "paser/io/integer_image.hpp"
 
 namespace paser::io {
 
@@ -34,7 +34,7 @@ inline Index pnm_number(std::string_view bytes, std::size_t& position, const std
 }  // namespace detail
 
 /// Decodes a binary PGM or PPM file with any maximum up to 65535. Throws FormatError naming `origin`.
-inline Raster decode_pnm(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
+inline IntegerImage decode_pnm(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
   std::size_t position = 2;
   const Index width = detail::pnm_number(bytes, position, origin);
   const Index height = detail::pnm_number(bytes, position, origin);
@@ -48,7 +48,7 @@ inline Raster decode_pnm(std::string_view bytes, const std::string& origin, cons
   check<FormatError>(height * width <= left && height * width * channels * sample_bytes <= left, origin.c_str(),
                      "PNM image of ", width, " x ", height, " pixels needs ", channels * sample_bytes,
                      " bytes for each, the file has ", left, " after its header");
-  Raster r{Tensor<std::uint16_t, 3>({height, width, channels}), static_cast<std::uint32_t>(maximum)};
+  IntegerImage r{Tensor<std::uint16_t, 3>({height, width, channels}), static_cast<std::uint32_t>(maximum)};
   std::uint16_t* out = r.pixels.mutable_data();
   const auto* in = reinterpret_cast<const unsigned char*>(bytes.data()) + position;
   for (Index i = 0; i < r.pixels.numel(); ++i) {

@@ -3,9 +3,9 @@
 
 #include <memory>
 
+#include "paser/io/decoded_image.hpp"
 #include "paser/io/file.hpp"
 #include "paser/io/jpeg_checks.hpp"
-#include "paser/io/page.hpp"
 #include "paser/io/tiff_layout.hpp"
 #include "paser/io/tiff_stack.hpp"
 
@@ -55,7 +55,7 @@ class TiffFile {
   /// integers. Palette numbers stay numbers; where white is stored as 0, gray is turned over. Pixels are turned
   /// upright. Throws ValueError when there is no such page, FormatError on other pages, on damage, on any complaint of
   /// libtiff about the pixels, and on more pixels than the limits allow.
-  Page page(Index k) {
+  DecodedImage page(Index k) {
     check<ValueError>(k >= 0 && k < pages(), name_.c_str(), "has ", pages(), " pages, there is no page ", k);
     *said_ = {};
     const bool found = TIFFSetDirectory(file_.get(), directories_[stacked_ > 0 ? 0 : static_cast<std::size_t>(k)]) != 0;
@@ -63,17 +63,18 @@ class TiffFile {
     const detail::TiffLayout t = layout(k);
     if (k == 0 || stacked_ == 0) check_data(t, k);
     *said_ = {};
-    Page page;
+    DecodedImage page;
     page.bits = t.bits;
     page.lossy = detail::lossy_compression(t.compression);
     if (t.real()) {
       page.reals = read<float>(t, k);
     } else {
-      page.raster = {read<std::uint16_t>(t, k), (std::uint32_t{1} << t.bits) - 1};
+      page.integers = {read<std::uint16_t>(t, k), (std::uint32_t{1} << t.bits) - 1};
       if (t.photometric == PHOTOMETRIC_PALETTE) page.palette = palette(t, k);
       if (t.photometric == PHOTOMETRIC_MINISWHITE)
-        for (std::uint16_t *v = page.raster.pixels.mutable_data(), *end = v + page.raster.pixels.numel(); v < end; ++v)
-          *v = static_cast<std::uint16_t>(page.raster.maximum - *v);
+        for (std::uint16_t *v = page.integers.pixels.mutable_data(), *end = v + page.integers.pixels.numel(); v < end;
+             ++v)
+          *v = static_cast<std::uint16_t>(page.integers.maximum - *v);
     }
     require(said_->error.empty() && said_->warning.empty(), k);
     return turned_upright(std::move(page), t.orientation);
@@ -339,7 +340,7 @@ class TiffFile {
   }
   Index pages() const { return 0; }
   std::optional<Resolution> resolution() const { return {}; }
-  Page page(Index) { return {}; }
+  DecodedImage page(Index) { return {}; }
 };
 
 #endif

@@ -58,7 +58,7 @@ inline IouEstimates estimate_iou(const std::vector<Confusion<2>>& counts, ClassM
   for (int r = 0; r < resamples; ++r) {
     const Key draws = key.fold(static_cast<std::uint64_t>(r));
     std::vector<Index> weight(known.size(), 0);
-    for (std::uint64_t i = 0; i < known.size(); ++i) ++weight[static_cast<std::size_t>(draws.below(i, n))];
+    for (std::uint64_t i = 0; i < known.size(); ++i) ++weight[static_cast<std::size_t>(draws.uniform_int(i, n))];
     const auto drawn = figures(weight);
     set.push_back(drawn[0]);
     images.push_back(drawn[1]);

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "paser/io/checkpoint.hpp"
-#include "paser/io/page.hpp"
+#include "paser/io/decoded_image.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/pipeline/part_registry.hpp"
 #include "paser/pipeline/routing/calibration.hpp"

@@ -29,7 +29,7 @@ struct Random {
     std::int32_t* out = actions.mutable_data();
     for (const std::uint64_t id : state.ids)
       for (Index p = 0; p < state.grid.patches(); ++p)
-        *out++ = static_cast<std::int32_t>(key.fold(id).below(static_cast<std::uint64_t>(p), state.models));
+        *out++ = static_cast<std::int32_t>(key.fold(id).uniform_int(static_cast<std::uint64_t>(p), state.models));
     return actions;
   }
   TypedSpec spec() const { return {"random"}; }

@@ -15,7 +15,7 @@
 namespace paser::pipeline {
 
 /// How a long computation talks to the world around it. Every part may stay empty.
-struct Monitor {
+struct Callbacks {
   /// Gets one record of the run's log, with "stage" and "step" filled in.
   std::function<void(const nlohmann::json& record)> log;
   /// Gets, before the first step, how many steps earlier runs have made, and how many there are; the two are equal when
@@ -49,21 +49,21 @@ struct Stage {
   Index steps = 0;
   io::Path file{};           ///< the checkpoint; empty: nothing is stored
   double save_seconds = 60;  ///< the longest time of work that a killed process loses
-  Monitor monitor{};
+  Callbacks callbacks{};
   /// A step, counted from 0, that was not finite: the stage runs up to it from what is stored, looks at every number of
   /// it, and stores nothing.
   std::optional<Index> replay{};
-  /// The processes that make every step together; its leader alone reads and stores the checkpoint, and has a monitor
-  /// that shows anything.
+  /// The processes that make every step together; its leader alone reads and stores the checkpoint, and has callbacks
+  /// that show anything.
   distributed::Team team{};
 
   /// Sends a record to the log under this stage's name.
   template <class Json = nlohmann::json>
   void log(Index step, std::type_identity_t<Json> record) const {
-    if (!monitor.log) return;
+    if (!callbacks.log) return;
     record["stage"] = name;
     record["step"] = step;
-    monitor.log(record);
+    callbacks.log(record);
   }
 };
 
@@ -124,7 +124,7 @@ bool run_stage(
   };
   const bool was_finished = done == stage.steps;
   if (!was_finished) guarded(-1, "before its first step", prepare);
-  if (stage.monitor.started) stage.monitor.started(made, was_finished ? made : stage.steps);
+  if (stage.callbacks.started) stage.callbacks.started(made, was_finished ? made : stage.steps);
   auto saved = Clock::now();
   while (done < stage.steps) {
     stage.team.at(message(stage.name, ", step ", done + 1));
@@ -137,8 +137,8 @@ bool run_stage(
       break;
     }
     made = ++done;
-    if (stage.monitor.progress) stage.monitor.progress(done, stage.steps, *note);
-    const bool asked = stage.monitor.interrupted && stage.monitor.interrupted();
+    if (stage.callbacks.progress) stage.callbacks.progress(done, stage.steps, *note);
+    const bool asked = stage.callbacks.interrupted && stage.callbacks.interrupted();
     if (stage.team.any(asked, "whether to stop") && done < stage.steps) {
       store();
       return false;

@@ -182,7 +182,7 @@ class PolicyTraining {
  private:
   void prepare() {
     const auto tell = [&](const char* images) {
-      return stage_.monitor.preparation(message("every network on ", images, " images"));
+      return stage_.callbacks.preparation(message("every network on ", images, " images"));
     };
     cache_.train.experts(paser_, train_, options_.reward, tell("training"));
     cache_.validation.experts(paser_, validation_, options_.reward, tell("validation"));

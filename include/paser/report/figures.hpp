@@ -213,7 +213,7 @@ Picture route_picture(Picture picture, const Tensor<std::int32_t, 2>& actions, c
   return picture;
 }
 
-/// The colours of classes 0 .. classes - 1, as an indexed image stores them (io::Page::palette).
+/// The colours of classes 0 .. classes - 1, as an indexed image stores them (io::DecodedImage::palette).
 template <class Colours = std::vector<std::array<std::uint8_t, 3>>>
 Colours stored_palette(Index classes, std::span<const Rgb> palette = label_palette) {
   Colours colours;

@@ -37,7 +37,7 @@ Exploration explore(const Categorical<T>& policy, double alpha, Key key,
     if (exploits(coins.uniform(scope == ExplorationScope::batch ? 0 : number), alpha)) {
       ++followed;
     } else {
-      action[i] = static_cast<std::int32_t>(uniform_draws.below(number, policy.models()));
+      action[i] = static_cast<std::int32_t>(uniform_draws.uniform_int(number, policy.models()));
     }
   }
   result.exploited = count > 0 ? static_cast<double>(followed) / static_cast<double>(count) : 0.0;

@@ -36,18 +36,18 @@ std::vector<std::string> seeds_in(const char* folder) {
 
 /// The text with one to four places changed: a bit, a byte, some bytes cut out or put in twice.
 std::string mutated(std::string text, Key key) {
-  const Index changes = key.below(0, 5);
+  const Index changes = key.uniform_int(0, 5);
   for (Index i = 0; i < changes && !text.empty(); ++i) {
     const Key one = key.fold(static_cast<std::uint64_t>(i) + 1);
-    const auto at = static_cast<std::size_t>(one.below(0, static_cast<Index>(text.size())));
-    const auto length = static_cast<std::size_t>(one.below(1, 16)) + 1;
-    switch (one.below(2, 5)) {
+    const auto at = static_cast<std::size_t>(one.uniform_int(0, static_cast<Index>(text.size())));
+    const auto length = static_cast<std::size_t>(one.uniform_int(1, 16)) + 1;
+    switch (one.uniform_int(2, 5)) {
       case 0:
       case 1:
-        text[at] = static_cast<char>(text[at] ^ (1 << one.below(3, 8)));
+        text[at] = static_cast<char>(text[at] ^ (1 << one.uniform_int(3, 8)));
         break;
       case 2:
-        text[at] = static_cast<char>(one.below(3, 256));
+        text[at] = static_cast<char>(one.uniform_int(3, 256));
         break;
       case 3:
         text.erase(at, length);
@@ -60,8 +60,8 @@ std::string mutated(std::string text, Key key) {
 }
 
 std::string random_bytes(Key key) {
-  std::string text(static_cast<std::size_t>(key.below(0, 96)) + 32, '\0');
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(key.below(i + 1, 256));
+  std::string text(static_cast<std::size_t>(key.uniform_int(0, 96)) + 32, '\0');
+  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(key.uniform_int(i + 1, 256));
   return text;
 }
 

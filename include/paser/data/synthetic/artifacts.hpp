@@ -57,7 +57,7 @@ inline void add_rings(const ElectrodeParameters& parameters, Field& image, Key k
 /// Straight bright or dark lines across the image.
 inline void add_streaks(const ElectrodeParameters& parameters, Field& image, Key key) {
   Draws draw(key);
-  const Index count = draw.below(5);
+  const Index count = draw.uniform_int(5);
   for (Index k = 0; k < count; ++k) {
     const Vector normal = draw.direction();
     const float py = draw.uniform(0, static_cast<float>(image.height));

@@ -42,7 +42,7 @@ inline void branch(Mask& mask, Draws& draw, float y, float x, Vector way, float 
 /// 1-4 branches at even angles from near the centre.
 inline void crack(const ElectrodeParameters& parameters, Mask& mask, Draws& draw, float y, float x, float radius) {
   constexpr Vector apart[4] = {{1, 0}, {-1, 0}, {-0.5f, 0.8660254f}, {0, 1}};
-  const Index branches = 1 + draw.below(4);
+  const Index branches = 1 + draw.uniform_int(4);
   y = multiply_add(0.12f * radius, draw.uniform(-1, 1), y);
   x = multiply_add(0.12f * radius, draw.uniform(-1, 1), x);
   Vector way = draw.direction();

@@ -197,7 +197,7 @@ inline std::vector<ResampledFigures> bootstrap(const CurveSums& sums, int resamp
     const Key draws = key.fold(static_cast<std::uint64_t>(r));
     std::vector<double> weight(n, 0.0);
     for (std::size_t i = 0; i < n; ++i)
-      ++weight[static_cast<std::size_t>(draws.below(static_cast<std::uint64_t>(i), static_cast<Index>(n)))];
+      ++weight[static_cast<std::size_t>(draws.uniform_int(static_cast<std::uint64_t>(i), static_cast<Index>(n)))];
     all.push_back(figures(sums, weight));
   }
   return all;

@@ -242,7 +242,7 @@ class PolicyMember {
         prices.push_back(*fit_.one_price);
       else if (key.fold(0).uniform(at) < 0.5)
         prices.push_back(
-            critical_[static_cast<std::size_t>(key.fold(1).below(at, static_cast<Index>(critical_.size())))]);
+            critical_[static_cast<std::size_t>(key.fold(1).uniform_int(at, static_cast<Index>(critical_.size())))]);
       else
         prices.push_back(low_ + (high_ - low_) * key.fold(2).uniform(at));
     }

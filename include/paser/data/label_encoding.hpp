@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "paser/io/page.hpp"
+#include "paser/io/decoded_image.hpp"
 
 namespace paser::data {
 
@@ -23,21 +23,21 @@ enum class MaskCoding {
 };
 
 /// Which class a mask's value or colour stands for. Values that no rule names have no class; nothing is guessed.
-class MaskMap {
+class LabelEncoding {
  public:
   static constexpr std::int32_t unknown = -1;
 
   /// Every value is its own class. `classes` 0: as many as the masks turn out to hold.
   /// Throws ValueError on more than 255, since label 255 is that of ignored pixels.
-  static MaskMap index(Index classes = 0) {
-    MaskMap map;
+  static LabelEncoding index(Index classes = 0) {
+    LabelEncoding map;
     map.set_classes(classes);
     return map;
   }
 
   /// The paper's battery masks: black is pore 0, white carbon 1, every gray between nickel 2.
-  static MaskMap battery() {
-    MaskMap map = parse("0:0,255:1,*:2");
+  static LabelEncoding battery() {
+    LabelEncoding map = parse("0:0,255:1,*:2");
     map.names_ = {"pore", "carbon", "nickel"};
     return map;
   }
@@ -51,9 +51,9 @@ class MaskMap {
   ///   index:11,11:ignore  the value is the class, except for 11
   ///
   /// Throws ValueError with the rule that is wrong.
-  static MaskMap parse(const std::string& text) {
+  static LabelEncoding parse(const std::string& text) {
     if (text == "battery") return battery();
-    MaskMap map;
+    LabelEncoding map;
     map.coding_ = text.starts_with("index") ? MaskCoding::index : MaskCoding::values;
     bool first = true;
     for (std::size_t begin = 0; begin <= text.size();) {
@@ -69,9 +69,9 @@ class MaskMap {
   /// A map from names with the values, or the colours, that stand for them; class k is the k-th name. `ignored` values
   /// or colours take no part. Throws ValueError when a value occurs twice.
   template <class Value>
-  static MaskMap named(const std::vector<std::pair<std::string, std::vector<Value>>>& classes,
-                       const std::vector<Value>& ignored) {
-    MaskMap map;
+  static LabelEncoding named(const std::vector<std::pair<std::string, std::vector<Value>>>& classes,
+                             const std::vector<Value>& ignored) {
+    LabelEncoding map;
     map.coding_ = std::is_same_v<Value, io::Colour> ? MaskCoding::colours : MaskCoding::values;
     map.set_classes(static_cast<Index>(classes.size()));
     for (std::size_t k = 0; k < classes.size(); ++k) {
@@ -98,10 +98,10 @@ class MaskMap {
   }
 
   /// The same map for this number of classes. Throws ValueError when the rules name more.
-  MaskMap with_classes(Index classes) const {
-    MaskMap map = *this;
-    check<ValueError>(classes >= classes_ || coding_ == MaskCoding::index, "mask map", "its rules name ", classes_,
-                      " classes, expected at most ", classes);
+  LabelEncoding with_classes(Index classes) const {
+    LabelEncoding map = *this;
+    check<ValueError>(classes >= classes_ || coding_ == MaskCoding::index, "label encoding", "its rules name ",
+                      classes_, " classes, expected at most ", classes);
     map.set_classes(classes);
     return map;
   }
@@ -130,7 +130,7 @@ class MaskMap {
   static void require(bool ok, const std::string& text, const Parts&... parts) {
     if (ok) return;
     throw ValueError(
-        message("mask map '", text, "': ", parts...,
+        message("label encoding '", text, "': ", parts...,
                 "; expected rules VALUE:CLASS such as 0:0,255:1,*:2 (or 1-9:0, 7:ignore, index, battery)"));
   }
 
@@ -144,7 +144,7 @@ class MaskMap {
   }
 
   void set_classes(Index classes) {
-    check<ValueError>(classes >= 0 && classes <= ignored_label, "mask map", classes,
+    check<ValueError>(classes >= 0 && classes <= ignored_label, "label encoding", classes,
                       " classes; at most 255, since label 255 is that of ignored pixels");
     classes_ = classes;
   }
@@ -188,11 +188,11 @@ class MaskMap {
 
   void add(std::uint16_t value, std::int32_t label) {
     const bool added = values_.emplace(value, label).second;
-    check<ValueError>(added, "mask map", "value ", value, " is given twice");
+    check<ValueError>(added, "label encoding", "value ", value, " is given twice");
   }
   void add(const io::Colour& colour, std::int32_t label) {
     const bool added = colours_.emplace(colour, label).second;
-    check<ValueError>(added, "mask map", "colour (", int{colour[0]}, ",", int{colour[1]}, ",", int{colour[2]},
+    check<ValueError>(added, "label encoding", "colour (", int{colour[0]}, ",", int{colour[1]}, ",", int{colour[2]},
                       ") is given twice");
   }
 

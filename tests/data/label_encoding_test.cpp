@@ -1,10 +1,10 @@
-#include "paser/data/mask_map.hpp"
+#include "paser/data/label_encoding.hpp"
 
 #include <catch2/catch.hpp>
 
 #include "paser/data/battery.hpp"
 #include "paser/data/class_file.hpp"
-#include "paser/data/map_mask.hpp"
+#include "paser/data/encode_mask.hpp"
 #include "paser/io/image_file.hpp"
 #include "paser/metrics/iou.hpp"
 #include "support/tiny_images.hpp"
@@ -17,22 +17,22 @@ namespace {
 
 using Values = std::vector<std::int32_t>;
 
-io::Page gray(const std::vector<std::uint16_t>& samples, std::uint32_t maximum = 255, Index channels = 1) {
-  io::Page page;
+io::DecodedImage gray(const std::vector<std::uint16_t>& samples, std::uint32_t maximum = 255, Index channels = 1) {
+  io::DecodedImage page;
   const auto pixels = static_cast<Index>(samples.size()) / channels;
-  page.raster = {Tensor<std::uint16_t, 3>::from({1, pixels, channels}, samples), maximum};
+  page.integers = {Tensor<std::uint16_t, 3>::from({1, pixels, channels}, samples), maximum};
   page.bits = maximum > 255 ? 16 : 8;
   return page;
 }
 
-Values labels(const io::Page& page, const std::string& map, std::optional<PaletteUse> palette = {}) {
-  const Labels l = mask_labels(page, MaskMap::parse(map), "mask.png", palette);
+Values labels(const io::DecodedImage& page, const std::string& map, std::optional<PaletteUse> palette = {}) {
+  const Labels l = mask_labels(page, LabelEncoding::parse(map), "mask.png", palette);
   return {l.values().begin(), l.values().end()};
 }
 
 }  // namespace
 
-TEST_CASE("mask map: rules, ranges, the rest, ignored values") {
+TEST_CASE("label encoding: rules, ranges, the rest, ignored values") {
   CHECK(labels(gray({0, 255, 7}), "0:0,255:1,*:2") == Values{0, 1, 2});
   CHECK(labels(gray({0, 255, 7}), " 0:0, 255:1 ,*:ignore") == Values{0, 1, 255});
   CHECK(labels(gray({1, 9, 10}), "1-9:0,10:1") == Values{0, 0, 1});
@@ -40,14 +40,14 @@ TEST_CASE("mask map: rules, ranges, the rest, ignored values") {
   CHECK(labels(gray({0, 1, 2}), "index") == Values{0, 1, 2});
   CHECK(labels(gray({0, 10, 11}), "index:11,11:ignore") == Values{0, 10, 255});
   CHECK(labels(gray({0, 65535, 300}, 65535), "0:0,65535:1,*:2") == Values{0, 1, 2});
-  CHECK(MaskMap::parse("index").classes() == 0);
-  CHECK(MaskMap::parse("index").with_classes(4).of_value(4) == MaskMap::unknown);
-  CHECK(MaskMap::parse("0:0,255:1").with_classes(3).classes() == 3);
-  CHECK(MaskMap::battery().name(2) == "nickel");
-  CHECK(MaskMap::parse("0:0").name(0) == "class 0");
+  CHECK(LabelEncoding::parse("index").classes() == 0);
+  CHECK(LabelEncoding::parse("index").with_classes(4).of_value(4) == LabelEncoding::unknown);
+  CHECK(LabelEncoding::parse("0:0,255:1").with_classes(3).classes() == 3);
+  CHECK(LabelEncoding::battery().name(2) == "nickel");
+  CHECK(LabelEncoding::parse("0:0").name(0) == "class 0");
   const auto refused = [](const std::string& map, const std::string& why) {
-    CHECK_THROWS_WITH(MaskMap::parse(map), Contains(map) && Contains(why));
-    CHECK_THROWS_AS(MaskMap::parse(map), ValueError);
+    CHECK_THROWS_WITH(LabelEncoding::parse(map), Contains(map) && Contains(why));
+    CHECK_THROWS_AS(LabelEncoding::parse(map), ValueError);
   };
   refused("0=0", "the rule '0=0' has no colon");
   refused("0:0,", "the rule '' has no colon");
@@ -60,36 +60,36 @@ TEST_CASE("mask map: rules, ranges, the rest, ignored values") {
   refused("index,*:1", "more than one rule");
   refused("3:255", "'255' is not a whole number of 0 .. 254");
   refused("0:ignore", "it has no class");
-  CHECK_THROWS_WITH(MaskMap::index(256), Contains("256 classes; at most 255"));
-  CHECK_THROWS_WITH(MaskMap::parse("0:0,1:1,2:2").with_classes(2), Contains("name 3 classes"));
+  CHECK_THROWS_WITH(LabelEncoding::index(256), Contains("256 classes; at most 255"));
+  CHECK_THROWS_WITH(LabelEncoding::parse("0:0,1:1,2:2").with_classes(2), Contains("name 3 classes"));
 }
 
-TEST_CASE("mask map: a value without a class is an error with its pixels and place") {
+TEST_CASE("label encoding: a value without a class is an error with its pixels and place") {
   CHECK_THROWS_WITH(
       labels(gray({0, 255, 0, 255}), "index"),
       Contains("mask.png: the value 255 (2 pixels, first at row 0, column 1) has no class") && Contains("0:0,255:1"));
   CHECK_THROWS_WITH(labels(gray({0, 1, 2, 3}), "index:3"), Contains("the value 3 (1 pixel, first at row 0, column 3)"));
   CHECK_THROWS_WITH(labels(gray({5, 6}), "0:0"), Contains("the values 5 (1 pixel") && Contains(", 6 (1 pixel"));
-  const auto found = map_mask(gray({0, 255, 255, 3}), MaskMap::parse("0:0,255:1,9:ignore"), "m");
+  const auto found = encode_mask(gray({0, 255, 255, 3}), LabelEncoding::parse("0:0,255:1,9:ignore"), "m");
   CHECK(found.pixels == std::vector<Index>{1, 2});
   CHECK(found.values.at(255) == 2);
   REQUIRE(found.unknown.size() == 1);
   CHECK(found.unknown[0].value == "3");
 }
 
-TEST_CASE("mask map: a perfect prediction under a shifted map has a mean IoU of 1") {
-  const Labels truth = mask_labels(gray({0, 1, 2, 3, 3}), MaskMap::parse("0:ignore,1:0,2:1,3:2"), "m");
+TEST_CASE("label encoding: a perfect prediction under a shifted map has a mean IoU of 1") {
+  const Labels truth = mask_labels(gray({0, 1, 2, 3, 3}), LabelEncoding::parse("0:ignore,1:0,2:1,3:2"), "m");
   const Labels guess = Labels::from(truth.shape(), Values{1, 0, 1, 2, 2});
   const auto counts = metrics::confusion(guess, truth, 3, ignored_label);
   for (Index i = 0; i < 3; ++i)
     for (Index j = 0; j < 3; ++j) CHECK(counts(i, j) == (i != j ? 0 : i == 2 ? 2 : 1));
 }
 
-TEST_CASE("mask map: colour where gray is expected, gray where colour is, fractions") {
+TEST_CASE("label encoding: colour where gray is expected, gray where colour is, fractions") {
   CHECK(labels(gray({7, 7, 7, 255, 255, 255}, 255, 3), "7:0,255:1") == Values{0, 1});
   CHECK_THROWS_WITH(labels(gray({7, 7, 7, 1, 2, 3}, 255, 3), "7:0,*:1"),
                     Contains("in colour, first at row 0, column 1: (1,2,3)") && Contains("class file"));
-  io::Page real;
+  io::DecodedImage real;
   real.reals = Tensor<float, 3>::from({1, 2, 1}, std::vector<float>{1, 2});
   CHECK(labels(real, "1:0,2:1") == Values{0, 1});
   real.reals = Tensor<float, 3>::from({1, 2, 1}, std::vector<float>{1, 0.5f});
@@ -97,44 +97,44 @@ TEST_CASE("mask map: colour where gray is expected, gray where colour is, fracti
   CHECK_THROWS_WITH(labels(gray({0, 65535}, 65535), "0:0,255:1,*:2"), Contains("a mask of 16 bits"));
 }
 
-TEST_CASE("mask map: palette masks count by number or by colour, gray of few bits as stored or as shown") {
+TEST_CASE("label encoding: palette masks count by number or by colour, gray of few bits as stored or as shown") {
   const std::vector<io::Colour> palette{{255, 255, 255}, {0, 0, 0}, {9, 9, 9}};
-  const io::Page page = io::decode_page(tiny::png({0, 1, 2, 1}, 4, 2, palette), "p.png");
+  const io::DecodedImage page = io::decode_page(tiny::png({0, 1, 2, 1}, 4, 2, palette), "p.png");
   CHECK(labels(page, "index") == Values{0, 1, 2, 1});
   CHECK(labels(page, "0:2,1:1,2:0") == Values{2, 1, 0, 1});
   CHECK(labels(page, "battery", PaletteUse::colours) == Values{1, 0, 2, 0});
   CHECK(labels(page, "battery", PaletteUse::numbers) == Values{0, 2, 2, 2});
   CHECK_THROWS_WITH(labels(page, "battery"), Contains("palette image") && Contains("numbers of the colours"));
-  const io::Page bits = io::decode_page(tiny::png({0, 1, 1, 0}, 4, 1), "b.png");
+  const io::DecodedImage bits = io::decode_page(tiny::png({0, 1, 1, 0}, 4, 1), "b.png");
   CHECK(labels(bits, "index") == Values{0, 1, 1, 0});
   CHECK(labels(bits, "0:0,255:1") == Values{0, 1, 1, 0});
 }
 
-TEST_CASE("mask map: the battery's is that of the paper's reader") {
-  const io::Page page = gray({0, 1, 127, 254, 255});
-  const Labels reader = battery_labels(page.raster);
+TEST_CASE("label encoding: the battery's is that of the paper's reader") {
+  const io::DecodedImage page = gray({0, 1, 127, 254, 255});
+  const Labels reader = battery_labels(page.integers);
   CHECK(labels(page, "battery") == Values(reader.values().begin(), reader.values().end()));
 }
 
 TEST_CASE("class file: text and JSON, names, several colours of a class, ignored ones") {
-  const io::Page page = gray({1, 2, 3, 10, 11, 12, 9, 9, 9, 1, 2, 4}, 255, 3);
+  const io::DecodedImage page = gray({1, 2, 3, 10, 11, 12, 9, 9, 9, 1, 2, 4}, 255, 3);
   for (const std::string text : {"# name R G B\nroad 1 2 3\r\n\n parked car 10 11 12\nroad 1 2 4\nignore #090909\n",
                                  "1 2 3\troad\n10,11,12,parked car\n1 2 4 road\n9 9 9 ignore",
                                  R"([{"name": "road", "colour": [1,2,3]}, {"name": "parked car", "color": "#0a0b0c"},
             {"name": "road", "colour": [1,2,4]}, {"name": "ignore", "colour": [9,9,9]}])"}) {
     INFO(text);
-    const MaskMap map = parse_class_file(text, "classes");
+    const LabelEncoding map = parse_class_file(text, "classes");
     CHECK(map.coding() == MaskCoding::colours);
     CHECK(map.classes() == 2);
     CHECK(map.name(1) == "parked car");
     const Labels l = mask_labels(page, map, "m.png");
     CHECK(Values(l.values().begin(), l.values().end()) == Values{0, 1, 255, 0});
-    const auto found = map_mask(gray({1, 2, 3, 1, 2, 3, 5, 6, 7}, 255, 3), map, "m.png");
+    const auto found = encode_mask(gray({1, 2, 3, 1, 2, 3, 5, 6, 7}, 255, 3), map, "m.png");
     CHECK(found.pixels == std::vector<Index>{2});
     CHECK_THROWS_WITH(mask_labels(gray({1, 2, 3, 5, 6, 7}, 255, 3), map, "m.png"),
                       Contains("the value (5,6,7) (1 pixel, first at row 0, column 1) has no class"));
   }
-  const MaskMap values =
+  const LabelEncoding values =
       parse_class_file(std::string(R"({"classes": [{"name": "pore", "value": 0}, {"name": "x", "value": 255}]})"), "c");
   CHECK(values.of_value(255) == 1);
   CHECK(parse_class_file(std::string("pore 0\nx 255"), "c").of_value(255) == 1);

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "paser/io/integer_image.hpp"
 #include "paser/io/orientation.hpp"
-#include "paser/io/raster.hpp"
 
 namespace paser::io {
 
@@ -17,8 +17,8 @@ using Colour = std::array<std::uint8_t, 3>;
 
 /// One page of an image file, its samples as they are stored. PNG, JPEG, BMP and PNM files have one page, a TIFF file
 /// may have many.
-struct Page {
-  Raster raster;                ///< whole-number samples; no pixels when the page stores other numbers
+struct DecodedImage {
+  IntegerImage integers;        ///< whole-number samples; no pixels when the page stores other numbers
   Tensor<float, 3> reals;       ///< (H, W, C), the samples of a page of real or signed numbers, else empty
   std::vector<Colour> palette;  ///< when not empty, the samples are numbers of these colours
   int bits = 8;                 ///< that each sample takes in the file
@@ -26,7 +26,7 @@ struct Page {
   int orientation = 1;          ///< 1 .. 8, of the pixels in the file (EXIF, TIFF tag 274); those here are upright
 
   bool real() const { return !reals.empty(); }
-  const Shape<3>& shape() const { return real() ? reals.shape() : raster.pixels.shape(); }
+  const Shape<3>& shape() const { return real() ? reals.shape() : integers.pixels.shape(); }
   Index height() const { return shape()[0]; }
   Index width() const { return shape()[1]; }
 
@@ -38,22 +38,22 @@ struct Page {
 };
 
 /// The page as every viewer shows it: turned as its file says that its pixels are stored.
-inline Page turned_upright(Page page, int orientation) {
+inline DecodedImage turned_upright(DecodedImage page, int orientation) {
   page.orientation = orientation;
   if (orientation == 1) return page;
   if (page.real())
     page.reals = upright(page.reals, orientation);
   else
-    page.raster.pixels = upright(page.raster.pixels, orientation);
+    page.integers.pixels = upright(page.integers.pixels, orientation);
   return page;
 }
 
 /// The colours of a palette page; any other page as it is.
-inline Raster look_up(const Page& page) {
-  if (page.palette.empty()) return page.raster;
-  Raster rgb{Tensor<std::uint16_t, 3>({page.height(), page.width(), 3}), 255};
+inline IntegerImage look_up(const DecodedImage& page) {
+  if (page.palette.empty()) return page.integers;
+  IntegerImage rgb{Tensor<std::uint16_t, 3>({page.height(), page.width(), 3}), 255};
   std::uint16_t* out = rgb.pixels.mutable_data();
-  for (const std::uint16_t number : page.raster.pixels.values())
+  for (const std::uint16_t number : page.integers.pixels.values())
     out = std::ranges::copy(page.palette.at(number), out).out;
   return rgb;
 }
@@ -65,7 +65,8 @@ struct ValueRange {
 
 namespace detail {
 
-inline Tensor<float, 4> real_units(const Page& page, const std::optional<ValueRange>& range, const char* origin) {
+inline Tensor<float, 4> real_units(const DecodedImage& page, const std::optional<ValueRange>& range,
+                                   const char* origin) {
   const Shape<3>& s = page.shape();
   Tensor<float, 4> x({1, s[0], s[1], s[2]});
   float* out = x.mutable_data();
@@ -90,13 +91,14 @@ inline Tensor<float, 4> real_units(const Page& page, const std::optional<ValueRa
 /// that fits, never by the image's own maximum; real numbers must lie in [0,1]. With one, the stored values are mapped
 /// linearly and clipped: a 12-bit camera in 16-bit files has the range 0 .. 4095. `origin` names the page in messages.
 /// Throws ValueError on an empty range, FormatError on real numbers that are not finite or need a range.
-inline Tensor<float, 4> to_unit(const Page& page, const std::optional<ValueRange>& range, const std::string& origin) {
+inline Tensor<float, 4> to_unit(const DecodedImage& page, const std::optional<ValueRange>& range,
+                                const std::string& origin) {
   check<ValueError>(!range || range->low < range->high, origin.c_str(), "a value range must rise");
   Tensor<float, 4> x = page.real() ? detail::real_units(page, range, origin.c_str()) : Tensor<float, 4>{};
   if (!page.real()) {
-    const Raster raster = look_up(page);
-    if (!range) return to_unit(raster);
-    x = to_unit<float>({raster.pixels, 1});
+    const IntegerImage integers = look_up(page);
+    if (!range) return to_unit(integers);
+    x = to_unit<float>({integers.pixels, 1});
   }
   if (!range) return x;
   const double factor = 1 / (range->high - range->low);

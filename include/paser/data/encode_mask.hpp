@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "paser/data/mask_map.hpp"
+#include "paser/data/label_encoding.hpp"
 
 namespace paser::data {
 
@@ -21,7 +21,7 @@ struct UnknownValue {
 };
 
 /// A mask as classes.
-struct MappedMask {
+struct EncodedMask {
   Labels labels;                          ///< (1, H, W); pixels of unknown values are ignored_label, too
   std::map<std::uint16_t, Index> values;  ///< pixels of each stored number; empty for colours
   std::vector<Index> pixels;              ///< of each class up to the last that occurs
@@ -45,20 +45,20 @@ std::string unknown_sentence(const std::vector<Unknown>& unknown) {
 namespace detail {
 
 /// Real samples as whole numbers.
-inline io::Raster whole_numbers(const io::Page& page, const char* origin) {
-  io::Raster raster{Tensor<std::uint16_t, 3>(page.shape()), 65535};
-  std::uint16_t* out = raster.pixels.mutable_data();
+inline io::IntegerImage whole_numbers(const io::DecodedImage& page, const char* origin) {
+  io::IntegerImage integers{Tensor<std::uint16_t, 3>(page.shape()), 65535};
+  std::uint16_t* out = integers.pixels.mutable_data();
   for (const float v : page.reals.values()) {
     check<FormatError>(v >= 0 && v <= 65535 && v == std::floor(v), origin, "the mask holds ", v,
                        ", expected whole numbers of 0 .. 65535");
     *out++ = static_cast<std::uint16_t>(v);
   }
-  return raster;
+  return integers;
 }
 
 /// The channel of an RGB picture whose channels are equal.
-inline io::Raster one_channel(const io::Raster& rgb, const char* origin) {
-  io::Raster gray{Tensor<std::uint16_t, 3>({rgb.height(), rgb.width(), 1}), rgb.maximum};
+inline io::IntegerImage one_channel(const io::IntegerImage& rgb, const char* origin) {
+  io::IntegerImage gray{Tensor<std::uint16_t, 3>({rgb.height(), rgb.width(), 1}), rgb.maximum};
   std::uint16_t* out = gray.pixels.mutable_data();
   const std::uint16_t* in = rgb.pixels.data();
   for (Index i = 0; i < gray.pixels.numel(); ++i, in += 3) {
@@ -73,27 +73,29 @@ inline io::Raster one_channel(const io::Raster& rgb, const char* origin) {
 
 /// The numbers of a mask that a map of values or an index refers to, (H, W, 1).
 template <class Map>
-io::Raster mask_numbers(const io::Page& page, const Map& map, std::optional<PaletteUse> palette, const char* origin) {
-  io::Raster raster = page.real() ? whole_numbers(page, origin) : page.raster;
+io::IntegerImage mask_numbers(const io::DecodedImage& page, const Map& map, std::optional<PaletteUse> palette,
+                              const char* origin) {
+  io::IntegerImage integers = page.real() ? whole_numbers(page, origin) : page.integers;
   if (!page.palette.empty()) {
-    check<FormatError>(palette || !map.has_rest(), origin,
-                       "is a palette image, and the mask map has a rule for all other values; say whether it means the "
-                       "numbers of the colours or the colours made gray");
+    check<FormatError>(
+        palette || !map.has_rest(), origin,
+        "is a palette image, and the label encoding has a rule for all other values; say whether it means the "
+        "numbers of the colours or the colours made gray");
     if (palette == PaletteUse::colours) return io::to_gray(io::look_up(page));
-  } else if (raster.maximum > 255 && !page.real() && map.has_rest()) {
+  } else if (integers.maximum > 255 && !page.real() && map.has_rest()) {
     check<FormatError>(map.largest_value() > 255, origin, "is a mask of ", page.bits,
-                       " bits, and the mask map has rules for values up to ", map.largest_value(),
+                       " bits, and the label encoding has rules for values up to ", map.largest_value(),
                        " and one for all others; expected rules for its own values, such as 0:0,65535:1,*:2");
   } else if (map.coding() == MaskCoding::values && page.bits < 8 && !page.real()) {
-    raster.maximum = 255;  // gray of few bits as every program shows it: white is 255
-    std::uint16_t* out = raster.pixels.mutable_data();
-    for (Index i = 0; i < raster.pixels.numel(); ++i)
+    integers.maximum = 255;  // gray of few bits as every program shows it: white is 255
+    std::uint16_t* out = integers.pixels.mutable_data();
+    for (Index i = 0; i < integers.pixels.numel(); ++i)
       out[i] = static_cast<std::uint16_t>(out[i] * 255 / ((1 << page.bits) - 1));
   }
-  return raster.channels() == 3 ? one_channel(raster, origin) : raster;
+  return integers.channels() == 3 ? one_channel(integers, origin) : integers;
 }
 
-inline void count_label(MappedMask& mask, std::int32_t label, Index pixels) {
+inline void count_label(EncodedMask& mask, std::int32_t label, Index pixels) {
   if (label == ignored_label) {
     mask.ignored += pixels;
     return;
@@ -104,8 +106,8 @@ inline void count_label(MappedMask& mask, std::int32_t label, Index pixels) {
 }
 
 template <class Map>
-MappedMask map_numbers(const io::Raster& numbers, const Map& map) {
-  MappedMask mask;
+EncodedMask encode_numbers(const io::IntegerImage& numbers, const Map& map) {
+  EncodedMask mask;
   std::vector<Index> histogram(std::size_t{65536}, 0);
   for (const std::uint16_t v : numbers.pixels.values()) ++histogram[v];
   std::vector<std::int32_t> label(histogram.size(), ignored_label);
@@ -113,7 +115,7 @@ MappedMask map_numbers(const io::Raster& numbers, const Map& map) {
     if (histogram[v] == 0) continue;
     const auto value = static_cast<std::uint16_t>(v);
     mask.values[value] = histogram[v];
-    if (const std::int32_t k = map.of_value(value); k != MaskMap::unknown) {
+    if (const std::int32_t k = map.of_value(value); k != LabelEncoding::unknown) {
       label[v] = k;
       count_label(mask, k, histogram[v]);
       continue;
@@ -129,13 +131,13 @@ MappedMask map_numbers(const io::Raster& numbers, const Map& map) {
 }
 
 template <class Map>
-MappedMask map_colours(const io::Raster& rgb, const Map& map) {
+EncodedMask encode_colours(const io::IntegerImage& rgb, const Map& map) {
   struct Seen {
     std::int32_t label;
     Index pixels, first;
   };
   std::map<io::Colour, Seen> seen;
-  MappedMask mask;
+  EncodedMask mask;
   mask.labels = Labels({1, rgb.height(), rgb.width()});
   std::int32_t* out = mask.labels.mutable_data();
   const std::uint16_t* in = rgb.pixels.data();
@@ -147,10 +149,10 @@ MappedMask map_colours(const io::Raster& rgb, const Map& map) {
     if (last == seen.end() || last->first != colour)
       last = seen.try_emplace(colour, Seen{map.of_colour(colour), 0, i}).first;
     ++last->second.pixels;
-    out[i] = last->second.label == MaskMap::unknown ? ignored_label : last->second.label;
+    out[i] = last->second.label == LabelEncoding::unknown ? ignored_label : last->second.label;
   }
   for (const auto& [colour, s] : seen) {
-    if (s.label != MaskMap::unknown)
+    if (s.label != LabelEncoding::unknown)
       count_label(mask, s.label, s.pixels);
     else
       mask.unknown.push_back({message("(", int{colour[0]}, ",", int{colour[1]}, ",", int{colour[2]}, ")"), s.pixels,
@@ -168,30 +170,31 @@ MappedMask map_colours(const io::Raster& rgb, const Map& map) {
 /// stored for an index, and stretched to 0 .. 255 for a map of values. `origin` names the mask in messages. Throws
 /// FormatError when the mask is of another kind: in colour where values are expected, fractions, colours of more than 8
 /// bits.
-template <class Map = MaskMap>
-MappedMask map_mask(const io::Page& page, const Map& map, const std::string& origin,
-                    std::optional<PaletteUse> palette = {}) {
+template <class Map = LabelEncoding>
+EncodedMask encode_mask(const io::DecodedImage& page, const Map& map, const std::string& origin,
+                        std::optional<PaletteUse> palette = {}) {
   if (map.coding() != MaskCoding::colours)
-    return detail::map_numbers(detail::mask_numbers(page, map, palette, origin.c_str()), map);
+    return detail::encode_numbers(detail::mask_numbers(page, map, palette, origin.c_str()), map);
   check<FormatError>(!page.real() && page.bits <= 8, origin.c_str(), "is a ", page.kind(),
                      " mask, expected colours of 8 bits as the class file has them");
-  io::Raster rgb = io::to_rgb(io::look_up(page));
+  io::IntegerImage rgb = io::to_rgb(io::look_up(page));
   if (rgb.maximum != 255) {
     std::uint16_t* out = rgb.pixels.mutable_data();
     for (Index i = 0; i < rgb.pixels.numel(); ++i)
       out[i] = static_cast<std::uint16_t>(std::uint32_t{out[i]} * 255 / rgb.maximum);
   }
-  return detail::map_colours(rgb, map);
+  return detail::encode_colours(rgb, map);
 }
 
-/// The labels of a mask, (1, H, W), each 0 .. classes - 1 or ignored_label. Throws as map_mask, and FormatError with
+/// The labels of a mask, (1, H, W), each 0 .. classes - 1 or ignored_label. Throws as encode_mask, and FormatError with
 /// the values, their numbers of pixels and the first place when some have no class.
-template <class Map = MaskMap>
-Labels mask_labels(const io::Page& page, const Map& map, const std::string& origin,
+template <class Map = LabelEncoding>
+Labels mask_labels(const io::DecodedImage& page, const Map& map, const std::string& origin,
                    std::optional<PaletteUse> palette = {}) {
-  MappedMask mask = map_mask(page, map, origin, palette);
+  EncodedMask mask = encode_mask(page, map, origin, palette);
   if (!mask.unknown.empty())
-    throw FormatError(message(origin, ": ", unknown_sentence(mask.unknown), "; give a mask map such as 0:0,255:1"));
+    throw FormatError(
+        message(origin, ": ", unknown_sentence(mask.unknown), "; give a label encoding such as 0:0,255:1"));
   return std::move(mask.labels);
 }
 

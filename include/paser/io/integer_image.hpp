@@ -23,7 +23,7 @@ inline void require_pixels(Index width, Index height, const ImageLimits& limits,
 }
 
 /// A decoded image file: its samples as they were stored.
-struct Raster {
+struct IntegerImage {
   Tensor<std::uint16_t, 3> pixels;  ///< (H, W, C), C = 1 (gray) or 3 (RGB)
   std::uint32_t maximum = 255;      ///< the sample that means full: 255, 65535, or what a PNM file says
 
@@ -34,9 +34,9 @@ struct Raster {
 
 /// One channel. RGB becomes (19595 R + 38470 G + 7471 B + 32768) >> 16: Rec. 601 in the integers of Pillow's
 /// convert("L"). Gray stays as it is, and so does the maximum.
-inline Raster to_gray(const Raster& r) {
+inline IntegerImage to_gray(const IntegerImage& r) {
   if (r.channels() == 1) return r;
-  Raster gray{Tensor<std::uint16_t, 3>({r.height(), r.width(), 1}), r.maximum};
+  IntegerImage gray{Tensor<std::uint16_t, 3>({r.height(), r.width(), 1}), r.maximum};
   std::uint16_t* out = gray.pixels.mutable_data();
   const std::uint16_t* in = r.pixels.data();
   for (Index i = 0; i < gray.pixels.numel(); ++i)
@@ -46,9 +46,9 @@ inline Raster to_gray(const Raster& r) {
 }
 
 /// Three equal channels from gray; RGB stays as it is.
-inline Raster to_rgb(const Raster& r) {
+inline IntegerImage to_rgb(const IntegerImage& r) {
   if (r.channels() == 3) return r;
-  Raster rgb{Tensor<std::uint16_t, 3>({r.height(), r.width(), 3}), r.maximum};
+  IntegerImage rgb{Tensor<std::uint16_t, 3>({r.height(), r.width(), 3}), r.maximum};
   std::uint16_t* out = rgb.pixels.mutable_data();
   for (Index i = 0; i < r.pixels.numel(); ++i) std::fill_n(out + 3 * i, 3, r.pixels.data()[i]);
   return rgb;
@@ -56,7 +56,7 @@ inline Raster to_rgb(const Raster& r) {
 
 /// (1, H, W, C) in [0,1]: samples divided by the file's maximum, never by the image's own.
 template <class T = float>
-Tensor<T, 4> to_unit(const Raster& r) {
+Tensor<T, 4> to_unit(const IntegerImage& r) {
   Tensor<T, 4> x({1, r.height(), r.width(), r.channels()});
   T* out = x.mutable_data();
   for (Index i = 0; i < x.numel(); ++i) out[i] = static_cast<T>(r.pixels.data()[i]) / static_cast<T>(r.maximum);
