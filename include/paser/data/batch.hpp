@@ -41,6 +41,19 @@ concept Source = RangeSource<S> && requires(const S& source, std::span<const Ind
   source.rows(numbers).ids;
 };
 
+/// Ends the compilation with a sentence where S is no data set to train on, or to evaluate.
+template <class S>
+constexpr void require_source() {
+  static_assert(
+      Source<S>,
+      "a data set to train on has size(), range(first, end) and rows(numbers); the last two give images, labels "
+      "and ids");
+}
+template <class S>
+constexpr void require_range_source() {
+  static_assert(RangeSource<S>, "a data set has size() and range(first, end), which gives images, labels and ids");
+}
+
 /// The images of these numbers for training in an epoch: varied, where the source has rows(numbers, epoch) for that,
 /// and as they are where it has not.
 template <class S>

@@ -54,8 +54,9 @@ struct EvaluationOptions {
 };
 
 /// Runs a method over a data set, whose batches say the kinds of their images where there are several.
-template <class T, data::RangeSource S>
+template <class T, class S>
 MethodEvaluation evaluate_method(const Method<T>& method, const S& source, const EvaluationOptions& options) {
+  data::require_range_source<S>();
   MethodEvaluation result;
   result.share.assign(static_cast<std::size_t>(options.models), 0.0);
   result.assignment.assign(static_cast<std::size_t>(options.kinds), result.share);

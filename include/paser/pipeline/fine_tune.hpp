@@ -292,9 +292,10 @@ class FineTuning {
 /// Stage 3. `snapshots` receives one entry for each threshold that was reached, and with no threshold reached or asked
 /// for the final state, or the best one under validate_every. `stage.steps` is set here. Returns false when
 /// interrupted.
-template <class T, data::Source S>
+template <class T, class S>
 bool fine_tune(Paser<T>& paser, const S& train, const std::type_identity_t<S>& validation,
                const FineTuneOptions<T>& options, Stage stage, Key key, std::vector<Snapshot<T>>& snapshots) {
+  data::require_source<S>();
   return detail::FineTuning<T, S>(paser, train, validation, options, stage, key, snapshots).run();
 }
 

@@ -74,9 +74,10 @@ using ExpertCounts = std::vector<metrics::Confusion<4>>;
 
 /// While the models are frozen the reward of any action can be read off instead of running a network again. key: of the
 /// estimator's noise, which reaches the models that correct the coarse one. The processes of a team share the images.
-template <class T, data::RangeSource S>
+template <class T, class S>
 ExpertCounts tabulate_experts(const Paser<T>& paser, const S& source, const RewardOptions& options,
                               const HowFar& how_far = {}, Key key = {}, const distributed::Team& team = {}) {
+  data::require_range_source<S>();
   const Index patches = paser.grid.patches(), cells = options.classes * options.classes;
   ExpertCounts table(paser.models.size() - 1,
                      metrics::Confusion<4>({source.size(), patches, options.classes, options.classes}));

@@ -241,10 +241,11 @@ class Pretraining {
 
 /// Stage 1: trains `model` and leaves it at its best validation IoU. `stage.steps` is set here. Returns false when
 /// interrupted. The varied images of an epoch are trained on where the source has such, see data::epoch_rows.
-template <class T, data::Source S>
+template <class T, class S>
 bool pretrain(models::AnySegmenter<T>& model, const S& train, const std::type_identity_t<S>& validation,
               const PretrainOptions<T>& options, Stage stage, Key key,
               const models::AnySegmenter<T>* teacher = nullptr) {
+  data::require_source<S>();
   return detail::Pretraining<T, S>(model, train, validation, options, stage, key, teacher).run();
 }
 

@@ -76,10 +76,11 @@ void keep_statistics(RoutingTable& table, Index begin, const Tensor<T, 3>& part)
 /// Runs every model on every patch of a data set; models that correct the coarse one see its prediction, the same that
 /// answers for it. Pixels whose truth is `ignored` are not counted. statistics: whether the table keeps what the
 /// prediction says of every patch.
-template <class T, data::RangeSource S>
+template <class T, class S>
 RoutingTable tabulate_routing(const Paser<T>& paser, const S& source, Index classes, Key key,
                               std::optional<std::int32_t> ignored = {}, const HowFar& how_far = {},
                               bool statistics = false) {
+  data::require_range_source<S>();
   const std::size_t models = paser.models.size();
   RoutingTable table{source.size(), paser.grid.patches(), classes, std::vector<std::vector<double>>(models), {}};
   for (std::size_t k = 0; k < models; ++k)

@@ -253,9 +253,10 @@ class PolicyTraining {
 /// Stage 2: policy gradient on frozen networks; leaves the policy, which must be one that records, at its best
 /// validation reward. `stage.steps` is set here. Returns false when interrupted. `cache` keeps what further trainings
 /// on the same data and networks can use; it then says how often predictions are drawn.
-template <class T, data::Source S>
+template <class T, class S>
 bool train_policy(Paser<T>& paser, const S& train, const std::type_identity_t<S>& validation,
                   const PolicyOptions<T>& options, Stage stage, Key key, PolicyCache<T>* cache = nullptr) {
+  data::require_source<S>();
   PolicyCache<T> own(options.draws, key, stage.team);
   return detail::PolicyTraining<T, S>(paser, train, validation, options, stage, key, cache ? *cache : own).run();
 }
