@@ -120,6 +120,7 @@ void check(const TwoSources& c) {
   for (int option = 0; option < 4; ++option) {
     const auto input = in.input(s, c.second, option != 0, option != 1);
     kernels::ConvEpilogue<T> epilogue{.bias = option == 2 ? nullptr : in.bias.data(), .relu = option % 2 == 1};
+    if (option == 3) epilogue.highest = T(0.25);
     if (option >= 2) {
       epilogue.addend = in.addend.data();
       epilogue.addend_images = addends;

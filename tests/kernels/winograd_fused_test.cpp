@@ -67,6 +67,11 @@ struct Result {
   Doubles mean, variance;
 };
 
+/// A limit of the outputs in some of the cases.
+float limit(int maps) {
+  return maps == 1 ? 0.5f : std::numeric_limits<float>::infinity();
+}
+
 template <int Tile>
 Result fused(const FusedProblem& p, int maps, bool add, bool relu, bool moments = true) {
   const ConvShape& s = p.c.shape;
@@ -77,6 +82,7 @@ Result fused(const FusedProblem& p, int maps, bool add, bool relu, bool moments 
                                                        .addend = add ? p.addend.data() : nullptr,
                                                        .addend_images = add ? p.addend_images() : 0,
                                                        .relu = relu,
+                                                       .highest = limit(maps),
                                                        .mean = moments ? result.mean.data() : nullptr,
                                                        .variance = moments ? result.variance.data() : nullptr},
                           result.y.mutable_data());
@@ -91,11 +97,12 @@ Array by_steps(const FusedProblem& p, int maps, bool add, bool relu) {
   const float* const x = kernels::plain_input(s, p.input(maps), gathered);
   Array y({s.y_size()});
   winograd::forward<Tile>(s, x, p.weight.data(), p.bias.data(), y.mutable_data());
-  kernels::finish_convolution(
-      s,
-      kernels::ConvEpilogue<float>{
-          .addend = add ? p.addend.data() : nullptr, .addend_images = add ? p.addend_images() : 0, .relu = relu},
-      y.mutable_data());
+  kernels::finish_convolution(s,
+                              kernels::ConvEpilogue<float>{.addend = add ? p.addend.data() : nullptr,
+                                                           .addend_images = add ? p.addend_images() : 0,
+                                                           .relu = relu,
+                                                           .highest = limit(maps)},
+                              y.mutable_data());
   return y;
 }
 

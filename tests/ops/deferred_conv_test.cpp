@@ -136,6 +136,14 @@ TEST_CASE("what follows a convolution is done in the order in which it is said")
   };
   CHECK(near(conv, plain));
   CHECK(near(relu(conv), relu(plain)));
+  // Values beyond 6 are there.
+  const auto large = [&](const auto& y) { return add(y, scale(beside, 9.0)); };
+  CHECK(near(relu6(conv), relu6(plain)));
+  CHECK(near(relu6(large(conv)), relu6(large(plain))));
+  CHECK(near(relu6(instance_norm(conv)), relu6(instance_norm(plain))));
+  CHECK(near(add(relu6(conv), beside), add(relu6(plain), beside)));
+  CHECK(near(max_pool2d(relu6(large(conv)), halves), max_pool2d(relu6(large(plain)), halves)));
+  CHECK(near(relu(relu6(large(conv))), relu6(large(plain))));
   CHECK(near(add(conv, beside), add(plain, beside)));
   CHECK(near(relu(add(conv, beside)), relu(add(plain, beside))));
   CHECK(near(add(relu(conv), beside), add(relu(plain), beside)));
@@ -154,7 +162,9 @@ TEST_CASE("what follows a convolution is done in the order in which it is said")
       [](const auto& image, const auto& w, const auto& b, const auto& other) {
         using V = std::decay_t<decltype(image)>;
         const auto once = add(conv2d<V>(image, {w, b, same}), other);
-        return add(materialize(relu(once)), materialize(add(instance_norm(conv2d<V>(image, {w, b, same})), other)));
+        const auto six = add(conv2d<V>(image, {w, b, same}), scale(other, 3.0));
+        return add(add(materialize(relu(once)), materialize(relu6(six))),
+                   materialize(add(instance_norm(conv2d<V>(image, {w, b, same})), other)));
       },
       x, weight, bias, beside);
   INFO(result.where);

@@ -10,10 +10,11 @@
 #include "paser/ops/concatenated_maps.hpp"
 #include "paser/ops/instance_norm.hpp"
 #include "paser/ops/relu.hpp"
+#include "paser/ops/relu6.hpp"
 
 /// Convolutions that wait for what follows them. A model says relu(instance_norm(conv2d(concat_channels(a, b)))) of
 /// deferred maps; the concatenation and the norms before the convolution are then done while it reads, its bias, the
-/// addend, the ReLU and the statistics of the norm after it while it writes.
+/// addend, the ReLU or ReLU6 and the statistics of the norm after it while it writes.
 namespace paser {
 
 template <class V>
@@ -42,8 +43,9 @@ DeferredNorm<V> run(const DeferredConv<V>& x);
 
 }  // namespace detail
 
-/// A convolution that has not run, and what is to follow it, in this order: an instance norm, an addend, a ReLU. It
-/// runs when it converts to a map. Without a kernel the map itself stands in place of the convolution's result.
+/// A convolution that has not run, and what is to follow it, in this order: an instance norm, an addend, a ReLU or
+/// ReLU6. It runs when it converts to a map. Without a kernel the map itself stands in place of the convolution's
+/// result.
 template <class V>
 struct DeferredConv {
   using Scalar = typename V::Scalar;
@@ -61,6 +63,7 @@ struct DeferredConv {
   std::optional<InstanceNormOptions> norm{};
   std::optional<V> addend{};
   bool relu = false;
+  bool six = false;  ///< the ReLU is a ReLU6
 
   DeferredConv(ConcatenatedMaps<V> x, Kernel k) : input(std::move(x)), kernel(std::move(k)) {
     if (kernel->bias) detail::check_conv2d_bias(kernel->weight.shape(), kernel->bias->shape());
@@ -123,7 +126,7 @@ std::shared_ptr<const Normalization<T>> norm_of(const Shape<4>& y, ConvMoments m
 /// True when the norm takes the ReLU along.
 template <class V>
 bool norm_with_relu(const DeferredConv<V>& x) {
-  return x.norm && x.relu && !x.addend;
+  return x.norm && x.relu && !x.six && !x.addend;
 }
 
 /// The convolution and its norm; for plain tensors also the steps that `done` says.
@@ -140,7 +143,7 @@ DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& 
   if (!shared && first.repeats() > 1) first = materialize(first);
   ConvMoments moments;
   ConvMoments* const wanted = x.norm ? &moments : nullptr;
-  done = x.norm ? !x.addend : !shared;
+  done = x.norm ? !x.addend && !x.six : !shared;
   kernels::ConvEpilogue<T> epilogue{.bias = bias};
   if (!x.norm && !shared) {
     if (x.addend) {
@@ -151,6 +154,7 @@ DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& 
             " to a convolution of ", x.input.shape(), " by ", weight.shape());
     }
     epilogue.relu = x.relu;
+    if (x.six) epilogue.highest = T(6);
   }
   auto y =
       shared ? convolve_shared(first, *second, weight, options, bias, wanted)
@@ -198,7 +202,7 @@ DeferredNorm<V> run(const DeferredConv<V>& x) {
   if (done || (!x.addend && !x.relu)) return y;
   V result = materialize(y);
   if (x.addend) result = add(result, *x.addend);
-  return x.relu ? paser::relu(result) : result;
+  return x.six ? paser::relu6(result) : x.relu ? paser::relu(result) : result;
 }
 
 template <class V>
@@ -208,7 +212,7 @@ DeferredNorm<V> run_and_pool(const DeferredConv<V>& x, const Pool2dOptions& opti
 /// Where a convolution has few taps, its ReLU and the pooling are done as it writes.
 template <class T>
 DeferredNorm<Tensor<T, 4>> run_and_pool(const DeferredConv<Tensor<T, 4>>& x, const Pool2dOptions& options) {
-  const bool fits = x.kernel && !x.norm && !x.addend && x.relu && !x.input.second && !x.input.first.norm() &&
+  const bool fits = x.kernel && !x.norm && !x.addend && x.relu && !x.six && !x.input.second && !x.input.first.norm() &&
                     x.input.first.repeats() == 1;
   const auto s =
       fits ? conv2d_shape(x.input.shape(), x.kernel->weight.shape(), x.kernel->options) : kernels::ConvShape{};
@@ -256,6 +260,13 @@ DeferredConv<V> add(DeferredConv<V> x, const std::type_identity_t<DeferredNorm<V
 template <class V>
 DeferredConv<V> relu(DeferredConv<V> x) {
   x.relu = true;
+  return x;
+}
+
+/// min(6, max(0, .)) of the result.
+template <class V>
+DeferredConv<V> relu6(DeferredConv<V> x) {
+  x.relu = x.six = true;
   return x;
 }
 

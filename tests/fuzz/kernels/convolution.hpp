@@ -67,6 +67,7 @@ class Convolution {
         bias_(draw.values<T>(draw.flag() ? s_.k : 0)),
         addend_(draw.values<T>(draw.flag() ? addends_ * s_.y_size() / s_.n : 0)),
         relu_(draw.flag()),
+        highest_(relu_ && draw.flag() ? 0.5 : std::numeric_limits<double>::infinity()),
         moments_(draw.flag()),
         x_(static_cast<std::size_t>(s_.x_size())) {
     gather(input_.first, 0);
@@ -138,13 +139,15 @@ class Convolution {
       if (!addend_.empty())
         y.add(static_cast<double>(addend_[static_cast<std::size_t>(i / image % addends_ * image + i % image)]));
       if (relu_) y.value = std::max(0.0, y.value);
+      y.value = std::min(y.value, highest_);
     }
     auto y = unwritten<T>(s_.y_size()), prepared = y;
     auto mean = unwritten<double>(s_.n * s_.k), variance = mean;
     paser::kernels::ConvEpilogue<T> epilogue{.bias = bias_.empty() ? nullptr : bias_.data(),
                                              .addend = addend_.empty() ? nullptr : addend_.data(),
                                              .addend_images = addend_.empty() ? 0 : addends_,
-                                             .relu = relu_};
+                                             .relu = relu_,
+                                             .highest = static_cast<T>(highest_)};
     if (moments_) epilogue.mean = mean.data(), epilogue.variance = variance.data();
     paser::kernels::conv2d_forward(s_, input_, weight_.data(), epilogue, y.data());
     agree("convolution, " + describe(s_), y, want, rounding_terms(static_cast<double>(s_.r * s_.s * s_.group_c())));
@@ -201,7 +204,9 @@ class Convolution {
   Map map_a_, map_b_;
   paser::kernels::ConvInput<T> input_;
   std::vector<T> bias_, addend_;
-  bool relu_, moments_;
+  bool relu_;
+  double highest_;  ///< of y
+  bool moments_;
   std::vector<Sum> x_;
 };
 

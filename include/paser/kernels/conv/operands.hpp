@@ -37,7 +37,7 @@ struct ConvInput {
   bool is_plain() const { return second.channels == 0 && first.map == nullptr; }
 };
 
-/// y = relu(convolution + bias + addend), each part optional, and the moments of y.
+/// y = min(highest, relu(convolution + bias + addend)), each part optional, and the moments of y.
 template <class T>
 struct ConvEpilogue {
   const T* bias = nullptr;  ///< (k)
@@ -45,9 +45,12 @@ struct ConvEpilogue {
   const T* addend = nullptr;
   Index addend_images = 0;
   bool relu = false;
+  T highest = std::numeric_limits<T>::infinity();  ///< 6 and a ReLU are a ReLU6
   /// Mean and biased variance of y per image and channel, (n, k) each, as channel_moments gives them up to rounding;
   /// both null or neither.
   double *mean = nullptr, *variance = nullptr;
+
+  bool limited() const { return highest < std::numeric_limits<T>::infinity(); }
 };
 
 }  // namespace paser::kernels

@@ -11,11 +11,12 @@ namespace paser::kernels {
 template <class T>
 void finish_convolution(const ConvShape& s, const ConvEpilogue<T>& e, T* y) {
   const Index image = s.out_h() * s.out_w() * s.k;
-  if (e.addend || e.relu)
+  if (e.addend || e.relu || e.limited())
     parallel_for(s.n * image, 1 << 14, [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) {
         if (e.addend) y[i] += e.addend[i / image % e.addend_images * image + i % image];
         if (e.relu) y[i] = y[i] < T(0) ? T(0) : y[i];
+        y[i] = y[i] > e.highest ? e.highest : y[i];
       }
     });
   if (e.mean) channel_moments({s.n, s.out_h() * s.out_w(), s.k}, y, e.mean, e.variance);

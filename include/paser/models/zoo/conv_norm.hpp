@@ -98,18 +98,25 @@ struct ConvNorm {
   /// normalise a channel by the statistics of its only value.
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x, const Image<Context>* addend = nullptr) const {
-    const Image<Context> y = materialize(deferred(ctx, x, addend));
-    return activated == Activated::relu6 ? relu6(y) : y;
+    return materialize(deferred(ctx, x, addend));
   }
 
-  /// The same up to a ReLU, for what can be done as the convolution writes, such as pooling.
+  /// The same, for what can be done as the convolution writes, such as pooling.
   template <class Context>
   DeferredConv<Image<Context>> deferred(Context& ctx, const Image<Context>& x,
                                         const Image<Context>* addend = nullptr) const {
     if (ctx.mode.batch_statistics) check_values(ctx, value_of(x).shape());
     auto y = norm(ctx, conv.conv(ctx, DeferredNorm(conv.before(ctx, x))));
     if (addend) y = add(y, *addend);
-    return activated == Activated::relu ? relu(y) : y;
+    switch (activated) {
+      case Activated::relu:
+        return relu(y);
+      case Activated::relu6:
+        return relu6(y);
+      case Activated::no:
+        break;
+    }
+    return y;
   }
 
  private:

@@ -6,12 +6,12 @@
 /// What the direct convolutions do to the part of y that they just wrote, while it is in cache.
 namespace paser::kernels::direct {
 
-/// Adds the addend to and takes the ReLU of `channels` channels from `first` on of `pixels` pixels of one image, from
-/// pixel `pixel` of the image on.
+/// Adds the addend to, and takes the ReLU and the limit of, `channels` channels from `first` on of `pixels` pixels of
+/// one image, from pixel `pixel` of the image on.
 template <class T>
 void finish_pixels(const Problem<T>& p, Index image, Index pixel, Index pixels, Index first, Index channels) {
   const ConvEpilogue<T>& e = p.epilogue;
-  if (e.addend == nullptr && !e.relu) return;
+  if (e.addend == nullptr && !e.relu && !e.limited()) return;
   constexpr Index width = simd::width<T>;
   const Index stride = p.out * p.groups, size = p.out_rows * p.out_columns * stride, at = pixel * stride + first;
   T* const y = p.y + image * size + at;
@@ -19,10 +19,11 @@ void finish_pixels(const Problem<T>& p, Index image, Index pixel, Index pixels, 
   // Pixels side by side are one long pixel.
   const bool joined = channels == stride;
   const Index runs = joined ? 1 : pixels, length = joined ? pixels * channels : channels;
-  const auto zero = simd::zero<T>();
+  const auto zero = simd::zero<T>(), highest = simd::broadcast(e.highest);
   const auto finish = [&](auto v, Index i) {
     if (addend != nullptr) v = v + addend[i];
-    return e.relu && v < T(0) ? T(0) : v;
+    if (e.relu && v < T(0)) return T(0);
+    return v > e.highest ? e.highest : v;
   };
   for (Index run = 0; run < runs; ++run) {
     const Index begin = run * stride, end = begin + length;
@@ -31,6 +32,7 @@ void finish_pixels(const Problem<T>& p, Index image, Index pixel, Index pixels, 
       auto v = simd::load(y + i);
       if (addend != nullptr) v = simd::add(v, simd::load(addend + i));
       if (e.relu) v = simd::select(simd::less(v, zero), zero, v);
+      if (e.limited()) v = simd::select(simd::less(highest, v), highest, v);
       simd::store(y + i, v);
     }
     for (; i < end; ++i) y[i] = finish(y[i], i);

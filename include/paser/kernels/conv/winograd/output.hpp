@@ -13,10 +13,10 @@ namespace paser::kernels::winograd {
 /// What happens to one packet of outputs in every cell of a tile.
 template <class T>
 struct PacketFinish {
-  simd::Packet<T> bias, lowest;  // max(lowest, .) is the ReLU, if any
-  const T* addend;               // in the cells of y, from the tile's corner on; may be null
-  T *shift, *sums, *squares;     // of this packet in SegmentSums; null without moments
-  bool first;                    // of its segment: the tile says what is subtracted
+  simd::Packet<T> bias, lowest, highest;  // max(lowest, .) is the ReLU, if any
+  const T* addend;                        // in the cells of y, from the tile's corner on; may be null
+  T *shift, *sums, *squares;              // of this packet in SegmentSums; null without moments
+  bool first;                             // of its segment: the tile says what is subtracted
 };
 
 /// Sums of one packet in registers, two chains of each.
@@ -39,9 +39,14 @@ template <class T>
 inline simd::Packet<T> at_least(const simd::Packet<T>& lowest, const simd::Packet<T>& v) {
   return simd::select(simd::less(v, lowest), lowest, v);
 }
+template <class T>
+inline simd::Packet<T> at_most(const simd::Packet<T>& highest, const simd::Packet<T>& v) {
+  return simd::select(simd::less(highest, v), highest, v);
+}
 
 /// y = A^T m A, finished, for one packet of outputs of a whole tile; cell (i, j) goes to to[i * row + j * cell]. A call
-/// for the reason that transform_cells has. `Extras`: there is an addend or there are moments.
+/// for the reason that transform_cells has. `Extras`: there is an addend, there are moments,
+/// or the outputs have a limit.
 template <int Tile, bool Extras, class T>
 [[gnu::noinline]] void transform_output_packet(const T* m, Index point, const PacketFinish<T>& finish, T* to, Index row,
                                                Index cell) {
@@ -55,6 +60,7 @@ template <int Tile, bool Extras, class T>
         if constexpr (Extras)
           if (finish.addend) value = simd::add(value, simd::load(finish.addend + at));
         value = at_least<T>(lowest, value);
+        if constexpr (Extras) value = at_most<T>(finish.highest, value);
         simd::store(to + at, value);
         if constexpr (Extras) {
           if (i == 0 && j == 0) {
@@ -74,8 +80,15 @@ void transform_output_part(const T* m, Index point, const PacketFinish<T>& finis
                            Index rows, Index columns, Index lanes) {
   constexpr Index packet = simd::width<T>;
   T raw[Tile * Tile * packet];
-  const PacketFinish<T> none{
-      simd::zero<T>(), simd::broadcast(-std::numeric_limits<T>::infinity()), nullptr, nullptr, nullptr, nullptr, false};
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  const PacketFinish<T> none{simd::zero<T>(),
+                             simd::broadcast(-infinity),
+                             simd::broadcast(infinity),
+                             nullptr,
+                             nullptr,
+                             nullptr,
+                             nullptr,
+                             false};
   transform_output_packet<Tile, false>(m, point, none, raw, Tile * packet, packet);
   const bool whole = lanes == packet;
   PacketSums<T> sums{};
@@ -86,7 +99,7 @@ void transform_output_part(const T* m, Index point, const PacketFinish<T>& finis
       if (finish.addend)
         value =
             simd::add(value, whole ? simd::load(finish.addend + at) : simd::load_partial(finish.addend + at, lanes));
-      value = at_least<T>(finish.lowest, value);
+      value = at_most<T>(finish.highest, at_least<T>(finish.lowest, value));
       if (whole)
         simd::store(to + at, value);
       else
@@ -144,6 +157,7 @@ class OutputWriter {
     T* const to = y_ + at.image * image + pixel;
     PacketFinish<T> finish{simd::zero<T>(),
                            simd::broadcast(epilogue_.relu ? T(0) : -std::numeric_limits<T>::infinity()),
+                           simd::broadcast(epilogue_.highest),
                            nullptr,
                            nullptr,
                            nullptr,
@@ -158,7 +172,7 @@ class OutputWriter {
       if (sums) finish.shift = sums->shift() + l, finish.sums = sums->sums() + l, finish.squares = sums->squares() + l;
       if (rows != Tile || columns != Tile || lanes != packet)
         transform_output_part<Tile>(m + l, point, finish, to + l, line, plane.k, rows, columns, lanes);
-      else if (addend || sums)
+      else if (addend || sums || epilogue_.limited())
         transform_output_packet<Tile, true>(m + l, point, finish, to + l, line, plane.k);
       else
         transform_output_packet<Tile, false>(m + l, point, finish, to + l, line, plane.k);
