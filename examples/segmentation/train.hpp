@@ -79,7 +79,7 @@ inline void compare(Experiment& experiment, const FurtherTrainings& further, con
   for (const char* name : {"paser", "paser_tuned"})
     if (std::filesystem::exists(folder.checkpoint(name))) trained.push_back(folder.checkpoint(name));
   program::print_results(std::cout, results, folder.path(), trained);
-  if (const std::string advice = advice(results); !advice.empty())
+  if (const std::string advice = segmentation::advice(results); !advice.empty())
     std::cout << "\nAdvice         " << advice << std::endl;
 }
 
