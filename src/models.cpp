@@ -1,6 +1,7 @@
 // The models that programs use most, so that these need not be compiled again in each of them.
 #include "paser/models/policy_net.hpp"
-#include "paser/models/registered/registered.hpp"
+#include "paser/models/registered/makers/unet.hpp"
+#include "paser/models/registered/wrappers.hpp"
 #include "paser/models/unet.hpp"
 
 namespace paser::models {

@@ -1,5 +1,5 @@
 // DeepLabV3+, compiled once for all programs.
-#include "paser/models/registered/deeplabv3plus.hpp"
+#include "paser/models/registered/makers/deeplabv3plus.hpp"
 
 namespace paser::models {
 

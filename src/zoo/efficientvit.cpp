@@ -1,5 +1,5 @@
 // EfficientViT, compiled once for all programs.
-#include "paser/models/registered/efficientvit.hpp"
+#include "paser/models/registered/makers/efficientvit.hpp"
 
 namespace paser::models {
 

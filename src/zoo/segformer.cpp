@@ -1,5 +1,5 @@
 // SegFormer, compiled once for all programs.
-#include "paser/models/registered/segformer.hpp"
+#include "paser/models/registered/makers/segformer.hpp"
 
 namespace paser::models {
 

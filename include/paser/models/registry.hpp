@@ -39,6 +39,13 @@ bool register_model(const std::string& name, const std::type_identity_t<ModelMak
   return Registry<ModelMaker<T>>::instance().add(name, maker);
 }
 
+/// The same in float and double, for a Maker<T> whose static make and parameters are as ModelMaker wants them.
+template <template <class> class Maker>
+bool register_maker(const std::string& name) {
+  return register_model<float>(name, {Maker<float>::make, Maker<float>::parameters}) &&
+         register_model<double>(name, {Maker<double>::make, Maker<double>::parameters});
+}
+
 /// The maker of this name. Throws ValueError with the names that are known.
 template <class T = float>
 ModelMaker<T> model_maker(const std::string& name) {

@@ -1,9 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include "paser/io/config.hpp"
 #include "paser/models/registry.hpp"
-#include "paser/models/zoo/deeplabv3plus.hpp"
 
 /// \file
 /// Makes the name "deeplabv3plus" known to the registry. Its settings are those of DeepLabV3PlusSpec; "in", "classes",
@@ -11,69 +9,29 @@
 /// {"in": 3, "classes": 19, "convention": "smp", "backbone": "resnet50", "output_stride": 16, "rates": [12, 24, 36]}.
 namespace paser::models {
 
+struct DeepLabV3PlusSpec;
+
 /// Makes DeepLabV3+ from JSON.
 template <class T>
 struct DeepLabV3PlusMaker {
   /// Throws FormatError that names the setting which is unknown, missing or wrong.
   static DeepLabV3PlusSpec read(const std::string& json);
-  static AnySegmenter<T> make(const std::string& json, Key key) { return DeepLabV3Plus<T>(read(json), key); }
-  static Index parameters(const std::string& json) { return deeplabv3plus_parameters(read(json)); }
+  static AnySegmenter<T> make(const std::string& json, Key key);
+  static Index parameters(const std::string& json);
 };
 
-template <class T>
-DeepLabV3PlusSpec DeepLabV3PlusMaker<T>::read(const std::string& json) {
-  constexpr const char* where = "model 'deeplabv3plus'";
-  auto options = io::ConfigReader::from_text(json, where);
-  DeepLabV3PlusSpec spec;
-  std::string convention, backbone;
-  std::array<Index, 3> rates{};
-  double dropout = 0;
-  options.require("in", spec.in);
-  options.require("classes", spec.classes);
-  options.require("convention", convention);
-  options.require("backbone", backbone);
-  options.read("output_stride", spec.output_stride);
-  if (options.read("rates", rates)) spec.rates = rates;
-  options.read("separable", spec.separable);
-  options.read("width", spec.width);
-  options.read("head_width", spec.head_width);
-  options.read("low_width", spec.low_width);
-  if (options.read("dropout", dropout)) spec.dropout = dropout;
-  options.read("encoder_momentum", spec.encoder_momentum);
-  options.finish();
-  const auto chosen = [&](const char* setting, const std::string& name, auto known, auto name_of, auto& value) {
-    std::string names;
-    for (const auto one : known) {
-      value = one;
-      if (name == name_of(one)) return;
-      names += (names.empty() ? "'" : ", '") + std::string(name_of(one)) + "'";
-    }
-    throw FormatError(message(where, ": its ", setting, " is '", name, "', expected one of ", names));
-  };
-  chosen("convention", convention, std::array{DeepLabConvention::vainf, DeepLabConvention::smp},
-         deeplab_convention_name, spec.convention);
-  chosen("backbone", backbone,
-         std::array{DeepLabBackbone::resnet34, DeepLabBackbone::resnet50, DeepLabBackbone::resnet101,
-                    DeepLabBackbone::mobilenetv2},
-         deeplab_backbone_name, spec.backbone);
-  try {
-    spec.check_numbers();
-  } catch (const ValueError& error) {
-    throw FormatError(message(where, ": ", error.what()));
-  }
-  return spec;
-}
-
-#ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
+#ifdef PASER_COMPILED  // the makers are in the library, so that a program need not compile the network
 extern template struct DeepLabV3PlusMaker<float>;
 extern template struct DeepLabV3PlusMaker<double>;
 #endif
 
 namespace detail {
-inline const bool deeplabv3plus_is_known =
-    register_model<float>("deeplabv3plus", {DeepLabV3PlusMaker<float>::make, DeepLabV3PlusMaker<float>::parameters}) &&
-    register_model<double>("deeplabv3plus", {DeepLabV3PlusMaker<double>::make, DeepLabV3PlusMaker<double>::parameters});
+inline const bool deeplabv3plus_is_known = register_maker<DeepLabV3PlusMaker>("deeplabv3plus");
 }  // namespace detail
 
 }  // namespace paser::models
+
+#ifndef PASER_COMPILED
+#include "paser/models/registered/makers/deeplabv3plus.hpp"
+#endif
 #include "paser/core/macros_on.inc"
