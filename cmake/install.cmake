@@ -1,16 +1,17 @@
-# `cmake --install`: the headers, the compiled library where PASER_COMPILED says so, and the files that make
-# find_package(paser) work from them.
+# `cmake --install`: the headers, the compiled library where PASER_COMPILED says so, and the files by which find_package
+# and pkg-config find them.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # A compiled library belongs to one kind of machine, headers alone to all.
-set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/paser)
+set(found_in ${CMAKE_INSTALL_DATADIR})
 set(any_machine ARCH_INDEPENDENT)
 if(PASER_COMPILED)
-  set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/paser)
+  set(found_in ${CMAKE_INSTALL_LIBDIR})
   set(any_machine "")
   install(TARGETS paser_compiled EXPORT paserTargets)
 endif()
+set(package_dir ${found_in}/cmake/paser)
 
 install(TARGETS paser EXPORT paserTargets)
 install(DIRECTORY include/paser DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc" PATTERN "assets/*")
@@ -21,3 +22,19 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/paserConfig.cmake ${CMAKE_CURRENT_BINA
               cmake/compiler.cmake cmake/Findstb.cmake cmake/stb_implementation.cpp
         DESTINATION ${package_dir})
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# paser.pc and, with the library, paser-compiled.pc, which find the prefix from where they lie.
+file(RELATIVE_PATH pc_prefix /prefix/${found_in}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" pc_prefix ${pc_prefix})
+set(pc_cflags -DPASER_NO_THREADS)
+set(pc_libs "")
+if(PASER_THREADS)
+  set(pc_cflags -pthread)
+  set(pc_libs -pthread)
+endif()
+foreach(name paser paser-compiled)
+  if(name STREQUAL paser OR PASER_COMPILED)
+    configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}.pc DESTINATION ${found_in}/pkgconfig)
+  endif()
+endforeach()

@@ -1,0 +1,20 @@
+# `cpack -G DEB` in a build folder: what `cmake --install` would copy, as a Debian package libpaser-dev. Without the
+# compiled library (-DPASER_COMPILED=OFF) it is one for all machines. `cpack -G TGZ` makes the same as an archive.
+set(CPACK_PACKAGE_NAME paser)
+set(CPACK_PACKAGE_VENDOR "the paser authors")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
+set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_VERBATIM_VARIABLES ON)
+
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_NAME libpaser-dev)
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "the paser authors <paser@example.invalid>" CACHE STRING "Maintainer of a Debian package")
+set(CPACK_DEBIAN_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "libeigen3-dev (>= 3.4), nlohmann-json3-dev (>= 3.9), libstb-dev")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "libtiff-dev, libopenmpi-dev")
+if(NOT PASER_COMPILED)
+  set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE all)
+endif()
+include(CPack)
