@@ -80,19 +80,17 @@ foreach(header IN LISTS headers)
   endif()
 endforeach()
 
-# The tables of the documents list the folders in the same order.
-foreach(page README.md docs/architecture.md)
-  if(EXISTS ${ROOT}/${page})
-    file(STRINGS ${ROOT}/${page} rows REGEX "^\\| `[a-z]+/` \\|")
-    list(TRANSFORM rows REPLACE "^\\| `([a-z]+)/`.*" "\\1" REGEX "^.*$")
-    list(LENGTH paser_layers count)
-    list(SUBLIST rows 0 ${count} rows)
-    if(NOT rows STREQUAL paser_layers)
-      set(header ${page})
-      breach("its table lists the folders ${rows}, expected ${paser_layers}")
-    endif()
+# The table of the page on the architecture lists the folders in the same order.
+set(header docs/architecture.md)
+if(EXISTS ${ROOT}/${header})
+  file(STRINGS ${ROOT}/${header} rows REGEX "^\\| `[a-z]+/` \\|")
+  list(TRANSFORM rows REPLACE "^\\| `([a-z]+)/`.*" "\\1" REGEX "^.*$")
+  list(LENGTH paser_layers count)
+  list(SUBLIST rows 0 ${count} rows)  # further tables have files
+  if(NOT rows STREQUAL paser_layers)
+    breach("its table lists the folders ${rows}, expected ${paser_layers}")
   endif()
-endforeach()
+endif()
 
 # Whoever includes one comparison model compiles that one, and whoever includes an umbrella none.
 function(reach header)

@@ -1,7 +1,7 @@
 #pragma once
 
 /// \file
-/// All of paser. A folder's own umbrella, paser/<folder>/<folder>.hpp, compiles faster.
+/// All of paser. A folder's own umbrella, paser/FOLDER/FOLDER.hpp, compiles faster.
 
 #include "paser/autograd/autograd.hpp"
 #include "paser/core/core.hpp"

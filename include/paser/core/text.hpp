@@ -129,13 +129,13 @@ inline bool is_control(std::string_view character) {
 
 }  // namespace detail
 
-/// The text as UTF-8: bytes that are not, as old names of files have them, become \xE4 and so on.
+/// The text as UTF-8: bytes that are not, as old names of files have them, become \\xE4 and so on.
 inline std::string as_utf8(std::string_view text) {
   return detail::with_bytes_escaped(text, [](std::string_view) { return false; });
 }
 
 /// The text as a terminal can show it: as_utf8, and control characters, which could move the cursor, colour or retitle
-/// the window, become \x1B and so on; of those, `kept` stay as they are.
+/// the window, become \\x1B and so on; of those, `kept` stay as they are.
 inline std::string visible(std::string_view text, std::string_view kept = {}) {
   return detail::with_bytes_escaped(text, [kept](std::string_view character) {
     return detail::is_control(character) && kept.find(character) == std::string_view::npos;

@@ -1,0 +1,72 @@
+"""Every public class, function and type has a sentence: prints those that have none, and fails if there are any.
+
+    check_names.py FOLDER      the XML that Doxygen wrote
+
+Public is what stands outside of namespaces `detail` and is neither private nor protected. A function is documented when
+one of its overloads is. What needs no sentence of its own: data members of a struct, whose names say what they are;
+constructors and operators; members of structs in `kernels`; and the members by which a type joins one of the concepts
+of the library, whose meaning stands there (a module's `visit`, a source's `size` and `range`, a part's `spec`, ...).
+"""
+
+import collections
+import pathlib
+import sys
+import xml.etree.ElementTree as ElementTree
+
+OF_CONCEPTS = {
+    "visit", "spec", "Scalar", "to_json", "from_json",  # a module, a part that is stored, a setting
+    "channels", "classes", "smallest_size", "size_multiple", "stride",  # models/any_segmenter.hpp
+    "deterministic_part", "stochastic_part",
+    "make", "parameters",  # a maker of models/registry.hpp
+    "choose", "predict", "operations", "record", "reads_prediction", "reads_statistics", "asks_again",  # policy, estimator
+    "size", "rows", "range", "id",  # data/batch.hpp: a source
+}
+
+
+def documented(entry):
+    parts = (entry.find(part) for part in ("briefdescription", "detaileddescription", "inbodydescription"))
+    return any(part is not None and "".join(part.itertext()).strip() for part in parts)
+
+
+def needs_none(member, owner, of_namespace):
+    name = member.findtext("name")
+    if member.get("prot") != "public" or member.get("kind") == "friend" or not name or name.startswith("operator"):
+        return True
+    if of_namespace:
+        return name in ("to_json", "from_json")
+    return (member.get("kind") == "variable" or name in OF_CONCEPTS or "::kernels::" in owner
+            or name.lstrip("~") == owner.split("::")[-1])
+
+
+def main(folder):
+    names = collections.defaultdict(bool)
+    places = {}
+
+    def note(name, entry):
+        names[name] |= documented(entry)
+        location = entry.find("location")
+        places.setdefault(name, (location.get("file"), int(location.get("line"))))
+
+    for path in sorted(pathlib.Path(folder).glob("*.xml")):
+        for compound in ElementTree.parse(path).getroot().iter("compounddef"):
+            owner = compound.findtext("compoundname").split("<")[0].strip()
+            kind = compound.get("kind")
+            if kind not in ("class", "struct", "union", "concept", "namespace") or "detail" in owner.split("::"):
+                continue
+            if kind != "namespace":
+                if compound.get("prot") in ("private", "protected"):
+                    continue
+                note(owner, compound)
+            for member in compound.iter("memberdef"):
+                if not needs_none(member, owner, kind == "namespace"):
+                    note(f"{owner}::{member.findtext('name')}", member)
+
+    bare = sorted((places[name], name) for name, has_sentence in names.items() if not has_sentence)
+    for (file, line), name in bare:
+        print(f"{file}:{line}: {name} has no sentence")
+    print(f"{len(names)} public names, {len(bare)} without a sentence")
+    return 1 if bare or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
