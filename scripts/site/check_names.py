@@ -3,7 +3,7 @@
     check_names.py FOLDER      the XML that Doxygen wrote
 
 Public is what stands outside of namespaces `detail` and is neither private nor protected. A function is documented when
-one of its overloads is. What needs no sentence of its own: data members of a struct, whose names say what they are;
+one of its overloads is, a constant when it is declared with one that is. What needs no sentence of its own: data members of a struct, whose names say what they are;
 constructors and operators; members of structs in `kernels`; and the members by which a type joins one of the concepts
 of the library, whose meaning stands there (a module's `visit`, a source's `size` and `range`, a part's `spec`, ...).
 """
@@ -61,7 +61,8 @@ def main(folder):
                 if not needs_none(member, owner, kind == "namespace"):
                     note(f"{owner}::{member.findtext('name')}", member)
 
-    bare = sorted((places[name], name) for name, has_sentence in names.items() if not has_sentence)
+    documented_places = {places[name] for name, has_sentence in names.items() if has_sentence}
+    bare = sorted((places[name], name) for name in names if places[name] not in documented_places)
     for (file, line), name in bare:
         print(f"{file}:{line}: {name} has no sentence")
     print(f"{len(names)} public names, {len(bare)} without a sentence")

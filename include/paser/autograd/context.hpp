@@ -28,7 +28,9 @@ struct Mode {
 };
 
 namespace run {
+/// Nothing random, statistics from training: what a trained network is used with.
 inline constexpr Mode inference{.dropout = false, .batch_statistics = false};
+/// Dropout draws, batch norms use their batch and keep its statistics.
 inline constexpr Mode training{.dropout = true, .batch_statistics = true};
 /// Noise on, statistics frozen: the samples of MC dropout never disturb a normalisation layer.
 inline constexpr Mode mc_dropout{.dropout = true, .batch_statistics = false};
@@ -89,6 +91,7 @@ class RunContext {
 template <class T>
 class EvalContext : public RunContext<T> {
  public:
+  /// What layers take and return in this context.
   template <int Rank>
   using Value = Tensor<T, Rank>;
   using RunContext<T>::RunContext;
@@ -101,6 +104,7 @@ class EvalContext : public RunContext<T> {
   const Tensor<T, Rank>& operator()(const Parameter<T, Rank>& p) const {
     return p.value;
   }
+  /// Data, which has no gradient.
   template <int Rank>
   Tensor<T, Rank> constant(Tensor<T, Rank> x) const {
     return x;
@@ -160,8 +164,9 @@ class Gradients {
     return *this;
   }
 
-  bool empty() const { return parameters_.empty(); }
+  bool empty() const { return parameters_.empty(); }  ///< Whether no parameter has a gradient.
 
+  /// Adds to the gradient of the parameter that stands at this address.
   void add(const void* parameter, const Tensor<T, 1>& g) {
     auto& sum = parameters_[parameter];
     if (sum.empty()) {
@@ -202,6 +207,7 @@ class Gradients {
 template <class T>
 class TapeContext : public RunContext<T> {
  public:
+  /// What layers take and return in this context.
   template <int Rank>
   using Value = Var<T, Rank>;
   using RunContext<T>::RunContext;
@@ -230,7 +236,7 @@ class TapeContext : public RunContext<T> {
     updates_.set_next(&b, next.reshape(Shape<1>{next.numel()}), weight);
   }
 
-  Tape<T>& tape() { return tape_; }
+  Tape<T>& tape() { return tape_; }  ///< What the operations are recorded on.
 
   /// Walks the tape back from `output` and collects the gradients of all parameters.
   template <int Rank>

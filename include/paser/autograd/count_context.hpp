@@ -10,6 +10,7 @@ namespace paser {
 template <class T>
 class CountContext : public RunContext<T> {
  public:
+  /// What layers take and return in this context.
   template <int Rank>
   using Value = Counted<Rank>;
 
@@ -22,10 +23,12 @@ class CountContext : public RunContext<T> {
   Counted<Rank> operator()(const Parameter<T, Rank>& p) const {
     return {p.value.shape(), *operations_};
   }
+  /// The shape of data.
   template <int Rank>
   Counted<Rank> constant(const Tensor<T, Rank>& x) const {
     return {x.shape(), *operations_};
   }
+  /// Counting changes no statistics.
   template <int Rank>
   void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&, double = 1) {}
 

@@ -14,6 +14,7 @@ namespace paser {
 struct Operations {
   std::map<std::string, Index> by_op;
 
+  /// Adds multiply-accumulates of the operation of this name.
   void add(const std::string& op, Index count) {
     if (count != 0) by_op[op] += count;
   }
@@ -21,6 +22,7 @@ struct Operations {
     for (const auto& [op, count] : other.by_op) add(op, count);
     return *this;
   }
+  /// The multiply-accumulates of all operations.
   Index total() const {
     Index sum = 0;
     for (const auto& [op, count] : by_op) sum += count;
@@ -40,7 +42,7 @@ class Counted {
   /// `operations` must outlive the value and all that is made of it.
   Counted(const Shape<Rank>& shape, Operations& operations) : shape_(shape), operations_(&operations) {}
 
-  const Shape<Rank>& shape() const { return shape_; }
+  const Shape<Rank>& shape() const { return shape_; }  ///< The shape that a tensor would have here.
 
   /// A result of this shape, and what it took.
   template <int NewRank>
@@ -48,6 +50,7 @@ class Counted {
     operations_->add(op, count);
     return {shape, *operations_};
   }
+  /// The result of an operation that counts as free.
   template <int NewRank>
   Counted<NewRank> free(const Shape<NewRank>& shape) const {
     return {shape, *operations_};

@@ -27,9 +27,9 @@ class Var {
   /// A constant.
   Var(Tensor<T, Rank> value) : value_(std::move(value)) {}
 
-  const Tensor<T, Rank>& value() const { return value_; }
-  const Shape<Rank>& shape() const { return value_.shape(); }
-  bool is_constant() const { return tape_ == nullptr; }
+  const Tensor<T, Rank>& value() const { return value_; }      ///< The tensor.
+  const Shape<Rank>& shape() const { return value_.shape(); }  ///< The tensor's shape.
+  bool is_constant() const { return tape_ == nullptr; }        ///< Whether no gradient flows into it.
 
   /// The value again, as a constant: gradients stop here (torch.Tensor.detach).
   Var detach() const { return Var(value_); }

@@ -60,6 +60,7 @@ constexpr bool is_finite(T x) {
   return detail::magnitude_bits(x) < detail::infinity_bits<T>();
 }
 
+/// Whether x is not a number, also under -ffast-math, which takes std::isnan for false.
 template <class T>
 constexpr bool is_nan(T x) {
   return detail::magnitude_bits(x) > detail::infinity_bits<T>();

@@ -69,6 +69,7 @@ class BufferPool {
     return {buffer.data, [this, size = buffer.size](std::byte* b) { give_back(b, size); }};
   }
 
+  /// Bytes in use now and at most.
   MemoryUse use() const {
     const std::lock_guard lock(mutex_);
     return use_;
@@ -230,7 +231,7 @@ class SharedBuffer {
   }
   [[gnu::noinline]] ~SharedBuffer() {}
 
-  std::byte* get() const { return owner_.get(); }
+  std::byte* get() const { return owner_.get(); }  ///< The first byte.
   /// False promises that this owner may write: what other owners read, on whatever thread, they have read.
   bool shared() const {
     if (owner_.use_count() > 1) return true;
@@ -251,7 +252,7 @@ class Scratch {
   explicit Scratch(std::size_t count)
       : bytes_(count <= std::numeric_limits<std::size_t>::max() / sizeof(T) ? count * sizeof(T)
                                                                             : throw std::bad_alloc()) {}
-  T* data() { return reinterpret_cast<T*>(bytes_.get()); }
+  T* data() { return reinterpret_cast<T*>(bytes_.get()); }  ///< The first element.
   const T* data() const { return reinterpret_cast<const T*>(bytes_.get()); }
 
  private:

@@ -43,6 +43,7 @@ struct Key {
   constexpr std::array<std::uint32_t, 4> words(std::uint64_t i) const {
     return philox({static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(i >> 32), 0u, 0u}, value);
   }
+  /// 32 random bits, the i-th of this key.
   constexpr std::uint32_t word(std::uint64_t i) const { return words(i / 4)[i % 4]; }
 
   /// Draw i, uniform in [0,1), a multiple of 2^-24, so that it is exact in float too.

@@ -17,6 +17,7 @@ namespace paser {
 template <std::equality_comparable Maker>
 class Registry {
  public:
+  /// The one registry of the program.
   static Registry& instance() {
     static Registry registry;
     return registry;

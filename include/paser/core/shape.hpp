@@ -22,10 +22,10 @@ struct Shape {
   constexpr Index operator[](int axis) const { return extent[static_cast<std::size_t>(axis)]; }
   constexpr Index& operator[](int axis) { return extent[static_cast<std::size_t>(axis)]; }
 
-  constexpr Index n() const requires(Rank == 4) { return extent[0]; }
-  constexpr Index h() const requires(Rank == 4) { return extent[1]; }
-  constexpr Index w() const requires(Rank == 4) { return extent[2]; }
-  constexpr Index c() const requires(Rank == 4) { return extent[3]; }
+  constexpr Index n() const requires(Rank == 4) { return extent[0]; }  ///< Images.
+  constexpr Index h() const requires(Rank == 4) { return extent[1]; }  ///< Rows.
+  constexpr Index w() const requires(Rank == 4) { return extent[2]; }  ///< Columns.
+  constexpr Index c() const requires(Rank == 4) { return extent[3]; }  ///< Channels.
 
   /// The innermost extent: channels of an image, features of a token.
   constexpr Index last() const { return extent[Rank - 1]; }

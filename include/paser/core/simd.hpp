@@ -20,6 +20,7 @@
 /// AVX2+FMA, AVX-512 or NEON code by the compiler's flags; without any of them a packet is a single scalar.
 namespace paser::simd {
 
+/// As many numbers as one instruction takes.
 template <class T>
 using Packet = typename Eigen::internal::packet_traits<T>::type;
 
@@ -30,10 +31,12 @@ inline constexpr Index width = Eigen::internal::unpacket_traits<Packet<T>>::size
 /// Vector registers that a kernel may plan with.
 inline constexpr int registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
 
+/// The numbers from p on, which need not be aligned.
 template <class T>
 inline Packet<T> load(const T* p) {
   return Eigen::internal::ploadu<Packet<T>>(p);
 }
+/// Writes the numbers to p, which need not be aligned.
 template <class T>
 inline void store(T* p, const Packet<T>& v) {
   Eigen::internal::pstoreu(p, v);
@@ -78,10 +81,12 @@ inline void store_bytes(std::uint8_t* p, const Packet<T>& v) {
   store(values, v);
   for (Index i = 0; i < width<T>; ++i) p[i] = static_cast<std::uint8_t>(values[i]);
 }
+/// The value in every lane.
 template <class T>
 inline Packet<T> broadcast(T value) {
   return Eigen::internal::pset1<Packet<T>>(value);
 }
+/// Zero in every lane.
 template <class T>
 inline Packet<T> zero() {
   return broadcast(T(0));
@@ -104,22 +109,27 @@ inline void prefetch_far(const void* p) {
 #endif
 }
 
+/// a + b.
 template <class P>
 inline P add(const P& a, const P& b) {
   return Eigen::internal::padd(a, b);
 }
+/// a - b.
 template <class P>
 inline P sub(const P& a, const P& b) {
   return Eigen::internal::psub(a, b);
 }
+/// a * b.
 template <class P>
 inline P mul(const P& a, const P& b) {
   return Eigen::internal::pmul(a, b);
 }
+/// a / b.
 template <class P>
 inline P div(const P& a, const P& b) {
   return Eigen::internal::pdiv(a, b);
 }
+/// -a.
 template <class P>
 inline P negate(const P& a) {
   return Eigen::internal::pnegate(a);
@@ -129,18 +139,22 @@ template <class P>
 inline P fma(const P& a, const P& b, const P& c) {
   return Eigen::internal::pmadd(a, b, c);
 }
+/// The larger of each pair.
 template <class P>
 inline P max(const P& a, const P& b) {
   return Eigen::internal::pmax(a, b);
 }
+/// The smaller of each pair.
 template <class P>
 inline P min(const P& a, const P& b) {
   return Eigen::internal::pmin(a, b);
 }
+/// The square roots.
 template <class P>
 inline P sqrt(const P& a) {
   return Eigen::internal::psqrt(a);
 }
+/// The natural logarithms.
 template <class P>
 inline P log(const P& a) {
   return Eigen::internal::plog(a);
@@ -150,10 +164,12 @@ template <class P>
 inline P less(const P& a, const P& b) {
   return Eigen::internal::pcmp_lt(a, b);
 }
+/// A mask of the lanes where a <= b.
 template <class P>
 inline P less_equal(const P& a, const P& b) {
   return Eigen::internal::pcmp_le(a, b);
 }
+/// A mask of the lanes where a = b.
 template <class P>
 inline P equal(const P& a, const P& b) {
   return Eigen::internal::pcmp_eq(a, b);
@@ -214,6 +230,7 @@ inline P keep(P a) {
 #endif
   return a;
 }
+/// The sum of all lanes.
 template <class T>
 inline T sum(const Packet<T>& a) {
   return Eigen::internal::predux(a);

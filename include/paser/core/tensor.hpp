@@ -20,9 +20,9 @@ class ValuesOfTemporary {
  public:
   ValuesOfTemporary(Tensor tensor) : tensor_(std::move(tensor)) {}
 
-  const auto* data() const { return tensor_.data(); }
-  const auto* begin() const { return data(); }
-  const auto* end() const { return data() + tensor_.numel(); }
+  const auto* data() const { return tensor_.data(); }           ///< The first element.
+  const auto* begin() const { return data(); }                  ///< For range-for.
+  const auto* end() const { return data() + tensor_.numel(); }  ///< For range-for.
   std::size_t size() const { return static_cast<std::size_t>(tensor_.numel()); }
   const auto& operator[](std::size_t i) const { return data()[i]; }
 
@@ -53,12 +53,13 @@ class Tensor {
     buffer_ = SharedBuffer(count * sizeof(T));
   }
 
+  /// A tensor of one value.
   static Tensor full(const Shape<Rank>& shape, T value) {
     Tensor t(shape);
     std::fill_n(t.mutable_data(), t.numel(), value);
     return t;
   }
-  static Tensor zeros(const Shape<Rank>& shape) { return full(shape, T(0)); }
+  static Tensor zeros(const Shape<Rank>& shape) { return full(shape, T(0)); }  ///< A tensor of zeros.
 
   /// The values in row-major order. Throws ShapeError when their number is not shape.numel().
   static Tensor from(const Shape<Rank>& shape, std::span<const T> values) {
@@ -72,15 +73,16 @@ class Tensor {
     return from(shape, std::span<const T>(values));
   }
 
-  const Shape<Rank>& shape() const { return shape_; }
+  const Shape<Rank>& shape() const { return shape_; }  ///< The extents, outermost first.
+  /// The number of elements.
   Index numel() const {
     Index product = buffer_ ? 1 : 0;  // that it fits was found when the tensor was made
     for (const Index e : shape_.extent) product *= e;
     return product;
   }
-  bool empty() const { return numel() == 0; }
+  bool empty() const { return numel() == 0; }  ///< Whether there is no element.
 
-  const T* data() const { return reinterpret_cast<const T*>(buffer_.get()); }
+  const T* data() const { return reinterpret_cast<const T*>(buffer_.get()); }  ///< The first element, to be read.
 
   /// For writing. Copies the buffer first when another tensor shares it, so call it once, outside of any loop.
   T* mutable_data() {

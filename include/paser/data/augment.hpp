@@ -20,6 +20,7 @@ struct Augmentation {
   double offset = 0;          ///< brightness: added, uniform in -offset .. offset
   double gamma = 0;           ///< exponent exp(u), u uniform in -gamma .. gamma
 
+  /// Whether it changes nothing.
   bool none() const { return !flip_columns && !flip_rows && !turns && gain == 0 && offset == 0 && gamma == 0; }
 };
 

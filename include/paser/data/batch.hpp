@@ -68,6 +68,7 @@ auto epoch_rows(const S& source, std::span<const Index> numbers, Index epoch) {
 /// function of the key and the step alone, so that a training that is resumed goes on as if it had not been stopped.
 class BatchOrder {
  public:
+  /// What becomes of the last batch of an epoch, where it is not full.
   enum class Last {
     smaller,  ///< what is left at an epoch's end is a smaller batch
     dropped   ///< and is left out, unless it is all there is
@@ -80,9 +81,11 @@ class BatchOrder {
     per_epoch_ = last == Last::smaller ? (n + batch - 1) / batch : std::max<Index>(n / batch, 1);
   }
 
-  Index per_epoch() const { return per_epoch_; }
-  Index epoch(Index step) const { return step / per_epoch_; }
+  Index per_epoch() const { return per_epoch_; }               ///< Steps of an epoch.
+  Index epoch(Index step) const { return step / per_epoch_; }  ///< The epoch of a step, both from 0.
+  /// Whether the step is the first of its epoch.
   bool begins_epoch(Index step) const { return step % per_epoch_ == 0; }
+  /// Whether the step is the last of its epoch.
   bool ends_epoch(Index step) const { return (step + 1) % per_epoch_ == 0; }
 
   /// The numbers of the images of step 0, 1, ...; valid until the next call.

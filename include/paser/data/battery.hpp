@@ -8,7 +8,7 @@ namespace paser::data {
 
 /// The materials of a mask. Their order does not follow the gray values.
 enum class BatteryClass : std::int32_t { pore = 0, carbon = 1, nickel = 2 };
-inline constexpr Index battery_classes = 3;
+inline constexpr Index battery_classes = 3;  ///< Pore, carbon, nickel.
 
 /// The classes of a mask: black is pore, white is carbon, every gray between is nickel. Colour is made gray first.
 /// -> (1, H, W).

@@ -59,7 +59,7 @@ class BasicSegmentationFolder {
   Index size() const { return static_cast<Index>(items_.size()); }
   Index classes() const { return report().classes(); }
   Index channels() const { return report().channels; }
-  const FolderReport& report() const { return content_->report; }
+  const FolderReport& report() const { return content_->report; }  ///< What was found when the folder was read.
 
   /// The file an image is from, and the id that names it in batches.
   const SampleInfo& info(Index i) const { return report().samples[static_cast<std::size_t>(item(i).sample)]; }
@@ -240,6 +240,7 @@ class BasicSegmentationFolder {
   std::vector<Item> items_;
 };
 
+/// The folder. It is a template so that only programs that use it pay for compiling it.
 using SegmentationFolder = BasicSegmentationFolder<>;
 
 }  // namespace paser::data

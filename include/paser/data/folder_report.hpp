@@ -60,6 +60,7 @@ struct FolderReport {
   Index ignored_pixels = 0;
 
   Index classes() const { return static_cast<Index>(class_names.size()); }
+  /// Whether every file is good, and there is one.
   bool ok() const { return bad.empty() && problems.empty() && !samples.empty(); }
 
   /// The share of class k in the pixels that have a class; 0 when none has.

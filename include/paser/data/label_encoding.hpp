@@ -82,7 +82,7 @@ class LabelEncoding {
     return map;
   }
 
-  MaskCoding coding() const { return coding_; }
+  MaskCoding coding() const { return coding_; }  ///< How the masks give the class.
   /// 0: unknown until the masks are seen.
   Index classes() const { return classes_; }
   /// Whether values that are not named have a class.

@@ -20,8 +20,10 @@ enum class Noise : int {
   gaussian2,  ///< Gaussian of radius 2
   box         ///< "box blur with a fixed convolutional filter"
 };
+/// In the order of f1, f2, f3, each of which learns one.
 inline constexpr std::array all_noises{Noise::gaussian1, Noise::gaussian2, Noise::box};
 
+/// The name in settings and results.
 inline const char* name(Noise noise) {
   constexpr std::array names{"gaussian1", "gaussian2", "box"};
   return names[static_cast<std::size_t>(noise)];
@@ -95,7 +97,7 @@ class NoisyDigits {
   }
 
   Index size() const { return static_cast<Index>(order_.size()); }
-  Noise noise(Index i) const { return kinds_.at(static_cast<std::size_t>(i)); }
+  Noise noise(Index i) const { return kinds_.at(static_cast<std::size_t>(i)); }  ///< The noise of digit i.
   std::uint64_t id(Index i) const {
     return static_cast<std::uint64_t>(first_id_ + order_.at(static_cast<std::size_t>(i)));
   }
@@ -203,10 +205,10 @@ class NoisyMnist {
 
   /// For network k = 0, 1, 2: blurred as kind k alone.
   const NoisyDigits& pretrain(std::size_t k) const { return pretrain_.at(k); }
-  const NoisyDigits& policy() const { return mixed_[0]; }
-  const NoisyDigits& fine_tune() const { return mixed_[1]; }
+  const NoisyDigits& policy() const { return mixed_[0]; }     ///< The digits that the policy is trained on.
+  const NoisyDigits& fine_tune() const { return mixed_[1]; }  ///< The digits of fine-tuning.
   const NoisyDigits& validation() const { return mixed_[2]; }
-  const NoisyDigits& test() const { return mixed_[3]; }
+  const NoisyDigits& test() const { return mixed_[3]; }  ///< The digits that nothing else reads.
 
   /// The validation images of kind k alone: what network k should be judged by while it is pretrained.
   NoisyDigits validation(std::size_t k) const { return validation().only(all_noises.at(k)); }

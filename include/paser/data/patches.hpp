@@ -14,10 +14,11 @@ namespace paser::data {
 struct PatchGrid {
   Index rows = 1, columns = 1;
 
-  Index patches() const { return rows * columns; }
+  Index patches() const { return rows * columns; }  ///< Patches of an image.
 
   /// Height of a patch of images of this height. Throws ShapeError, as width_of, when the images do not divide.
   Index height_of(Index height) const { return divide(height, rows, "height"); }
+  /// The width of a patch of images so wide; throws as height_of.
   Index width_of(Index width) const { return divide(width, columns, "width"); }
 
   bool operator==(const PatchGrid&) const = default;

@@ -57,7 +57,7 @@ class StoredSample {
     page_.integers.pixels = {};
   }
 
-  bool empty() const { return labels_.empty(); }
+  bool empty() const { return labels_.empty(); }  ///< Whether nothing is stored.
 
   /// The sample again; throws as image_of.
   Sample sample(Index channels, const std::optional<io::ValueRange>& range, const std::string& origin) const {

@@ -25,6 +25,7 @@ struct Outgoing {
   Index rank;
   std::span<const std::byte> bytes;
 };
+/// Bytes that another process is to send, and where they go.
 struct Incoming {
   Index rank;
   std::span<std::byte> bytes;
@@ -42,7 +43,7 @@ class Link {
   Link& operator=(const Link&) = delete;
   virtual ~Link() = default;
 
-  virtual Index rank() const = 0;
+  virtual Index rank() const = 0;  ///< The number of this process, from 0.
   virtual Index size() const = 0;
   /// A process for messages: "rank 1 (node b, pid 4711)".
   virtual std::string name(Index rank) const = 0;
@@ -60,11 +61,12 @@ class Team {
   Team() = default;
   explicit Team(std::unique_ptr<Link> link) : shared_(std::make_shared<Shared>(Shared{std::move(link)})) {}
 
-  Index rank() const { return shared_ ? shared_->link->rank() : 0; }
+  Index rank() const { return shared_ ? shared_->link->rank() : 0; }  ///< The number of this process, from 0.
   Index size() const { return shared_ ? shared_->link->size() : 1; }
-  bool alone() const { return size() == 1; }
+  bool alone() const { return size() == 1; }  ///< Whether there is no other process.
   /// Whether this is rank 0, which alone writes files and reports.
   bool leads() const { return rank() == 0; }
+  /// This process for messages, with its rank.
   std::string name() const { return shared_ ? shared_->link->name(rank()) : "rank 0"; }
 
   /// The consecutive parts that this process owns, none where there are fewer parts than processes.

@@ -28,6 +28,7 @@ inline constexpr auto crc_tables = [] {
 /// The CRC-32 of gzip, PNG and zip (polynomial 0xEDB88320), fed piece by piece; eight bytes per step.
 class Crc32 {
  public:
+  /// Takes further bytes into the sum.
   Crc32& add(std::span<const std::byte> bytes) {
     const auto& t = detail::crc_tables;
     const auto at = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
@@ -42,7 +43,7 @@ class Crc32 {
   }
   Crc32& add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
 
-  std::uint32_t value() const { return ~state_; }
+  std::uint32_t value() const { return ~state_; }  ///< The checksum of all bytes so far.
 
  private:
   std::uint32_t state_ = ~std::uint32_t{0};

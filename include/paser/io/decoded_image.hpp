@@ -25,10 +25,11 @@ struct DecodedImage {
   bool lossy = false;           ///< the compression changes values (JPEG)
   int orientation = 1;          ///< 1 .. 8, of the pixels in the file (EXIF, TIFF tag 274); those here are upright
 
-  bool real() const { return !reals.empty(); }
+  bool real() const { return !reals.empty(); }  ///< Whether the samples are real or signed numbers.
+  /// (H, W, C) of the samples.
   const Shape<3>& shape() const { return real() ? reals.shape() : integers.pixels.shape(); }
-  Index height() const { return shape()[0]; }
-  Index width() const { return shape()[1]; }
+  Index height() const { return shape()[0]; }  ///< Rows.
+  Index width() const { return shape()[1]; }   ///< Columns.
 
   /// "8-bit gray", "16-bit RGB", "4-bit palette", "32-bit real gray".
   std::string kind() const {

@@ -12,7 +12,7 @@
 
 namespace paser::io {
 
-using Path = std::filesystem::path;
+using Path = std::filesystem::path;  ///< The path of a file or folder.
 
 /// The file as it is written in messages.
 inline std::string quoted(const Path& path) {
@@ -35,7 +35,7 @@ class InputFile {
     check<IoError>(!error && stream_.is_open(), "read", quoted(path), " cannot be opened: ", std::strerror(errno));
   }
 
-  const Path& path() const { return path_; }
+  const Path& path() const { return path_; }  ///< The file that was opened.
   Index size() const { return size_; }
 
   /// Throws IoError when fewer than `count` bytes are left.

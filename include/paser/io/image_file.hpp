@@ -21,7 +21,7 @@ class ImageFile {
     if (is_npy(start)) npy_.emplace(path, limits);
   }
 
-  Index pages() const { return tiff_ ? tiff_->pages() : npy_ ? npy_->pages() : 1; }
+  Index pages() const { return tiff_ ? tiff_->pages() : npy_ ? npy_->pages() : 1; }  ///< The pages of a stack, or 1.
   /// How large pixels are, where a TIFF file says so.
   std::optional<Resolution> resolution() const { return tiff_ ? tiff_->resolution() : std::nullopt; }
 

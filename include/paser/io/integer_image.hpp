@@ -27,8 +27,8 @@ struct IntegerImage {
   Tensor<std::uint16_t, 3> pixels;  ///< (H, W, C), C = 1 (gray) or 3 (RGB)
   std::uint32_t maximum = 255;      ///< the sample that means full: 255, 65535, or what a PNM file says
 
-  Index height() const { return pixels.shape()[0]; }
-  Index width() const { return pixels.shape()[1]; }
+  Index height() const { return pixels.shape()[0]; }  ///< Rows.
+  Index width() const { return pixels.shape()[1]; }   ///< Columns.
   Index channels() const { return pixels.shape()[2]; }
 };
 

@@ -44,7 +44,7 @@ class NpyFile {
     take_shape(numbers_behind(header, "'shape':"));
   }
 
-  Index pages() const { return pages_; }
+  Index pages() const { return pages_; }  ///< The pages of a stack, or 1.
 
   /// Page k, from 0. Throws ValueError when there is no such page, IoError when the file has become shorter.
   DecodedImage page(Index k) {

@@ -25,7 +25,7 @@ struct PngHeader {
   int depth = 0, colour_type = 0;
   bool interlaced = false;
 
-  bool palette() const { return colour_type == 3; }
+  bool palette() const { return colour_type == 3; }  ///< Whether samples are numbers of colours.
   /// Of a pixel, alpha among them.
   int samples() const { return colour_type == 2 ? 3 : colour_type == 4 ? 2 : colour_type == 6 ? 4 : 1; }
   /// Of a row of so many pixels.

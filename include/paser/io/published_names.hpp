@@ -26,6 +26,7 @@ class PublishedNames {
     std::size_t part = 0, parts = 1;
   };
 
+  /// A published module or tensor is called otherwise here.
   void rename(const std::string& published, const std::string& ours) { rows(published, {ours}); }
 
   /// The rows of a published tensor, cut into equal parts, are these tensors of ours.
@@ -49,6 +50,7 @@ class PublishedNames {
     return names;
   }
 
+  /// Where a tensor of ours is published.
   Place published(const std::string& ours) const {
     const auto [rule, rest] = longest(published_, ours);
     return rule ? Place{rule->name + rest, rule->part, rule->parts} : Place{ours};

@@ -25,10 +25,12 @@ struct DTypeInfo {
   const char* name;
   Index bytes;
 };
+/// Every type of element, in the order of DType.
 inline constexpr DTypeInfo dtypes[] = {{"BOOL", 1}, {"U8", 1},   {"I8", 1},  {"U16", 2}, {"I16", 2},
                                        {"F16", 2},  {"BF16", 2}, {"U32", 4}, {"I32", 4}, {"F32", 4},
                                        {"U64", 8},  {"I64", 8},  {"F64", 8}};
 
+/// Name and size of a type.
 inline const DTypeInfo& info(DType d) {
   return dtypes[static_cast<std::size_t>(d)];
 }
@@ -105,12 +107,14 @@ struct RawTensor {
     return product;
   }
 
+  /// The shape as messages show it.
   std::string shape_text() const {
     std::string text;
     for (const Index extent : shape) text.append(text.empty() ? "" : ",").append(std::to_string(extent));
     return "(" + text + ")";
   }
 
+  /// The tensor's elements as bytes.
   template <class T, int Rank>
   static RawTensor of(const Tensor<T, Rank>& t) {
     RawTensor raw;

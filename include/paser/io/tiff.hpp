@@ -338,9 +338,9 @@ class TiffFile {
                        "is a TIFF file, and this program was built without libtiff: install it (Debian: libtiff-dev) "
                        "and link the CMake target paser::tiff");
   }
-  Index pages() const { return 0; }
-  std::optional<Resolution> resolution() const { return {}; }
-  DecodedImage page(Index) { return {}; }
+  Index pages() const { return 0; }                            ///< The pages of the file.
+  std::optional<Resolution> resolution() const { return {}; }  ///< How large pixels are, where the file says so.
+  DecodedImage page(Index) { return {}; }  ///< Page k, from 0. Throws FormatError when it cannot be read.
 };
 
 #endif

@@ -8,6 +8,7 @@
 /// channels of an instance norm.
 namespace paser::kernels {
 
+/// Groups of pixels that are normalised together, pixels of each group, and channels.
 struct ChannelNormShape {
   Index groups, pixels, channels;
 };

@@ -18,6 +18,7 @@ struct ChannelGradient {
   const T *p, *q, *r;
 };
 
+/// Turns the gradient of a normalised map into that of the map.
 template <class T>
 void apply_channel_gradient(const ChannelNormShape& s, const ChannelMap<T>& map, const ChannelGradient<T>& gradient,
                             const T* x, const T* dy, T* dx);

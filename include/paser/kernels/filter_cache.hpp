@@ -17,7 +17,7 @@ namespace paser {
 template <class T>
 class FilterCache {
  public:
-  using Prepared = std::shared_ptr<const kernels::PreparedFilter<T>>;
+  using Prepared = std::shared_ptr<const kernels::PreparedFilter<T>>;  ///< Weights as the kernels read them.
 
   /// The prepared filter of a convolution, made on first use; null where none pays. Weight: (R, S, C / groups, K).
   Prepared prepared(const kernels::ConvShape& shape, const Tensor<T, 4>& weight) {
@@ -48,6 +48,7 @@ class FilterCache {
     return sum;
   }
 
+  /// Forgets all weights.
   void clear() {
     const std::lock_guard lock(mutex_);
     entries_.clear();

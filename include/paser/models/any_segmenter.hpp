@@ -64,7 +64,7 @@ class AnySegmenter {
  public:
   using Scalar = T;
 
-  using Maps = std::vector<DeferredNorm<Tensor<T, 4>>>;
+  using Maps = std::vector<DeferredNorm<Tensor<T, 4>>>;  ///< What deterministic_part gives and stochastic_part takes.
 
   template <class Network>
   requires(!std::same_as<std::remove_cvref_t<Network>, AnySegmenter>) AnySegmenter(Network network)

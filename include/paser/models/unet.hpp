@@ -84,7 +84,7 @@ class UNet {
 
   Index channels() const { return spec_.in; }
   Index classes() const { return spec_.classes; }
-  Upsampling upsampling() const { return spec_.upsampling; }
+  Upsampling upsampling() const { return spec_.upsampling; }  ///< How the decoder enlarges maps.
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {

@@ -21,30 +21,35 @@ struct Stateless {
 };
 }  // namespace detail
 
+/// max(x, 0).
 struct Relu : detail::Stateless {
   template <class Context, class Value>
   Value operator()(Context&, const Value& x) const {
     return relu(x);
   }
 };
+/// x times the normal distribution function of x.
 struct Gelu : detail::Stateless {
   template <class Context, class Value>
   Value operator()(Context&, const Value& x) const {
     return gelu(x);
   }
 };
+/// x times the logistic function of x.
 struct Silu : detail::Stateless {
   template <class Context, class Value>
   Value operator()(Context&, const Value& x) const {
     return silu(x);
   }
 };
+/// The logistic function.
 struct Sigmoid : detail::Stateless {
   template <class Context, class Value>
   Value operator()(Context&, const Value& x) const {
     return sigmoid(x);
   }
 };
+/// x times min(max(x + 3, 0), 6) / 6.
 struct Hardswish : detail::Stateless {
   template <class Context, class Value>
   Value operator()(Context&, const Value& x) const {

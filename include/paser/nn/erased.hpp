@@ -24,7 +24,7 @@ class Cloned {
   }
 
   Base* operator->() const { return object_.get(); }
-  Base* get() const { return object_.get(); }
+  Base* get() const { return object_.get(); }  ///< The object, or null.
 
  private:
   std::unique_ptr<Base> object_;

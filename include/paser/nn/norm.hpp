@@ -25,7 +25,7 @@ struct InstanceNorm {
     bias.value = Tensor<T, 1>::zeros({channels});
   }
 
-  bool affine() const { return !weight.value.empty(); }
+  bool affine() const { return !weight.value.empty(); }  ///< Whether it has a weight and a bias.
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {

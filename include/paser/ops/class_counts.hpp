@@ -33,7 +33,7 @@ class ClassCounts {
     }
   }
 
-  const std::vector<Index>& pixels() const { return pixels_; }
+  const std::vector<Index>& pixels() const { return pixels_; }  ///< Pixels of each class.
 
   /// The paper's rule: one minus the share of the class in all pixels, so rare classes weigh more and an absent one 1.
   /// All 1 when nothing was counted.

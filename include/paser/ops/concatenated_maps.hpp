@@ -26,6 +26,7 @@ struct ConcatenatedMaps {
     detail::concat_shape(std::array{first.shape(), second->shape()});
   }
 
+  /// The shape of both maps side by side.
   Shape<4> shape() const {
     Shape<4> s = first.shape();
     if (second) s[3] += second->shape().c();

@@ -17,6 +17,7 @@ enum class Normalizer {
   pixels           ///< the number of pixels: PyTorch's rule for probability targets, and the paper's loss
 };
 
+/// How the loss of the pixels becomes one number.
 struct CrossEntropyOptions {
   std::vector<double> class_weight{};          ///< one per class; empty: all 1
   std::optional<std::int32_t> ignore_index{};  ///< pixels of this label take no part and are not counted
@@ -31,6 +32,7 @@ struct TargetTotals {
   Index pixels = 0;   ///< those that are not ignored; the weight of this map in a mean over several
   double weight = 0;  ///< the sum of their class weights
 
+  /// What the sum of the losses is divided by.
   double of(Normalizer normalizer) const {
     return normalizer == Normalizer::pixels ? static_cast<double>(pixels) : weight;
   }

@@ -19,7 +19,7 @@ template <class V>
 class DeferredNorm {
  public:
   using Scalar = typename V::Scalar;
-  using Norm = detail::Normalization<Scalar>;
+  using Norm = detail::Normalization<Scalar>;  ///< Mean and scale of each channel.
 
   DeferredNorm(V map) : raw_(std::move(map)) {}
   /// norm(raw). The place of a Var `raw` on its tape is that of the result: gradients that flow into it are those of
@@ -45,7 +45,7 @@ class DeferredNorm {
   const V& raw() const { return raw_; }
   /// Null: no norm is left to do.
   const std::shared_ptr<const Norm>& norm() const { return norm_; }
-  Index repeats() const { return repeats_; }
+  Index repeats() const { return repeats_; }  ///< How often each image stands for itself in the batch.
 
  private:
   V raw_;

@@ -76,6 +76,7 @@ Var<T, 1> kl_divergence(const Var<T, Rank>& student, const Var<T, Rank>& teacher
 
 /// How a student learns from a teacher's logits beside the labels.
 struct DistillationOptions {
+  /// The squared difference of logits, or the divergence of softened distributions.
   enum class Kind { mse, kl };
   double alpha = 0.01;            ///< share of the distillation term
   Kind kind = Kind::mse;          ///< the paper's: squared error of the logits

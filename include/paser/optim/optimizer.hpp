@@ -27,7 +27,7 @@ template <class T, class Rule>
 class Optimizer {
  public:
   using Scalar = T;
-  using Options = typename Rule::Options;
+  using Options = typename Rule::Options;  ///< The settings of the rule.
 
   /// Throws ValueError on options, or factors of groups, out of range.
   explicit Optimizer(const Options& options, ParameterGroups groups = {}) : rule_{options}, groups_(std::move(groups)) {
@@ -35,8 +35,8 @@ class Optimizer {
     detail::check_groups(groups_);
   }
 
-  const Options& options() const { return rule_.options; }
-  double learning_rate() const { return rule_.options.learning_rate; }
+  const Options& options() const { return rule_.options; }              ///< The settings.
+  double learning_rate() const { return rule_.options.learning_rate; }  ///< The rate of the next step.
   /// Schedules set it before each step or epoch. Throws ValueError when it is negative or not a number.
   void set_learning_rate(double rate) {
     check<ValueError>(rate >= 0, "Optimizer", "the learning rate must not be negative, got ", rate);

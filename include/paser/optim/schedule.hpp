@@ -14,6 +14,7 @@ namespace paser::optim {
 /// A value for each epoch (or step) 0, 1, ...: a learning rate, or the share of exploitation.
 using Schedule = std::function<double(Index)>;
 
+/// The same value at every step.
 inline Schedule constant_schedule(double value) {
   return [value](Index) { return value; };
 }

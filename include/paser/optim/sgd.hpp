@@ -6,6 +6,7 @@
 
 namespace paser::optim {
 
+/// Settings of stochastic gradient descent, as PyTorch's.
 struct SgdOptions {
   double learning_rate = 1e-2;
   double momentum = 0;

@@ -27,7 +27,7 @@ struct MethodEvaluation {
   std::vector<std::vector<double>> image_share;  ///< of every image's patches answered by each model
   metrics::Confusion<2> confusion;               ///< (truth, prediction) over all pixels that count
 
-  double iou_per_gmac() const { return iou / gmac; }
+  double iou_per_gmac() const { return iou / gmac; }  ///< The paper's measure of parsimony.
 
   /// Images without a pixel that counts, which have no IoU and are left out of its mean.
   Index without_iou() const { return static_cast<Index>(image_iou.size() - metrics::KnownValues(image_iou).count); }

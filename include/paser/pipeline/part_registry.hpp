@@ -30,12 +30,14 @@ struct PolicyShape {
 ///       const PolicyShape& shape, Key key) { return Policy<float>(Mine(...)); });
 template <class T>
 using PolicyMaker = Policy<T> (*)(const std::string& json, const PolicyShape& shape, Key key);
+/// The policies that files and programs know by name.
 template <class T>
 using PolicyRegistry = Registry<PolicyMaker<T>>;
 
 /// The same for an estimator. stored: as PolicyShape::stored.
 template <class T>
 using EstimatorMaker = uncertainty::Estimator<T> (*)(const std::string& json, std::optional<Index> stored);
+/// The estimators that files and programs know by name.
 template <class T>
 using EstimatorRegistry = Registry<EstimatorMaker<T>>;
 

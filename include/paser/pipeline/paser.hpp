@@ -67,7 +67,7 @@ struct Paser {
   /// Where the models keep transformed weights from call to call, for a Paser that is not being trained; may be null.
   FilterCache<T>* filters = nullptr;
 
-  Index actions() const { return static_cast<Index>(models.size()); }
+  Index actions() const { return static_cast<Index>(models.size()); }  ///< The networks that a patch can go to.
 
   /// What the coarse model says about every pixel, by the estimator.
   uncertainty::Prediction<T> predict_coarse(const Tensor<T, 4>& images, const ImageIds& ids, Key key) const {

@@ -32,12 +32,13 @@ struct PolicyState {
   Actions answered_by{};
   std::vector<double> doubt{};
 
+  /// Images of the batch.
   Index images() const {
     return !map.empty()          ? map.shape().n()
            : !statistics.empty() ? statistics.shape()[0]
                                  : static_cast<Index>(ids.size());
   }
-  Shape<2> shape() const { return {images(), grid.patches()}; }
+  Shape<2> shape() const { return {images(), grid.patches()}; }  ///< (N, P): what the choice has an action for.
 };
 
 /// What decides which model gets a patch.

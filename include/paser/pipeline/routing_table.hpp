@@ -18,7 +18,7 @@ struct RoutingTable {
   std::vector<metrics::Confusion<4>> confusion;  ///< by model: (image, patch, truth, prediction)
   Tensor<float, 3> statistics{};                 ///< (image, patch, F), see PolicyState; empty where not asked for
 
-  Index models() const { return static_cast<Index>(entropy.size()); }
+  Index models() const { return static_cast<Index>(entropy.size()); }  ///< The networks in the table.
 
   /// Counts of the whole image when patch p of it is answered by choice[p].
   metrics::Confusion<2> composed(Index image, std::span<const Index> choice) const {
@@ -39,6 +39,7 @@ struct Answer {
   Labels labels;
   std::vector<double> entropy;
 };
+/// What a network answers to images or patches without dropout.
 template <class T>
 Answer deterministic_answer(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch) {
   const Tensor<T, 4> logits = predict_logits(model, images, micro_batch);

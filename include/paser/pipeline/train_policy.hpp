@@ -91,6 +91,7 @@ Tensor<T, 3> all_rewards(const Tensor<T, 3>& gains, const RewardOptions& options
   return all;
 }
 
+/// The mean of all elements.
 template <class T>
 double mean(const Tensor<T, 2>& x) {
   double sum = 0;

@@ -14,6 +14,7 @@ namespace paser::pipeline {
 /// with visit()) and to numbers, which must outlive it.
 class TrainingState {
  public:
+  /// Saves and loads this module under the name, too.
   template <class Module>
   TrainingState& keep(std::string name, Module& m) {
     names_.push_back([name, &m](FiniteWatch& watch) {
@@ -31,6 +32,7 @@ class TrainingState {
                 [name, &v](const io::Checkpoint& c) { c.info.at(name).get_to(v); });
   }
 
+  /// Saves and loads this tensor under the name, too.
   template <class T, int Rank>
   TrainingState& keep_tensor(std::string name, Tensor<T, Rank>& x) {
     return part([name, &x](io::Checkpoint& c) { c.tensors[name] = io::RawTensor::of(x); },
@@ -48,9 +50,11 @@ class TrainingState {
     for (const auto& name : names_) name(watch);
   }
 
+  /// Puts everything kept into the checkpoint.
   void save(io::Checkpoint& c) const {
     for (const auto& [save, load] : parts_) save(c);
   }
+  /// Takes everything kept from the checkpoint. Throws as Checkpoint::get.
   void load(const io::Checkpoint& c) const {
     for (const auto& [save, load] : parts_) load(c);
   }

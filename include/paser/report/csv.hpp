@@ -18,6 +18,7 @@ namespace paser::report {
 /// it is; bytes that are not UTF-8 become \\xE4 and so on.
 class CsvRecord {
  public:
+  /// Adds a field, quoted where its text asks for it.
   void add(std::string_view text) {
     const bool runs = !text.empty() && std::string_view("=+-@\t\r\n").find(text[0]) != std::string_view::npos;
     add_field((runs ? "'" : "") + as_utf8(text));
@@ -30,7 +31,7 @@ class CsvRecord {
     for (std::size_t m = 0; m < models; ++m)
       add(m < share.size() ? share[m] : std::numeric_limits<double>::quiet_NaN());
   }
-  std::string line() const { return text_ + "\r\n"; }
+  std::string line() const { return text_ + "\r\n"; }  ///< The record with its end of line.
 
  private:
   void add_field(std::string_view field) {

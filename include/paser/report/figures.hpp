@@ -17,6 +17,7 @@ namespace paser::report {
 /// An image for people to look at: (1, height, width, 3), RGB of 8 bits.
 using Picture = Tensor<std::uint8_t, 4>;
 
+/// A colour of 8 bits per channel.
 struct Rgb {
   std::uint8_t r = 0, g = 0, b = 0;
   constexpr bool operator==(const Rgb&) const = default;

@@ -50,7 +50,7 @@ class Log {
     check<IoError>(out_.good(), "Log::write", "cannot write to ", file_.string(), ": ", std::strerror(errno));
   }
 
-  const std::filesystem::path& file() const { return file_; }
+  const std::filesystem::path& file() const { return file_; }  ///< The file that is written.
 
  private:
   static bool ends_within_a_line(const std::filesystem::path& file) {

@@ -51,6 +51,7 @@ struct MemoryPeak {
 class MemoryMeter {
  public:
   MemoryMeter() : was_reset_(reset_peak_resident()) { BufferPool::instance().reset_peak(); }
+  /// The most memory since the meter was started.
   MemoryPeak peak() const { return {peak_resident_bytes(), BufferPool::instance().use().peak, was_reset_}; }
 
  private:

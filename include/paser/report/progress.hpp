@@ -49,7 +49,7 @@ struct ProgressOptions {
 /// Rate and time left come from the work between the construction and now.
 class Progress {
  public:
-  using Options = ProgressOptions;
+  using Options = ProgressOptions;  ///< See ProgressOptions.
 
   /// `done` steps were made in an earlier run; they count for the share, and not for the rate.
   Progress(std::string stage, Index total, Options options = {}, Index done = 0)

@@ -68,6 +68,7 @@ struct LambdaPoint {
   std::vector<double> share{};                             ///< of the patches answered by each model
 };
 
+/// The boxes of one method.
 struct BoxGroup {
   std::string name{};
   metrics::BoxStats box{};

@@ -55,6 +55,7 @@ struct StageCost {
   std::int64_t planned = 0;  ///< steps of the whole stage; it may be over earlier
   double waited = 0;         ///< see TimeSpread::waited
 
+  /// Whether the machine had other work, so that the time says little.
   bool busy() const { return waited >= TimeSpread::busy_share; }
 };
 

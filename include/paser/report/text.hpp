@@ -27,6 +27,7 @@ inline std::string pad_right(std::string_view text, std::size_t width) {
   const std::size_t own = display_width(text);
   return std::string(text) + std::string(width > own ? width - own : 0, ' ');
 }
+/// The text with spaces before it, at least so wide.
 inline std::string pad_left(std::string_view text, std::size_t width) {
   const std::size_t own = display_width(text);
   return std::string(width > own ? width - own : 0, ' ') + std::string(text);

@@ -44,6 +44,7 @@ class WaitMeter {
   explicit WaitMeter(std::function<double()> clock = monotonic_seconds, std::function<double()> waited = waited_seconds)
       : clock_(std::move(clock)), waited_(std::move(waited)), start_(clock_()), before_(waited_()) {}
 
+  /// The share of the time in which threads were ready to run and waited.
   double share() const {
     const double seconds = (clock_() - start_) * threads();
     return seconds > 0 ? std::max(0.0, waited_() - before_) / seconds : 0;

@@ -86,9 +86,9 @@ class Categorical {
     return Categorical(logits);
   }
 
-  Index batch() const { return probabilities_.shape()[0]; }
-  Index patches() const { return probabilities_.shape()[1]; }
-  Index models() const { return probabilities_.shape()[2]; }
+  Index batch() const { return probabilities_.shape()[0]; }    ///< Images.
+  Index patches() const { return probabilities_.shape()[1]; }  ///< Patches of each image.
+  Index models() const { return probabilities_.shape()[2]; }   ///< Actions of each patch.
 
   /// (B, P, M).
   const Tensor<T, 3>& probabilities() const { return probabilities_; }

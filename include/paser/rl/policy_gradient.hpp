@@ -15,6 +15,7 @@ namespace paser::rl {
 /// subtracted.
 enum class Baseline { none, batch_mean, given };
 
+/// What is subtracted from a reward, and whether it is scaled.
 struct AdvantageOptions {
   Baseline baseline = Baseline::none;
   /// Then centre, and divide by the standard deviation over the batch (+ 1e-8); a single patch has none and stays.
@@ -54,6 +55,7 @@ Tensor<T, 2> advantage(const Tensor<T, 2>& reward, const AdvantageOptions& optio
   return result;
 }
 
+/// What the loss of the policy has beside the advantage.
 struct PolicyGradientOptions {
   /// Probabilities are clamped to [clamp, 1 - clamp] before the logarithm, with gradient zero outside, as
   /// torch.distributions.Categorical does with the epsilon of float32. 0: no clamping.

@@ -10,6 +10,7 @@
 
 namespace paser::uncertainty {
 
+/// How many passes, and what is kept of them.
 template <class T>
 struct McDropoutOptions {
   int samples = 5;  ///< the paper's

@@ -73,6 +73,7 @@ class SampleSum {
                entropy(slice_rows(all, pass * images, (pass + 1) * images), options_.epsilon));
   }
 
+  /// The prediction of all samples that were added.
   Prediction<T> finish() {
     divide(prediction_.probabilities);
     prediction_.labels = argmax_channels(prediction_.probabilities);

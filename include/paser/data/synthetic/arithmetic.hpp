@@ -86,7 +86,7 @@ class Draws {
   constexpr float uniform() { return static_cast<float>(key_.uniform(4 * next_++)); }
   constexpr float uniform(Range range) { return multiply_add(uniform(), range.high - range.low, range.low); }
   constexpr float uniform(float low, float high) { return uniform(Range{low, high}); }
-  constexpr Index uniform_int(Index n) { return key_.uniform_int(4 * next_++, n); }
+  constexpr Index uniform_int(Index n) { return key_.uniform_int(4 * next_++, n); }  ///< A whole number in [0, n).
 
   /// Evenly in the logarithm.
   float log_uniform(Range range) {

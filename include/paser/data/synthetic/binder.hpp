@@ -14,14 +14,17 @@ namespace paser::data::synthetic {
 /// A BatteryClass for each pixel.
 using Materials = Map<std::uint8_t>;
 
-inline constexpr std::uint8_t pore = static_cast<std::uint8_t>(BatteryClass::pore);
+inline constexpr std::uint8_t pore = static_cast<std::uint8_t>(BatteryClass::pore);  ///< The label of a pore.
+/// The label of carbon and binder.
 inline constexpr std::uint8_t carbon = static_cast<std::uint8_t>(BatteryClass::carbon);
+/// The label of active material.
 inline constexpr std::uint8_t nickel = static_cast<std::uint8_t>(BatteryClass::nickel);
 
 /// Which shares of its pixels an image is to have.
 struct Shares {
   float pore = 0, carbon = 0;
 
+  /// The shares of one image, drawn from gamma distributions about those of the parameters.
   static Shares draw(const ElectrodeParameters& parameters, Key key) {
     Draws d(key);
     const float p = d.gamma(parameters.pore_share, 3.2f), c = d.gamma(parameters.carbon_share, 5.5f);

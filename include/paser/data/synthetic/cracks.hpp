@@ -8,7 +8,7 @@
 /// defects such as cracking within Ni-rich NMC811 cathode particles", Adv. Energy Mater. 2020.
 namespace paser::data::synthetic {
 
-using Mask = Map<std::uint8_t>;
+using Mask = Map<std::uint8_t>;  ///< A number per pixel that says what is there.
 
 namespace detail {
 

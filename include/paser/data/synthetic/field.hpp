@@ -20,7 +20,7 @@ struct Map {
   Map() = default;
   Map(Index h, Index w, T value = T()) : height(h), width(w), values(static_cast<std::size_t>(h * w), value) {}
 
-  T* row(Index y) { return values.data() + y * width; }
+  T* row(Index y) { return values.data() + y * width; }  ///< Row y.
   const T* row(Index y) const { return values.data() + y * width; }
   T& operator()(Index y, Index x) { return row(y)[x]; }
   T operator()(Index y, Index x) const { return row(y)[x]; }
@@ -29,7 +29,7 @@ struct Map {
   T operator[](std::size_t i) const { return values[i]; }
 };
 
-using Field = Map<float>;
+using Field = Map<float>;  ///< A real number per pixel.
 
 /// Rows to columns.
 inline Field transposed(const Field& in) {

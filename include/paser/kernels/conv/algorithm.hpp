@@ -36,6 +36,7 @@ inline ConvAlgorithm conv_algorithm(std::string_view name) {
 
 namespace kernels {
 
+/// Which of the three calculations of a convolution.
 enum class ConvDirection { forward, backward_input, backward_weight };
 
 namespace winograd {

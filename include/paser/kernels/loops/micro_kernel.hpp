@@ -12,7 +12,7 @@ namespace paser::kernels {
 /// of A fill the registers. Two packets a row, since two loads of B and `block_rows` broadcasts then keep fewer load
 /// ports busy than the multiply-adds need cycles.
 inline constexpr int block_packets = 2;
-inline constexpr int block_rows = simd::registers >= 32 ? 12 : 6;
+inline constexpr int block_rows = simd::registers >= 32 ? 12 : 6;  ///< Rows of a block of the matrix product.
 
 /// Elements of T in a row of a block, which is the width of a panel of packed B.
 template <class T>

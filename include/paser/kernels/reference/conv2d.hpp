@@ -38,12 +38,14 @@ void conv2d_forward(const ConvShape& shape, const T* x, const T* weight, T* y) {
   for_each_product(shape, [&](Index xi, Index wi, Index yi) { y[yi] += x[xi] * weight[wi]; });
 }
 
+/// dx, by the definition.
 template <class T>
 void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight, T* dx) {
   std::fill_n(dx, shape.x_size(), T(0));
   for_each_product(shape, [&](Index xi, Index wi, Index yi) { dx[xi] += dy[yi] * weight[wi]; });
 }
 
+/// dw, by the definition.
 template <class T>
 void conv2d_backward_weight(const ConvShape& shape, const T* x, const T* dy, T* dw) {
   std::fill_n(dw, shape.weight_size(), T(0));

@@ -15,11 +15,12 @@ namespace paser::models {
 /// Makes wrappers from JSON. All throw FormatError that names the setting which is unknown, missing or wrong.
 template <class T>
 struct WrapperMaker {
+  /// The wrapper and the network in it, from its settings.
   static AnySegmenter<T> padded(const std::string& json, Key key);
-  static AnySegmenter<T> resized(const std::string& json, Key key);
-  static AnySegmenter<T> normalised(const std::string& json, Key key);
-  static AnySegmenter<T> gray_to_colour(const std::string& json, Key key);
-  static AnySegmenter<T> corrected(const std::string& json, Key key);
+  static AnySegmenter<T> resized(const std::string& json, Key key);         ///< The same of models::Resized.
+  static AnySegmenter<T> normalised(const std::string& json, Key key);      ///< The same of models::Normalised.
+  static AnySegmenter<T> gray_to_colour(const std::string& json, Key key);  ///< The same of models::GrayToColour.
+  static AnySegmenter<T> corrected(const std::string& json, Key key);       ///< The same of models::Corrected.
   /// Those of the network inside.
   static Index parameters(const std::string& json);
 

@@ -11,6 +11,7 @@
 
 namespace paser::models {
 
+/// The settings of an atrous spatial pyramid.
 struct AsppSpec {
   Index in = 0, out = 256;
   std::array<Index, 3> rates{6, 12, 18};  ///< dilations of the 3x3 convolutions

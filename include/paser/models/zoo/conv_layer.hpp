@@ -13,11 +13,13 @@ namespace paser::models {
 
 /// What the blocks of one network have in common.
 struct ConvStyle {
+  /// The activation behind the norm.
   enum class Function { hardswish, gelu_tanh };
   Function function = Function::hardswish;  ///< the activation
   BatchNormOptions norm{};
 };
 
+/// The settings of a convolution with norm and activation.
 struct ConvLayerSpec {
   Index in = 0, out = 0;
   Index kernel = 1, stride = 1, groups = 1;

@@ -19,12 +19,14 @@ enum class DeepLabConvention {
   smp
 };
 
+/// The network that DeepLabV3+ takes its maps from.
 enum class DeepLabBackbone { resnet34, resnet50, resnet101, mobilenetv2 };
 
 /// What they are called in files.
 inline const char* deeplab_convention_name(DeepLabConvention c) {
   return c == DeepLabConvention::vainf ? "vainf" : "smp";
 }
+/// The name in settings and files.
 inline const char* deeplab_backbone_name(DeepLabBackbone b) {
   constexpr const char* names[] = {"resnet34", "resnet50", "resnet101", "mobilenetv2"};
   return names[static_cast<std::size_t>(b)];
@@ -46,24 +48,33 @@ struct DeepLabV3PlusSpec {
   std::optional<double> dropout{};  ///< behind the pyramid; left out: 0.1 for VainF, 0.5 for smp
   double encoder_momentum = 0.1;    ///< of the encoder's batch norms; VainF trains with 0.01
 
+  /// Whether it follows segmentation_models_pytorch.
   bool is_smp() const { return convention == DeepLabConvention::smp; }
-  bool is_mobile() const { return backbone == DeepLabBackbone::mobilenetv2; }
+  bool is_mobile() const { return backbone == DeepLabBackbone::mobilenetv2; }  ///< Whether the backbone is MobileNetV2.
+  /// The dilations of the pyramid, also where the settings leave them to the convention.
   std::array<Index, 3> used_rates() const {
     if (rates) return *rates;
     return !is_smp() && output_stride == 16 ? std::array<Index, 3>{6, 12, 18} : std::array<Index, 3>{12, 24, 36};
   }
+  /// The dropout, also where the settings leave it to the convention.
   double used_dropout() const { return dropout.value_or(is_smp() ? 0.5 : 0.1); }
+  /// The backbone's width, also where the settings leave it out.
   Index used_width() const { return width != 0 ? width : is_mobile() ? 32 : 64; }
 
+  /// The settings of the backbone, where it is a ResNet.
   ResNetSpec resnet() const {
     const Index depth = backbone == DeepLabBackbone::resnet34 ? 34 : backbone == DeepLabBackbone::resnet50 ? 50 : 101;
     return {in, depth, used_width(), output_stride, !is_smp(), {.momentum = encoder_momentum}};
   }
+  /// The settings of the backbone, where it is MobileNetV2.
   MobileNetV2Spec mobilenet() const {
     return {in, used_width(), output_stride, !is_smp(), {.momentum = encoder_momentum}};
   }
+  /// Channels of the map that the decoder joins.
   Index low_channels() const { return is_mobile() ? mobilenet().low_channels() : resnet().low_channels(); }
+  /// Channels of the map that the pyramid reads.
   Index high_channels() const { return is_mobile() ? mobilenet().high_channels() : resnet().high_channels(); }
+  /// Which convolutions are depthwise and pointwise.
   Separation separation() const {
     return is_smp() ? Separation::plain : separable ? Separation::in_body : Separation::none;
   }

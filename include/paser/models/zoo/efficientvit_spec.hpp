@@ -17,6 +17,7 @@ enum class EfficientViTFamily {
   l   ///< plain and fused convolutions in the early stages, GELU by the tangent
 };
 
+/// The name in settings and files.
 inline const char* efficientvit_family_name(EfficientViTFamily f) {
   return f == EfficientViTFamily::b ? "B" : "L";
 }
@@ -43,8 +44,8 @@ struct EfficientViTSpec {
   /// Throws ValueError on numbers that make no network.
   void check_numbers() const;
 
-  bool is_l() const { return family == EfficientViTFamily::l; }
-  double norm_eps() const { return is_l() ? 1e-7 : 1e-5; }
+  bool is_l() const { return family == EfficientViTFamily::l; }  ///< Whether it is of the family L.
+  double norm_eps() const { return is_l() ? 1e-7 : 1e-5; }       ///< What its batch norms add to variances.
   /// Trained values.
   Index parameters() const;
 

@@ -16,6 +16,7 @@ struct TwoLevels {
 /// Walks down an encoder of which the last stages are dilated instead of strided, so that its output stride is kept.
 class OutputStride {
  public:
+  /// Stride and dilation of one stage.
   struct Stage {
     Index stride;          ///< of the first block; all others have 1
     Index first_dilation;  ///< of the first block

@@ -12,6 +12,7 @@ enum class InvertedPadding {
   at_block  ///< to what enters the block: the border then passes through the expansion, and is not zero behind it
 };
 
+/// The settings of an inverted residual.
 struct InvertedResidualSpec {
   Index in = 0, out = 0;
   Index expansion = 6;  ///< channels inside per channel of the input; 1: no expansion

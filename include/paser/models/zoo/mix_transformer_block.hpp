@@ -103,6 +103,7 @@ struct MixFfn {
   }
 };
 
+/// The settings of a block of SegFormer's encoder.
 struct MixTransformerBlockSpec {
   Index channels = 0, heads = 1;
   Index reduction = 1;  ///< of the map that keys and values come from

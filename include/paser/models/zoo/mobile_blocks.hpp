@@ -7,6 +7,7 @@
 /// what `addend` points to, if anything, to its result.
 namespace paser::models {
 
+/// The settings of the inverted bottlenecks of EfficientViT.
 struct MobileBlockSpec {
   Index in = 0, out = 0;
   Index expand = 1;  ///< channels inside per channel of the input

@@ -8,6 +8,7 @@
 
 namespace paser::models {
 
+/// The settings of MobileNetV2 as a backbone.
 struct MobileNetV2Spec {
   Index in = 3;
   Index width = 32;  ///< channels of the stem, a multiple of 4; 32 in the published ones
@@ -19,8 +20,8 @@ struct MobileNetV2Spec {
 
   /// Channels of a stage that has `published` in the published networks.
   Index channels(Index published) const { return published * width / 32; }
-  Index low_channels() const { return channels(24); }
-  Index high_channels() const { return channels(vainf ? 320 : 1280); }
+  Index low_channels() const { return channels(24); }                   ///< Channels of the map of stride 4.
+  Index high_channels() const { return channels(vainf ? 320 : 1280); }  ///< Channels of the last map.
 
   /// The width. Throws ValueError unless it keeps every stage's channels whole.
   Index checked_width() const {
@@ -29,6 +30,7 @@ struct MobileNetV2Spec {
     return width;
   }
 
+  /// Blocks of one width.
   struct Stage {
     Index expansion, channels, blocks, stride;  // channels as published
   };

@@ -14,8 +14,8 @@ struct ResidualBlockSpec {
   Index stride = 1, dilation = 1;
   BatchNormOptions norm{};
 
-  static constexpr Index expansion = 4;  ///< of a bottleneck
-  Index out() const { return bottleneck ? expansion * width : width; }
+  static constexpr Index expansion = 4;                                 ///< of a bottleneck
+  Index out() const { return bottleneck ? expansion * width : width; }  ///< Channels of the result.
 };
 
 /// The blocks of ResNets (He et al. 2016). A bottleneck is 1x1, 3x3 and 1x1, the stride on the 3x3, its result of

@@ -8,6 +8,7 @@
 
 namespace paser::models {
 
+/// The settings of a ResNet as a backbone.
 struct ResNetSpec {
   Index in = 3;
   Index depth = 50;  ///< 34, 50 or 101 convolutions
@@ -17,9 +18,10 @@ struct ResNetSpec {
   bool spare_first = true;
   BatchNormOptions norm{};
 
-  bool bottleneck() const { return depth != 34; }
+  bool bottleneck() const { return depth != 34; }  ///< Whether blocks have three convolutions instead of two.
+  /// Channels of the map of stride 4.
   Index low_channels() const { return width * (bottleneck() ? ResidualBlockSpec::expansion : 1); }
-  Index high_channels() const { return 8 * low_channels(); }
+  Index high_channels() const { return 8 * low_channels(); }  ///< Channels of the last map.
 
   /// Blocks of each layer. Throws ValueError on another depth.
   std::array<Index, 4> blocks() const {

@@ -43,6 +43,7 @@ struct SegFormerSpec {
   /// Throws ValueError on numbers that make no network.
   void check_numbers() const;
 
+  /// What the layer norms of blocks add to variances.
   double block_eps() const { return convention == SegFormerConvention::hugging_face ? 1e-5 : 1e-6; }
   /// Every stage halves the map, the first one quarters it.
   static Index stride(std::size_t stage) { return Index{4} << stage; }

@@ -35,17 +35,20 @@ struct Calibration {
   Index images = 0;                ///< of them
   std::optional<Domain> domain{};  ///< by which one sees whether other images are like them
 
+  /// The networks whose shares it has.
   Index models() const { return points.empty() ? 0 : static_cast<Index>(points[0].shares.size()); }
 };
 
 /// What one image of the size trained on may cost.
 struct Budget {
+  /// Milliseconds, or 1e9 multiply-accumulates.
   enum class Unit { ms, gmac };
   double amount = 0;
   Unit unit = Unit::ms;
 
+  /// What a point of the calibration spends of it per image.
   double of(const CalibrationPoint& point) const { return unit == Unit::ms ? point.ms : point.gmac; }
-  const char* unit_name() const { return unit == Unit::ms ? "ms" : "GMAC"; }
+  const char* unit_name() const { return unit == Unit::ms ? "ms" : "GMAC"; }  ///< The unit for messages.
 };
 
 /// The share of the patches that a model is to answer.

@@ -15,7 +15,7 @@ struct Domain {
   std::vector<double> mean{}, deviation{};  ///< over images, of each number of patch_statistics averaged over an image
   std::vector<double> scores{};             ///< rising: how far each image lies from the others, see distance()
 
-  Index images() const { return static_cast<Index>(scores.size()); }
+  Index images() const { return static_cast<Index>(scores.size()); }  ///< The images that it was taken from.
 
   /// Mean square of an image's numbers in units of their deviations. Numbers that do not vary are left out.
   double distance(const double* image) const {

@@ -21,7 +21,7 @@ struct MachineCosts {
   std::vector<Index> batch{};  ///< rising: how many patches were run together
   std::vector<std::vector<double>> patch{};  ///< [model][i]: per patch when batch[i] run together; model 0's is empty
 
-  Index models() const { return static_cast<Index>(patch.size()); }
+  Index models() const { return static_cast<Index>(patch.size()); }  ///< The networks that were measured.
 
   /// Milliseconds per patch of model k > 0 when so many run together: linear in the logarithm of their number, constant
   /// outside of what was measured. Throws ValueError when the model was not measured.

@@ -31,9 +31,9 @@ struct PatchHead {
         hidden(features, width, key.fold(0)),
         out(width, outputs, key.fold(1)) {}
 
-  Index features() const { return hidden.weight.value.shape()[0]; }
-  Index width() const { return hidden.weight.value.shape()[1]; }
-  Index outputs() const { return out.weight.value.shape()[1]; }
+  Index features() const { return hidden.weight.value.shape()[0]; }  ///< Statistics that it reads.
+  Index width() const { return hidden.weight.value.shape()[1]; }     ///< Hidden units.
+  Index outputs() const { return out.weight.value.shape()[1]; }      ///< Numbers that it gives for a patch.
 
   /// Means and deviations of these rows (R, F); a statistic that never varies is left as it is.
   void standardise(const Tensor<T, 2>& rows) {

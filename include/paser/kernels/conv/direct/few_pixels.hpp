@@ -171,6 +171,7 @@ void compute_few_pixels(const Problem<T>& p, const Blocking<T>& b, const std::ve
   }
 }
 
+/// The convolution of a map with so few pixels that reading the weights takes most of the time.
 template <class T>
 void convolve_few_pixels(const Problem<T>& p) {
   constexpr Index width = simd::width<T>, columns = 2 * width;

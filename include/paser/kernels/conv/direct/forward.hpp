@@ -43,6 +43,7 @@ struct Tiles {
   std::vector<TileRun> runs;
 };
 
+/// The runs of tiles of a band, by the taps that each meets.
 template <class T>
 Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source) {
   Tiles tiles{band.images.size(), equal_tap_runs(p.rows, band.rows), {}, {}};

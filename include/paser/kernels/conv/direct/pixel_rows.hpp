@@ -106,6 +106,7 @@ constexpr Index sliding_pixels(Index columns) {
   return ten <= std::min(eight, eleven) ? 10 : eleven <= eight ? 11 : 8;
 }
 
+/// The convolution row by row, whose window slides along the pixels.
 template <class T>
 void convolve_sliding(const Problem<T>& p) {
   const Blocking<T> b(p);

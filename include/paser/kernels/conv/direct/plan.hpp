@@ -54,6 +54,7 @@ struct Axis {
   constexpr Range input_span(const Range& m) const { return {input(m.first, 0), input(m.end - 1, taps - 1) + 1}; }
 };
 
+/// a / b, rounded up.
 constexpr Index ceil_div(Index a, Index b) {
   return (a + b - 1) / b;
 }
@@ -63,6 +64,7 @@ constexpr Range part(Index size, Index n, Index i) {
   return {size * i / n, size * (i + 1) / n};
 }
 
+/// How one axis of the input is walked for the forward pass.
 inline Axis forward_axis(const ConvShape& s, std::size_t axis) {
   const bool rows = axis == 0;
   return {rows ? s.out_h() : s.out_w(), rows ? s.h : s.w,         rows ? s.r : s.s,

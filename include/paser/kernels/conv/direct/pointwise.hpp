@@ -149,6 +149,7 @@ void compute_blocks(const Problem<T>& p, const Blocking<T>& b, const T* x, Index
   }
 }
 
+/// A 1x1 convolution.
 template <class T>
 void convolve_pointwise(const Problem<T>& p) {
   const Blocking<T> b(p);

@@ -57,6 +57,7 @@ struct FilterLayout {
   Index size() const { return panels * panel; }
 };
 
+/// Transforms the weights of all outputs into u.
 template <class T, int Tile>
 void transform_whole_filter(const Plane<Tile>& plane, const Filter<T>& filter, T* u) {
   const FilterLayout<Tile, T> layout(plane);

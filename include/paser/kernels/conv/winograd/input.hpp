@@ -12,6 +12,7 @@ namespace paser::kernels::winograd {
 /// Values as they stand in memory.
 template <class T>
 struct Stored {
+  /// The channels of one packet.
   struct Lanes {
     simd::Packet<T> operator()(const simd::Packet<T>& v) const { return v; }
   };
@@ -23,6 +24,7 @@ template <class T>
 struct Mapped {
   const T *shift, *scale, *offset;
 
+  /// The channels of one packet, and what is done to them.
   struct Lanes {
     simd::Packet<T> shift, scale, offset;
     simd::Packet<T> operator()(const simd::Packet<T>& x) const {

@@ -35,6 +35,7 @@ struct PacketSums {
   }
 };
 
+/// v, but not below `lowest`; NaN stays NaN.
 template <class T>
 inline simd::Packet<T> at_least(const simd::Packet<T>& lowest, const simd::Packet<T>& v) {
   return simd::select(simd::less(v, lowest), lowest, v);

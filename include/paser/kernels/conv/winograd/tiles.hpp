@@ -46,6 +46,7 @@ struct Plane {
   }
 };
 
+/// The next multiple of the step.
 constexpr Index round_up(Index value, Index step) {
   return (value + step - 1) / step * step;
 }

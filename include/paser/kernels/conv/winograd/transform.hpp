@@ -14,6 +14,7 @@
 /// the transposed maps A and G^T, and the same B^T.
 namespace paser::kernels::winograd {
 
+/// The interpolation points +-a and +-b, beside 0 and infinity.
 inline constexpr double point_a = 0.70710678118654752440, point_b = 1.41421356237309504880;
 
 /// One over the product of a's (b's) distances to the other finite points.

@@ -12,6 +12,7 @@
 /// transform is made more than once, which costs less than fetching it.
 namespace paser::kernels::winograd {
 
+/// How transformed weights are cut into blocks.
 template <int Tile, class T>
 struct WeightBlocks {
   static constexpr int points = Plane<Tile>::points;
