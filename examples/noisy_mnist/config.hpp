@@ -50,6 +50,7 @@ struct Config {
   std::vector<double> tvd{0.05, 0.10};
 
   Index micro_batch = 32;
+  Index patience = 0;  ///< validations without improvement that end stage 1 or 2; 0: they run to the last epoch
 
   /// Calls f(name, member) for every setting.
   template <class Self, class F>
@@ -85,6 +86,7 @@ struct Config {
     f("lambda_to", c.lambda_to);
     f("tvd", c.tvd);
     f("micro_batch", c.micro_batch);
+    f("patience", c.patience);
   }
 };
 

@@ -86,6 +86,7 @@ class Experiment {
     options.epochs = config_.pretrain_epochs[k];
     options.batch = config_.pretrain_batch[k];
     options.learning_rate = config_.pretrain_rate[k];
+    options.patience = config_.patience;
     options.supervised.micro_batch = config_.micro_batch;
     folder_.run("pretrain " + name, name, [&](const pipeline::Stage& stage) {
       return pipeline::pretrain(paser_.models[k], data_.pretrain(k), data_.validation(k), options, stage,
@@ -116,6 +117,7 @@ class Experiment {
     options.reward = reward_options(0);
     options.advantage = advantage();
     options.gradient.entropy_bonus = config_.entropy_bonus;
+    options.patience = config_.patience;
     folder_.run("policy", "policy", [&](const pipeline::Stage& stage) {
       return pipeline::train_policy(paser_, data_.policy(), data_.validation(), options, stage,
                                     Key{config_.seed}.fold(3));

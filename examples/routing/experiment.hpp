@@ -254,6 +254,7 @@ class Experiment {
     options.final_rate = settings_.final_rate;
     options.class_mean = class_mean(settings_);
     options.validate_every = std::max<Index>(1, settings_.epochs[k] / 15);
+    options.patience = settings_.patience;
     options.supervised.class_weights = data_.weights().weights;
     options.supervised.ignored = paser::data::ignored_label;
     options.supervised.micro_batch = settings_.micro_batch;

@@ -44,6 +44,7 @@ struct Settings {
   Index policy_epochs = 15;       ///< of the paper's policy, at each lambda
   double noise = 0.01;            ///< share of salt and pepper pixels
   Index micro_batch = 16;
+  Index patience = 0;  ///< validations without improvement that end a network's training; 0: it runs to the last epoch
 
   /// Calls f(name, member) for every setting.
   template <class Self, class F>
@@ -88,6 +89,7 @@ struct Settings {
     f("policy_epochs", s.policy_epochs);
     f("noise", s.noise);
     f("micro_batch", s.micro_batch);
+    f("patience", s.patience);
   }
 
   std::size_t models() const { return widths.size(); }
@@ -144,6 +146,7 @@ inline constexpr std::array ranges{
     program::Range{"floor_confidence", 0, 1, program::Range::open},
     program::Range{"resamples", 10, 1e6},
     program::Range{"policy_epochs", 1, 10'000},
+    program::Range{"patience", 0, 1e6},
 };
 
 /// The settings, when they can be a run. Throws ValueError naming the one that cannot.

@@ -102,6 +102,7 @@ struct Config {
 
   Index micro_batch = 16;  ///< images or patches that run at once
   Index part_images = 0;   ///< see pipeline::SupervisedOptions; 0: a micro-batch is a part
+  Index patience = 0;      ///< validations without improvement that end stage 1 or 2; 0: they run to the last epoch
 
   /// Calls f(name, member) for every setting.
   template <class Self, class F>
@@ -207,6 +208,7 @@ struct Config {
     f("sample_counts", c.sample_counts);
     f("micro_batch", c.micro_batch);
     f("part_images", c.part_images);
+    f("patience", c.patience);
   }
 };
 

@@ -136,6 +136,7 @@ inline pipeline::PretrainOptions<float> pretrain_options(const Config& c, const 
   options.learning_rate = c.pretrain_rate[k];
   options.final_rate = c.pretrain_final_rate;
   options.validate_every = c.validate_every;
+  options.patience = c.patience;
   options.class_mean = class_mean(c);
   options.supervised = supervised_options(c, data);
   if (k > 0) options.grid = grid;
@@ -161,6 +162,7 @@ inline pipeline::PolicyOptions<float> policy_options(const Config& c, const Rewa
   options.gradient.entropy_bonus = reward.entropy_bonus;
   options.estimate = gradient(reward);
   options.draws = c.belief_draws;
+  options.patience = c.patience;
   return options;
 }
 

@@ -59,6 +59,7 @@ inline constexpr std::array training_ranges{
     program::Range{"noise_images", 0, 1e9},
     program::Range{"sample_counts", 1, 10'000},
     program::Range{"part_images", 0, 4096},
+    program::Range{"patience", 0, 1e6},
 };
 
 /// Several tables as one; of a setting in two of them the first counts.

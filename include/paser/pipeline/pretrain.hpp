@@ -32,6 +32,8 @@ struct PretrainOptions {
   metrics::ClassMean class_mean = metrics::ClassMean::present;
   /// Validation after every so many epochs; the best network on validation is the one that is kept.
   Index validate_every = 1;
+  /// Ends the stage once so many validations in a row were no better than the best. 0: it runs to its last step.
+  Index patience = 0;
 };
 
 /// Logits of all patches of a grid, put back together: (N, H, W, C) -> (N, H, W, K).
@@ -155,7 +157,8 @@ class Pretraining {
         teacher_(teacher),
         order_(key.fold(0), train.size(), options.batch),
         adam_({.learning_rate = options.learning_rate}),
-        best_{model} {
+        best_{model},
+        early_stop_(options.patience) {
     check<ValueError>(options.epochs >= 1, stage.name.c_str(), "needs at least one epoch");
     stage.steps = options.epochs * order_.per_epoch();
     adam_.bind(model);
@@ -177,13 +180,15 @@ class Pretraining {
                  epoch_pixels_ = stored ? c.info.at("epoch_pixels").template get<double>() : 0.0;
                  if (!stored) epoch_loss_ = 0;
                });
+    early_stop_.keep_in(state);
     const bool finished = run_stage(stage_, state, [this](Index i) { return step(i); });
     if (finished) model_ = best_.state;
     return finished;
   }
 
  private:
-  std::string step(Index i) {
+  std::optional<std::string> step(Index i) {
+    if (early_stop_.over()) return std::nullopt;
     const std::span<const Index> images = order_.images(i);
     adam_.set_learning_rate(options_.learning_rate * optim::linear_schedule(1.0, options_.final_rate, stage_.steps)(i));
     const auto batch = teacher_cache_ ? train_.rows(images) : data::epoch_rows(train_, images, order_.epoch(i));
@@ -217,11 +222,10 @@ class Pretraining {
                        options_.supervised.ignored, options_.supervised.team);
     check<ValueError>(!is_nan(iou), stage_.name.c_str(),
                       "no pixel of the validation images counts, so that nothing tells the best network");
-    best_.offer(model_, iou);
     record["validation_iou"] = iou;
     record["epoch_loss"] = known(epoch_loss_ / epoch_pixels_, epoch_pixels_);
     record["epoch"] = epoch;
-    return message(", IoU ", iou);
+    return message(", IoU ", iou) + early_stop_.saw(best_.offer(model_, iou), record);
   }
 
   models::AnySegmenter<T>& model_;
@@ -233,6 +237,7 @@ class Pretraining {
   data::BatchOrder order_;
   optim::Adam<T> adam_;
   BestState<models::AnySegmenter<T>> best_;
+  EarlyStop early_stop_;
   std::optional<TeacherCache<T, S>> teacher_cache_;
   double epoch_loss_ = 0, epoch_pixels_ = 0;  ///< sum over the pixels of this epoch that counted, and their number
 };

@@ -32,6 +32,9 @@ struct PolicyOptions {
   /// Sets of dropout noise that are drawn once for every image, kept in memory (8 bytes per pixel and set) and used in
   /// turn, epoch by epoch. 0: every step draws anew, as the paper does; slower by the passes of f1.
   int draws = 0;
+  /// Ends the stage once so many epochs in a row had no better validation reward than the best. 0: it runs to its last
+  /// epoch.
+  Index patience = 0;
 };
 
 /// Reward of every patch of a batch, and what it came from. All (N, P).
@@ -164,7 +167,8 @@ class PolicyTraining {
         cache_(cache),
         order_(key.fold(0), train.size(), options.batch),
         adam_({.learning_rate = options.learning_rate}),
-        best_{paser.policy} {
+        best_{paser.policy},
+        early_stop_(options.patience) {
     stage.steps = options.epochs * order_.per_epoch();
     adam_.bind(paser.policy);
   }
@@ -174,6 +178,7 @@ class PolicyTraining {
     TrainingState state;
     state.keep("policy", paser_.policy).keep("best", best_.state).keep("adam", adam_);
     state.keep_value("best_reward", best_.score).keep_value("collapsed", collapsed_);
+    early_stop_.keep_in(state);
     const bool finished = run_stage(
         stage_, state, [this](Index i) { return step(i); }, [this] { prepare(); });
     if (finished) paser_.policy = best_.state;
@@ -189,7 +194,8 @@ class PolicyTraining {
     cache_.validation.experts(paser_, validation_, options_.reward, tell("validation"));
   }
 
-  std::string step(Index i) {
+  std::optional<std::string> step(Index i) {
+    if (early_stop_.over()) return std::nullopt;
     const ExpertCounts& table = cache_.train.experts(paser_, train_, options_.reward);
     const std::span<const Index> images = order_.images(i);
     const Index epoch = order_.epoch(i);
@@ -224,7 +230,6 @@ class PolicyTraining {
 
   std::string validate(Index epoch, nlohmann::json& record) {
     const auto v = evaluate_policy(paser_, validation_, cache_.validation, options_.reward);
-    best_.offer(paser_.policy, v.reward);
     record["epoch"] = epoch;
     record["validation_reward"] = v.reward;
     record["validation_cost"] = v.cost;
@@ -234,7 +239,7 @@ class PolicyTraining {
     if (collapsed_ == 3)
       record["warning"] = message("the policy has collapsed: for 3 epochs its entropy was below ", low, " nats and ",
                                   100 * dominant, " % of the patches went to one model");
-    return message(", validation ", v.reward);
+    return message(", validation ", v.reward) + early_stop_.saw(best_.offer(paser_.policy, v.reward), record);
   }
 
   Paser<T>& paser_;
@@ -246,6 +251,7 @@ class PolicyTraining {
   data::BatchOrder order_;
   optim::Adam<T> adam_;
   BestState<Policy<T>> best_;
+  EarlyStop early_stop_;
   Index collapsed_ = 0;
 };
 

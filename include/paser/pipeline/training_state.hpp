@@ -79,5 +79,38 @@ struct BestState {
   }
 };
 
+/// Early stopping: a stage is over once `patience` validations in a row were no better than the best before them
+/// (Prechelt 1998, "Early stopping - but when?", UP with strips of one validation). Every process of a team sees the
+/// same scores and decides alike.
+class EarlyStop {
+ public:
+  /// patience 0: never. Throws ValueError when it is negative.
+  explicit EarlyStop(Index patience) : patience_(patience) {
+    check<ValueError>(patience >= 0, "early stopping", "patience ", patience,
+                      ", expected a number of validations, or 0: never");
+  }
+
+  bool over() const { return patience_ > 0 && unimproved_ >= patience_; }
+
+  /// Takes note of a validation. The one that ends the stage says so in its record; the text is for the note of a step.
+  template <class Json>
+  std::string saw(bool better, Json& record) {
+    unimproved_ = better ? 0 : unimproved_ + 1;
+    if (!over()) return {};
+    const std::string text = message("no better in ", patience_, patience_ == 1 ? " validation" : " validations");
+    record["early_stop"] = text + ": the stage is over, and its best state is kept";
+    return ", " + text;
+  }
+
+  /// A state from before there was early stopping begins to count anew.
+  void keep_in(TrainingState& state) {
+    state.part([this](io::Checkpoint& c) { c.info["unimproved"] = unimproved_; },
+               [this](const io::Checkpoint& c) { unimproved_ = c.info.value("unimproved", Index{0}); });
+  }
+
+ private:
+  Index patience_, unimproved_ = 0;
+};
+
 }  // namespace paser::pipeline
 #include "paser/core/macros_on.inc"
