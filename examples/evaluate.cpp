@@ -19,6 +19,7 @@
 #include "paser/report/figures.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
+#include "paser/report/reliability_figure.hpp"
 #include "program.hpp"
 #include "trained_model.hpp"
 #include "without_noise.hpp"
@@ -132,17 +133,20 @@ class Outputs {
     if (table_) table_->require(table_name_);
     if (!out_) return;
     for (const std::string& name : masks_) out_->require(name);
-    for (const char* name : {"evaluation.json", "images.csv"}) out_->require(name);
+    for (const char* name : {"evaluation.json", "images.csv", "reliability.csv", "reliability.svg"})
+      out_->require(name);
   }
 
   void mask(Index image, const Labels& labels, Index classes) {
     if (out_) out_->write(masks_[static_cast<std::size_t>(image)], mask_png(labels, classes));
   }
-  void results(const std::string& document, const std::string& csv) {
+  void results(const std::string& document, const std::string& csv, const paser::metrics::Calibration& calibration) {
     if (table_) table_->write(table_name_, csv);
     if (!out_) return;
     out_->write("evaluation.json", document);
     out_->write("images.csv", csv);
+    out_->write("reliability.csv", report::reliability_csv(calibration));
+    if (calibration.count() > 0) out_->write("reliability.svg", report::reliability_svg(calibration, "Reliability"));
   }
 
  private:
@@ -211,7 +215,7 @@ int run(const Arguments& a, const std::string& command) {
   const auto domain = watch.check();
   if (domain) document["domain"] = *domain;
   const std::string text = paser::io::json_text(document, 2) + "\n";
-  outputs.results(text, csv(scores, description.class_names));
+  outputs.results(text, csv(scores, description.class_names), total(scores).calibration);
   if (a.json)
     std::cout << text;
   else
@@ -264,7 +268,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--seed", a.seed, "of dropout and noise; the training's by default");
   app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
-  app.add_option("--out", a.out, "folder for evaluation.json, images.csv and the masks that were found");
+  app.add_option("--out", a.out,
+                 "folder for evaluation.json, images.csv, reliability.csv and .svg, and the masks found");
   app.add_option("--csv", a.csv, "file for a table of all images");
   app.add_flag("--overwrite", a.overwrite, "replace files that evaluate did not write, but no input");
   app.add_flag("--json", a.json, "print one JSON document");

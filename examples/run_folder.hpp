@@ -15,6 +15,7 @@
 #include "paser/report/memory.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/table.hpp"
+#include "paser/report/tensorboard.hpp"
 #include "paser/report/timing.hpp"
 #include "shown.hpp"
 
@@ -39,9 +40,10 @@ Config run_settings(const std::filesystem::path& run) {
 
 /// What is asked of a run's folder on the command line.
 struct RunChoice {
-  bool fresh = false;      ///< a run that is in the folder is removed first
-  bool overwrite = false;  ///< files that are no run's are replaced where their names are needed
-  bool replay = false;     ///< only the step that was not finite runs again, watched; nothing is stored
+  bool fresh = false;        ///< a run that is in the folder is removed first
+  bool overwrite = false;    ///< files that are no run's are replaced where their names are needed
+  bool replay = false;       ///< only the step that was not finite runs again, watched; nothing is stored
+  bool tensorboard = false;  ///< the log's numbers as an event file too
 };
 
 /// Its options. app: a CLI::App.
@@ -50,6 +52,8 @@ void add_run_options(App& app, RunChoice& choice) {
   app.add_flag("--fresh", choice.fresh, "remove a run that is in the folder and start over");
   app.add_flag("--replay", choice.replay,
                "run the step of the run that was not finite again, and say which operation it was; stores nothing");
+  app.add_flag("--tensorboard", choice.tensorboard,
+               "write the numbers of log.jsonl into events.out.tfevents.paser too, as TensorBoard reads them");
   app.add_flag("--overwrite", choice.overwrite, "replace files in the folder that are no run's, but no input");
 }
 
@@ -139,6 +143,7 @@ class RunFolder {
     keep_data(needs.data);
     if (const auto stages = path / "stages.json"; std::filesystem::exists(stages)) costs_ = read_costs(stages);
     log_.emplace(out_->rewritten("log.jsonl"));
+    if (choice.tensorboard) open_events();
   }
 
   /// The file of a stage or of a trained PaSeR, to be read.
@@ -173,7 +178,10 @@ class RunFolder {
     const paser::report::WaitMeter waits;
     const std::size_t sent = team_.sent();
     const auto start = std::chrono::steady_clock::now();
-    stage.callbacks.log = [this](const nlohmann::json& record) { log_->write(record); };
+    stage.callbacks.log = [this](const nlohmann::json& record) {
+      log_->write(record);
+      if (events_) events_->write(record);
+    };
     stage.callbacks.preparing = [&](const std::string& part, paser::Index done, paser::Index total) {
       if (stops_by_itself() && paser::report::interrupted()) throw Interrupted();
       if (done == 0) preparation.emplace(name + ": " + part, "images");
@@ -230,6 +238,12 @@ class RunFolder {
   }
 
  private:
+  /// With what the run has logged before, be it without events.
+  void open_events() {
+    events_.emplace(out_->rewritten("events.out.tfevents.paser"));
+    for (const auto& record : paser::report::read_log(log_->file())) events_->write(record);
+  }
+
   static constexpr const char* replay_file = "replay.json";
 
   /// Which step of which stage was not finite.
@@ -331,6 +345,7 @@ class RunFolder {
   std::optional<paser::io::OutputFolder> out_;  ///< of the leader
   std::optional<Replay> replay_;
   std::optional<paser::report::Log> log_;
+  std::optional<paser::report::TensorBoardLog> events_;
   std::vector<paser::report::StageCost> costs_;
 };
 

@@ -44,7 +44,7 @@ class Answerer {
   pipeline::Segmentation<float> operator()(const paser::Tensor<float, 4>& image, const paser::ImageIds& ids) const {
     const Key key = method_.key.fold(0);
     if (image.shape().h() == d_.height && image.shape().w() == d_.width)
-      return seen(pipeline::segment(paser_, method_.policy, image, ids, key, {.maps = false}));
+      return seen(pipeline::segment(paser_, method_.policy, image, ids, key));
     pipeline::TiledOptions options;
     options.height = d_.height;
     options.width = d_.width;
@@ -58,6 +58,7 @@ class Answerer {
     for (std::size_t k = 0; k < patches.size(); ++k) out = std::fill_n(out, patches[k], static_cast<std::int32_t>(k));
     pipeline::Segmentation<float> answer;
     answer.labels = std::move(tiled.maps.labels);
+    answer.probability = std::move(tiled.maps.probability);
     answer.answered_by = std::move(actions);
     answer.work = std::move(tiled.summary.work);
     return answer;
@@ -125,12 +126,14 @@ inline pipeline::MethodEvaluation total(const std::vector<ImageScore>& scores) {
   sum.confusion = paser::metrics::Confusion<2>::zeros(sum.confusion.shape());
   std::fill(sum.assignment[0].begin(), sum.assignment[0].end(), 0.0);
   const double n = static_cast<double>(scores.size());
+  sum.calibration = paser::metrics::Calibration();
   Index* const counts = sum.confusion.mutable_data();
   for (const auto& [name, e] : scores) {
     sum.image_iou.push_back(e.iou);
     sum.image_share.push_back(e.share);
     sum.gmac += e.gmac / n;
     sum.ms_per_image += e.ms_per_image / n;
+    sum.calibration += e.calibration;
     for (Index i = 0; i < e.confusion.numel(); ++i) counts[i] += e.confusion.data()[i];
     for (std::size_t k = 0; k < e.share.size(); ++k) sum.assignment[0][k] += e.assignment[0][k];
   }

@@ -35,6 +35,7 @@ inline nlohmann::json document(const std::vector<ImageScore>& scores, const std:
                    {"set_iou", iou.set.value},
                    {"set_iou_interval", iou.set.interval},
                    {"pixel_accuracy", paser::metrics::pixel_accuracy(all.confusion)},
+                   {"calibration_error", all.calibration.error()},
                    {"gmac", all.gmac},
                    {"ms_per_image", all.ms_per_image},
                    {"model_shares", all.share}};
@@ -97,7 +98,9 @@ inline void print(std::ostream& out, const std::vector<ImageScore>& scores, cons
   };
   out << scores.size() << (scores.size() == 1 ? " image: IoU " : " images: mean IoU ") << text(iou.images);
   if (scores.size() > 1) out << " over images, " << text(iou.set) << " of the set";
-  out << ", pixel accuracy " << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4) << "\npatches";
+  out << ", pixel accuracy " << report::fixed(paser::metrics::pixel_accuracy(all.confusion), 4)
+      << "\nexpected calibration error " << report::fixed(all.calibration.error(), 4)
+      << ": how far the stated probabilities are from the share of pixels that is right, on average\npatches";
   for (std::size_t k = 0; k < all.share.size(); ++k)
     out << (k > 0 ? ", f" : " f") << k + 1 << " " << percent(all.share[k]) << " %";
   out << "; " << report::significant(all.gmac, 4) << " GMAC and " << report::fixed(all.ms_per_image, 1)

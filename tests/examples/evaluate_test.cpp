@@ -5,6 +5,7 @@
 #include "paser/data/folder.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/pipeline/tiled.hpp"
+#include "paser/report/table.hpp"
 #include "support/same_bits.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tiny_images.hpp"
@@ -104,7 +105,17 @@ TEST_CASE("evaluate: masks that are f1's own answer, or its opposite, give f1 al
   CHECK(names_in(out / "masks") == std::set<std::string>{"opposite.png", "right.png"});
   CHECK(same_bits(tiny::stored_labels(out / "masks" / "right.png"), tiny::stored_labels(bench.masks() / "right.png")));
 
+  // f1 is sure of itself to some degree, the same on both; of one it is always right, of the other never.
+  const auto error = j["calibration_error"].get<double>();
+  CHECK(error > 0);
+  CHECK(error < 1);
+  const auto bins = lines_of(content_of(out / "reliability.csv"));
+  REQUIRE(bins.size() == 16);
+  CHECK(bins[0] == "confidence above,up to,pixels,mean confidence,accuracy");
+  CHECK_THAT(content_of(out / "reliability.svg"), Contains("expected calibration error " + report::fixed(error, 4)));
+
   const auto told = bench.measure({"--only", "f1"});
+  CHECK_THAT(told.out, Contains("expected calibration error " + report::fixed(error, 4)));
   CHECK_THAT(told.out, Contains("2 images: mean IoU 0.5000 (95 %: 0.0000 .. 1.0000) over images, ") &&
                            Contains("f1 100.00 %, f2 0.00 %"));
 }

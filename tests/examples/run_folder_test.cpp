@@ -230,4 +230,33 @@ TEST_CASE("a second run in a folder is told which process works there") {
   CHECK_THROWS_AS(open(run), paser::IoError);
 }
 
+TEST_CASE("an event file has what the log has, be it asked for late, and each step once") {
+  const TemporaryFolder folder;
+  const auto steps = [&](const fs::path& run, bool events, int from, int to) {
+    program::RunFolder r(run, settings, {.tensorboard = events}, needs());
+    r.run("f1", "f1", [&](const paser::pipeline::Stage& stage) {
+      for (int i = from; i <= to; ++i) stage.log(i, nlohmann::json{{"loss", i}});
+      return true;
+    });
+  };
+  const auto scalars = [](const fs::path& run) {
+    std::size_t n = 0;
+    const std::string bytes = content_of(run / "events.out.tfevents.paser");
+    CHECK(paser::report::detail::for_each_tf_record(bytes, [&](std::string_view) { ++n; }) == bytes.size());
+    return n - 1;  // without the version
+  };
+  const fs::path never = folder / "never", always = folder / "always", late = folder / "late";
+  steps(never, false, 1, 3);
+  CHECK_FALSE(fs::exists(never / "events.out.tfevents.paser"));
+  steps(always, true, 1, 3);
+  CHECK(scalars(always) == 3);
+  steps(always, true, 2, 5);
+  CHECK(scalars(always) == 5);
+  steps(late, false, 1, 3);
+  steps(late, true, 4, 5);
+  CHECK(scalars(late) == 5);
+  program::RunFolder(late, settings, {.fresh = true}, needs());
+  CHECK_FALSE(fs::exists(late / "events.out.tfevents.paser"));
+}
+
 }  // namespace run_folder_test

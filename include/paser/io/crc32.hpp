@@ -10,12 +10,13 @@ namespace paser::io {
 
 namespace detail {
 
-/// table[k][b]: the register after byte b and k zero bytes.
+/// table[k][b]: the register after byte b and k zero bytes. Polynomial: its bits in reversed order.
+template <std::uint32_t Polynomial>
 inline constexpr auto crc_tables = [] {
   std::array<std::array<std::uint32_t, 256>, 8> table{};
   for (std::uint32_t b = 0; b < 256; ++b) {
     std::uint32_t c = b;
-    for (int bit = 0; bit < 8; ++bit) c = c & 1 ? 0xEDB88320u ^ (c >> 1) : c >> 1;
+    for (int bit = 0; bit < 8; ++bit) c = c & 1 ? Polynomial ^ (c >> 1) : c >> 1;
     table[0][b] = c;
   }
   for (std::size_t k = 1; k < 8; ++k)
@@ -25,12 +26,13 @@ inline constexpr auto crc_tables = [] {
 
 }  // namespace detail
 
-/// The CRC-32 of gzip, PNG and zip (polynomial 0xEDB88320), fed piece by piece; eight bytes per step.
-class Crc32 {
+/// A cyclic redundancy check of 32 bits, fed piece by piece; eight bytes per step.
+template <std::uint32_t Polynomial>
+class Crc {
  public:
   /// Takes further bytes into the sum.
-  Crc32& add(std::span<const std::byte> bytes) {
-    const auto& t = detail::crc_tables;
+  Crc& add(std::span<const std::byte> bytes) {
+    const auto& t = detail::crc_tables<Polynomial>;
     const auto at = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
     while (bytes.size() >= 8) {
       const std::uint32_t low = state_ ^ (at(0) | at(1) << 8 | at(2) << 16 | at(3) << 24);
@@ -41,13 +43,18 @@ class Crc32 {
     for (const std::byte b : bytes) state_ = (state_ >> 8) ^ t[0][(state_ ^ std::to_integer<std::uint32_t>(b)) & 255];
     return *this;
   }
-  Crc32& add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
+  Crc& add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
 
   std::uint32_t value() const { return ~state_; }  ///< The checksum of all bytes so far.
 
  private:
   std::uint32_t state_ = ~std::uint32_t{0};
 };
+
+/// That of gzip, PNG and zip.
+using Crc32 = Crc<0xEDB88320u>;
+/// That of iSCSI (Castagnoli), which TFRecords have.
+using Crc32c = Crc<0x82F63B78u>;
 
 }  // namespace paser::io
 #include "paser/core/macros_on.inc"

@@ -5,6 +5,7 @@
 
 #include "paser/metrics/additive_gain.hpp"
 #include "paser/metrics/bootstrap.hpp"
+#include "paser/metrics/calibration.hpp"
 #include "paser/metrics/class_scores.hpp"
 #include "paser/metrics/confusion.hpp"
 #include "paser/metrics/count_operations.hpp"

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "paser/data/batch.hpp"
+#include "paser/metrics/calibration.hpp"
 #include "paser/metrics/iou.hpp"
 #include "paser/metrics/statistics.hpp"
 #include "paser/pipeline/how_far.hpp"
@@ -26,6 +27,7 @@ struct MethodEvaluation {
   std::vector<double> image_iou;  ///< of every image, in the order of the source; NaN without a pixel that counts
   std::vector<std::vector<double>> image_share;  ///< of every image's patches answered by each model
   metrics::Confusion<2> confusion;               ///< (truth, prediction) over all pixels that count
+  metrics::Calibration calibration{};            ///< of the pixels whose answer has a probability
 
   double iou_per_gmac() const { return iou / gmac; }  ///< The paper's measure of parsimony.
 
@@ -71,6 +73,8 @@ MethodEvaluation evaluate_method(const Method<T>& method, const S& source, const
     const Segmentation<T> answer = method.segment(batch.images, batch.ids);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     work += answer.work;
+    if (!answer.probability.empty())
+      result.calibration.add(answer.labels, answer.probability, batch.labels, options.ignored);
     const auto counts = metrics::image_confusion(answer.labels, batch.labels, options.classes, options.ignored);
     const auto all = metrics::merge(counts);
     std::transform(all.data(), all.data() + all.numel(), result.confusion.data(), result.confusion.mutable_data(),

@@ -2,7 +2,6 @@
 #include "paser/core/macros_off.inc"
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -11,7 +10,7 @@
 
 #include "paser/pipeline/routing/curve_report.hpp"
 #include "paser/report/csv.hpp"
-#include "paser/report/figures.hpp"
+#include "paser/report/svg.hpp"
 
 /// The picture of what routing is worth: quality against cost.
 namespace paser::report {
@@ -35,33 +34,6 @@ inline CurveFigure curve_figure(const pipeline::CurveReport& report, std::string
 }
 
 namespace detail {
-
-/// Text for an XML element or a quoted attribute. Control characters, which XML does not allow, become spaces.
-inline std::string xml_escaped(std::string_view text) {
-  std::string safe;
-  for (const char c : text) {
-    if (c == '<')
-      safe += "&lt;";
-    else if (c == '>')
-      safe += "&gt;";
-    else if (c == '&')
-      safe += "&amp;";
-    else if (c == '"')
-      safe += "&quot;";
-    else if (c == '\'')
-      safe += "&apos;";
-    else
-      safe += static_cast<unsigned char>(c) < 32 ? ' ' : c;
-  }
-  return safe;
-}
-
-/// With so many decimals and a decimal point, whatever the locale.
-inline std::string fixed_number(double value, int decimals) {
-  char text[64];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, decimals).ptr;
-  return {text, end};
-}
 
 /// Part of an axis from one round number to another, with ticks at a step of 1, 2 or 5 times a power of ten.
 struct Axis {
@@ -98,20 +70,6 @@ struct CurvePlot {
   double x_of(double ms) const { return left + (right - left) * (ms - x.low) / (x.high() - x.low); }
   double y_of(double iou) const { return bottom - (bottom - top) * (iou - y.low) / (y.high() - y.low); }
 };
-
-inline std::string svg_colour(Rgb c) {
-  return message("rgb(", int{c.r}, ",", int{c.g}, ",", int{c.b}, ")");
-}
-
-inline std::string svg_text(double x, double y, std::string_view attributes, std::string_view text) {
-  return message("<text x=\"", fixed_number(x, 2), "\" y=\"", fixed_number(y, 2), "\"", attributes, ">",
-                 xml_escaped(text), "</text>\n");
-}
-
-inline std::string svg_line(double x1, double y1, double x2, double y2, std::string_view attributes) {
-  return message("<line x1=\"", fixed_number(x1, 2), "\" y1=\"", fixed_number(y1, 2), "\" x2=\"", fixed_number(x2, 2),
-                 "\" y2=\"", fixed_number(y2, 2), "\"", attributes, "/>\n");
-}
 
 /// How line i is drawn. Lines differ in their dashes too, so that they stay apart without colours.
 inline std::string curve_stroke(std::size_t i) {
@@ -215,13 +173,7 @@ inline std::string curve_svg(const CurveFigure& figure) {
   const detail::CurvePlot plot = detail::curve_plot(figure);
   const bool mixes = !detail::places(figure.singles).empty();
   const double legend = plot.bottom + 62, rows = static_cast<double>(figure.curves.size()) + (mixes ? 1 : 0);
-  const std::string width = detail::fixed_number(plot.width, 0),
-                    height = detail::fixed_number(legend + rows * plot.row, 0);
-  std::string svg =
-      message("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 ", width, " ", height, "\" width=\"", width,
-              "\" height=\"", height, "\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\">\n<title>",
-              detail::xml_escaped(figure.title.empty() ? "IoU against cost" : figure.title), "</title>\n<rect width=\"",
-              width, "\" height=\"", height, "\" fill=\"white\"/>\n");
+  std::string svg;
   svg += detail::svg_text((plot.left + plot.right) / 2, 20, " text-anchor=\"middle\" font-size=\"14\"", figure.title);
   svg += detail::svg_axes(plot);
   if (mixes)
@@ -235,7 +187,8 @@ inline std::string curve_svg(const CurveFigure& figure) {
   if (mixes)
     svg += detail::svg_legend_row(legend + (rows - 1) * plot.row, detail::hull_stroke,
                                   "random mixes of the single networks");
-  return svg + "</svg>\n";
+  return detail::svg_document(plot.width, legend + rows * plot.row,
+                              figure.title.empty() ? "IoU against cost" : figure.title, svg);
 }
 
 /// The same numbers as a table, one record for each network and each point of a curve. share: of the patches that left
