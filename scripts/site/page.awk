@@ -15,7 +15,7 @@ fenced || /^    / { print; next }
 }
 { print formulas(links($0)) }
 
-function links(text,   done, whole, label, target, bang) {
+function links(text,   done, whole, label, target) {
   done = ""
   while (match(text, /!?\[[^]]*\]\([^()]+\)/)) {
     whole = substr(text, RSTART, RLENGTH)
@@ -23,24 +23,26 @@ function links(text,   done, whole, label, target, bang) {
     text = substr(text, RSTART + RLENGTH)
     label = whole; sub(/\]\([^()]+\)$/, "", label); sub(/^!?\[/, "", label)
     target = whole; sub(/^.*\]\(/, "", target); sub(/\)$/, "", target)
+    if (whole ~ /^!/) sub(/\([^()]*\//, "(", whole)  # pictures are found by their names
     done = done (whole ~ /^!/ || target ~ /^https?:/ ? whole : link(label, target))
   }
   return done text
 }
 
-function link(label, target,   file) {
-  if (target ~ /^#/) return "[" label "](@ref " page "-" substr(target, 2) ")"
+function link(label, target,   file, plain) {
+  plain = label; gsub(/`/, "", plain)  # Doxygen takes no code in the text of a reference
+  if (target ~ /^#/) return "[" plain "](@ref " page "-" substr(target, 2) ")"
   if (target ~ /\.md#/) {
     file = target; sub(/.*\//, "", file); sub(/\.md#/, "-", file)
-    return "[" label "](@ref " file ")"
+    return "[" plain "](@ref " file ")"
   }
-  if (target ~ /\.md$/ && target !~ /(data\/.*|packaging)\/README\.md|SECURITY\.md/) return "[" label "](" target ")"
+  if (target ~ /\.md$/ && target !~ /(data\/.*|packaging)\/README\.md|SECURITY\.md/) return "[" plain "](" target ")"
   if (target ~ /include\/paser\/.*\.hpp$/) {
     sub(/.*include\//, "", target)
-    return "[" label "](@ref " target ")"
+    return "[" plain "](@ref " target ")"
   }
   if (target ~ /examples\/[a-z_]+\.cpp$/) {
-    sub(/.*\//, "", target); gsub(/_/, "__", target); sub(/\.cpp$/, "", target)
+    sub(/.*\//, "", target); sub(/\.cpp$/, "", target)
     return "[" label "](" target "_8cpp-example.html)"
   }
   if (target ~ /results\/[^\/]*\.(json|svg)$/) {

@@ -1,15 +1,18 @@
-"""Every public class, function and type has a sentence: prints those that have none, and fails if there are any.
+"""Checks a site that Doxygen wrote: every public class, function and type has a sentence, and every link of a page leads to
+a file. Prints what does not, and fails if there is any.
 
-    check_names.py FOLDER      the XML that Doxygen wrote
+    check_site.py XML HTML      the folders
 
 Public is what stands outside of namespaces `detail` and is neither private nor protected. A function is documented when
-one of its overloads is, a constant when it is declared with one that is. What needs no sentence of its own: data members of a struct, whose names say what they are;
-constructors and operators; members of structs in `kernels`; and the members by which a type joins one of the concepts
-of the library, whose meaning stands there (a module's `visit`, a source's `size` and `range`, a part's `spec`, ...).
+one of its overloads is, a constant when it is declared with one that is. What needs no sentence of its own: data members
+of a struct, whose names say what they are; constructors and operators; members of structs in `kernels`; and the members
+by which a type joins one of the concepts of the library, whose meaning stands there (a module's `visit`, a source's
+`size` and `range`, a part's `spec`, ...).
 """
 
 import collections
 import pathlib
+import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
@@ -38,7 +41,7 @@ def needs_none(member, owner, of_namespace):
             or name.lstrip("~") == owner.split("::")[-1])
 
 
-def main(folder):
+def check_names(folder):
     names = collections.defaultdict(bool)
     places = {}
 
@@ -47,7 +50,7 @@ def main(folder):
         location = entry.find("location")
         places.setdefault(name, (location.get("file"), int(location.get("line"))))
 
-    for path in sorted(pathlib.Path(folder).glob("*.xml")):
+    for path in sorted(folder.glob("*.xml")):
         for compound in ElementTree.parse(path).getroot().iter("compounddef"):
             owner = compound.findtext("compoundname").split("<")[0].strip()
             kind = compound.get("kind")
@@ -66,8 +69,21 @@ def main(folder):
     for (file, line), name in bare:
         print(f"{file}:{line}: {name} has no sentence")
     print(f"{len(names)} public names, {len(bare)} without a sentence")
-    return 1 if bare or not names else 0
+    return bool(names) and not bare
+
+
+def check_links(folder):
+    """Those of the pages; what Doxygen generates links to what it generates."""
+    pages = [folder / "index.html", *sorted(folder.glob("md_*.html"))]
+    lost = []
+    for page in pages:
+        for target in re.findall(r'(?:href|src|data)="([^"#]+)', page.read_text(encoding="utf-8")):
+            if not re.match(r"[a-z]+:", target) and not (folder / target).exists():
+                lost.append(f"{page.name}: nothing is at {target}")
+    print("\n".join(lost + [f"{len(pages)} pages, {len(lost)} links that lead nowhere"]))
+    return not lost
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    xml, html = map(pathlib.Path, sys.argv[1:])
+    sys.exit(0 if check_names(xml) & check_links(html) else 1)
