@@ -1,14 +1,12 @@
 #pragma once
 
-#include "run_folder.hpp"
 #include "segmentation/measured.hpp"
+#include "segmentation/parts.hpp"
 #include "segmentation/plan.hpp"
 #include "team_program.hpp"
 
 /// The three stages of PaSeR on a folder of images and masks.
 namespace segmentation {
-
-namespace distributed = paser::distributed;
 
 /// A trained policy with the networks that it sends patches to.
 struct Variant {
@@ -17,27 +15,6 @@ struct Variant {
   pipeline::PolicyEvaluation<float> validation;  ///< with the networks of stage 1; empty where not measured
   Paser paser;
 };
-
-/// The settings as checked() has them, when each process of the team has a part of the largest batches of stage 1.
-/// Throws ValueError with the numbers; tells of networks whose batches have fewer parts, which leave processes idle.
-inline const Config& checked_for(const distributed::Team& team, const Config& c) {
-  (void)checked(c);
-  std::array<Index, 3> parts{};
-  const Index part = c.part_images > 0 ? c.part_images : c.micro_batch;
-  for (std::size_t k = 0; k < 3; ++k)
-    parts[k] = (c.pretrain_batch[k] * (k > 0 ? c.grid[0] * c.grid[1] : 1) + part - 1) / part;
-  const Index most = *std::ranges::max_element(parts);
-  paser::check<paser::ValueError>(team.size() <= most, "team", team.size(), " processes share the ", most,
-                                  " parts of a batch, of ", part,
-                                  " images each, and each needs at least one: expected ",
-                                  "fewer processes, larger batches or a smaller part_images");
-  for (std::size_t k = 0; k < 3; ++k)
-    if (team.size() > parts[k])
-      std::cerr << "warning: a batch of f" << k + 1 << " has " << parts[k] << " parts, so that "
-                << team.size() - parts[k] << " of " << team.size()
-                << " processes wait in its training; part_images sets their size\n";
-  return c;
-}
 
 /// Stage names, in the order in which they run; `train_segmentation --stage` takes them. "questions" are the
 /// FurtherTrainings.

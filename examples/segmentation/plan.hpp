@@ -87,6 +87,10 @@ inline void print_plan(std::ostream& out, const Config& c, const Data& data,
     all += stage;
     known = known && seconds;
   }
+  if (c.part_images > 0)
+    out << "Parts     gradients are added over parts of " << c.part_images
+        << (c.part_images == 1 ? " image or patch" : " images or patches")
+        << " of a batch, whatever the number of processes; part_images sets their size\n";
   if (!then.empty()) out << "Then      " << then << "\n";
   if (known)
     out << "Time      about " << report::duration(all) << " for the steps of the networks, by two steps of each just "

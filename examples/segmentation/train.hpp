@@ -122,8 +122,10 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
     for (const Config& c : presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
     return program::done;
   }
-  const Config config = configuration(a);
+  Config config = configuration(a);
   const std::filesystem::path out = a.out.empty() ? "runs/segmentation_" + config.preset : a.out;
+  if (std::ranges::none_of(a.settings, [](const auto& setting) { return setting.starts_with("part_images="); }))
+    config = in_parts(config, team, out, a.choice.fresh);
   if (a.threads > 0) paser::set_threads(a.threads);
   const paser::report::InterruptGuard guard;
   if (!config.network.empty()) {

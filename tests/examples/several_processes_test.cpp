@@ -29,9 +29,8 @@ void allow_here() {
 std::vector<std::string> training(int processes, const fs::path& data, const fs::path& run,
                                   std::vector<std::string> more = {}) {
   allow_here();
-  std::vector<std::string> settings{"part_images=1",        "split=all",         "pretrain_epochs=[4,4,4]",
-                                    "policy_epochs=2",      "noise=0.05",        "fine_tune_epochs=2",
-                                    "fine_tune_small=true", "noise_epochs=[1,1]"};
+  std::vector<std::string> settings{"split=all",          "pretrain_epochs=[4,4,4]", "policy_epochs=2",   "noise=0.05",
+                                    "fine_tune_epochs=2", "fine_tune_small=true",    "noise_epochs=[1,1]"};
   settings.insert(settings.end(), more.begin(), more.end());
   auto words = tiny_run::command(PASER_TRAIN_SEGMENTATION, data, run, settings);
   if (processes > 0) words.insert(words.begin(), {PASER_MPIEXEC, "-n", std::to_string(processes)});
@@ -78,16 +77,19 @@ TEST_CASE("one, two and three processes write the same bytes, and another number
   const fs::path data = folder.path() / "data";
   tiny_run::write_data(data);
   const fs::path alone = folder.path() / "alone";
-  REQUIRE(run_program(folder.path(), training(0, data, alone)).status == 0);
+  REQUIRE(run_program(folder.path(), training(0, data, alone, {"part_images=1"})).status == 0);
   const auto expected = results_of(alone);
   for (const int processes : {1, 2, 3}) {
     INFO(processes << " processes");
     const fs::path run = folder.path() / std::to_string(processes);
-    const Outcome outcome = run_program(folder.path(), training(processes, data, run));
+    // Two and three have parts of one image by themselves.
+    const std::vector<std::string> parts(processes == 1 ? 1 : 0, "part_images=1");
+    const Outcome outcome = run_program(folder.path(), training(processes, data, run, parts));
     INFO(outcome.err);
     REQUIRE(outcome.status == 0);
     require_same(results_of(run), expected);
     CHECK(names_in(run) == names_in(alone));
+    CHECK_THAT(outcome.err, Contains("gradients are added over parts of 1 image or patch of a batch"));
     if (processes == 3) CHECK_THAT(outcome.err, Contains("a batch of f1 has 2 parts, so that 1 of 3 processes wait"));
   }
 
@@ -132,6 +134,10 @@ TEST_CASE("a process that is killed ends all, one that hangs is named, and what 
     fs::remove_all(run);
   }
 
+  REQUIRE(run_program(folder.path(), training(0, data, run, {"micro_batch=64"})).status == 0);
+  CHECK_THAT(run_program(folder.path(), training(3, data, run, {"micro_batch=64"})).err,
+             Contains("3 processes share the 1 parts of a batch"));  // it keeps its own
+  fs::remove_all(run);
   const Outcome many = run_program(folder.path(), training(3, data, run, {"part_images=0", "micro_batch=64"}));
   CHECK(many.status == 2);
   const std::string sentence = "3 processes share the 1 parts of a batch";

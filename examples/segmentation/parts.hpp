@@ -1,0 +1,80 @@
+#pragma once
+
+#include "run_folder.hpp"
+#include "segmentation/options.hpp"
+
+/// How batches are cut into the parts that the processes of a team share out.
+namespace segmentation {
+
+namespace distributed = paser::distributed;
+
+/// What the networks see in a batch of stage 1, f1 images, f2 and f3 patches.
+inline std::array<Index, 3> images_of_batches(const Config& c) {
+  std::array<Index, 3> images = c.pretrain_batch;
+  for (const std::size_t k : {1, 2}) images[k] *= c.grid[0] * c.grid[1];
+  return images;
+}
+
+/// The parts of a batch of each network in stage 1, of so many images each.
+inline std::array<Index, 3> parts_of_batches(const Config& c, Index part_images) {
+  std::array<Index, 3> parts = images_of_batches(c);
+  for (Index& n : parts) n = (n + part_images - 1) / part_images;
+  return parts;
+}
+
+/// The largest part_images with which every network has a part for each process, as far as its batches have so many
+/// images; 0, as in the presets, where a micro-batch is no more than that. Smaller parts take somewhat longer, and a
+/// network whose batches are not shared out takes as long as by one process.
+inline Index part_images_for(const Config& c, Index processes) {
+  const auto images = images_of_batches(c);
+  const auto suffices = [&](Index part) {
+    const auto parts = parts_of_batches(c, part);
+    return std::ranges::equal(parts, images, [&](Index has, Index most) { return has >= std::min(processes, most); });
+  };
+  if (suffices(c.micro_batch)) return 0;
+  Index part = c.micro_batch - 1;
+  while (c.micro_batch % part != 0 || !suffices(part)) --part;  // parts of one image suffice
+  return part;
+}
+
+/// part_images of the run in a folder; nothing when there is none, or one that RunFolder will refuse.
+inline std::optional<Index> part_images_of(const std::filesystem::path& run) {
+  try {
+    return program::run_settings<Config>(run).part_images;
+  } catch (const paser::Error&) {
+    return {};
+  }
+}
+
+/// The settings of a run whose part_images nobody has set: one that is in the folder keeps its own, a new one has that
+/// which suits the number of its processes. The same for all of the team.
+inline Config in_parts(Config c, const distributed::Team& team, const std::filesystem::path& run, bool fresh) {
+  (void)checked(c);
+  if (team.leads()) {
+    const auto kept = fresh ? std::nullopt : part_images_of(run);
+    c.part_images = kept ? *kept : part_images_for(c, team.size());
+  }
+  c.part_images = std::stoll(team.of_leader(std::to_string(c.part_images), "the parts of a batch"));
+  return c;
+}
+
+/// The settings as checked() has them, when each process of the team has a part of the largest batches of stage 1.
+/// Throws ValueError with the numbers; tells of networks whose batches have fewer parts, which leave processes idle.
+inline const Config& checked_for(const distributed::Team& team, const Config& c) {
+  (void)checked(c);
+  const Index part = c.part_images > 0 ? c.part_images : c.micro_batch;
+  const auto parts = parts_of_batches(c, part);
+  const Index most = *std::ranges::max_element(parts);
+  paser::check<paser::ValueError>(team.size() <= most, "team", team.size(), " processes share the ", most,
+                                  " parts of a batch, of ", part,
+                                  " images each, and each needs at least one: expected ",
+                                  "fewer processes, larger batches or a smaller part_images");
+  for (std::size_t k = 0; k < 3; ++k)
+    if (team.size() > parts[k])
+      std::cerr << "warning: a batch of f" << k + 1 << " has " << parts[k] << " parts, so that "
+                << team.size() - parts[k] << " of " << team.size()
+                << " processes wait in its training; part_images sets their size\n";
+  return c;
+}
+
+}  // namespace segmentation
