@@ -25,6 +25,31 @@ else()
   target_link_libraries(paser_program_options INTERFACE paser_warnings paser::compiled $<TARGET_NAME_IF_EXISTS:paser::tiff>)
 endif()
 
+# The page of a report, as bytes of the programs that write one: examples/page_assets.hpp.
+set(page_assets ${PROJECT_SOURCE_DIR}/include/paser/report/assets)
+file(GLOB page_files CONFIGURE_DEPENDS ${page_assets}/*)
+add_custom_command(
+  OUTPUT ${PROJECT_BINARY_DIR}/page_assets.cpp
+  COMMAND ${CMAKE_COMMAND} -DFOLDER=${page_assets} -DFUNCTION=program::page_assets -DHEADER=page_assets.hpp
+          -DOUT=${PROJECT_BINARY_DIR}/page_assets.cpp -P ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+  DEPENDS ${page_files} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
+  VERBATIM)
+add_library(paser_page_assets STATIC EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/page_assets.cpp)
+target_link_libraries(paser_page_assets PRIVATE paser_warnings paser)
+target_include_directories(paser_page_assets PUBLIC ${PROJECT_SOURCE_DIR}/examples)
+
+# paser_install_programs(TARGET...): a program that uses a shared paser::compiled finds it beside itself, wherever both are.
+function(paser_install_programs)
+  if(NOT PASER_INSTALL)
+    return()
+  endif()
+  include(GNUInstallDirs)
+  if(BUILD_SHARED_LIBS)
+    set_target_properties(${ARGN} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+  endif()
+  install(TARGETS ${ARGN} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
 # paser_programs(): every *.cpp of the calling folder becomes one program of its name. A program that includes a library
 # which is missing is left out, with a sentence.
 function(paser_programs)

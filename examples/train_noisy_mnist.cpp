@@ -8,6 +8,7 @@
 
 #include "noisy_mnist/comparison.hpp"
 #include "noisy_mnist/plan.hpp"
+#include "page_assets.hpp"
 #include "paser/core/text.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
@@ -76,8 +77,8 @@ int run(const Arguments& arguments, const std::string& command) {
   results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
                             memory.peak(), 0, 0, waits.share()});
   experiment.folder().write("results.json", report::results_text(results));
-  experiment.folder().write("report.html",
-                            report::html(results, {report::read_log(out / "log.jsonl"), samples}, PASER_ASSETS_DIR));
+  experiment.folder().write(
+      "report.html", report::html(results, {report::read_log(out / "log.jsonl"), samples}, program::page_assets()));
   write_samples(experiment.folder(), samples);
 
   std::cout << "\n"

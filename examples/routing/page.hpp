@@ -1,5 +1,6 @@
 #pragma once
 
+#include "page_assets.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/method_row.hpp"
 #include "routing/report.hpp"
@@ -84,7 +85,7 @@ inline void write_page(Experiment& experiment, const Findings& found, const Comp
   folder.write("curve.csv", report::curve_csv(figure));
   report::PageData data;
   data.log = report::read_log(folder.path() / "log.jsonl");
-  folder.write("report.html", report::html(page_results(experiment, found, comparison), data, PASER_ASSETS_DIR));
+  folder.write("report.html", report::html(page_results(experiment, found, comparison), data, program::page_assets()));
 }
 
 }  // namespace routing

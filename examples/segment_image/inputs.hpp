@@ -2,18 +2,48 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <istream>
+#include <iterator>
 #include <vector>
 
 #include "paser/data/pairs.hpp"
 #include "paser/data/range_fit.hpp"
 #include "paser/data/stored_sample.hpp"
 #include "paser/io/image_file.hpp"
+#include "paser/io/text.hpp"
 
 /// What segment_image reads.
 namespace segment_image {
 
 using paser::Index;
 namespace fs = std::filesystem;
+
+/// The names of a list, one per line; blanks around them and empty lines count for nothing. `origin` is for messages.
+/// Throws FormatError when there is none.
+inline std::vector<fs::path> names_of_list(const std::string& text, const std::string& origin) {
+  const std::string plain = paser::io::plain_text(text, origin);
+  std::vector<fs::path> names;
+  for (const std::string_view line : paser::io::trimmed_lines(plain))
+    if (!line.empty()) names.emplace_back(line);
+  paser::check<paser::FormatError>(!names.empty(), origin.c_str(), "names no image");
+  return names;
+}
+
+/// The arguments, `-` and `@FILE` replaced by the names that standard input or the file lists. A file whose own name
+/// begins so is written ./@name.
+inline std::vector<fs::path> with_lists(const std::vector<fs::path>& arguments, std::istream& standard_input) {
+  std::vector<fs::path> all;
+  for (const fs::path& argument : arguments) {
+    const std::string word = argument.string();
+    std::vector<fs::path> names{argument};
+    if (word == "-")
+      names = names_of_list({std::istreambuf_iterator<char>(standard_input), {}}, "standard input");
+    else if (word.starts_with('@'))
+      names = names_of_list(paser::io::read_text(word.substr(1)), word.substr(1));
+    all.insert(all.end(), names.begin(), names.end());
+  }
+  return all;
+}
 
 /// The files that the arguments name: a file as it is, of a folder all pictures (by their endings) in the order of
 /// their names. Throws ValueError for a folder that is also the output's, since the pictures written would become

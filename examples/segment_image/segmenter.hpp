@@ -2,45 +2,29 @@
 
 #include <CLI/CLI.hpp>
 
+#include "model_options.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/tiled.hpp"
 #include "program.hpp"
 #include "segment_image/inputs.hpp"
-#include "trained_model.hpp"
 #include "without_noise.hpp"
 
 /// How segment_image and segment_many segment: one trained model under what the options ask of it.
 namespace segment_image {
 
-/// What they can be told about it.
+/// What they can be told beside the model and what in it answers.
 struct SegmenterOptions {
-  std::string only = "paser";
   std::vector<double> range;
-  double overlap = 0.25;
   Index batch = 0;
-  paser::pipeline::Thresholds thresholds;
-  program::Target target;
-  int samples = 0;
   std::uint64_t seed = 1;
 };
 
 inline void add_segmenter_options(CLI::App& app, SegmenterOptions& o) {
-  app.add_option("--only", o.only, "paser, or f1, f2, ...: that network alone, in one pass without noise")
-      ->capture_default_str();
-  app.add_option("--thresholds", o.thresholds,
-                 "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
-  program::add_target_options(app, o.target);
-  app.add_option("--samples", o.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--range", o.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
       ->delimiter(',')
       ->expected(2)
       ->check(program::within(-1e30, 1e30));
-  app.add_option("--tile-overlap", o.overlap, "share of a window's side in common with its neighbour")
-      ->check(program::within(0, 0.9))
-      ->capture_default_str();
   app.add_option("--batch", o.batch, "windows at once, bounds the memory; 0: as many as have 65,536 pixels together")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
@@ -51,12 +35,13 @@ inline void add_segmenter_options(CLI::App& app, SegmenterOptions& o) {
 class Segmenter {
  public:
   /// Throws ValueError when the options and the model do not fit, or the model and image files.
-  Segmenter(const SegmenterOptions& options, paser::pipeline::LoadedPaser<float> model)
-      : options_(options),
+  Segmenter(const command::ModelOptions& chosen, const SegmenterOptions& options,
+            paser::pipeline::LoadedPaser<float> model)
+      : seed_(options.seed),
         description_(std::move(model.description)),
         paser_(std::move(model.paser)),
-        policy_(program::chosen_policy(paser_, options.only, options.thresholds, options.target,
-                                       description_.calibration)) {
+        policy_(
+            program::chosen_policy(paser_, chosen.only, chosen.thresholds, chosen.target, description_.calibration)) {
     using paser::ValueError;
     auto& d = description_;
     paser::check<ValueError>(d.channels == 1 || d.channels == 3, "segment_image", "the model takes images of ",
@@ -66,18 +51,18 @@ class Segmenter {
                              " networks, more than a palette has colours");
     paser_.filters = &filters_;
     paser::check<ValueError>(
-        options.samples == 0 || !options.target.asked(), "segment_image",
+        chosen.samples == 0 || !chosen.target.asked(), "segment_image",
         "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
         "and --share find the price, is of the model's own");
-    if (options.samples > 0) paser_.estimator = paser::uncertainty::McDropout{options.samples};
-    if (options.only == "paser") program::warn_without_noise(paser_, d.channels);
+    if (chosen.samples > 0) paser_.estimator = paser::uncertainty::McDropout{chosen.samples};
+    if (chosen.only == "paser") program::warn_without_noise(paser_, d.channels);
     costs_ = paser::pipeline::mac_costs(paser_, policy_, d.image());
     if (!options.range.empty()) d.value_range = paser::io::ValueRange{options.range.at(0), options.range.at(1)};
     paser::check<ValueError>(!d.value_range || d.value_range->low < d.value_range->high, "segment_image",
                              "--range must rise");
     tiling_.height = d.height;
     tiling_.width = d.width;
-    tiling_.overlap = options.overlap;
+    tiling_.overlap = chosen.overlap;
     tiling_.batch = options.batch;
   }
   Segmenter(const Segmenter&) = delete;
@@ -99,12 +84,12 @@ class Segmenter {
   /// Gives the bands of the answer to write, from the top to the bottom. Throws as segment_tiled.
   template <class Write>
   paser::pipeline::TiledSummary operator()(const Rows& rows, const Write& write) const {
-    return paser::pipeline::segment_tiled(paser_, policy_, rows.height(), rows.width(), paser::Key{options_.seed},
-                                          tiling_, rows, write);
+    return paser::pipeline::segment_tiled(paser_, policy_, rows.height(), rows.width(), paser::Key{seed_}, tiling_,
+                                          rows, write);
   }
 
  private:
-  SegmenterOptions options_;
+  std::uint64_t seed_;
   paser::pipeline::PaserDescription description_;
   paser::FilterCache<float> filters_;
   paser::pipeline::Paser<float> paser_;

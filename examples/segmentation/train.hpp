@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "page_assets.hpp"
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
@@ -63,7 +64,7 @@ inline void compare(Experiment& experiment, const FurtherTrainings& further, con
   folder.write("report.html", report::html(results,
                                            {report::read_log(folder.path() / "log.jsonl"), samples,
                                             std::log(static_cast<double>(results.classes.size()))},
-                                           PASER_ASSETS_DIR));
+                                           program::page_assets()));
   if (json) {
     std::cout << paser::io::json_text(nlohmann::json(results), 2) << "\n";
     return;

@@ -48,7 +48,7 @@ TEST_CASE("check_data: the exit status says whether a data set can be used, and 
     CHECK(ended.status == 2);
     CHECK_THAT(ended.err, Contains(sentence));
   };
-  refused({}, "images is required");
+  refused({}, "expected IMAGES MASKS, or the folder of a data set");
   refused({images.string(), (folder / "no").string()}, "is not a folder");
   refused({(folder / "no").string()}, "no");
   refused({images.string(), masks.string(), "--map", "0:zero"}, "0:zero");

@@ -10,8 +10,8 @@ using namespace paser;
 using namespace paser::report;
 using Catch::Matchers::Contains;
 
-static const std::filesystem::path assets =
-    std::filesystem::path(PASER_TEST_DATA) / ".." / "include/paser/report/assets";
+static const PageAssets assets =
+    read_page_assets(std::filesystem::path(PASER_TEST_DATA) / ".." / "include/paser/report/assets");
 
 static PageData sample_page() {
   PageData data;
@@ -90,12 +90,13 @@ TEST_CASE("Text from the data cannot leave its place") {
 }
 
 TEST_CASE("Missing assets are named") {
-  TemporaryFolder folder;
-  CHECK_THROWS_WITH(html(sample_results(), {}, folder.path()), Contains("report.html") && Contains("missing"));
-  io::write_file(folder / "report.html", "{{file none.css}}");
-  CHECK_THROWS_AS(html(sample_results(), {}, folder.path()), IoError);
-  io::write_file(folder / "report.html", "{{unknown}}");
-  CHECK_THROWS_AS(html(sample_results(), {}, folder.path()), FormatError);
+  CHECK_THROWS_WITH(html(sample_results(), {}, {}), Contains("report.html") && Contains("missing"));
+  CHECK_THROWS_AS(html(sample_results(), {}, {{"report.html", "{{file none.css}}"}}), IoError);
+  CHECK_THROWS_AS(html(sample_results(), {}, {{"report.html", "{{unknown}}"}}), FormatError);
+  const TemporaryFolder folder;
+  CHECK_THROWS_AS(read_page_assets(folder / "none"), IoError);
+  io::write_file(folder / "report.css", "a{}");
+  CHECK(read_page_assets(folder.path()) == PageAssets{{"report.css", "a{}"}});
 }
 
 TEST_CASE("base64 pads as RFC 4648 says") {

@@ -8,6 +8,7 @@
 #include "paser/data/battery.hpp"
 #include "paser/data/class_file.hpp"
 #include "paser/data/class_weights.hpp"
+#include "paser/data/data_parts.hpp"
 #include "paser/data/encode_mask.hpp"
 #include "paser/data/folder.hpp"
 #include "paser/data/folder_check.hpp"

@@ -167,6 +167,7 @@ std::vector<std::string> read_stem_list(const File& path) {
 struct PartFolders {
   std::string part;
   io::Path images, masks;
+  std::vector<std::string> stems{};  ///< the images of the part, of those in the folder; empty: all
 };
 
 /// The parts of a data set in the layout of the PaSeR reference code: `train_images` and `train_label` in one folder,
@@ -183,7 +184,7 @@ std::vector<PartFolders> paser_layout(const Folder& root) {
     if (has_images) parts.push_back({part, images, masks});
   }
   check<IoError>(!parts.empty(), "paser_layout", io::quoted(root),
-                 " has none of the folders train_images, validation_images, test_images");
+                 " has none of the folders train_images, validation_images, test_images, nor images and masks");
   return parts;
 }
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "paser/io/atomic_file.hpp"
-#include "paser/io/file.hpp"
 #include "paser/io/image.hpp"
 #include "paser/io/json.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/log.hpp"
+#include "paser/report/page_assets.hpp"
 #include "paser/report/results.hpp"
 
 /// The page of a run: report.html, one file that loads nothing.
@@ -155,25 +155,25 @@ std::string fill_template(std::string_view text, const Value& value) {
 
 }  // namespace detail
 
-/// The page as text. `assets` is the folder of report.html, report.css, report.js and the chart library: the headers'
-/// own paser/report/assets. Throws IoError naming the file that is missing there.
+/// The page as text. `assets` are those of the headers' paser/report/assets, see read_page_assets. Throws IoError
+/// naming the one that is missing.
 template <class Json = nlohmann::json>
-std::string html(const Results& results, const PageData& data, const std::filesystem::path& assets) {
+std::string html(const Results& results, const PageData& data, const PageAssets& assets) {
   Json run{{"results", results},    {"log", thin(data.log)},    {"samples", Json::array()},
            {"heat", Json::array()}, {"palette", Json::array()}, {"entropy_max", data.entropy_max}};
   for (const Sample& sample : data.samples) run["samples"].push_back(detail::sample_json<Json>(sample));
   for (int i = 0; i <= 8; ++i) run["heat"].push_back(detail::hex_colour(heat(i / 8.0)));
   for (const Rgb colour : data.palette) run["palette"].push_back(detail::hex_colour(colour));
-  const auto asset = [&](const std::string& name) {
-    const auto path = assets / name;
-    check<IoError>(std::filesystem::is_regular_file(path), "report", "the page's asset ", path.string(),
-                   " is missing; expected the folder paser/report/assets of the headers");
-    return io::read_file(path);
+  const auto asset = [&](std::string_view name) -> const std::string& {
+    const auto found = assets.find(name);
+    check<IoError>(found != assets.end(), "report", "the page's asset ", name,
+                   " is missing; expected those of the headers' folder paser/report/assets");
+    return found->second;
   };
   return detail::fill_template(asset("report.html"), [&](std::string_view name) {
     if (name == "title") return detail::html_escaped(results.title);
     if (name == "run") return detail::script_safe(run);
-    if (name.starts_with("file ")) return asset(std::string(name.substr(5)));
+    if (name.starts_with("file ")) return asset(name.substr(5));
     throw FormatError(message("report: the template asks for {{", name, "}}, which is not known"));
   });
 }
@@ -181,7 +181,7 @@ std::string html(const Results& results, const PageData& data, const std::filesy
 /// Writes report.html, whole or not at all.
 template <class Json = nlohmann::json>
 void write_html(const std::filesystem::path& file, const Results& results, const PageData& data,
-                const std::filesystem::path& assets) {
+                const PageAssets& assets) {
   io::write_file(file, html<Json>(results, data, assets));
 }
 

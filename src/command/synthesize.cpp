@@ -1,6 +1,8 @@
 /// Writes a set of synthetic battery electrodes, images and masks, in the folder layout of the PaSeR authors' battery
 /// data. The same seed and settings give the same files on every machine, and a run that was stopped goes on.
 ///
+///   paser synthesize --out electrodes --count 240 40 120 --seed 7
+///
 /// Exit status: 0 done; 1 something failed; 2 wrong options; 130 interrupted, what was written stays.
 
 #include <CLI/CLI.hpp>
@@ -9,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "command.hpp"
 #include "electrodes/settings.hpp"
 #include "paser/data/synthetic/generator.hpp"
 #include "paser/io/image.hpp"
@@ -18,6 +21,8 @@
 #include "paser/report/progress.hpp"
 #include "paser/report/table.hpp"
 #include "program.hpp"
+
+namespace command {
 
 namespace {
 
@@ -37,7 +42,7 @@ struct Arguments {
   std::vector<Index> count{1270, 20, 40};
   std::vector<std::string> settings;
   int threads = 0;
-  bool list = false;
+  bool list = false, json = false, quiet = false, dry_run = false;
 };
 
 std::string text_of(const Range& range) {
@@ -156,7 +161,8 @@ void write_images(Set& set, const ElectrodeParameters& parameters, paser::Key ke
 }
 
 /// One part of the set; images that are there already stay. Returns the pixels of each class.
-Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part, Index size) {
+Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part, Index size,
+                 bool quiet) {
   Counts counts{};
   std::vector<Index> missing;
   for (Index i = 0; i < size; ++i) {
@@ -165,17 +171,20 @@ Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key
     else
       missing.push_back(i);
   }
-  report::Progress progress(part, size, {.unit = "images"}, size - static_cast<Index>(missing.size()));
+  std::optional<report::Progress> progress;
+  if (!quiet)
+    progress.emplace(part, size, report::ProgressOptions{.unit = "images"}, size - static_cast<Index>(missing.size()));
   const Index chunk = 4 * paser::threads();
   for (Index begin = 0; begin < static_cast<Index>(missing.size()); begin += chunk) {
     if (report::interrupted())
       throw program::Interrupted("interrupted; the same command goes on with the missing images");
     const Index end = std::min(begin + chunk, static_cast<Index>(missing.size()));
     write_images(set, parameters, key, part, {missing.begin() + begin, missing.begin() + end}, counts);
-    progress.update(size - static_cast<Index>(missing.size()) + end);
+    if (progress) progress->update(size - static_cast<Index>(missing.size()) + end);
   }
-  progress.update(size);
-  progress.finish();
+  if (!progress) return counts;
+  progress->update(size);
+  progress->finish();
   return counts;
 }
 
@@ -185,6 +194,13 @@ std::array<double, 3> shares_of(const Counts& counts) {
   std::array<double, 3> shares{};
   for (std::size_t k = 0; k < 3 && all > 0; ++k) shares[k] = static_cast<double>(counts[k]) / all;
   return shares;
+}
+
+void tell_shares(const char* part, Index images, const std::array<double, 3>& shares) {
+  std::cout << part << ": " << images << " images";
+  for (std::size_t k = 0; k < 3; ++k)
+    std::cout << ", " << class_names[k] << " " << report::fixed(100 * shares[k], 2) << " %";
+  std::cout << "\n";
 }
 
 int run(const Arguments& arguments) {
@@ -200,39 +216,47 @@ int run(const Arguments& arguments) {
     paser::check<paser::ValueError>(size >= 0 && size <= 1000000, "--count", size, " images, expected 0 .. 1000000");
   if (arguments.threads > 0) paser::set_threads(arguments.threads);
 
+  const nlohmann::ordered_json settings{{"what", "synthetic battery electrodes"},
+                                        {"recipe", paser::data::electrode_recipe},
+                                        {"seed", arguments.seed},
+                                        {"count", arguments.count},
+                                        {"parameters", document(parameters)}};
+  if (arguments.dry_run) {
+    if (arguments.json)
+      std::cout << paser::io::json_text(settings, 2) << "\n";
+    else
+      std::cout << "would make " << arguments.count[0] << " images for training, " << arguments.count[1]
+                << " for validation and " << arguments.count[2] << " for the test, of " << parameters.height << " x "
+                << parameters.width << " pixels, in " << arguments.out << "\n";
+    return program::done;
+  }
   const report::InterruptGuard guard;
-  Set set(arguments.out, {{"what", "synthetic battery electrodes"},
-                          {"recipe", paser::data::electrode_recipe},
-                          {"seed", arguments.seed},
-                          {"count", arguments.count},
-                          {"parameters", document(parameters)}});
+  Set set(arguments.out, settings);
   nlohmann::ordered_json manifest = set.settings();
   manifest["classes"] = {{"pore", mask_gray(0)}, {"carbon", mask_gray(1)}, {"nickel", mask_gray(2)}};
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const paser::Key key = paser::Key{arguments.seed}.fold(p);
-    const auto shares = shares_of(make_part(set, parameters, key, parts[p], arguments.count[p]));
+    const auto shares = shares_of(make_part(set, parameters, key, parts[p], arguments.count[p], arguments.quiet));
     manifest["shares"][parts[p]] = shares;
-    std::cout << parts[p] << ": " << arguments.count[p] << " images";
-    for (std::size_t k = 0; k < 3; ++k)
-      std::cout << ", " << class_names[k] << " " << report::fixed(100 * shares[k], 2) << " %";
-    std::cout << "\n";
+    if (!arguments.json) tell_shares(parts[p], arguments.count[p], shares);
     if (p > 0) continue;
     // The authors' rule: the class weight is 1 - share in the training images.
     std::array<double, 3> weights{};
     std::ranges::transform(shares, weights.begin(), [](double share) { return 1 - share; });
     manifest["class_weights"] = weights;
+    if (arguments.json) continue;
     std::cout << "class weights";
-    for (std::size_t k = 0; k < 3; ++k) std::cout << " " << report::fixed(weights[k], 5);
+    for (const double weight : weights) std::cout << " " << report::fixed(weight, 5);
     std::cout << " (1 - share)\n";
   }
   set.save(manifest);
-  std::cout << set.description().string() << "\n";
+  std::cout << (arguments.json ? paser::io::json_text(manifest, 2) : set.description().string()) << "\n";
   return program::done;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int run_synthesize(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("Makes a set of synthetic three-phase battery electrodes: nano-CT images and their masks, as PNG.");
   app.add_option("--out", arguments.out, "folder of the set; one with an unfinished set is completed")
@@ -244,5 +268,13 @@ int main(int argc, char** argv) {
   app.add_option("--set", arguments.settings, "a parameter of the recipe, as name=value or name=low,high; repeatable");
   app.add_option("--threads", arguments.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--list-knobs", arguments.list, "print every parameter of the recipe and its value");
+  app.add_flag("--dry-run", arguments.dry_run, "check the settings and write nothing");
+  app.add_flag("--json", arguments.json, "print the description of the set in place of lines");
+  app.add_flag("--quiet", arguments.quiet, "show no progress");
+  app.footer(
+      "Example: paser synthesize --out electrodes --count 240 40 120 --seed 7\n"
+      "Exit status: 0 done; 1 something failed; 2 wrong options; 130 interrupted, what was written stays.");
   return program::run(app, argc, argv, [&](const std::string&) { return run(arguments); });
 }
+
+}  // namespace command

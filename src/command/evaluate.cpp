@@ -1,7 +1,7 @@
 /// Measures a trained PaSeR, or one of its networks alone, on a folder of images and masks.
 ///
-///   evaluate RUN --data DIR                             the test images of a data set in the authors' layout
-///   evaluate MODEL.safetensors --images A --masks-folder B --masks 0:0,255:1
+///   paser evaluate RUN --data DIR                       the test images of a data set, see data::data_parts
+///   paser evaluate MODEL.safetensors --images A --masks-folder B --masks 0:0,255:1
 ///
 /// What is not said (the meaning of the masks' values, channels, the range of the stored values, how images are fitted
 /// to one size) is as in the training, where the model's file tells. Images of the trained size are segmented as in
@@ -12,7 +12,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "command.hpp"
+#include "data_options.hpp"
 #include "evaluate/tell.hpp"
+#include "model_options.hpp"
 #include "paser/io/indexed_png.hpp"
 #include "paser/io/json.hpp"
 #include "paser/io/output_folder.hpp"
@@ -20,9 +23,9 @@
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/reliability_figure.hpp"
-#include "program.hpp"
-#include "trained_model.hpp"
 #include "without_noise.hpp"
+
+namespace command {
 
 namespace {
 
@@ -30,15 +33,13 @@ using namespace evaluation;
 namespace fs = std::filesystem;
 
 struct Arguments {
-  fs::path model, data, images, masks_folder, csv, out;
-  std::string variant, part = "test", only = "paser", masks, class_file, fit;
+  ModelOptions model;
+  DataOptions data;
+  fs::path csv, out;
+  std::string part = "test", fit;
   std::vector<Index> size;
-  std::vector<double> range;
-  double noise = 0, overlap = 0.25;
+  double noise = 0;
   std::optional<std::uint64_t> seed;
-  pipeline::Thresholds thresholds;
-  program::Target target;
-  int samples = 0, threads = 0;
   bool json = false, quiet = false, overwrite = false;
 };
 
@@ -58,13 +59,13 @@ segmentation::Config settings(const Arguments& a, const fs::path& file, const pi
       path->clear();
     else
       paser::check<paser::ValueError>(
-          path->empty() || fs::path(*path).has_parent_path() || !a.masks.empty() || !a.class_file.empty(), "evaluate",
-          "the model was trained with the class file ", *path, "; expected it as --class-file, or --masks");
-  if (!a.data.empty()) c.data = a.data.string();
-  if (!a.masks.empty()) c.masks = a.masks;
-  if (!a.masks.empty() || !a.class_file.empty()) c.class_file = a.class_file;
-  if (!a.range.empty())
-    c.value_range = {a.range.at(0), a.range.at(1)};
+          path->empty() || fs::path(*path).has_parent_path() || !a.data.masks.empty() || !a.data.class_file.empty(),
+          "evaluate", "the model was trained with the class file ", *path, "; expected it as --class-file, or --masks");
+  if (!a.data.data.empty()) c.data = a.data.data.string();
+  if (!a.data.masks.empty()) c.masks = a.data.masks;
+  if (!a.data.masks.empty() || !a.data.class_file.empty()) c.class_file = a.data.class_file.string();
+  if (!a.data.range.empty())
+    c.value_range = {a.data.range.at(0), a.data.range.at(1)};
   else if (d.value_range)
     c.value_range = {d.value_range->low, d.value_range->high};
   else
@@ -86,20 +87,36 @@ paser::metrics::ClassMean class_mean(const segmentation::Config& c) {
 /// The folders that hold the images and their masks.
 paser::data::PartFolders folders(const Arguments& a, const segmentation::Config& c) {
   using paser::ValueError;
-  paser::check<ValueError>(a.images.empty() == a.masks_folder.empty(), "evaluate",
-                           "--images and --masks-folder belong together");
-  if (!a.images.empty()) return {"", a.images, a.masks_folder};
+  if (const auto pair = a.data.pair()) return *pair;
   paser::check<ValueError>(!c.data.empty(), "evaluate", "expected --data, or --images and --masks-folder");
-  for (const auto& part : paser::data::paser_layout(c.data))
+  const auto parts = paser::data::data_parts(c.data);
+  if (a.part == "all") {
+    const auto whole = paser::data::plain_layout(c.data);
+    paser::check<ValueError>(!parts.front().stems.empty() && whole, "--part", "all is of a folder with images and ",
+                             "masks, which ", c.data, " is not; expected test, validation or train");
+    return *whole;
+  }
+  tell_split(parts);
+  for (const auto& part : parts)
     if (part.part == a.part) return part;
-  throw ValueError(paser::message("evaluate: ", c.data, " has no folder ", a.part, "_images"));
+  throw ValueError(paser::message("evaluate: ", c.data, " has no images for the part ", a.part));
 }
 
 Folder opened(const Arguments& a, const segmentation::Config& c, const pipeline::PaserDescription& d) {
   auto options = segmentation::reading(c, false);
+  options.files = a.data.reading(options.files);
   options.files.map = options.files.map.with_classes(d.classes());
+  paser::check<paser::ValueError>(a.data.channels == 0 || a.data.channels == d.channels, "--channels",
+                                  "the model takes images of ", d.channels);
   options.files.channels = d.channels;
   const auto part = folders(a, c);
+  auto& stems = options.files.pairing.stems;
+  if (stems.empty()) {
+    stems = part.stems;
+  } else if (!part.stems.empty()) {
+    std::erase_if(stems, [&](const std::string& stem) { return std::ranges::count(part.stems, stem) == 0; });
+    paser::check<paser::ValueError>(!stems.empty(), "--list", "names no image of the part ", a.part);
+  }
   return Folder(part.images, part.masks, options);
 }
 
@@ -157,33 +174,34 @@ class Outputs {
 
 /// The scores as JSON, and what was done to get them.
 nlohmann::json results(const std::vector<evaluation::ImageScore>& scores, const Method& method,
-                       const pipeline::PaserDescription& description, const Arguments& a, const std::string& command) {
+                       const pipeline::PaserDescription& description, const Arguments& a, const fs::path& model,
+                       const std::string& command) {
   nlohmann::json document = evaluation::document(scores, description.class_names, method.class_mean);
-  document["model"] = program::model_file(a.model, a.variant).string();
-  document["method"] = a.only;
+  document["model"] = model.string();
+  document["method"] = a.model.only;
   document["command"] = command;
   document["noise"] = a.noise;
   return document;
 }
 
 int run(const Arguments& a, const std::string& command) {
-  if (a.threads > 0) paser::set_threads(a.threads);
-  const fs::path file = program::model_file(a.model, a.variant);
+  const fs::path file = a.model.file();
   auto loaded = pipeline::load_paser(file);
   const pipeline::PaserDescription& description = loaded.description;
   pipeline::Paser<float>& paser = loaded.paser;
   const segmentation::Config config = settings(a, file, description);
-  paser::check<paser::ValueError>(a.samples == 0 || !a.target.asked(), "evaluate",
+  paser::check<paser::ValueError>(a.model.samples == 0 || !a.model.target.asked(), "evaluate",
                                   "--samples changes what the policy sees; --budget, --quality and --share find the ",
                                   "price by a calibration of the model's own estimator");
-  if (a.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.samples};
-  if (a.only == "paser") program::warn_without_noise(paser, description.channels);
+  if (a.model.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.model.samples};
+  if (a.model.only == "paser") program::warn_without_noise(paser, description.channels);
   paser::FilterCache<float> filters;
   paser.filters = &filters;
-  Method method{.policy = program::chosen_policy(paser, a.only, a.thresholds, a.target, description.calibration)};
+  Method method{.policy = program::chosen_policy(paser, a.model.only, a.model.thresholds, a.model.target,
+                                                 description.calibration)};
   program::DomainWatch watch(description.calibration);
   method.watch = &watch;
-  method.overlap = a.overlap;
+  method.overlap = a.model.overlap;
   method.noise = a.noise;
   method.class_mean = class_mean(config);
   // The stream from which train_segmentation draws when it compares, so that both tell the same.
@@ -208,7 +226,7 @@ int run(const Arguments& a, const std::string& command) {
       [&](Index i, const Labels& labels) { outputs.mask(i, labels, description.classes()); });
   if (progress) progress->finish();
 
-  nlohmann::json document = results(scores, method, description, a, command);
+  nlohmann::json document = results(scores, method, description, a, file, command);
   document["estimator"] = program::part_json(paser.estimator.spec());
   document["policy"] = program::part_json(method.policy.spec());
   document["seed"] = config.seed;
@@ -220,59 +238,39 @@ int run(const Arguments& a, const std::string& command) {
     std::cout << text;
   else
     print(std::cout, scores, description.class_names, method.class_mean);
-  if (a.target.asked() && domain && domain->other()) std::cerr << program::DomainWatch::warning(*domain) << "\n";
+  if (a.model.target.asked() && domain && domain->other()) std::cerr << program::DomainWatch::warning(*domain) << "\n";
   return program::done;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int run_evaluate(int argc, char** argv) {
   Arguments a;
-  CLI::App app(
-      "Measures a trained PaSeR on a folder of images and masks.\n"
-      "Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 3 a weight or an answer is not\n"
-      "finite; 130 interrupted.");
-  app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
-      ->required();
-  app.add_option("--data", a.data, "folder with test_images, test_label, ...; by default that of the training");
-  app.add_option("--part", a.part, "of --data")
-      ->check(CLI::IsMember({"test", "validation", "train"}))
+  CLI::App app("Measures a trained PaSeR on images with masks.");
+  add_model_options(app, a.model);
+  add_data_options(app, a.data);
+  app.add_option("--part", a.part, "of --data: test, validation, train; all of a folder with images and masks")
+      ->check(CLI::IsMember({"test", "validation", "train", "all"}))
       ->capture_default_str();
-  app.add_option("--images", a.images, "a folder of images, in place of --data");
-  app.add_option("--masks-folder", a.masks_folder, "the folder of their masks, paired by file name");
-  auto* masks = app.add_option("--masks", a.masks,
-                               "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
-  app.add_option("--class-file", a.class_file, "names and colours (or values) of the classes, in place of --masks")
-      ->excludes(masks);
-  app.add_option("--range", a.range, "stored values that become 0 and 1, such as 0,4095; the model's by default")
-      ->delimiter(',')
-      ->expected(2)
-      ->check(program::within(-1e30, 1e30));
   app.add_option("--fit", a.fit, "whole: images of any size as they are; crop, tiles: of --size");
   app.add_option("--size", a.size, "height and width of crops and tiles; the trained size by default")
       ->expected(2)
       ->check(CLI::Range(1, 65536));
-  app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tuned");
-  app.add_option("--only", a.only, "paser, or f1, f2, ...: that network alone, in one pass without dropout")
-      ->capture_default_str();
   app.add_option("--noise", a.noise, "share of pixels that become salt or pepper, such as 0.01")
       ->check(program::within(0, 1));
-  app.add_option("--thresholds", a.thresholds,
-                 "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
-  program::add_target_options(app, a.target);
-  app.add_option("--samples", a.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
-  app.add_option("--tile-overlap", a.overlap, "share of a window's side in common with its neighbour")
-      ->check(program::within(0, 0.9))
-      ->capture_default_str();
   app.add_option("--seed", a.seed, "of dropout and noise; the training's by default");
-  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_option("--out", a.out,
                  "folder for evaluation.json, images.csv, reliability.csv and .svg, and the masks found");
   app.add_option("--csv", a.csv, "file for a table of all images");
   app.add_flag("--overwrite", a.overwrite, "replace files that evaluate did not write, but no input");
   app.add_flag("--json", a.json, "print one JSON document");
   app.add_flag("--quiet", a.quiet, "show no progress");
+  app.footer(
+      "What is not said about the images is as in the training.\n"
+      "Example: paser evaluate run --images new --masks-folder new_masks --masks 0:0,255:1\n"
+      "Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 3 a weight or an answer is not\n"
+      "finite; 130 interrupted.");
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }
+
+}  // namespace command

@@ -1,8 +1,12 @@
 /// Segments anyone's images with a trained PaSeR: a file that pipeline::save_paser wrote, or the folder of a run.
 ///
-/// Inputs are files (PNG, JPEG, BMP, PNM, TIFF, NPY), folders of them, and TIFF stacks, page by page; gray or colour
-/// becomes what the networks take. An image of any size is cut into overlapping windows of the size trained on (see
-/// pipeline/tiled.hpp). Of an image NAME these files are written, each whole or not at all:
+///   paser segment run new_images scan.tif --out segmented
+///   find data -name '*.png' | paser segment run - --out segmented
+///
+/// Inputs are files (PNG, JPEG, BMP, PNM, TIFF, NPY), folders of them, and TIFF stacks, page by page; `-` is a list of
+/// them on standard input and `@FILE` one in a file, a name per line. Gray or colour becomes what the networks take. An
+/// image of any size is cut into overlapping windows of the size trained on (see pipeline/tiled.hpp). Of an image NAME
+/// these files are written, each whole or not at all:
 ///
 ///   NAME_mask          class of each pixel
 ///   NAME_overlay       the image, gray if the networks see gray, under the colours of the classes and their outlines;
@@ -28,6 +32,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "command.hpp"
+#include "model_options.hpp"
 #include "paser/core/text.hpp"
 #include "paser/data/range_fit.hpp"
 #include "paser/io/json.hpp"
@@ -40,20 +46,21 @@
 #include "segment_image/outputs.hpp"
 #include "segment_image/segmenter.hpp"
 
+namespace command {
+
 namespace {
 
 using namespace paser;
 using namespace segment_image;
 
 struct Arguments {
-  fs::path model, out = "segmented";
+  ModelOptions model;
+  fs::path out = "segmented";
   std::vector<fs::path> inputs;
-  std::string variant;
   std::vector<std::string> write{"mask", "overlay", "probability", "entropy", "routes", "areas"};
   std::string format = "auto";
   SegmenterOptions segmenter;
-  int threads = 0;
-  bool json = false, quiet = false, overwrite = false;
+  bool json = false, quiet = false, overwrite = false, dry_run = false;
 };
 
 /// Ctrl-C.
@@ -64,7 +71,7 @@ class Session {
  public:
   Session(const Arguments& arguments, pipeline::LoadedPaser<float> model)
       : a_(arguments),
-        segmenter_(a_.segmenter, std::move(model)),
+        segmenter_(a_.model, a_.segmenter, std::move(model)),
         d_(segmenter_.description()),
         wanted_(a_.write.begin(), a_.write.end()),
         pictures_(Pictures::names(wanted_, d_.classes())),
@@ -99,19 +106,18 @@ class Session {
     if (const std::string dark = brightest_ ? data::dark_warning(*brightest_) : ""; !dark.empty())
       std::cerr << "warning: " << dark << "\n";
     const auto found = watch_.check();
-    if (a_.segmenter.target.asked() && found && found->other())
-      std::cerr << program::DomainWatch::warning(*found) << "\n";
+    if (a_.model.target.asked() && found && found->other()) std::cerr << program::DomainWatch::warning(*found) << "\n";
   }
 
   /// What --json prints.
   nlohmann::json document(const fs::path& model, bool interrupted) const {
     nlohmann::json document{{"model", model.string()},
-                            {"method", a_.segmenter.only},
+                            {"method", a_.model.only},
                             {"classes", d_.class_names},
                             {"estimator", program::part_json(segmenter_.paser().estimator.spec())},
                             {"policy", program::part_json(segmenter_.policy().spec())},
                             {"seed", a_.segmenter.seed},
-                            {"window", {{"height", d_.height}, {"width", d_.width}, {"overlap", a_.segmenter.overlap}}},
+                            {"window", {{"height", d_.height}, {"width", d_.width}, {"overlap", a_.model.overlap}}},
                             {"images", images_},
                             {"failed", failures_},
                             {"interrupted", interrupted}};
@@ -274,9 +280,35 @@ class Session {
   bool not_finite_ = false;
 };
 
+/// Says what would be segmented; the status tells whether every file can be read.
+int tell_inputs(const std::vector<fs::path>& files, bool json) {
+  nlohmann::json inputs = nlohmann::json::array();
+  int status = program::done;
+  for (const fs::path& file : files) {
+    try {
+      io::ImageFile image(file);
+      const io::DecodedImage page = image.page(0);
+      inputs.push_back({{"image", file.string()},
+                        {"pages", image.pages()},
+                        {"height", page.height()},
+                        {"width", page.width()},
+                        {"kind", page.kind()}});
+      if (!json)
+        std::cout << visible(file.string()) << ": " << image.pages()
+                  << (image.pages() == 1 ? " page of " : " pages of ") << page.height() << " x " << page.width() << ", "
+                  << page.kind() << "\n";
+    } catch (const Error& error) {
+      status = program::failed;
+      std::cerr << "error: " << visible(error.what(), "\n") << "\n";
+      inputs.push_back({{"image", file.string()}, {"error", error.what()}});
+    }
+  }
+  if (json) std::cout << io::json_text(inputs, 2) << "\n";
+  return status;
+}
+
 int segment_all(const Arguments& a) {
-  if (a.threads > 0) set_threads(a.threads);
-  const fs::path model = program::model_file(a.model, a.variant);
+  const fs::path model = a.model.file();
   std::optional<Session> session;
   try {
     session.emplace(a, pipeline::load_paser(model));
@@ -286,8 +318,9 @@ int segment_all(const Arguments& a) {
     std::cerr << "error: " << visible(error.what(), "\n") << "\n";
     return program::wrong_usage;
   }
+  const std::vector<fs::path> files = listed(with_lists(a.inputs, std::cin), a.out);
+  if (a.dry_run) return tell_inputs(files, a.json);
   io::OutputFolder out(a.out, "segment_image", {.overwrite = a.overwrite});
-  const std::vector<fs::path> files = listed(a.inputs, a.out);
   out.protect(model);
   for (const fs::path& file : files) out.protect(file);
   if (std::ranges::count(a.write, "areas") > 0) out.require(AreaTable::file);
@@ -317,19 +350,15 @@ int segment_all(const Arguments& a) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int run_segment(int argc, char** argv) {
   Arguments a;
-  CLI::App app(
-      "Segments images of any size with a trained PaSeR.\n"
-      "Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model;\n"
-      "3 a number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done "
-      "before is whole.");
-  app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
-      ->required();
-  app.add_option("inputs", a.inputs, "images (PNG, JPEG, BMP, PNM, TIFF and NPY, also stacks) and folders of images")
+  CLI::App app("Segments images of any size with a trained PaSeR.");
+  add_model_options(app, a.model);
+  app.add_option("inputs", a.inputs,
+                 "images (PNG, JPEG, BMP, PNM, TIFF and NPY, also stacks) and folders of images; - reads names from "
+                 "standard input, @FILE from a file, one per line")
       ->required();
   app.add_option("--out", a.out, "folder for the pictures")->capture_default_str();
-  app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tvd0");
   std::vector<std::string> kinds = Pictures::kinds;
   kinds.push_back("areas");
   app.add_option("--write", a.write,
@@ -340,9 +369,16 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember(formats))
       ->capture_default_str();
   add_segmenter_options(app, a.segmenter);
-  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--overwrite", a.overwrite, "replace files that segment_image did not write, but no input");
+  app.add_flag("--dry-run", a.dry_run, "name the pages and what they would cost, and write nothing");
   app.add_flag("--json", a.json, "print one JSON document in place of a line per image");
   app.add_flag("--quiet", a.quiet, "show no progress");
+  app.footer(
+      "Example: paser segment run new_images scan.tif --out segmented --write mask,overlay,areas\n"
+      "Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model;\n"
+      "3 a number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done "
+      "before is whole.");
   return program::run(app, argc, argv, [&](const std::string&) { return segment_all(a); });
 }
+
+}  // namespace command

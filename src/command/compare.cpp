@@ -1,16 +1,19 @@
 /// Several finished runs of one training, usually with other seeds: mean and spread of every method, and how many runs
 /// reproduce each of the paper's claims.
 ///
-///   compare_runs run_seed1 run_seed2 run_seed3
+///   paser compare run_seed1 run_seed2 run_seed3
 ///
 /// Exit status: 0 done; 1 a file cannot be read; 2 the options make no sense.
 
 #include <CLI/CLI.hpp>
 
+#include "command.hpp"
 #include "paser/metrics/statistics.hpp"
 #include "paser/report/results_file.hpp"
 #include "paser/report/table.hpp"
 #include "program.hpp"
+
+namespace command {
 
 namespace {
 
@@ -171,11 +174,16 @@ int run(const std::vector<std::string>& folders, bool json) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int run_compare(int argc, char** argv) {
   std::vector<std::string> folders;
   bool json = false;
   CLI::App app("Mean and spread of several runs of one training.");
   app.add_option("runs", folders, "run folders, or their results.json")->required();
   app.add_flag("--json", json, "print one document instead of tables");
+  app.footer(
+      "Example: paser compare run_seed1 run_seed2 run_seed3\n"
+      "Exit status: 0 done; 1 a file cannot be read; 2 the options make no sense.");
   return program::run(app, argc, argv, [&](const std::string&) { return run(folders, json); });
 }
+
+}  // namespace command

@@ -1,8 +1,9 @@
 /// Segments the images of a list, of any length, with a trained PaSeR: by one process or by many, that start and end
 /// when they like.
 ///
-///   segment_many runs/carbon --manifest images.txt --out masks
-///   mpirun -n 16 segment_many ...     srun segment_many ...     sbatch --array=0-63 ...     or in several shells
+///   paser segment-many runs/carbon --manifest images.txt --out masks
+///   mpirun -n 16 paser segment-many ...     srun paser segment-many ...     sbatch --array=0-63 ...     or in several
+///   shells
 ///
 /// The list has one image or TIFF stack per line. It is cut into chunks of 1,000 lines; a process claims one at a time
 /// by a file, and writes chunk_0000012.tar with the masks, .jsonl with a line per image (its status, a sentence if it
@@ -18,24 +19,27 @@
 #include <functional>
 #include <thread>
 
+#include "command.hpp"
+#include "model_options.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/table.hpp"
 #include "segment_many/chunk.hpp"
 #include "segment_many/claim.hpp"
 
+namespace command {
+
 namespace {
 
 using namespace paser;
-using namespace segment_many;
+using namespace ::segment_many;
 
 struct Arguments {
-  fs::path model, manifest, out;
-  std::string variant;
+  fs::path manifest, out;
+  ModelOptions model;
   segment_image::SegmenterOptions segmenter;
   Index chunk = 1000;
   double stale = 300;
-  int threads = 0;
   bool verify = false, json = false, quiet = false;
 };
 
@@ -52,20 +56,21 @@ bool reports() {
 /// What the masks depend on, as it is stored beside them.
 nlohmann::json job_of(const Arguments& a, const fs::path& model, const Manifest& manifest) {
   const auto sum = io::ContentSum::of_file(model);
+  const auto& m = a.model;
   const auto& s = a.segmenter;
   return {{"manifest", manifest.sum()},
           {"lines", manifest.lines()},
           {"lines of a chunk", a.chunk},
           {"model", message(sum.bytes, " bytes, CRC-32 ", sum.crc)},
-          {"only", s.only},
+          {"only", m.only},
           {"range", s.range},
-          {"overlap", s.overlap},
+          {"overlap", m.overlap},
           {"batch", s.batch},
-          {"thresholds", s.thresholds},
-          {"budget", s.target.budget},
-          {"quality", s.target.quality ? nlohmann::json(*s.target.quality) : nlohmann::json()},
-          {"share", s.target.share},
-          {"samples", s.samples},
+          {"thresholds", m.thresholds},
+          {"budget", m.target.budget},
+          {"quality", m.target.quality ? nlohmann::json(*m.target.quality) : nlohmann::json()},
+          {"share", m.target.share},
+          {"samples", m.samples},
           {"seed", s.seed}};
 }
 
@@ -182,7 +187,7 @@ int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDes
   if (s.turned > 0)
     std::cerr << "warning: " << s.turned
               << " images were turned upright, as the orientation in their files says, and so are their masks\n";
-  if (a.segmenter.target.asked() && s.other_chunks > 0)
+  if (a.model.target.asked() && s.other_chunks > 0)
     std::cerr << "warning: " << s.unlike << " of " << s.windows << " windows are unlike the images of the calibration, "
               << "where " << std::round(s.expected) << " would be, in " << s.other_chunks
               << " chunks more than by chance: a budget, a quality or a share may be missed by far\n";
@@ -207,11 +212,10 @@ int verify(const Arguments& a, const Manifest& manifest, const io::OutputFolder&
 }
 
 int segment_list(const Arguments& a) {
-  if (a.threads > 0) set_threads(a.threads);
-  const fs::path model = program::model_file(a.model, a.variant);
+  const fs::path model = a.model.file();
   std::optional<Segmenter> segmenter;
   try {
-    segmenter.emplace(a.segmenter, pipeline::load_paser(model));
+    segmenter.emplace(a.model, a.segmenter, pipeline::load_paser(model));
   } catch (const NotFiniteError&) {
     throw;
   } catch (const std::exception& error) {
@@ -239,14 +243,12 @@ int segment_list(const Arguments& a) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int run_segment_many(int argc, char** argv) {
   Arguments a;
   CLI::App app("Segments the images of a list with a trained PaSeR, by any number of processes.");
-  app.add_option("model", a.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
-      ->required();
+  add_model_options(app, a.model);
   app.add_option("--manifest", a.manifest, "a text file with the path of one image per line")->required();
   app.add_option("--out", a.out, "folder for the chunks, the same for all processes")->required();
-  app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tvd0");
   app.add_option("--chunk", a.chunk, "lines that a process claims at once, and that a killed one loses at most")
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
@@ -256,10 +258,11 @@ int main(int argc, char** argv) {
       ->check(program::within(1, 1e6))
       ->capture_default_str();
   segment_image::add_segmenter_options(app, a.segmenter);
-  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--verify", a.verify, "segment nothing: read everything back and compare it with what was written");
   app.add_flag("--json", a.json, "print the totals as JSON");
   app.add_flag("--quiet", a.quiet, "show no progress");
-  app.footer(program::statuses);
+  app.footer(std::string("Example: paser segment-many run --manifest images.txt --out masks\n") + program::statuses);
   return program::run(app, argc, argv, [&](const std::string&) { return segment_list(a); });
 }
+
+}  // namespace command

@@ -1,0 +1,73 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <array>
+#include <optional>
+
+#include "paser/core/random.hpp"
+#include "paser/data/pairs.hpp"
+
+/// The parts of a data set for training, validation and test.
+namespace paser::data {
+
+/// Images by their names, dealt to train, validation and test: of a hundred about 80, 10 and 10. Where a name goes
+/// depends on it alone, so that it stays there when images are added, on every machine. The one exception: of three
+/// images or more no part is empty, it gets the training image that was next to go there. Names in each part are in the
+/// order given.
+struct HashSplit {
+  std::array<std::vector<std::string>, 3> stems;
+  static constexpr std::array<const char*, 3> parts{"train", "validation", "test"};
+
+  /// The place of a name in a thousand: a random number whose key is its FNV-1a hash. Test is below 100, validation
+  /// below 200.
+  static Index place(std::string_view name) {
+    std::uint64_t hash = 0xCBF29CE484222325u;
+    for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+    return Key{hash}.uniform_int(0, 1000);
+  }
+
+  template <class Names = std::vector<std::string>>
+  static HashSplit of(const Names& names) {
+    HashSplit split;
+    for (const std::string& name : names) {
+      const Index at = place(name);
+      split.stems[at < 100 ? 2 : at < 200 ? 1 : 0].push_back(name);
+    }
+    for (const std::size_t part : {2, 1}) {
+      auto& train = split.stems[0];
+      if (!split.stems[part].empty() || train.size() < 2 || names.size() < 3) continue;
+      const auto next = std::ranges::min_element(train, {}, [](const auto& name) { return place(name); });
+      split.stems[part].push_back(*next);
+      train.erase(next);
+    }
+    return split;
+  }
+};
+
+/// The two folders of a set in one piece, `images` and `masks` in a folder; none where either is missing.
+template <class Folder = io::Path>
+std::optional<PartFolders> plain_layout(const Folder& root) {
+  const io::Path images = io::Path(root) / "images", masks = io::Path(root) / "masks";
+  if (!std::filesystem::is_directory(images) || !std::filesystem::is_directory(masks)) return {};
+  return PartFolders{"all", images, masks, {}};
+}
+
+/// The parts of a data set: those of paser_layout, or of a folder with `images` and `masks` alone those of HashSplit.
+/// Throws IoError when the folder is neither.
+template <class Folder = io::Path>
+std::vector<PartFolders> data_parts(const Folder& root) {
+  const auto plain = plain_layout(root);
+  if (!plain || std::filesystem::is_directory(io::Path(root) / "train_images")) return paser_layout(root);
+  Pairing ignored;
+  std::vector<std::string> stems;
+  for (const auto& [stem, files] : detail::pictures_in(plain->images, ignored)) stems.push_back(stem);
+  const HashSplit split = HashSplit::of(stems);
+  std::vector<PartFolders> parts;
+  for (std::size_t i = 0; i < split.stems.size(); ++i)
+    if (!split.stems[i].empty()) parts.push_back({HashSplit::parts[i], plain->images, plain->masks, split.stems[i]});
+  check<IoError>(!parts.empty(), "data_parts", io::quoted(plain->images), " has no pictures");
+  return parts;
+}
+
+}  // namespace paser::data
+#include "paser/core/macros_on.inc"

@@ -1,0 +1,105 @@
+/// Looks at every file of a segmentation data set before anything is trained on it, and says what is there and what is
+/// wrong with which file.
+///
+///   paser check IMAGES MASKS                    two folders, paired by file name
+///   paser check ROOT                            train_images, train_label, validation_images, ..., or images and masks
+///
+/// Exit status: 0 all files are good; 1 a file is bad or a set cannot be used; 2 wrong options, or a folder that cannot
+/// be read.
+
+#include "command.hpp"
+#include "data_options.hpp"
+#include "paser/data/folder_check.hpp"
+#include "paser/data/folder_report_text.hpp"
+#include "paser/io/json.hpp"
+#include "paser/report/progress.hpp"
+
+namespace command {
+
+namespace {
+
+using namespace paser;
+
+struct CheckArguments {
+  io::Path first, second;
+  DataOptions data;
+  Index classes = 0;
+  bool json = false, quiet = false;
+};
+
+data::FolderOptions folder_options(const CheckArguments& a) {
+  data::FolderOptions options = a.data.reading();
+  if (a.classes > 0) options.map = options.map.with_classes(a.classes);
+  return options;
+}
+
+/// The folders to look at. A set in one piece is looked at in one piece.
+std::vector<data::PartFolders> folders(const CheckArguments& a) {
+  DataOptions data = a.data;
+  if (a.second.empty()) {
+    check<ValueError>(data.data.empty() || a.first.empty(), "--data", "stands in place of ", a.first.string());
+    if (!a.first.empty()) data.data = a.first;
+  } else {
+    data.images = a.first;
+    data.masks_folder = a.second;
+  }
+  if (const auto pair = data.pair()) return {*pair};
+  check<ValueError>(!data.data.empty(), "paser check", "expected IMAGES MASKS, or the folder of a data set");
+  const auto parts = data::data_parts(data.data);
+  tell_split(parts);
+  return parts.front().stems.empty() ? parts : std::vector{*data::plain_layout(data.data)};
+}
+
+/// Checks every part; returns whether all are good.
+bool check_data_set(const CheckArguments& a) {
+  const data::FolderOptions options = folder_options(a);
+  const auto parts = folders(a);
+  bool good = true;
+  nlohmann::json document;
+  for (const auto& [part, images, masks, stems] : parts) {
+    std::optional<report::Progress> shown;
+    const auto tell = [&](Index done, Index total) {
+      if (a.quiet) return;
+      if (!shown) shown.emplace("check " + part, total, report::ProgressOptions{.unit = "images"});
+      shown->update(done);
+    };
+    const data::FolderReport report = data::check_folder(images, masks, options, tell);
+    if (shown) shown->finish();
+    good = good && report.ok();
+    if (a.json) {
+      document[part] = data::report_json(report);
+    } else {
+      std::cout << (part == "all" ? "" : part + "\n");
+      data::print(std::cout, report);
+    }
+  }
+  if (a.json) std::cout << io::json_text(document, 2) << "\n";
+  return good;
+}
+
+}  // namespace
+
+int run_check(int argc, char** argv) {
+  CheckArguments a;
+  CLI::App app("Looks at every file of a data set: two folders of images and masks, or a folder that holds them.");
+  app.add_option("images", a.first,
+                 "the folder of images; alone: one with train_images, train_label, ..., or with images and masks");
+  app.add_option("masks", a.second, "the folder of masks");
+  add_data_options(app, a.data);
+  app.add_option("--classes", a.classes, "the number of classes, where the rules do not say it")
+      ->check(CLI::Range(1, 255));
+  app.add_flag("--json", a.json, "print JSON");
+  app.add_flag("--quiet", a.quiet, "show no progress");
+  app.footer(
+      "Example: paser check images masks --masks 0:0,255:1 --mask-suffix _mask\n"
+      "Exit status: 0 all good; 1 a bad file or an unusable set; 2 wrong options or an unreadable folder.");
+  return program::run(app, argc, argv, [&](const std::string&) -> int {
+    try {
+      return check_data_set(a) ? program::done : program::failed;
+    } catch (const Error& error) {  // what the options name is not there; a bad file of the set throws nothing
+      throw ValueError(error.what());
+    }
+  });
+}
+
+}  // namespace command

@@ -1,0 +1,86 @@
+#pragma once
+
+#include "paser/io/torch_names.hpp"
+#include "paser/io/weights_file.hpp"
+#include "paser/models/registered/segformer.hpp"
+#include "paser/models/registered/unet.hpp"
+#include "paser/models/zoo/segformer_names.hpp"
+#include "paser/pipeline/paser_file.hpp"
+
+/// Published weights of the networks of the registry, under the names of one of the public codes.
+namespace command {
+
+/// A network and what its tensors are called.
+class Published {
+ public:
+  using Network = paser::models::AnySegmenter<float>;
+
+  /// names: one of known(spec.type), empty for the first of them. Throws ValueError on another, and what the maker of
+  /// the network throws.
+  Published(const paser::models::ModelSpec& spec, const std::string& names)
+      : network(paser::models::make_segmenter<float>(spec, paser::Key{1})) {
+    const auto all = known(spec.type);
+    const std::string chosen = names.empty() ? all.front() : names;
+    if (std::ranges::find(all, chosen) == all.end()) throw paser::ValueError(paser::unknown_name("names", chosen, all));
+    if (spec.type == "unet") {
+      const auto depth = static_cast<int>(paser::models::UNetMaker<float>::read(spec.json).depth);
+      if (chosen == "released") unet_ = paser::io::unet_names(depth);
+    } else if (spec.type == "segformer") {
+      const auto read = paser::models::SegFormerMaker<float>::read(spec.json);
+      if (chosen == "nvlabs") names_ = paser::models::segformer_nvlabs_names(read);
+      if (chosen == "smp") names_ = paser::models::segformer_smp_names(read);
+    }
+  }
+
+  /// The names that checkpoints of this kind of network are known under; the first is the usual one.
+  static std::vector<std::string> known(const std::string& type) {
+    if (type == "unet") return {"released", "paser"};
+    if (type == "segformer") return {"hugging_face", "nvlabs", "smp"};
+    return {"checkpoint"};
+  }
+
+  /// Gives the network the tensors of a checkpoint. Strict, and all or nothing; throws FormatError that starts with
+  /// `origin` and lists what does not fit.
+  void load(const paser::io::StateDict& tensors, const std::string& origin) {
+    if (!unet_) return paser::io::load_published(network, tensors, names_, origin);
+    try {
+      paser::io::load_torch_state_dict(network, tensors, *unet_, origin);
+    } catch (const paser::FormatError& error) {
+      const std::string text = error.what();
+      throw paser::FormatError(text.starts_with(origin) ? text : origin + ": " + text);
+    }
+  }
+
+  /// The network as a checkpoint.
+  paser::io::Safetensors checkpoint() const {
+    paser::io::Safetensors content;
+    content.tensors = unet_ ? paser::io::state_to_torch(paser::io::state_dict(network), *unet_)
+                            : paser::io::published_state(network, names_);
+    content.metadata = {{"format", "pt"}};  // what Hugging Face's readers ask for
+    return content;
+  }
+
+  Network network;
+
+ private:
+  paser::io::PublishedNames names_;
+  std::optional<paser::io::NameTable> unet_;
+};
+
+/// A network of a model file without the wrappers around it.
+struct Bare {
+  paser::models::ModelSpec spec;
+  std::string prefix;  ///< of its tensors' names in the whole
+};
+
+inline Bare without_wrappers(paser::models::ModelSpec spec) {
+  Bare bare{std::move(spec), ""};
+  for (;;) {
+    const auto settings = paser::io::parse_json(bare.spec.json, "the settings of '" + bare.spec.type + "'");
+    if (!settings.is_object() || !settings.contains("model")) return bare;
+    bare.spec = settings["model"].get<paser::models::ModelSpec>();
+    bare.prefix += "model.";
+  }
+}
+
+}  // namespace command

@@ -1,0 +1,321 @@
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "examples/child_process.hpp"
+#include "examples/tiny_paser.hpp"
+#include "paser/io/weights_file.hpp"
+#include "paser/models/registered/segformer.hpp"
+#include "paser/models/registered/wrappers.hpp"
+#include "paser/models/zoo/segformer_names.hpp"
+#include "paser/version.hpp"
+#include "support/temporary_folder.hpp"
+
+/// The command `paser`: what it does with the names of subcommands, and the subcommands that have no tests of their
+/// own.
+namespace command_test {
+
+using namespace paser;
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+
+/// Every subcommand, and the name of the program that it was before; empty: none.
+const std::vector<std::pair<std::string, std::string>> subcommands{{"check", "check_data"},
+                                                                   {"train", ""},
+                                                                   {"evaluate", "evaluate"},
+                                                                   {"segment", "segment_image"},
+                                                                   {"segment-many", "segment_many"},
+                                                                   {"compare", "compare_runs"},
+                                                                   {"synthesize", "make_electrodes"},
+                                                                   {"info", ""},
+                                                                   {"convert", ""},
+                                                                   {"bench", ""}};
+
+Outcome paser_command(const TemporaryFolder& folder, std::vector<std::string> words) {
+  words.insert(words.begin(), PASER_COMMAND);
+  return run_program(folder.path(), words);
+}
+
+/// A line of a shell; PASER in it is the command.
+Outcome shell(const TemporaryFolder& folder, const std::string& line) {
+  return run_program(folder.path(),
+                     {"/bin/sh", "-c", "PASER=" PASER_COMMAND "; cd '" + folder.path().string() + "'; " + line});
+}
+
+fs::path saved_model(const TemporaryFolder& folder) {
+  const fs::path file = folder / "model.safetensors";
+  pipeline::save_paser(file, pipeline::make_paser(tiny::description(1), Key{21}), tiny::description(1));
+  return file;
+}
+
+/// Three stripes in so many images, plain folders.
+void write_plain_set(const fs::path& root, int images) {
+  fs::create_directories(root / "images");
+  fs::create_directories(root / "masks");
+  for (int i = 0; i < images; ++i) {
+    const auto image = tiny::picture(16, 24, 1, static_cast<std::uint64_t>(i));
+    tiny::Bytes mask({16, 24, 1});
+    for (Index p = 0; p < mask.numel(); ++p) mask.mutable_data()[p] = static_cast<std::uint8_t>(p % 24 / 5 % 3);
+    io::write_png(root / "images" / message("a", i, ".png"), image);
+    io::write_png(root / "masks" / message("a", i, "_mask.png"), mask);
+  }
+}
+
+TEST_CASE("paser: the subcommand is the first word, a wrong one is told with the nearest") {
+  const TemporaryFolder folder;
+  const auto nothing = paser_command(folder, {});
+  CHECK(nothing.status == 2);
+  CHECK(nothing.out.empty());
+  const auto help = paser_command(folder, {"--help"});
+  CHECK(help.status == 0);
+  for (const auto& [name, old] : subcommands) {
+    CHECK_THAT(help.out, Contains("\n  " + name + " "));
+    CHECK_THAT(nothing.err, Contains("\n  " + name + " "));
+  }
+  const auto version = paser_command(folder, {"--version"});
+  CHECK(version.status == 0);
+  CHECK_THAT(version.out, Contains(std::string("paser ") + paser::version + "\nkernels "));
+  const auto wrong = paser_command(folder, {"segmnt", "x"});
+  CHECK(wrong.status == 2);
+  CHECK_THAT(wrong.err, Contains("unknown subcommand 'segmnt', did you mean 'segment'?"));
+  CHECK_THAT(paser_command(folder, {"--verbose"}).err, Contains("unknown subcommand '--verbose'"));
+}
+
+TEST_CASE("paser: every subcommand has help with an example and its statuses, and the old name is a link to it") {
+  const TemporaryFolder folder;
+  const fs::path bin = fs::path(PASER_COMMAND).parent_path();
+  for (const auto& [name, old] : subcommands) {
+    INFO(name);
+    const auto help = paser_command(folder, {name, "--help"});
+    CHECK(help.status == 0);
+    CHECK(help.err.empty());
+    CHECK_THAT(help.out, Contains("Usage: paser " + name + " [OPTIONS]") && Contains("Exit status: 0"));
+    if (name != "train") CHECK_THAT(help.out, Contains("Example: paser " + name + " "));
+    CHECK(paser_command(folder, {name, "--nonsense"}).status == 2);
+    if (old.empty()) continue;
+    CHECK(fs::is_symlink(bin / old));
+    const auto by_link = run_program(folder.path(), {(bin / old).string(), "--help"});
+    CHECK(by_link.status == 0);
+    CHECK_THAT(by_link.out, Contains(old + " [OPTIONS]"));
+    CHECK(by_link.out.substr(by_link.out.find("[OPTIONS]")) == help.out.substr(help.out.find("[OPTIONS]")));
+  }
+}
+
+TEST_CASE("paser train: one process, and it says so to several") {
+  const TemporaryFolder folder;
+  for (const char* started : {"OMPI_COMM_WORLD_SIZE=2", "PMI_SIZE=4", "SLURM_STEP_NUM_TASKS=2"}) {
+    const auto ended = shell(folder, std::string(started) + " $PASER train --list-presets");
+    CHECK(ended.status == 2);
+    CHECK_THAT(ended.err, Contains("train_segmentation takes the same options"));
+  }
+  CHECK(shell(folder, "OMPI_COMM_WORLD_SIZE=1 $PASER train --list-presets").status == 0);
+}
+
+TEST_CASE("paser check and evaluate: the same options read the same set, divided by the names of its files") {
+  const TemporaryFolder folder;
+  write_plain_set(folder / "set", 8);
+  const std::string model = saved_model(folder).string();
+  const std::vector<std::string> data{
+      "--data", (folder / "set").string(), "--mask-suffix", "_mask", "--masks", "index:3", "--range", "0,255", "--json",
+      "--quiet"};
+  const auto with = [&](std::vector<std::string> words, const std::vector<std::string>& more = {}) {
+    words.insert(words.end(), data.begin(), data.end());
+    words.insert(words.end(), more.begin(), more.end());
+    return paser_command(folder, words);
+  };
+  const auto checked = with({"check"});
+  CHECK(checked.status == 0);
+  CHECK(nlohmann::json::parse(checked.out).contains("all"));
+  CHECK_THAT(checked.err, Contains("divided by a hash of the file names into"));
+  std::set<std::string> seen;
+  std::size_t images = 0;
+  for (const char* part : {"train", "validation", "test"}) {
+    const auto ended = with({"evaluate", model, "--part", part});
+    REQUIRE(ended.status == 0);
+    CHECK_THAT(ended.err, Contains("divided by a hash of the file names into"));
+    const auto scores = nlohmann::json::parse(ended.out);
+    for (const auto& image : scores.at("per_image")) {
+      seen.insert(image.at("name").get<std::string>());
+      ++images;
+    }
+  }
+  CHECK(images == 8);
+  CHECK(seen.size() == 8);
+  CHECK(nlohmann::json::parse(with({"evaluate", model, "--part", "all"}).out).at("images") == 8);
+
+  io::write_file(folder / "list.txt", "a1.png\na2.png\n");
+  const std::vector<std::string> two{"--part", "all", "--list", (folder / "list.txt").string()};
+  CHECK(nlohmann::json::parse(with({"evaluate", model}, two).out).at("images") == 2);
+  CHECK(with({"evaluate", model, "--channels", "3"}).status == 2);
+  CHECK(with({"check", "--images", "x"}).status == 2);
+  // The names of before.
+  CHECK(paser_command(folder, {"check", (folder / "set/images").string(), (folder / "set/masks").string(), "--map",
+                               "index:3", "--mask-suffix", "_mask", "--quiet"})
+            .status == 0);
+}
+
+TEST_CASE("paser segment: names by standard input and from a list; --dry-run writes nothing") {
+  const TemporaryFolder folder;
+  const std::string model = saved_model(folder).string();
+  for (const char* name : {"a.png", "b c.png"}) io::write_png(folder / name, tiny::picture(16, 24, 1, 3));
+  const auto dry = shell(folder, "ls *.png | $PASER segment " + model + " - --dry-run --out found");
+  CHECK(dry.status == 0);
+  CHECK_THAT(dry.out, Contains("a.png: 1 page of 16 x 24, 8-bit gray") && Contains("b c.png: "));
+  CHECK_FALSE(fs::exists(folder / "found"));
+  const std::string rest = " --write mask --quiet --threads 1 --out found";
+  REQUIRE(shell(folder, "ls *.png | $PASER segment " + model + " -" + rest).status == 0);
+  CHECK(names_in(folder / "found") == std::set<std::string>{"a_mask.png", "b c_mask.png"});
+  io::write_file(folder / "list", "\r\n  b c.png  \r\n");
+  REQUIRE(shell(folder, "$PASER segment " + model + " @list" + rest + "2").status == 0);
+  CHECK(names_in(folder / "found2") == std::set<std::string>{"b c_mask.png"});
+  CHECK(shell(folder, "$PASER segment " + model + " - </dev/null" + rest).status == 1);
+  CHECK(shell(folder, "$PASER segment " + model + " none.png --dry-run").status == 1);
+}
+
+TEST_CASE("paser info: a model, weights and an image say what they are") {
+  const TemporaryFolder folder;
+  const std::string model = saved_model(folder).string();
+  const auto text = paser_command(folder, {"info", model});
+  CHECK(text.status == 0);
+  CHECK_THAT(text.out, Contains("3 networks") && Contains("pore, carbon, particle") && Contains("mc_dropout"));
+  const auto j = nlohmann::json::parse(paser_command(folder, {"info", model, "--json"}).out);
+  CHECK(j.at("kind") == "model");
+  const auto paser = pipeline::load_paser(model).paser;
+  for (std::size_t k = 0; k < 3; ++k) {
+    CHECK(j.at("networks")[k].at("parameters") == nn::count_parameters(paser.models[k]));
+    const Shape<4> shape = k == 0 ? Shape<4>{1, 16, 24, 1} : Shape<4>{1, 8, 12, 1};
+    CHECK(j.at("networks")[k].at("gmac").get<double>() ==
+          Approx(1e-9 * static_cast<double>(paser.models[k].count(shape).total())));
+  }
+  io::write_png(folder / "a.png", tiny::picture(16, 24, 3, 1));
+  CHECK_THAT(paser_command(folder, {"info", (folder / "a.png").string()}).out, Contains("1 page of 16 x 24, 8-bit"));
+  io::save_weights(folder / "w.safetensors", paser.models[1]);
+  const auto weights =
+      nlohmann::json::parse(paser_command(folder, {"info", (folder / "w.safetensors").string(), "--json"}).out);
+  CHECK(weights.at("kind") == "weights");
+  Index numbers = 0;
+  for (const auto& tensor : weights.at("tensors")) {
+    Index extent = 1;
+    for (const Index side : tensor.at("shape")) extent *= side;
+    numbers += extent;
+  }
+  CHECK(weights.at("numbers") == numbers);
+  io::write_file(folder / "text", "neither");
+  CHECK(paser_command(folder, {"info", (folder / "text").string()}).status == 1);
+  CHECK(paser_command(folder, {"info", (folder / "none").string()}).status == 1);
+}
+
+constexpr const char* tiny_segformer =
+    R"(segformer:{"in":3,"classes":4,"depths":[1,1,1,1],"widths":[4,8,8,8],"heads":[1,1,2,2],"decoder_width":8})";
+
+models::SegFormerSpec tiny_segformer_spec() {
+  return models::SegFormerMaker<float>::read(std::string(tiny_segformer).substr(10));
+}
+
+bool same(const io::StateDict& a, const io::StateDict& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.shape == y.second.shape && x.second.dtype == y.second.dtype &&
+           std::ranges::equal(x.second.bytes.values(), y.second.bytes.values());
+  });
+}
+
+TEST_CASE("paser convert: a SegFormer's weights become a model and come back, under each code's names") {
+  const TemporaryFolder folder;
+  const auto spec = tiny_segformer_spec();
+  const models::SegFormer<float> network(spec, Key{5});
+  for (const auto& [names, table] : {std::pair<std::string, io::PublishedNames>{"hugging_face", {}},
+                                     {"nvlabs", models::segformer_nvlabs_names(spec)},
+                                     {"smp", models::segformer_smp_names(spec)}}) {
+    INFO(names);
+    const std::string published = (folder / (names + ".safetensors")).string(),
+                      model = (folder / (names + "_model.safetensors")).string(),
+                      back = (folder / (names + "_back.safetensors")).string();
+    io::save_weights(published, network, table);
+    const auto there = paser_command(folder, {"convert", published, model, "--network", tiny_segformer, "--names",
+                                              names, "--size", "64", "96", "--classes", "a,b,c,d", "--imagenet"});
+    INFO(there.err);
+    REQUIRE(there.status == 0);
+    const auto loaded = pipeline::load_paser(model);
+    CHECK(loaded.description.class_names == std::vector<std::string>{"a", "b", "c", "d"});
+    CHECK(loaded.description.height == 64);
+    REQUIRE(paser_command(folder, {"convert", model, back, "--names", names}).status == 0);
+    CHECK(same(io::read_weights(back), io::read_weights(published)));
+  }
+  // The model answers as the network on images by ImageNet's means, its logits resized to the image.
+  const auto loaded = pipeline::load_paser(folder / "smp_model.safetensors");
+  const models::AnySegmenter<float> whole =
+      models::Resized<float>(models::Normalised<float>(network, {.485, .456, .406}, {.229, .224, .225}), 1.0);
+  const auto image = uniform<float>(Key{6}, Shape<4>{1, 64, 96, 3});
+  CHECK(max_abs_difference(infer(loaded.paser.models[0], image), infer(whole, image)) == 0);
+}
+
+TEST_CASE("paser convert: strict, and nothing is replaced") {
+  const TemporaryFolder folder;
+  const models::SegFormer<float> network(tiny_segformer_spec(), Key{5});
+  io::Safetensors content;
+  content.tensors = io::published_state(network);
+  const std::string good = (folder / "good.safetensors").string(), bad = (folder / "bad.safetensors").string(),
+                    out = (folder / "out.safetensors").string();
+  io::write_safetensors(good, content);
+  content.tensors.erase("decode_head.classifier.bias");
+  content.tensors.emplace("extra.weight", io::RawTensor::of(Tensor<float, 1>::zeros({3})));
+  io::write_safetensors(bad, content);
+  const auto convert = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "convert");
+    return paser_command(folder, words);
+  };
+  const auto refused = convert({bad, out, "--network", tiny_segformer});
+  CHECK(refused.status == 1);
+  CHECK_THAT(refused.err, Contains("missing: decode_head.classifier.bias") && Contains("unexpected: extra.weight"));
+  CHECK_FALSE(fs::exists(out));
+  const auto dry = convert({good, out, "--network", tiny_segformer, "--dry-run", "--json"});
+  CHECK(dry.status == 0);
+  CHECK(nlohmann::json::parse(dry.out).at("parameters") == nn::count_parameters(network));
+  CHECK_FALSE(fs::exists(out));
+  CHECK(convert({good, out}).status == 2);                              // which network
+  CHECK(convert({good, out, "--network", "segfrmer:{}"}).status == 2);  // no such one
+  CHECK(convert({good, out, "--network", tiny_segformer, "--names", "x"}).status == 2);
+  CHECK(convert({good, (folder / "out.pth").string(), "--network", tiny_segformer}).status == 2);
+  CHECK(convert({good, good, "--network", tiny_segformer, "--overwrite"}).status == 2);
+  CHECK(convert({good, out, "--network", tiny_segformer}).status == 0);
+  CHECK(convert({good, out, "--network", tiny_segformer}).status == 2);
+  CHECK(convert({good, out, "--network", tiny_segformer, "--overwrite"}).status == 0);
+}
+
+TEST_CASE("paser convert: a UNet of a model has the released code's names, and comes back") {
+  const TemporaryFolder folder;
+  const std::string model = saved_model(folder).string(), weights = (folder / "f2.safetensors").string(),
+                    again = (folder / "again.safetensors").string();
+  CHECK(paser_command(folder, {"convert", model, weights}).status == 2);  // of three networks
+  REQUIRE(paser_command(folder, {"convert", model, weights, "--take", "f2"}).status == 0);
+  CHECK(io::read_weights(weights).contains("inc.double_conv.0.weight"));
+  REQUIRE(
+      paser_command(folder, {"convert", weights, again, "--network",
+                             R"(unet:{"in":1,"classes":3,"width":4,"depth":1,"dropout":0.5,"upsampling":"bilinear"})",
+                             "--size", "16", "24"})
+          .status == 0);
+  const auto before = pipeline::load_paser(model), after = pipeline::load_paser(again);
+  CHECK(same(io::state_dict(before.paser.models[1]), io::state_dict(after.paser.models[0])));
+}
+
+TEST_CASE("paser bench: times of a model and of a network of the registry") {
+  const TemporaryFolder folder;
+  const auto network = paser_command(
+      folder, {"bench", tiny_segformer, "--size", "32", "32", "--rounds", "2", "--threads", "1", "--json", "--quiet"});
+  REQUIRE(network.status == 0);
+  const auto j = nlohmann::json::parse(network.out);
+  CHECK(j.at("ms").get<double>() > 0);
+  CHECK(j.at("gmac").get<double>() > 0);
+  const auto model =
+      paser_command(folder, {"bench", saved_model(folder).string(), "--rounds", "1", "--json", "--quiet"});
+  REQUIRE(model.status == 0);
+  const auto costs = nlohmann::json::parse(model.out);
+  CHECK(costs.at("estimate_ms").get<double>() > 0);
+  CHECK(costs.at("patch_ms").at(2).at(0).get<double>() > 0);
+  CHECK_THAT(paser_command(folder, {"bench", saved_model(folder).string(), "--rounds", "1", "--quiet"}).out,
+             Contains("f3") && Contains("a patch of 32 at once"));
+  const auto unknown = paser_command(folder, {"bench", "segfrmer:{}", "--quiet"});
+  CHECK(unknown.status == 2);
+  CHECK_THAT(unknown.err, Contains("did you mean 'segformer'?"));
+}
+
+}  // namespace command_test

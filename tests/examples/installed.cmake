@@ -1,0 +1,38 @@
+# Installs into a prefix, moves it, and uses nothing else: a set is made, a network trained, a report written and an image
+# segmented by the command alone. SOURCE: a folder whose name the program must not hold, empty where it has debug
+# information, which does.
+include(${CMAKE_CURRENT_LIST_DIR}/../support/run.cmake)
+
+file(REMOVE_RECURSE ${FOLDER})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${FOLDER}/first)
+file(RENAME ${FOLDER}/first ${FOLDER}/prefix)
+set(bin ${FOLDER}/prefix/bin)
+
+run(${bin}/paser --version)
+run(${bin}/make_electrodes --out ${FOLDER}/set --count 6 2 2 --set height=32 --set width=32 --quiet)
+set(settings "")
+foreach(setting widths=[2,2,2] depths=[1,1,1] grid=[2,2] pretrain_epochs=[1,1,1] policy_epochs=1 fine_tune_epochs=1
+                lambdas=[] costs=[] budget_gmac=0 budget_ms=0 noise=0 sample_counts=[] samples=2)
+  list(APPEND settings --set ${setting})
+endforeach()
+run(${bin}/paser train --data ${FOLDER}/set --masks battery --out ${FOLDER}/run --threads 1 ${settings})
+run(${bin}/paser segment ${FOLDER}/run ${FOLDER}/set/test_images --out ${FOLDER}/found --quiet)
+run(${bin}/segment_image --help)
+foreach(file run/report.html found/electrode_00000_mask.png)
+  if(NOT EXISTS ${FOLDER}/${file})
+    message(FATAL_ERROR "${file} was not written")
+  endif()
+endforeach()
+file(READ ${FOLDER}/run/report.html page)
+if(NOT page MATCHES "uPlot")
+  message(FATAL_ERROR "The report has no charts")
+endif()
+if(NOT IS_SYMLINK ${bin}/evaluate)
+  message(FATAL_ERROR "evaluate is not a link to paser")
+endif()
+if(SOURCE)
+  file(STRINGS ${bin}/paser names REGEX "${SOURCE}/")
+  if(names)
+    message(FATAL_ERROR "The installed program names the source folder: ${names}")
+  endif()
+endif()
