@@ -44,6 +44,7 @@ function(paser_install_programs)
     return()
   endif()
   include(GNUInstallDirs)
+  set_target_properties(${ARGN} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)  # MPI may be anywhere
   if(BUILD_SHARED_LIBS)
     set_target_properties(${ARGN} PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
   endif()
