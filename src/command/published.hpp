@@ -3,7 +3,6 @@
 #include "paser/io/torch_names.hpp"
 #include "paser/io/weights_file.hpp"
 #include "paser/models/registered/segformer.hpp"
-#include "paser/models/registered/unet.hpp"
 #include "paser/models/zoo/segformer_names.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
@@ -23,7 +22,7 @@ class Published {
     const std::string chosen = names.empty() ? all.front() : names;
     if (std::ranges::find(all, chosen) == all.end()) throw paser::ValueError(paser::unknown_name("names", chosen, all));
     if (spec.type == "unet") {
-      const auto depth = static_cast<int>(paser::models::UNetMaker<float>::read(spec.json).depth);
+      const auto depth = paser::io::parse_json(spec.json, "model 'unet'").at("depth").get<int>();
       if (chosen == "released") unet_ = paser::io::unet_names(depth);
     } else if (spec.type == "segformer") {
       const auto read = paser::models::SegFormerMaker<float>::read(spec.json);
