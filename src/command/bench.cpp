@@ -18,7 +18,7 @@
 
 namespace command {
 
-namespace {
+namespace bench_command {
 
 using namespace paser;
 
@@ -130,9 +130,10 @@ int bench(const Arguments& a) {
   return program::done;
 }
 
-}  // namespace
+}  // namespace bench_command
 
 int run_bench(int argc, char** argv) {
+  using namespace bench_command;
   Arguments a;
   CLI::App app("Times a trained model, or a network of the registry with random weights, on this machine.");
   app.add_option("model", a.model.model, "a model file, a run folder, or NAME:JSON of the registry (docs/models.md)")

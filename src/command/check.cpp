@@ -16,7 +16,7 @@
 
 namespace command {
 
-namespace {
+namespace check_command {
 
 using namespace paser;
 
@@ -77,9 +77,10 @@ bool check_data_set(const CheckArguments& a) {
   return good;
 }
 
-}  // namespace
+}  // namespace check_command
 
 int run_check(int argc, char** argv) {
+  using namespace check_command;
   CheckArguments a;
   CLI::App app("Looks at every file of a data set: two folders of images and masks, or a folder that holds them.");
   app.add_option("images", a.first,

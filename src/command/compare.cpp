@@ -15,7 +15,7 @@
 
 namespace command {
 
-namespace {
+namespace compare_command {
 
 namespace report = paser::report;
 
@@ -172,9 +172,10 @@ int run(const std::vector<std::string>& folders, bool json) {
   return program::done;
 }
 
-}  // namespace
+}  // namespace compare_command
 
 int run_compare(int argc, char** argv) {
+  using namespace compare_command;
   std::vector<std::string> folders;
   bool json = false;
   CLI::App app("Mean and spread of several runs of one training.");

@@ -18,7 +18,7 @@
 
 namespace command {
 
-namespace {
+namespace convert_command {
 
 using namespace paser;
 namespace fs = std::filesystem;
@@ -130,9 +130,10 @@ int convert(const Arguments& a) {
   return program::done;
 }
 
-}  // namespace
+}  // namespace convert_command
 
 int run_convert(int argc, char** argv) {
+  using namespace convert_command;
   Arguments a;
   CLI::App app("Published PyTorch weights to a model, or a network of a model to weights as they are published.");
   app.add_option("in", a.in,

@@ -27,7 +27,7 @@
 
 namespace command {
 
-namespace {
+namespace evaluate_command {
 
 using namespace evaluation;
 namespace fs = std::filesystem;
@@ -242,9 +242,10 @@ int run(const Arguments& a, const std::string& command) {
   return program::done;
 }
 
-}  // namespace
+}  // namespace evaluate_command
 
 int run_evaluate(int argc, char** argv) {
+  using namespace evaluate_command;
   Arguments a;
   CLI::App app("Measures a trained PaSeR on images with masks.");
   add_model_options(app, a.model);

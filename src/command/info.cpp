@@ -18,7 +18,7 @@
 
 namespace command {
 
-namespace {
+namespace info_command {
 
 using namespace paser;
 namespace fs = std::filesystem;
@@ -129,9 +129,10 @@ int info(const fs::path& file, const std::string& variant, bool json) {
   return program::done;
 }
 
-}  // namespace
+}  // namespace info_command
 
 int run_info(int argc, char** argv) {
+  using namespace info_command;
   std::filesystem::path file;
   std::string variant;
   bool json = false;

@@ -48,7 +48,7 @@
 
 namespace command {
 
-namespace {
+namespace segment_command {
 
 using namespace paser;
 using namespace segment_image;
@@ -348,9 +348,10 @@ int segment_all(const Arguments& a) {
   return stopped ? program::interrupted : session->status();
 }
 
-}  // namespace
+}  // namespace segment_command
 
 int run_segment(int argc, char** argv) {
+  using namespace segment_command;
   Arguments a;
   CLI::App app("Segments images of any size with a trained PaSeR.");
   add_model_options(app, a.model);

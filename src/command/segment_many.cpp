@@ -29,7 +29,7 @@
 
 namespace command {
 
-namespace {
+namespace segment_many_command {
 
 using namespace paser;
 using namespace ::segment_many;
@@ -241,9 +241,10 @@ int segment_list(const Arguments& a) {
   return reports() ? report_totals(a, sums, description) : program::done;
 }
 
-}  // namespace
+}  // namespace segment_many_command
 
 int run_segment_many(int argc, char** argv) {
+  using namespace segment_many_command;
   Arguments a;
   CLI::App app("Segments the images of a list with a trained PaSeR, by any number of processes.");
   add_model_options(app, a.model);

@@ -24,7 +24,7 @@
 
 namespace command {
 
-namespace {
+namespace synthesize_command {
 
 using paser::Index;
 using paser::data::ElectrodeParameters;
@@ -254,9 +254,10 @@ int run(const Arguments& arguments) {
   return program::done;
 }
 
-}  // namespace
+}  // namespace synthesize_command
 
 int run_synthesize(int argc, char** argv) {
+  using namespace synthesize_command;
   Arguments arguments;
   CLI::App app("Makes a set of synthetic three-phase battery electrodes: nano-CT images and their masks, as PNG.");
   app.add_option("--out", arguments.out, "folder of the set; one with an unfinished set is completed")
