@@ -17,8 +17,10 @@ inline void print_results(std::ostream& out, const paser::report::Results& resul
       << paser::report::stages_table(results) << paser::report::stages_legend(results) << "\n"
       << "What the paper says, and what this run (preset " << results.preset << ") measured\n";
   for (const paser::report::Claim& claim : results.claims)
-    out << (claim.reproduced ? "[reproduced]     " : "[not reproduced] ") << claim.text << ": "
-        << (claim.measured ? fixed(*claim.measured, 4) : "-")
+    out << (!claim.reproduced   ? "[only compared]  "
+            : *claim.reproduced ? "[holds here]     "
+                                : "[does not hold]  ")
+        << claim.text << ": " << (claim.measured ? fixed(*claim.measured, 4) : "-")
         << (claim.paper ? " (paper " + fixed(*claim.paper, 4) + ")" : "") << "\n"
         << (claim.explanation.empty() ? "" : std::string(17, ' ') + claim.explanation + "\n");
   out << "\nReport page    " << (run / "report.html").string() << "  (for a browser; one file that loads nothing)\n"

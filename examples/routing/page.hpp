@@ -26,8 +26,6 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
   r.title = "Routing on " + found.task;
   r.seed = experiment.settings().seed;
   r.command = found.command;
-  std::string text;
-  for (const std::string& sentence : sentences(found)) text += sentence + ". ";
   r.data = message(found.task, ": ", found.split, ", ", first.groups, " test files");
   r.iou_convention =
       message("mean over the classes of the IoU of all test images together; a class that is in neither ",
@@ -37,11 +35,12 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
                               experiment.settings().micro_batch, " at a time; parts measured in turn on ",
                               comparison.machine().processor, ", ", comparison.machine().threads, " threads",
                               comparison.machine().busy ? ", busy with other programs" : "");
-  r.figures.push_back({"Quality against time",
-                       "IoU of the test set against milliseconds per image. Grey line: random mixes of the networks; a "
-                       "way of routing is worth something where it lies above. " +
-                           text,
-                       report::curve_svg(figure_of(found))});
+  report::CurveFigure figure = figure_of(found);
+  figure.title = "Quality against time";
+  r.charts.push_back(report::curve_chart(figure,
+                                         "Up and left is better. Gray: random mixes of the networks; a way of "
+                                         "routing is worth something where it lies above."));
+  r.findings = sentences(found);
   for (std::size_t k = 0; k < first.singles.size(); ++k) {
     const auto& s = first.singles[k];
     r.models.push_back(s.name);

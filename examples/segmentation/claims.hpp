@@ -54,7 +54,7 @@ inline std::vector<report::Claim> claims(const Experiment& experiment, const Com
                     {},
                     *found.sample_p,
                     *found.sample_p > 0.05,
-                    paser::message("p of Welch's t-test on the images' IoU; reproduced above 0.05; mean TVD of the ",
+                    paser::message("p of Welch's t-test on the images' IoU; it holds above 0.05; mean TVD of the ",
                                    "routes ", percent(found.sample_tvd, 2))});
   return list;
 }

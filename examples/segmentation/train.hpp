@@ -58,6 +58,7 @@ inline void compare(Experiment& experiment, const FurtherTrainings& further, con
   results.stages = folder.stage_costs();
   results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
                             memory.peak(), 0, 0, waits.share()});
+  results.advice = advice(results);
   folder.write("results.json", report::results_text(results));
   folder.write("methods.csv", report::methods_csv(results));
   if (!results.images.empty()) folder.write("images.csv", report::images_csv(results));
@@ -80,8 +81,7 @@ inline void compare(Experiment& experiment, const FurtherTrainings& further, con
   for (const char* name : {"paser", "paser_tuned"})
     if (std::filesystem::exists(folder.checkpoint(name))) trained.push_back(folder.checkpoint(name));
   program::print_results(std::cout, results, folder.path(), trained);
-  if (const std::string advice = segmentation::advice(results); !advice.empty())
-    std::cout << "\nAdvice         " << advice << std::endl;
+  if (!results.advice.empty()) std::cout << "\nAdvice         " << results.advice << std::endl;
 }
 
 /// What to say of the classes' weights.

@@ -99,8 +99,8 @@ std::vector<Statement> statements_of(const std::vector<report::Results>& runs) {
       Statement& s = entry(statements, &Statement::text, claim.text);
       s.paper = claim.paper;
       if (claim.measured) s.measured.values.push_back(*claim.measured);
-      s.reproduced += claim.reproduced ? 1 : 0;
-      ++s.runs;
+      s.reproduced += claim.reproduced.value_or(false) ? 1 : 0;
+      s.runs += claim.reproduced ? 1 : 0;
     }
   return statements;
 }
@@ -144,12 +144,12 @@ void print(const std::vector<report::Results>& runs) {
                m.gmac.text(three), m.iou_per_gmac.text(three), m.ms.text(three), shares});
   }
   std::cout << table << "\n";
-  report::TextTable claims({"claim", "paper", "measured", "reproduced"});
+  report::TextTable claims({"statement of the paper", "paper", "measured", "holds"});
   for (const Statement& s : statements_of(runs)) {
     std::string measured;
     for (const double v : s.measured.values) measured += (measured.empty() ? "" : ", ") + report::significant(v);
     claims.add({s.text, s.paper ? report::significant(*s.paper) : "-", measured.empty() ? "-" : measured,
-                paser::message("in ", s.reproduced, " of ", s.runs)});
+                s.runs == 0 ? "only compared" : paser::message("in ", s.reproduced, " of ", s.runs)});
   }
   std::cout << claims;
 }

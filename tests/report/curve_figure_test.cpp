@@ -174,4 +174,23 @@ TEST_CASE("A report becomes a figure of both curves and all networks") {
   CHECK_THAT(csv, Contains("network,f1,") && Contains("learned router,0.25,8,") && Contains("entropy cascade,0.25,9,"));
 }
 
+TEST_CASE("the chart of a page has the points of the figure, each line, and the hull as a reference") {
+  CurveFigure figure;
+  figure.title = "t";
+  figure.singles = {{.name = "f1", .iou = 0.5, .ms = 1}, {.name = "f2", .iou = 0.75, .ms = 4}};
+  figure.curves = {{"router", {{.iou = 0.7, .ms = 2}, {.iou = 1, .ms = std::numeric_limits<double>::quiet_NaN()}}},
+                   {"nothing", {}}};
+  const Chart chart = curve_chart(figure, "note");
+  CHECK(chart.title == "t");
+  CHECK(chart.note == "note");
+  REQUIRE(chart.points.size() == 2);
+  CHECK(chart.points[1].name == "f2");
+  CHECK(chart.points[1].y == 0.75);
+  REQUIRE(chart.lines.size() == 2);
+  CHECK(chart.lines[0].x == std::vector<double>{2});
+  CHECK(chart.lines[1].x == std::vector<double>{1, 4});
+  CHECK(chart.lines[1].reference);
+  CHECK_FALSE(chart.lines[0].reference);
+}
+
 }  // namespace curve_figure_test

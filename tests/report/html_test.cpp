@@ -49,15 +49,51 @@ TEST_CASE("The page carries the parts of a segmentation, and a place for each") 
   CHECK(run.at("palette") == nlohmann::json({"#000000", "#ff8001"}));
   CHECK(run.at("samples")[0].at("share") == nlohmann::json({0.25, 0.75}));
   CHECK_FALSE(carried(html(sample_results(), sample_page(), assets)).at("samples")[0].contains("share"));
-  for (const char* id : {"lambda", "classes", "boxes", "tables", "images", "figures"}) {
+  for (const char* id : {"lambda", "classes", "boxes", "tables", "images", "charts"}) {
     CHECK_THAT(page, Contains("<section id=\"" + std::string(id) + "\""));
     CHECK_THAT(page, Contains("hide(\"" + std::string(id) + "\")"));  // where a run has nothing to show there
   }
 }
 
-TEST_CASE("The page loads nothing") {
+TEST_CASE("A stranger gets the result and the idea first, then the curve, then the table") {
   const std::string page = html(segmentation_results(), sample_page(), assets);
+  std::size_t at = 0;
+  for (const char* place : {"id=\"verdict\"", "id=\"advice\"", "id=\"idea-steps\"", "id=\"idea-words\"",
+                            "id=\"charts-list\"", "id=\"scatter\"", "id=\"results-table\"", "id=\"claims-list\""}) {
+    INFO(place);
+    const auto found = page.find(place);
+    REQUIRE(found != std::string::npos);
+    CHECK(found > at);
+    at = found;
+  }
+  const auto run = carried(page);
+  CHECK(run.at("results").at("advice") == "use f1");
+  CHECK(run["results"].at("charts")[0].at("points")[1].at("y").is_null());
+}
+
+TEST_CASE("A statement of the paper that is only compared has no verdict") {
+  Results results = sample_results();
+  results.claims.push_back({"IoU", 0.8, 0.9, std::nullopt, "another task"});
+  const auto claims = carried(html(results, sample_page(), assets)).at("results").at("claims");
+  CHECK(claims[0].at("reproduced") == true);
+  CHECK_FALSE(claims[1].contains("reproduced"));
+}
+
+TEST_CASE("Every place that the scripts ask for is in the page") {
+  const std::string page = html(segmentation_results(), sample_page(), assets);
+  std::size_t asked = 0;
+  const std::regex place(R"re(\$\("([a-z-]+)"\))re");
+  for (std::sregex_iterator m(page.begin(), page.end(), place), end; m != end; ++m, ++asked) {
+    INFO((*m)[1]);
+    CHECK_THAT(page, Contains("id=\"" + (*m)[1].str() + "\""));
+  }
+  CHECK(asked > 50);
+}
+
+TEST_CASE("The page loads nothing") {
+  std::string page = html(segmentation_results(), sample_page(), assets);
   CHECK(page.find("{{") == std::string::npos);
+  page = std::regex_replace(page, std::regex("toDataURL\\("), "");  // makes an address, follows none
   CHECK_FALSE(std::regex_search(page, std::regex(R"re((src|href)\s*=\s*["']?\s*(https?:)?//)re", std::regex::icase)));
   for (const char* loader :
        {"@import", "url(", "fetch(", "XMLHttpRequest", "WebSocket", "importScripts", "<script src"})
@@ -72,7 +108,9 @@ TEST_CASE("Text from the data cannot leave its place") {
   results.classes = {evil};
   results.images = {{evil, {}}};
   results.tables = {{evil, evil, {evil}, {{evil}}}};
-  results.figures = {{evil, evil, evil}};
+  results.charts = {{evil, evil, evil, evil, {{evil, 1, 1}}, {{evil, {1}, {1}}}}};
+  results.advice = evil;
+  results.findings = {evil};
   PageData data = sample_page();
   data.samples[0].kind = evil;
   data.log[0]["warning"] = evil;

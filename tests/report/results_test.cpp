@@ -65,7 +65,8 @@ TEST_CASE("the spread of times, and the steps of stages, survive a file; a file 
 
 TEST_CASE("A run without the parts of a segmentation has none of their fields") {
   const nlohmann::json j = sample_results();
-  for (const char* part : {"classes", "class_tables", "images", "lambda_curve", "box_plots", "tables", "figures"})
+  for (const char* part :
+       {"classes", "class_tables", "images", "lambda_curve", "box_plots", "tables", "charts", "advice", "findings"})
     CHECK_FALSE(j.contains(part));
 }
 
@@ -85,7 +86,15 @@ TEST_CASE("The parts of a segmentation survive a file, what is unknown as null")
   CHECK(read.box_plots[0].groups[0].box == segmentation_results().box_plots[0].groups[0].box);
   CHECK(read.box_plots[0].test->p == 0.23);
   CHECK(read.tables[0].rows[1][1] == "1.0");
-  CHECK(read.figures[0].svg == segmentation_results().figures[0].svg);
+  REQUIRE(read.charts.size() == 1);
+  CHECK(read.charts[0].x_label == "ms");
+  CHECK(read.charts[0].points[0].y == 0.5);
+  CHECK(is_nan(read.charts[0].points[1].y));
+  CHECK(read.charts[0].lines[0].y == std::vector{0.5, 0.7, 0.75});
+  CHECK_FALSE(read.charts[0].lines[0].reference);
+  CHECK(read.charts[0].lines[1].reference);
+  CHECK(read.advice == "use f1");
+  CHECK(read.findings == std::vector<std::string>{"routing pays"});
 }
 
 TEST_CASE("A file that is not one of results is refused with its name and the field") {

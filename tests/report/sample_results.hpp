@@ -52,6 +52,13 @@ inline paser::report::Results segmentation_results() {
       {"Entropy", "nats", {{"T = 5", metrics::box_stats(five)}, {"T = 20", metrics::box_stats(twenty)}}, {}, ""}};
   r.box_plots[0].test = SignificanceTest{"paired t-test", 1.5, 3, 0.23};
   r.tables = {{"Salt and pepper", "1 % of the pixels", {"method", "loss %"}, {{"f1", "3.1"}, {"f2", "1.0"}}}};
-  r.figures = {{"Quality against time", "up and left is better", "<svg xmlns=\"http://www.w3.org/2000/svg\"></svg>"}};
+  r.charts = {{"Quality against time",
+               "up and left is better",
+               "ms",
+               "IoU",
+               {{"f1", 1, 0.5}, {"f2", 4, std::numeric_limits<double>::quiet_NaN()}},
+               {{"router", {1, 2, 4}, {0.5, 0.7, 0.75}}, {"random mixes", {1, 4}, {0.5, 0.75}, true}}}};
+  r.advice = "use f1";
+  r.findings = {"routing pays"};
   return r;
 }

@@ -10,6 +10,7 @@
 
 #include "paser/pipeline/routing/curve_report.hpp"
 #include "paser/report/csv.hpp"
+#include "paser/report/result_parts.hpp"
 #include "paser/report/svg.hpp"
 
 /// The picture of what routing is worth: quality against cost.
@@ -189,6 +190,25 @@ inline std::string curve_svg(const CurveFigure& figure) {
                                   "random mixes of the single networks");
   return detail::svg_document(plot.width, legend + rows * plot.row,
                               figure.title.empty() ? "IoU against cost" : figure.title, svg);
+}
+
+/// The same for the page of a run. The hull of the networks' random mixes is a line of its own, in gray.
+template <class Result = Chart>
+Result curve_chart(const CurveFigure& figure, std::string note = {}) {
+  Result chart{figure.title, std::move(note), "milliseconds per image", "IoU of the whole set", {}, {}};
+  const auto add = [&](const std::string& name, const pipeline::Knots& places, bool reference) {
+    ChartLine line{name, {}, {}, reference};
+    for (const auto& p : places) {
+      line.x.push_back(p[0]);
+      line.y.push_back(p[1]);
+    }
+    if (!places.empty()) chart.lines.push_back(std::move(line));
+  };
+  for (const pipeline::SingleNetwork& s : figure.singles) chart.points.push_back({s.name, s.ms, s.iou});
+  for (const NamedCurve& c : figure.curves) add(c.name, detail::places(c.points), false);
+  const pipeline::Knots singles = detail::places(figure.singles);
+  if (!singles.empty()) add("random mixes of the networks", pipeline::upper_hull(singles), true);
+  return chart;
 }
 
 /// The same numbers as a table, one record for each network and each point of a curve. share: of the patches that left

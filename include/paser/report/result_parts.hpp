@@ -99,11 +99,26 @@ struct ComparisonTable {
   std::vector<std::vector<std::string>> rows{};
 };
 
-/// A drawing of its own, with its own legend.
-struct SvgFigure {
+/// A named point of a chart.
+struct ChartPoint {
+  std::string name{};
+  double x = std::numeric_limits<double>::quiet_NaN(), y = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// A named line of a chart.
+struct ChartLine {
+  std::string name{};
+  std::vector<double> x{}, y{};
+  bool reference = false;  ///< what others are compared with: drawn in gray
+};
+
+/// Points and lines over two axes. Places that are not finite are left out where it is drawn.
+struct Chart {
   std::string title{};
   std::string note{};
-  std::string svg{};  ///< the text of an SVG file that loads nothing
+  std::string x_label{}, y_label{};
+  std::vector<ChartPoint> points{};
+  std::vector<ChartLine> lines{};
 };
 
 namespace detail {
@@ -250,22 +265,45 @@ void to_json(Json& j, const ComparisonTable& t) {
   j = {{"title", t.title}, {"note", t.note}, {"header", t.header}, {"rows", t.rows}};
 }
 template <class Json>
-void to_json(Json& j, const SvgFigure& f) {
-  j = {{"title", f.title}, {"note", f.note}, {"svg", f.svg}};
-}
-template <class Json>
-void from_json(const Json& j, SvgFigure& f) {
-  j.at("title").get_to(f.title);
-  f.note = j.value("note", "");
-  j.at("svg").get_to(f.svg);
-}
-
-template <class Json>
 void from_json(const Json& j, ComparisonTable& t) {
   j.at("title").get_to(t.title);
   t.note = j.value("note", "");
   j.at("header").get_to(t.header);
   j.at("rows").get_to(t.rows);
+}
+
+template <class Json>
+void to_json(Json& j, const ChartPoint& p) {
+  j = {{"name", p.name}, {"x", p.x}, {"y", p.y}};
+}
+template <class Json>
+void from_json(const Json& j, ChartPoint& p) {
+  p = {j.at("name").template get<std::string>(), detail::number_or_nan(j, "x"), detail::number_or_nan(j, "y")};
+}
+
+template <class Json>
+void to_json(Json& j, const ChartLine& l) {
+  j = {{"name", l.name}, {"x", l.x}, {"y", l.y}, {"reference", l.reference}};
+}
+template <class Json>
+void from_json(const Json& j, ChartLine& l) {
+  l = {j.at("name").template get<std::string>(), detail::numbers_or_nan(j, "x"), detail::numbers_or_nan(j, "y"),
+       j.value("reference", false)};
+}
+
+template <class Json>
+void to_json(Json& j, const Chart& c) {
+  j = {{"title", c.title},     {"note", c.note},     {"x_label", c.x_label},
+       {"y_label", c.y_label}, {"points", c.points}, {"lines", c.lines}};
+}
+template <class Json>
+void from_json(const Json& j, Chart& c) {
+  j.at("title").get_to(c.title);
+  c.note = j.value("note", "");
+  c.x_label = j.value("x_label", "");
+  c.y_label = j.value("y_label", "");
+  j.at("points").get_to(c.points);
+  j.at("lines").get_to(c.lines);
 }
 
 }  // namespace paser::report

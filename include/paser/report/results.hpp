@@ -42,8 +42,8 @@ struct Claim {
   std::string text{};                ///< "PaSeR has at least 13.4 % more IoU/GMAC than every other method"
   std::optional<double> paper{};     ///< the paper's number
   std::optional<double> measured{};  ///< this run's number
-  bool reproduced = false;
-  std::string explanation{};  ///< what was compared, why it failed
+  std::optional<bool> reproduced{};  ///< none: the numbers stand side by side, since the tasks are not the same
+  std::string explanation{};         ///< what was compared, why it failed
 };
 
 /// What a stage of the run needed.
@@ -83,7 +83,9 @@ struct Results {
   std::vector<LambdaPoint> lambda_curve;
   std::vector<BoxPlot> box_plots;
   std::vector<ComparisonTable> tables;
-  std::vector<SvgFigure> figures;
+  std::vector<Chart> charts;          ///< that the page shows before its table
+  std::string advice;                 ///< what to use, a sentence or two; empty: the page tells what the table says
+  std::vector<std::string> findings;  ///< what holds for these images and what does not, a sentence each
   nlohmann::json settings = nlohmann::json::object();     ///< every resolved setting, as in config.json
   nlohmann::json environment = nlohmann::json::object();  ///< of report::environment()
 };
@@ -111,7 +113,8 @@ void to_json(Json& j, const Row& r) {
 
 template <class Json>
 void to_json(Json& j, const Claim& c) {
-  j = {{"text", c.text}, {"reproduced", c.reproduced}, {"explanation", c.explanation}};
+  j = {{"text", c.text}, {"explanation", c.explanation}};
+  if (c.reproduced) j["reproduced"] = *c.reproduced;
   if (c.paper) j["paper"] = *c.paper;
   if (c.measured) j["measured"] = *c.measured;
 }
@@ -151,7 +154,9 @@ void to_json(Json& j, const Results& r) {
   if (!r.lambda_curve.empty()) j["lambda_curve"] = r.lambda_curve;
   if (!r.box_plots.empty()) j["box_plots"] = r.box_plots;
   if (!r.tables.empty()) j["tables"] = r.tables;
-  if (!r.figures.empty()) j["figures"] = r.figures;
+  if (!r.charts.empty()) j["charts"] = r.charts;
+  if (!r.advice.empty()) j["advice"] = r.advice;
+  if (!r.findings.empty()) j["findings"] = r.findings;
 }
 
 template <class Json>
@@ -179,7 +184,7 @@ void from_json(const Json& j, Row& r) {
 template <class Json>
 void from_json(const Json& j, Claim& c) {
   j.at("text").get_to(c.text);
-  j.at("reproduced").get_to(c.reproduced);
+  detail::read_optional(j, "reproduced", c.reproduced);
   c.explanation = j.value("explanation", "");
   detail::read_optional(j, "paper", c.paper);
   detail::read_optional(j, "measured", c.measured);
@@ -220,7 +225,9 @@ void from_json(const Json& j, Results& r) {
   detail::read_part(j, "lambda_curve", r.lambda_curve);
   detail::read_part(j, "box_plots", r.box_plots);
   detail::read_part(j, "tables", r.tables);
-  detail::read_part(j, "figures", r.figures);
+  detail::read_part(j, "charts", r.charts);
+  detail::read_part(j, "advice", r.advice);
+  detail::read_part(j, "findings", r.findings);
   r.settings = j.value("settings", Json::object());
   r.environment = j.value("environment", Json::object());
 }

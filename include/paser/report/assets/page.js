@@ -56,7 +56,7 @@ const page = (() => {
   const sortableHead = (columns, rows, fill) => {
     const head = el("tr");
     columns.forEach((c, i) => {
-      const th = el("th", { scope: "col" }, el("button", { type: "button", title: "Sort by this column" }, c.name), c.unit ? el("span", { class: "unit" }, c.unit) : null);
+      const th = el("th", { scope: "col", class: c.minor ? "minor" : "" }, el("button", { type: "button", title: "Sort by this column" }, c.name), c.unit ? el("span", { class: "unit" }, c.unit) : null);
       th.firstChild.addEventListener("click", () => {
         const up = th.getAttribute("aria-sort") === "descending" || (i === 0 && th.getAttribute("aria-sort") !== "ascending");
         head.querySelectorAll("th").forEach((other) => other.removeAttribute("aria-sort"));
@@ -83,7 +83,7 @@ const page = (() => {
   const dashes = [[], [6, 4], [2, 3], [8, 3, 2, 3]];
   // Lines over one axis; a series is {name, colour, points: Map of x to y, dash, faint}. xText writes the place of the
   // cursor, `marks` draws every point.
-  const curve = (host, series, xLabel, { xText = whole, marks = false } = {}) => {
+  const curve = (host, series, xLabel, { xText = whole, marks = false, title = "", save = null } = {}) => {
     const xs = [...new Set(series.flatMap((s) => [...s.points.keys()]))].sort((a, b) => a - b);
     const data = [xs, ...series.map((s) => xs.map((x) => (s.points.has(x) ? s.points.get(x) : null)))];
     // The value under the cursor, or the last one before it; without a cursor the last one of all.
@@ -102,6 +102,12 @@ const page = (() => {
         series: [{ label: xLabel, value: (u, v) => xText(known(v) ? v : xs[xs.length - 1]) }, ...series.map((s, number) => ({ label: s.name, class: s.faint ? "faint" : "full", stroke: () => resolve(s.colour) + (s.faint ? "55" : ""), width: s.faint ? 1 : 1.8, dash: s.dash, spanGaps: true, points: { show: marks || s.points.size < 2, size: 6 }, value: (u, v, index, at) => significant(latest(number, at)) }))],
       }, data, host);
     });
+    if (!save) return;
+    const full = series.filter((s) => !s.faint);
+    host.after(save(title, {
+      drawing: () => charts.chartSvg(chart, { title, key: full, marks }),
+      rows: () => [[xLabel, ...series.map((s) => s.name + (s.faint ? ", single steps" : ""))], ...xs.map((x, i) => [x, ...series.map((s, number) => data[number + 1][i])])],
+    }));
   };
 
   return { $, el, css, known, fixed, significant, percent, bytes, whole, time, modelColour, modelKey, hide, kinds, kindOf, kindColour, classColour, classKey,

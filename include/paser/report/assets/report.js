@@ -3,11 +3,11 @@
 (() => {
   const { $, el, css, known, fixed, significant, percent, bytes, whole, time, modelColour, modelKey, hide, kinds, kindOf, kindColour, classKey,
     resolve, redraw, font, axis, dashes, curve, readable, sortableHead, shareBar, run, results, models } = page;
+  const { saveButtons } = charts;
   const { log, samples } = run;
 
   // ---- header --------------------------------------------------------------------------------------------------
   const environment = results.environment || {};
-  $("lead").textContent = results.data || "";
   const facts = [
     ["Preset", results.preset],
     ["Date", (environment.date || "").replace("T", " ").replace("Z", " UTC")],
@@ -17,48 +17,22 @@
     ["Version", environment.library || ""],
   ];
   for (const [name, value] of facts) if (value) $("facts").append(el("div", {}, el("dt", {}, name), el("dd", {}, value)));
-  $("foot").textContent = `Made by ${environment.library || "paser"}. Everything on this page is inside this one file; it loads nothing. Charts: uPlot (MIT licence).`;
+  $("foot").textContent = `Made by ${environment.library || "paser"}. Everything on this page is inside this one file; it loads nothing. Lines are drawn by uPlot (MIT licence).`;
 
-  // ---- key numbers ---------------------------------------------------------------------------------------------
   const rows = results.rows;
-  const best = (list, value) => list.reduce((a, b) => (known(value(b)) && (a === null || value(b) > value(a)) ? b : a), null);
-  const paserRows = rows.filter((row) => row.kind === "paser");
-  const otherRows = rows.filter((row) => row.kind !== "paser" && row.kind !== "bound");
-  const number = (what, value, text) => $("key").append(el("div", { class: "number" }, el("span", { class: "what" }, what), el("b", {}, value), el("span", {}, text)));
-  {
-    const finest = best(paserRows, (row) => row.iou), rival = best(otherRows, (row) => row.iou);
-    if (finest) number("Best PaSeR IoU", fixed(finest.iou, 4), rival ? `${finest.model}; best other method: ${rival.model}, ${fixed(rival.iou, 4)}` : finest.model);
-    const lean = best(paserRows, (row) => row.iou_per_gmac);
-    if (lean) {
-      const peer = best(otherRows.filter((row) => row.iou >= lean.iou - 0.01), (row) => row.iou_per_gmac);
-      const gain = peer && lean.iou_per_gmac / peer.iou_per_gmac - 1;
-      if (peer) number("IoU per GMAC", (gain >= 0 ? "+" : "") + percent(gain), `${lean.model} against ${peer.model}, the leanest other method within 0.01 of its IoU`);
-      else number("IoU per GMAC", significant(lean.iou_per_gmac), `${lean.model}; no other method comes within 0.01 of its IoU`);
-    }
-    const routed = paserRows.find((row) => known(row.assignment_accuracy));
-    if (routed) number("Right routes", percent(routed.assignment_accuracy), `of the patches go to the network meant for them (${routed.model})`);
-    if (results.claims.length) number("Claims", `${results.claims.filter((c) => c.reproduced).length} of ${results.claims.length}`, "claims of the paper are reproduced by this run");
-  }
-
-  // ---- drawings ------------------------------------------------------------------------------------------------
-  // As pictures: what is inside of them cannot run.
-  if (!(results.figures || []).length) hide("figures");
-  for (const f of results.figures || [])
-    $("figures-list").append(el("h2", {}, f.title),
-      el("figure", { class: "card" }, el("img", { class: "drawing", src: "data:image/svg+xml," + encodeURIComponent(f.svg), alt: f.title }), el("figcaption", {}, f.note)));
 
   // ---- results table -------------------------------------------------------------------------------------------
   {
     const columns = [
       { name: "Method", value: (r) => r.model, text: (r) => r.model },
       { name: "IoU", unit: "0 to 1", value: (r) => r.iou, text: (r) => fixed(r.iou, 4), best: 1 },
-      { name: "GMAC", unit: "an image", value: (r) => r.gmac, text: (r) => significant(r.gmac), best: -1 },
-      { name: "IoU/GMAC", value: (r) => r.iou_per_gmac, text: (r) => significant(r.iou_per_gmac), best: 1 },
+      { name: "GMAC", unit: "per image", value: (r) => r.gmac, text: (r) => significant(r.gmac), best: -1 },
+      { name: "IoU/GMAC", minor: true, value: (r) => r.iou_per_gmac, text: (r) => significant(r.iou_per_gmac), best: 1 },
       { name: "Time", unit: rows.some((r) => r.ms_spread) ? "ms per image, median" : "ms per image", value: (r) => r.ms_per_image, text: (r) => significant(r.ms_per_image), best: -1 },
     ];
-    if (rows.some((r) => known(r.assignment_accuracy))) columns.push({ name: "Right routes", unit: "of patches", value: (r) => r.assignment_accuracy, text: (r) => percent(r.assignment_accuracy), best: 1 });
-    if (rows.some((r) => known(r.tvd))) columns.push({ name: "TVD", unit: "measured", value: (r) => r.tvd, text: (r) => percent(r.tvd) });
-    columns.push({ name: "Share of patches", value: (r) => (r.share.length ? r.share[0] : null), share: true });
+    if (rows.some((r) => known(r.assignment_accuracy))) columns.push({ name: "Right routes", minor: true, unit: "of patches", value: (r) => r.assignment_accuracy, text: (r) => percent(r.assignment_accuracy), best: 1 });
+    if (rows.some((r) => known(r.tvd))) columns.push({ name: "TVD", minor: true, unit: "from the first policy", value: (r) => r.tvd, text: (r) => percent(r.tvd) });
+    columns.push({ name: "Share of patches", minor: true, value: (r) => (r.share.length ? r.share[0] : null), share: true });
     for (const c of columns) {
       if (!c.best) continue;
       const values = rows.filter((r) => r.kind !== "bound").map(c.value).filter(known);
@@ -73,13 +47,13 @@
     const body = el("tbody");
     const cell = (c, r) => {
       if (c.share) {
-        return el("td", {}, ...shareBar(r.share));
+        return el("td", { class: "minor" }, ...shareBar(r.share));
       }
-      const td = el("td", {}, el("span", c.best && c.value(r) === c.winner && r.kind !== "bound" ? { class: "best" } : {}, c.text(r)));
+      const td = el("td", c.minor ? { class: "minor" } : {}, el("span", c.best && c.value(r) === c.winner && r.kind !== "bound" ? { class: "best" } : {}, c.text(r)));
       if (c.name === "IoU" && known(r.iou_std)) td.append(el("span", { class: "spread", title: "standard deviation over the images" }, ` ± ${fixed(r.iou_std, 3)}`));
       if (c.name === "Time" && known(r.ms_per_image) && r.ms_spread) {
         const s = r.ms_spread;
-        td.append(el("span", { class: "spread", title: `first to third quartile of ${s.runs} runs` }, ` ${significant(s.low)} to ${significant(s.high)}`));
+        td.append(el("span", { class: "spread quartiles", title: `first to third quartile of ${s.runs} runs` }, ` ${significant(s.low)} to ${significant(s.high)}`));
         if (s.busy) td.append(el("span", { class: "busy", title: `threads waited for a processor in ${percent(s.waited)} of their time` }, " busy"));
       }
       return td;
@@ -88,114 +62,19 @@
       const kind = kindOf(r);
       const name = el("th", { scope: "row" }, el("span", { class: "mark", style: `color:${kindColour(kind)}`, title: kinds[kind][0] }, kinds[kind][1]), r.model);
       if (r.noteNumber) name.append(el("sup", {}, ` ${r.noteNumber}`));
+      name.append(el("div", { class: "onphone" }, ...shareBar(r.share)));
       return el("tr", { class: kind }, name, ...columns.slice(1).map((c) => cell(c, r)));
     }));
     const head = sortableHead(columns, rows, fill);
     fill(rows);
     $("results-table").append(el("caption", { class: "hidden" }, "Comparison of all methods on the test images"), el("thead", {}, head), body);
+    $("results-table").parentElement.after(saveButtons("Results", { rows: () => [["method", "kind", "IoU", "GMAC", "IoU/GMAC", "ms per image", "right routes", "TVD", ...models.map((m) => `share ${m}`)], ...rows.map((r) => [r.model, r.kind, r.iou, r.gmac, r.iou_per_gmac, r.ms_per_image, r.assignment_accuracy, r.tvd, ...models.map((m, i) => r.share[i])])] }));
     $("results-text").append("★ best of a column, routing by the truth left out. Share of patches: ", modelKey(), ".");
     const conventions = [["IoU", results.iou_convention], ["GMAC", results.mac_convention], ["Time", results.time_convention],
       ["Time, busy", rows.some((r) => r.ms_spread && r.ms_spread.busy) ? "other programs had the processors while the method was timed: its threads waited for one in 5 % or more of their time, so these times are too long" : ""]].filter(([, text]) => text);
     $("results-notes").append(...conventions.map(([name, text]) => el("p", {}, `${name}: ${text}`)), ...notes.map((text, i) => el("p", {}, el("sup", {}, `${i + 1} `), text)));
     const thresholds = Object.entries(results.cascade_thresholds || {});
     if (thresholds.length) $("results-notes").append(el("p", {}, "Thresholds of the cascades, the mean entropy of a patch in nats above which the next network is asked: " + thresholds.map(([name, v]) => `${name}: ${significant(v)}`).join("; ") + "."));
-  }
-
-  // ---- charts --------------------------------------------------------------------------------------------------
-  // IoU against GMAC, logarithmic x, labels placed where they hit neither points nor each other.
-  const points = rows.filter((r) => known(r.iou) && known(r.gmac) && r.gmac > 0).sort((a, b) => a.gmac - b.gmac);
-  if (points.length < 2) hide("cost-chart");
-  else {
-    const host = $("scatter");
-    const xs = points.map((p) => p.gmac), ys = points.map((p) => p.iou);
-    const marker = (ctx, kind, x, y, size) => {
-      ctx.beginPath();
-      if (kind === "single" || kind === "part") ctx.arc(x, y, size * 0.95, 0, 2 * Math.PI);
-      else if (kind === "baseline") ctx.rect(x - size * 0.85, y - size * 0.85, 1.7 * size, 1.7 * size);
-      else if (kind === "bound") { ctx.moveTo(x, y - 1.2 * size); ctx.lineTo(x + 1.2 * size, y); ctx.lineTo(x, y + 1.2 * size); ctx.lineTo(x - 1.2 * size, y); ctx.closePath(); }
-      else { ctx.moveTo(x, y - 1.2 * size); ctx.lineTo(x + 1.1 * size, y + 0.85 * size); ctx.lineTo(x - 1.1 * size, y + 0.85 * size); ctx.closePath(); }
-      if (kind === "bound" || kind === "part") { ctx.lineWidth = size * 0.4; ctx.stroke(); } else ctx.fill();
-    };
-    // Methods that no other one beats in both; the bound is not a method.
-    const frontier = points.filter((p) => p.kind !== "bound" && !points.some((q) => q !== p && q.kind !== "bound" && q.iou >= p.iou && q.gmac <= p.gmac && (q.iou > p.iou || q.gmac < p.gmac)));
-    const ticks = [];
-    const decades = Math.log10(xs[xs.length - 1] / xs[0]);
-    for (let e = -9; e <= 9; ++e) for (const m of decades > 4 ? [1] : [1, 2, 5]) ticks.push(m * 10 ** e);
-    let chart = null;
-    const paint = (u) => {
-      const ctx = u.ctx, dpr = devicePixelRatio || 1, size = 6 * dpr;
-      const box = u.bbox, right = box.left + box.width, bottom = box.top + box.height;
-      const at = points.map((p) => ({ p, x: u.valToPos(p.gmac, "x", true), y: u.valToPos(p.iou, "y", true) }));
-      ctx.save();
-      ctx.strokeStyle = css("--soft"); ctx.lineWidth = dpr; ctx.setLineDash([4 * dpr, 4 * dpr]);
-      ctx.beginPath();
-      frontier.forEach((p, i) => {
-        const x = u.valToPos(p.gmac, "x", true), y = u.valToPos(p.iou, "y", true);
-        if (i === 0) ctx.moveTo(x, y); else { ctx.lineTo(x, u.valToPos(frontier[i - 1].iou, "y", true)); ctx.lineTo(x, y); }
-      });
-      ctx.stroke(); ctx.setLineDash([]);
-      for (const { p, x, y } of at) { ctx.fillStyle = ctx.strokeStyle = resolve(kindColour(kindOf(p))); marker(ctx, kindOf(p), x, y, size); }
-      const narrow = u.width < 520, px = (narrow ? 11 : 13) * dpr;
-      const taken = at.map(({ x, y }) => [x - 1.2 * size, y - 1.2 * size, x + 1.2 * size, y + 1.2 * size]);
-      const hits = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
-      const order = [...at].sort((a, b) => (b.p.kind === "paser") - (a.p.kind === "paser"));
-      for (const { p, x, y } of order) {
-        ctx.font = font(px, p.kind === "paser" ? "600" : "");
-        const w = ctx.measureText(p.model).width, h = px * 1.15, gap = size * 1.6;
-        const options = [];
-        for (const far of [1, 2, 3.2, 4.6, 6]) {
-          const g = gap * far, d = far === 1 ? 0 : g;
-          options.push([x + (far === 1 ? g : gap), y - h / 2 - d], [x + (far === 1 ? g : gap), y - h / 2 + d], [x - gap - w, y - h / 2 - d], [x - gap - w, y - h / 2 + d], [x - w / 2, y - g - h], [x - w / 2, y + g]);
-        }
-        const inside = options.filter(([l, t]) => l >= box.left + 2 && l + w <= right - 2 && t >= box.top && t + h <= bottom);
-        const free = inside.find(([l, t]) => !taken.some((b) => hits([l, t, l + w, t + h], b)));
-        const [l, t] = free || inside[0] || options[0];
-        taken.push([l, t, l + w, t + h]);
-        const nearX = Math.max(l, Math.min(x, l + w)), nearY = Math.max(t, Math.min(y, t + h));
-        if (Math.hypot(nearX - x, nearY - y) > 2.4 * size) {
-          ctx.strokeStyle = css("--soft"); ctx.lineWidth = 0.8 * dpr; ctx.beginPath(); ctx.moveTo(x, y); ctx.lineTo(nearX, nearY); ctx.stroke();
-          ctx.fillStyle = resolve(kindColour(kindOf(p))); ctx.strokeStyle = ctx.fillStyle; marker(ctx, kindOf(p), x, y, size);
-        }
-        ctx.textAlign = "left"; ctx.textBaseline = "middle";
-        ctx.lineJoin = "round"; ctx.lineWidth = 3.5 * dpr; ctx.strokeStyle = css("--sheet"); ctx.strokeText(p.model, l, t + h / 2);
-        ctx.fillStyle = css("--ink"); ctx.fillText(p.model, l, t + h / 2);
-      }
-      ctx.restore();
-    };
-    const draw = () => {
-      if (chart) chart.destroy();
-      const width = host.clientWidth, span = Math.max(...ys) - Math.min(...ys) || 0.1;
-      chart = new uPlot({
-        width, height: Math.max(320, Math.min(480, width * 0.55)), legend: { show: false }, padding: [14, 14, 0, 0],
-        cursor: { x: false, y: false, drag: { x: false, y: false }, points: { show: false } },
-        scales: { x: { time: false, distr: 3, range: () => [xs[0] / 1.5, xs[xs.length - 1] * 1.7] }, y: { range: () => [Math.min(...ys) - 0.09 * span, Math.min(Math.max(...ys) + 0.09 * span, 1.02)] } },
-        axes: [
-          axis({ label: "GMAC an image, logarithmic", labelFont: font(12), labelGap: 0, labelSize: 22, size: 32, splits: (u) => ticks.filter((t) => t >= u.scales.x.min && t <= u.scales.x.max), filter: (u, splits) => splits, values: (u, splits) => splits.map((v) => (width < 520 && !String(v).includes("1") ? "" : +v.toPrecision(2) + "")) }),
-          axis({ label: "mean IoU", labelFont: font(12), labelGap: 0, labelSize: 22, size: 48, values: (u, splits) => splits.map((v) => String(+v.toFixed(4))) }),
-        ],
-        series: [{}, { paths: () => null, points: { show: false } }],
-        hooks: { draw: [paint] },
-      }, [xs, ys], host);
-      chart.over.addEventListener("mousemove", (event) => {
-        const rect = chart.over.getBoundingClientRect(), x = event.clientX - rect.left, y = event.clientY - rect.top;
-        let nearest = null, distance = 22;
-        for (const p of points) {
-          const d = Math.hypot(chart.valToPos(p.gmac, "x") - x, chart.valToPos(p.iou, "y") - y);
-          if (d < distance) { distance = d; nearest = p; }
-        }
-        const tip = $("tip");
-        tip.hidden = !nearest;
-        if (!nearest) return;
-        tip.replaceChildren(el("b", {}, nearest.model), `IoU ${fixed(nearest.iou, 4)}`, el("br"), `${significant(nearest.gmac)} GMAC`, el("br"), `${significant(nearest.iou_per_gmac)} IoU/GMAC`, el("br"), `${significant(nearest.ms_per_image)} ms per image` + (nearest.ms_spread && nearest.ms_spread.busy ? " (machine busy)" : ""));
-        tip.style.left = Math.min(event.pageX + 14, document.documentElement.clientWidth - tip.offsetWidth - 8) + "px";
-        tip.style.top = event.pageY + 14 + "px";
-      });
-      chart.over.addEventListener("mouseleave", () => { $("tip").hidden = true; });
-    };
-    redraw.push(draw);
-    const used = [...new Set(points.map(kindOf))];
-    $("scatter-text").append("Mean IoU on the test images against the multiply-accumulates that an image costs; up and left is better. Dashed: methods that no other one beats in both. ",
-      el("span", { class: "key" }, ...used.map((kind) => el("span", {}, el("span", { class: "mark", style: `color:${kindColour(kind)}` }, kinds[kind][1]), kinds[kind][0]))));
   }
 
   // ---- assignment matrices -------------------------------------------------------------------------------------
@@ -248,11 +127,11 @@
   const fields = [
     { keys: ["loss", "validation_loss"], title: "Loss", noisy: true },
     { keys: ["train_iou", "validation_iou"], title: "IoU", unit: "0 to 1" },
-    { keys: ["reward", "validation_reward"], title: "Reward", unit: "mean of a patch", noisy: true },
+    { keys: ["reward", "validation_reward"], title: "Reward", unit: "mean per patch", noisy: true },
     { keys: ["share"], title: "Share of patches", unit: "by model", noisy: true },
     { keys: ["entropy"], title: "Entropy of the policy", unit: "nats", noisy: true },
     { keys: ["accuracy"], title: "Right routes", unit: "share of patches", noisy: true },
-    { keys: ["cost"], title: "Cost", unit: "mean of a patch", noisy: true },
+    { keys: ["cost"], title: "Cost", unit: "mean per patch", noisy: true },
     { keys: ["lambda"], title: "λ", unit: "weight of the cost" },
     { keys: ["tvd"], title: "Distance from the first policy", unit: "TVD" },
     { keys: ["exploit"], title: "α", unit: "share of batches that follow the policy" },
@@ -272,6 +151,7 @@
   const families = new Map();
   for (const record of log) {
     if (typeof record.warning === "string") $("warnings").append(el("p", { class: "warning" }, `${record.stage ? record.stage + ": " : ""}${record.warning}`));
+    if (typeof record.early_stop === "string") $("warnings").append(el("p", { class: "notes" }, `${record.stage}, step ${record.step}: ${record.early_stop}.`));
     if (typeof record.stage !== "string") continue;
     const family = record.stage.split(" ")[0];
     if (!families.has(family)) families.set(family, new Map());
@@ -311,7 +191,7 @@
       if (!series.some((s) => s.points.size)) continue;
       const plot = el("div");
       charts.append(el("figure", { class: "card chart" }, el("h4", {}, field.title, field.unit ? el("span", {}, ` · ${field.unit}`) : null), plot));
-      curve(plot, withAverages(series.filter((s) => s.points.size), field), place);
+      curve(plot, withAverages(series.filter((s) => s.points.size), field), place, { title: `${family}: ${field.title}`, save: saveButtons });
     }
     if (charts.childElementCount) $("curves").append(el("h3", {}, family.charAt(0).toUpperCase() + family.slice(1)), charts);
   }
@@ -334,12 +214,17 @@
       el("tbody", {}, ...Object.entries(results.parameters).map(([name, n]) => el("tr", {}, el("td", {}, name), el("td", { class: "num" }, whole(n)), el("td", { class: "num" }, models.includes(name) && total ? fixed(n / total, 4) : "–")))));
   }
 
-  // ---- claims --------------------------------------------------------------------------------------------------
+  // ---- the paper's statements ------------------------------------------------------------------------------------
   if (!results.claims.length) hide("claims");
   else {
-    $("claims-text").textContent = `Tested by this run, preset “${results.preset}”. A claim counts as reproduced when this run's own numbers bear it out, not when they equal the paper's.`;
-    $("claims-list").append(...results.claims.map((c) => el("li", { class: "card" }, el("span", { class: "state " + (c.reproduced ? "ok" : "no") }, c.reproduced ? "✔ reproduced" : "✘ not reproduced"),
-      el("div", {}, el("p", {}, c.text), known(c.paper) || known(c.measured) ? el("p", { class: "numbers" }, [["paper", c.paper], ["measured", c.measured]].filter(([, v]) => known(v)).map(([name, v]) => `${name} ${significant(v, 4)}`).join(" · ")) : null, c.explanation ? el("p", { class: "why" }, c.explanation) : null))));
+    const verdicts = { true: ["ok", "✔ holds here"], false: ["no", "✘ does not hold here"], undefined: ["soft", "only compared"] };
+    $("claims-text").textContent = "Each statement was put to this run's own numbers, on its own data, which need not be as hard as the paper's. Where the tasks are not the same, the numbers stand side by side and nothing is concluded.";
+    $("claims-list").append(...results.claims.map((c) => {
+      const [kind, word] = verdicts[c.reproduced];
+      const numbers = [["in the paper", c.paper], ["found here", c.measured]].filter(([, v]) => known(v)).map(([name, v]) => `${name} ${significant(v, 4)}`).join(" · ");
+      return el("li", { class: "card" }, el("span", { class: "state " + kind }, word),
+        el("div", {}, el("p", {}, c.text), numbers ? el("p", { class: "numbers" }, numbers) : null, c.explanation ? el("p", { class: "why" }, c.explanation) : null));
+    }));
   }
 
   // ---- reproduce -----------------------------------------------------------------------------------------------
@@ -373,6 +258,19 @@
     drawAll();
   });
   let width = 0, timer = 0;
+  // On paper: light colours, and charts of a page's width.
+  let theme;
+  addEventListener("beforeprint", () => {
+    theme = document.documentElement.dataset.theme;
+    document.documentElement.dataset.theme = "light";
+    document.documentElement.classList.add("paper");
+    drawAll();
+  });
+  addEventListener("afterprint", () => {
+    if (theme) document.documentElement.dataset.theme = theme; else delete document.documentElement.dataset.theme;
+    document.documentElement.classList.remove("paper");
+    drawAll();
+  });
   addEventListener("resize", () => {
     if (document.documentElement.clientWidth === width) return;
     clearTimeout(timer);

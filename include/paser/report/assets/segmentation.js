@@ -2,6 +2,7 @@
 /* The sections that only some runs have: the weight of the cost, classes, spread, further tables, single images. */
 (() => {
   const { $, el, known, fixed, significant, percent, whole, modelColour, modelKey, hide, classColour, redraw, dashes, curve, sortableHead, shareBar, results } = page;
+  const { svg, saveButtons, styledCopy } = charts;
   const byResultsOrder = (names) => {
     const order = results.rows.map((r) => r.model), place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
     return names.sort((a, b) => place(a) - place(b) || a.localeCompare(b));
@@ -13,8 +14,8 @@
   if (!points.length) hide("lambda");
   else {
     const labels = [...new Set(points.map((p) => p.label))];
-    const charts = [["iou", "Mean IoU", "0 to 1"], ["cost", "Mean cost", "of a patch, by the cost rule"], ["gmac", "GMAC", "an image"]];
-    for (const [key, title, unit] of charts) {
+    const quantities = [["iou", "Mean IoU", "0 to 1"], ["cost", "Mean cost", "of a patch, by the cost rule"], ["gmac", "GMAC", "per image"]];
+    for (const [key, title, unit] of quantities) {
       const series = labels.map((label, number) => ({
         name: label || title, colour: modelColour([4, 5, 2, 3, 1, 0, 6, 7][number % 8]), dash: dashes[number % dashes.length],
         points: new Map(points.filter((p) => p.label === label && known(p[key])).map((p) => [p.lambda, p[key]])),
@@ -22,7 +23,7 @@
       if (!series.length) continue;
       const plot = el("div");
       $("lambda-charts").append(el("figure", { class: "card chart" }, el("h4", {}, title, el("span", {}, ` · ${unit}`)), plot));
-      curve(plot, series, "λ", { xText: short, marks: true });
+      curve(plot, series, "λ", { xText: short, marks: true, title: `${title} by weight of the cost`, save: saveButtons });
     }
     const columns = [{ name: "Policy", value: (p) => p.label }, { name: "λ", value: (p) => p.lambda }, { name: "IoU", value: (p) => p.iou }, { name: "Cost", value: (p) => p.cost }, { name: "GMAC", value: (p) => p.gmac }, { name: "Share of patches", value: (p) => (p.share.length ? p.share[0] : null) }];
     const body = el("tbody");
@@ -63,6 +64,7 @@
       const bar = (share, kind) => el("span", { class: kind }, el("i", { style: `width:calc((100% - 5rem) * ${known(share) ? (share / widest).toFixed(4) : 0})` }), percent(share, 2));
       $("fractions").replaceChildren(...classes.map((k) => el("div", { class: "fraction" }, el("b", {}, ...label(k)), bar(t.truth_share[k], "truth"), bar(t.predicted_share[k], "predicted"))));
     };
+    $("classes-table").parentElement.after(saveButtons("Classes", { rows: () => [["method", "class", "IoU", "Dice", "precision", "recall", "fraction, truth", "fraction, predicted"], ...methods.flatMap((m) => tables[m].confusion.map((line, k) => [m, name(k), ...[tables[m].iou, tables[m].dice, tables[m].precision, tables[m].recall, tables[m].truth_share, tables[m].predicted_share].map((v) => v[k])]))] }));
     $("classes-method").append(...methods.map((method) => el("option", { value: method }, method)));
     const rated = results.rows.filter((r) => methods.includes(r.model) && r.kind === "paser").sort((a, b) => b.iou - a.iou);
     const first = rated.length ? rated[0].model : methods[0];
@@ -72,12 +74,6 @@
   }
 
   // ---- spread --------------------------------------------------------------------------------------------------
-  const svg = (tag, attributes = {}, ...children) => {
-    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    node.append(...children);
-    return node;
-  };
   const roundSteps = (low, high, count) => {
     const raw = (high - low) / count, power = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
     const steps = [];
@@ -114,7 +110,11 @@
     const chance = test && (known(test.p) ? (test.p < 0.001 ? "p < 0.001" : `p = ${significant(test.p)}`) : "p not defined");
     $("boxes-charts").append(el("figure", { class: "card" }, el("h3", {}, plot.title), host,
       test ? el("figcaption", {}, `${test.name}: t = ${significant(test.t)}, ${known(test.df) ? +test.df.toFixed(1) : "–"} degrees of freedom, ${chance} (two-sided)${known(test.p) ? (test.p < 0.05 ? "; the means differ at the 5 % level." : "; no difference at the 5 % level.") : "."}`) : null,
-      plot.note ? el("figcaption", {}, plot.note) : null));
+      plot.note ? el("figcaption", {}, plot.note) : null,
+      saveButtons(plot.title, {
+        drawing: () => styledCopy(host.firstChild, plot.title),
+        rows: () => [["group", "low whisker", "first quartile", "median", "third quartile", "high whisker", "mean", "outliers"], ...plot.groups.map((g) => [g.name, g.low, g.q1, g.median, g.q3, g.high, g.mean, g.outliers.join(" ")])],
+      })));
     redraw.push(() => boxPlot(host, plot));
   }
 
