@@ -1,5 +1,5 @@
-"""Checks a site that Doxygen wrote: every public class, function and type has a sentence, and every link of a page leads to
-a file. Prints what does not, and fails if there is any.
+"""Checks a site that Doxygen wrote: every public class, function and type has a sentence, every link of a page leads to a
+file, and no page shows Doxygen's commands. Prints what is wrong, and fails if anything is.
 
     check_site.py XML HTML      the folders
 
@@ -72,18 +72,21 @@ def check_names(folder):
     return bool(names) and not bare
 
 
-def check_links(folder):
-    """Those of the pages; what Doxygen generates links to what it generates."""
+def check_pages(folder):
+    """Links and text of the pages; what Doxygen generates links to what it generates."""
     pages = [folder / "index.html", *sorted(folder.glob("md_*.html"))]
     lost = []
     for page in pages:
-        for target in re.findall(r'(?:href|src|data)="([^"#]+)', page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8")
+        if unread := re.search(r"@(?:code|endcode|section|ref)\b|&lt;(?:tt|table|a )", text):
+            lost.append(f"{page.name}: Doxygen did not read the text near '{unread.group()}'")
+        for target in re.findall(r'(?:href|src|data)="([^"#]+)', text):
             if not re.match(r"[a-z]+:", target) and not (folder / target).exists():
                 lost.append(f"{page.name}: nothing is at {target}")
-    print("\n".join(lost + [f"{len(pages)} pages, {len(lost)} links that lead nowhere"]))
+    print("\n".join(lost + [f"{len(pages)} pages, {len(lost)} mistakes"]))
     return not lost
 
 
 if __name__ == "__main__":
     xml, html = map(pathlib.Path, sys.argv[1:])
-    sys.exit(0 if check_names(xml) & check_links(html) else 1)
+    sys.exit(0 if check_names(xml) & check_pages(html) else 1)

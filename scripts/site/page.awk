@@ -6,6 +6,7 @@ FNR == 1 { page = FILENAME; sub(/.*\//, "", page); sub(/\.md$/, "", page) }
 /^ *```/ { fenced = !fenced; print; next }
 fenced || /^    / { print; next }
 
+/^#+ / { gsub(/`/, "") }
 /^##+ / {
   name = tolower($0)
   gsub(/^#+ +|[^a-z0-9 _-]/, "", name)
@@ -57,7 +58,9 @@ function formulas(text,   parts, n, i, out) {
   n = split(text, parts, "`")
   out = ""
   for (i = 1; i <= n; ++i) {
-    if (i % 2) {
+    if (i % 2 == 0) {
+      gsub(/%/, "%%", parts[i])  # which else keeps a word from being linked, and disappears
+    } else {
       while (sub(/\$\$/, display ? "\\f]" : "\\f[", parts[i])) display = !display
       while (match(parts[i], /\$[^$]+\$/))
         parts[i] = substr(parts[i], 1, RSTART - 1) "\\f(" substr(parts[i], RSTART + 1, RLENGTH - 2) "\\f)" substr(parts[i], RSTART + RLENGTH)
