@@ -7,6 +7,7 @@
 
 #include "paser/core/error.hpp"
 #include "paser/core/text.hpp"
+#include "paser/experiment/shown.hpp"
 #include "printed.hpp"
 
 /// What the programs share: how they start and how they end.
@@ -40,18 +41,8 @@ inline constexpr const char* statuses =
     "a "
     "model or in an answer is not finite, and what was saved before stays; 130 interrupted.";
 
-/// Ctrl-C: what was done is saved, the same command goes on.
-struct Interrupted : std::runtime_error {
-  explicit Interrupted(
-      const std::string& message = "interrupted; the run is saved, and the same command goes on with it")
-      : std::runtime_error(message) {}
-};
-
-/// Whether Ctrl-C may end this process at any place. As one of a team it ends with the others, after a step.
-inline bool& stops_by_itself() {
-  static bool stops = true;
-  return stops;
-}
+using paser::experiment::Interrupted;
+using paser::experiment::stops_by_itself;
 
 /// The command as one types it into a shell, the program's folder left out: words with characters that a shell takes
 /// for something else stand in single quotes.

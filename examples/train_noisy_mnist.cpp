@@ -12,6 +12,7 @@
 #include "paser/core/text.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
+#include "run_options.hpp"
 #include "without_noise.hpp"
 
 namespace {
@@ -19,25 +20,12 @@ namespace {
 using namespace noisy_mnist;
 
 struct Arguments {
-  std::vector<std::string> settings;
-  std::string preset = "demo", out, mnist = PASER_DATA_DIR "/mnist";
-  std::optional<std::uint64_t> seed;
-  int threads = 0;
-  program::RunChoice choice;
-  bool list = false;
+  program::RunOptions run{"demo"};
+  std::string mnist = PASER_DATA_DIR "/mnist";
 };
 
-Config preset_named(const std::string& name) {
-  std::vector<std::string> names;
-  for (const Config& c : presets()) {
-    if (c.preset == name) return c;
-    names.push_back(c.preset);
-  }
-  throw paser::ValueError(paser::unknown_name("preset", name, names));
-}
-
 /// The test images that the report shows, as files that segment_image takes.
-void write_samples(program::RunFolder& folder, const std::vector<report::Sample>& samples) {
+void write_samples(experiment::RunFolder& folder, const std::vector<report::Sample>& samples) {
   std::map<std::string, int> count;
   for (const report::Sample& sample : samples) {
     std::string name;
@@ -52,20 +40,15 @@ void write_samples(program::RunFolder& folder, const std::vector<report::Sample>
 }
 
 int run(const Arguments& arguments, const std::string& command) {
-  if (arguments.list) {
-    for (const Config& c : presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
-    return program::done;
-  }
-  Config config = preset_named(arguments.preset);
-  if (arguments.seed) config.seed = *arguments.seed;
-  for (const std::string& setting : arguments.settings) apply(setting, config);
+  if (arguments.run.listed("train_noisy_mnist", presets())) return program::done;
+  Config config = experiment::preset_named(presets(), arguments.run.preset);
+  arguments.run.apply_to(config);
   checked(config);
-  const std::filesystem::path out = arguments.out.empty() ? "runs/noisy_mnist_" + config.preset : arguments.out;
-  if (arguments.threads > 0) paser::set_threads(arguments.threads);
+  const std::filesystem::path out = arguments.run.folder("noisy_mnist_" + config.preset);
 
   const report::InterruptGuard guard;
-  print_plan(std::cout, config, out, !arguments.choice.fresh && std::filesystem::exists(out / "config.json"));
-  Experiment experiment(config, out, arguments.mnist, arguments.choice);
+  print_plan(std::cout, config, out, !arguments.run.choice.fresh && std::filesystem::exists(out / "config.json"));
+  Experiment experiment(config, out, arguments.mnist, arguments.run.choice);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   experiment.train();
   Comparison comparison(experiment);
@@ -77,8 +60,8 @@ int run(const Arguments& arguments, const std::string& command) {
   results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
                             memory.peak(), 0, 0, waits.share()});
   experiment.folder().write("results.json", report::results_text(results));
-  experiment.folder().write(
-      "report.html", report::html(results, {report::read_log(out / "log.jsonl"), samples}, program::page_assets()));
+  experiment.folder().write("report.html",
+                         report::html(results, {report::read_log(out / "log.jsonl"), samples}, program::page_assets()));
   write_samples(experiment.folder(), samples);
 
   std::cout << "\n"
@@ -101,16 +84,11 @@ int run(const Arguments& arguments, const std::string& command) {
 int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("PaSeR on noisy MNIST: trains f1, f2, f3 and the policy, and compares them with the baselines.");
-  app.add_option("--preset", arguments.preset, "demo (minutes), standard (about an hour), paper (the paper's settings)")
+  app.add_option("--preset", arguments.run.preset,
+                 "demo (minutes), standard (about an hour), paper (the paper's settings)")
       ->capture_default_str();
-  app.add_option("--set", arguments.settings,
-                 "a setting as name=value, such as policy_epochs=5 or tvd=[0.05]; repeatable");
-  app.add_option("--out", arguments.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
-  app.add_option("--seed", arguments.seed, "of data, weights and all noise; the preset's is 1");
-  app.add_option("--threads", arguments.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
-  program::add_run_options(app, arguments.choice);
-  app.add_flag("--list-presets", arguments.list, "print every setting of every preset");
+  arguments.run.add_to(app, "policy_epochs=5 or tvd=[0.05]");
   app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(arguments, command); });
 }

@@ -13,6 +13,7 @@
 #include "routing/ablations.hpp"
 #include "routing/page.hpp"
 #include "routing/references.hpp"
+#include "run_options.hpp"
 
 namespace {
 
@@ -20,11 +21,8 @@ using namespace routing;
 using paser::message;
 
 struct Arguments {
-  std::string out, data, masks, task;
-  std::vector<std::string> settings;
-  std::optional<std::uint64_t> seed;
-  int threads = 0;
-  program::RunChoice choice;
+  program::RunOptions run;
+  std::string data, masks, task;
   bool json = false;
 };
 
@@ -51,7 +49,7 @@ pipeline::MachineCosts machine_of(Experiment& experiment) {
       {std::vector<double>(static_cast<std::size_t>(models), 0.0), 1.0},
       s.grid[0] * s.grid[1]};
   const auto machine =
-      program::shown("measure: times of all parts in turn", "runs", [&](const pipeline::HowFar& how_far) {
+      experiment::shown("measure: times of all parts in turn", "runs", [&](const pipeline::HowFar& how_far) {
         return report::measure_costs<float>(experiment.networks(), router, experiment.description().image(),
                                             {.rounds = 9, .progress = how_far});
       });
@@ -229,20 +227,14 @@ class Study {
   Fitted gain_, policy_;
 };
 
-Settings settings_of(const Arguments& a) {
+int run(const Arguments& a, const std::string& command) {
+  if (a.run.listed<Settings>("train_router")) return program::done;
   Settings settings;
   if (!a.data.empty()) settings.data = a.data;
   if (!a.masks.empty()) settings.masks = a.masks;
-  if (a.seed) settings.seed = *a.seed;
-  for (const std::string& setting : a.settings) segmentation::apply(setting, settings);
-  return settings;
-}
-
-int run(const Arguments& a, const std::string& command) {
-  const Settings settings = settings_of(a);
-  if (a.threads > 0) paser::set_threads(a.threads);
+  a.run.apply_to(settings);
   const paser::report::InterruptGuard guard;
-  Experiment experiment(settings, a.out.empty() ? "runs/router" : a.out, a.choice);
+  Experiment experiment(settings, a.run.folder("router"), a.run.choice);
   for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
 
   const Study study(experiment, experiment.train());
@@ -269,12 +261,8 @@ int main(int argc, char** argv) {
   app.add_option("--data", a.data, "folder with train_images, train_label, validation_..., test_...");
   app.add_option("--masks", a.masks,
                  "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
-  app.add_option("--set", a.settings, "a setting as name=value, such as epochs=[60,30] or grid=[4,4]; repeatable");
-  app.add_option("--out", a.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--task", a.task, "what the results call the data; by default the folder's name");
-  app.add_option("--seed", a.seed, "of the folds, weights and all noise; 1 by default");
-  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
-  program::add_run_options(app, a.choice);
+  a.run.add_to(app, "epochs=[60,30] or grid=[4,4]");
   app.add_flag("--json", a.json, "print results.json instead of tables");
   app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });

@@ -1,5 +1,5 @@
 # The order of the folders of include/paser: a header includes only from its own folder and from those before it.
-set(paser_layers core kernels autograd ops nn io optim models uncertainty rl metrics data distributed pipeline report)
+set(paser_layers core kernels autograd ops nn io optim models uncertainty rl metrics data distributed pipeline report experiment)
 
 # Folders that alone call kernels: operations, the sums of gradients, and the optimizers' updates.
 set(paser_kernel_callers kernels autograd ops optim)

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "paser/data/salt_and_pepper.hpp"
+#include "paser/experiment/folder_data.hpp"
 #include "paser/metrics/class_scores.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/tiled.hpp"
-#include "segmentation/data.hpp"
 #include "trained_model.hpp"
 
 /// What the program `evaluate` measures.

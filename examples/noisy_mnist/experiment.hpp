@@ -2,11 +2,8 @@
 
 #include "noisy_mnist/networks.hpp"
 #include "paser/data/noisy_mnist.hpp"
-#include "paser/pipeline/cascade.hpp"
-#include "paser/pipeline/fine_tune.hpp"
-#include "paser/pipeline/pretrain.hpp"
-#include "paser/pipeline/train_policy.hpp"
-#include "run_folder.hpp"
+#include "paser/experiment/stages.hpp"
+#include "paser/report/table.hpp"
 
 /// The training of the noisy-MNIST experiment: three stages in one run folder, each of which can be stopped and
 /// resumed.
@@ -31,14 +28,14 @@ struct Variant {
 class Experiment {
  public:
   Experiment(const Config& config, const std::filesystem::path& out, const std::filesystem::path& mnist,
-             const program::RunChoice& choice)
+             const experiment::RunChoice& choice)
       : config_(checked(config)),
         data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
         paser_(fresh_paser(config)),
         folder_(out, config, choice, needs(mnist)) {}
 
   const Config& config() const { return config_; }
-  program::RunFolder& folder() { return folder_; }
+  experiment::RunFolder& folder() { return folder_; }
   const paser::data::NoisyMnist& data() const { return data_; }
   const std::vector<Variant>& variants() const { return variants_; }
   const pipeline::Paser<float>& untuned() const { return variants_.front().paser; }
@@ -63,29 +60,21 @@ class Experiment {
                                            .shared = c.shared_digits});
   }
 
-  program::RunNeeds needs(const std::filesystem::path& mnist) const {
-    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_dict(part)); };
-    std::size_t networks = 0;
-    for (const auto& model : paser_.models) networks += bytes(model);
-    program::DataFiles files;
+  experiment::RunNeeds needs(const std::filesystem::path& mnist) const {
+    experiment::DataFiles files;
     for (const char* name :
          {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"})
       files[name] = paser::data::find_idx(mnist, name);
-    const program::RunSize size{.networks = networks,
-                                .policy = bytes(paser_.policy),
-                                .policies = 1,
-                                .tunings = 1,
-                                .snapshots = config_.tvd.size(),
-                                .kept = 1 + config_.tvd.size()};
-    return {"train_noisy_mnist", program::bytes_of(size), files, {"results.json", "report.html"}};
+    auto size = experiment::size_of(paser_);
+    size.policies = size.tunings = 1;
+    size.snapshots = config_.tvd.size();
+    size.kept = 1 + size.snapshots;
+    return {"train_noisy_mnist", experiment::bytes_of(size), files, {"results.json", "report.html"}};
   }
 
   void pretrain(std::size_t k) {
     const std::string name = paser::message("f", k + 1);
-    pipeline::PretrainOptions<float> options;
-    options.epochs = config_.pretrain_epochs[k];
-    options.batch = config_.pretrain_batch[k];
-    options.learning_rate = config_.pretrain_rate[k];
+    auto options = experiment::pretrain_options(config_, k);
     options.patience = config_.patience;
     options.supervised.micro_batch = config_.micro_batch;
     folder_.run("pretrain " + name, name, [&](const pipeline::Stage& stage) {
@@ -95,29 +84,14 @@ class Experiment {
   }
 
   pipeline::RewardOptions reward_options(double lambda) const {
-    std::vector<double> parameters;
-    for (const auto& model : paser_.models)
-      parameters.push_back(static_cast<double>(paser::nn::count_parameters(model)));
-    return {.lambda = lambda, .costs = pipeline::cost_shares(parameters), .classes = classes};
-  }
-
-  /// How rewards become advantages, the same in stages 2 and 3.
-  paser::rl::AdvantageOptions advantage() const {
-    using paser::rl::Baseline;
-    return {.baseline = config_.policy_baseline == "batch_mean" ? Baseline::batch_mean : Baseline::none};
+    return {.lambda = lambda, .costs = pipeline::cost_shares(experiment::parameters_of(paser_)), .classes = classes};
   }
 
   void train_policy() {
-    pipeline::PolicyOptions<float> options;
-    options.epochs = config_.policy_epochs;
-    options.batch = config_.policy_batch;
-    options.learning_rate = config_.policy_rate;
-    options.exploit_from = config_.exploit_from;
-    options.exploit_to = config_.exploit_to;
-    options.reward = reward_options(0);
-    options.advantage = advantage();
-    options.gradient.entropy_bonus = config_.entropy_bonus;
+    auto options = experiment::policy_options(config_);
     options.patience = config_.patience;
+    options.reward = reward_options(0);
+    options.advantage = experiment::advantage(config_.policy_baseline);
     folder_.run("policy", "policy", [&](const pipeline::Stage& stage) {
       return pipeline::train_policy(paser_, data_.policy(), data_.validation(), options, stage,
                                     Key{config_.seed}.fold(3));
@@ -126,19 +100,13 @@ class Experiment {
   }
 
   void fine_tune() {
-    pipeline::FineTuneOptions<float> options;
+    auto options = experiment::fine_tune_options(config_);
     options.steps = config_.fine_tune_steps;
-    options.batch = config_.fine_tune_batch;
-    options.expert_learning_rate = config_.fine_tune_rate;
-    options.policy_learning_rate = config_.fine_tune_policy_rate;
     options.supervised.micro_batch = config_.micro_batch;
     options.reward = reward_options(0);
-    options.exploit_from = config_.fine_tune_exploit_from;
-    options.exploit_to = config_.fine_tune_exploit_to;
     options.lambda_from = 0;
     options.lambda_to = config_.lambda_to;
-    options.advantage = advantage();
-    options.gradient.entropy_bonus = config_.entropy_bonus;
+    options.advantage = experiment::advantage(config_.policy_baseline);
     options.tvd_thresholds = config_.tvd;
     std::vector<pipeline::Snapshot<float>> snapshots;
     folder_.run("fine-tune", "fine_tune", [&](const pipeline::Stage& stage) {
@@ -166,7 +134,7 @@ class Experiment {
   Config config_;
   paser::data::NoisyMnist data_;
   pipeline::Paser<float> paser_;
-  program::RunFolder folder_;
+  experiment::RunFolder folder_;
   std::vector<Variant> variants_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "noisy_mnist/config.hpp"
 #include "paser/models/registered/unet.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 /// The networks of the noisy-MNIST experiment.

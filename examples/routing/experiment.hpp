@@ -1,26 +1,24 @@
 #pragma once
 
 #include "paser/data/shifted.hpp"
+#include "paser/experiment/folder_data.hpp"
+#include "paser/experiment/run_folder.hpp"
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/expert_images.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/pretrain.hpp"
 #include "paser/pipeline/routing/router_examples.hpp"
 #include "routing/settings.hpp"
-#include "run_folder.hpp"
-#include "segmentation/data.hpp"
 
 /// The networks of a run, trained so that routers learn from images which the networks have not seen.
 namespace routing {
 
 namespace pipeline = paser::pipeline;
 using paser::Key;
-using Folder = segmentation::Folder;
+using Folder = experiment::Folder;
+using experiment::class_mean;
 using Paser = pipeline::Paser<float>;
-
-inline paser::metrics::ClassMean class_mean(const Settings& s) {
-  return s.absent_class == "zero" ? paser::metrics::ClassMean::all : paser::metrics::ClassMean::present;
-}
 
 /// The reward of a table's patches, (N, P, M - 1), as the setting `gain` names it.
 inline paser::Tensor<double, 3> gains_of(const pipeline::RoutingTable& table, const std::string& gain,
@@ -56,17 +54,17 @@ struct Unseen {
 /// Data, networks and tables of a run. Every training can be stopped and resumed.
 class Experiment {
  public:
-  Experiment(const Settings& settings, const std::filesystem::path& out, const program::RunChoice& choice)
+  Experiment(const Settings& settings, const std::filesystem::path& out, const experiment::RunChoice& choice)
       : settings_(checked(settings)),
-        data_(settings.reading()),
+        data_(settings),
         description_((require_files(), describe(settings.corrected))),
         fresh_(pipeline::make_paser<float>(description_, key(1))),  // before anything is written: whether the sizes fit
         folder_(out, settings, choice, needs()) {}
 
   const Settings& settings() const { return settings_; }
-  const segmentation::Data& data() const { return data_; }
+  const experiment::FolderData& data() const { return data_; }
   const pipeline::PaserDescription& description() const { return description_; }
-  program::RunFolder& folder() { return folder_; }
+  experiment::RunFolder& folder() { return folder_; }
   /// The root of one stream of random numbers. 1: weights; 2: networks; 3: routers; 4: bootstrap; 5: folds; 6: the
   /// estimator, where it draws; 7: resplits; 8: shifts; 9: random routing; 10: the paper's policy; 11: noise; 12, 13:
   /// twins.
@@ -122,7 +120,7 @@ class Experiment {
   /// Every network on every patch.
   template <class Source>
   pipeline::RoutingTable table(const std::string& what, const Source& source, const Paser& networks) const {
-    return program::shown("every network on " + what, "images", [&](const pipeline::HowFar& how_far) {
+    return experiment::shown("every network on " + what, "images", [&](const pipeline::HowFar& how_far) {
       return pipeline::tabulate_routing(networks, source, data_.classes(), key(6), paser::data::ignored_label, how_far,
                                         true);
     });
@@ -165,15 +163,15 @@ class Experiment {
   }
 
  private:
-  program::RunNeeds needs() const {
-    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_dict(part)); };
+  experiment::RunNeeds needs() const {
+    const auto bytes = [](const auto& part) { return experiment::bytes_of(paser::io::state_dict(part)); };
     std::size_t networks = 0;
     for (const auto& model : fresh_.models) networks += bytes(model);
     const auto kinds = static_cast<std::size_t>(std::max<Index>(settings_.folds, 0) + 1 +
                                                 (settings_.ablations ? 2 : 0) + (settings_.references ? 1 : 0));
     // A router reads less than a thousand numbers of a patch.
     const auto width = static_cast<std::size_t>(settings_.router_width * settings_.router_members);
-    program::RunSize size{.networks = kinds * networks, .policy = sizeof(float) * width * (width + 1000), .kept = 3};
+    experiment::RunSize size{.networks = kinds * networks, .policy = sizeof(float) * width * (width + 1000), .kept = 3};
     if (settings_.references) {
       size.policies = 5;
       size.policy = std::max(size.policy, bytes(pipeline::make_policy<float>(
@@ -181,7 +179,7 @@ class Experiment {
                                               {description_.grid, static_cast<Index>(settings_.models())}, Key{})));
     }
     return {"train_router",
-            program::bytes_of(size),
+            experiment::bytes_of(size),
             data_.files(),
             {"results.json", "curve.svg", "curve.csv", "report.html"}};
   }
@@ -237,12 +235,10 @@ class Experiment {
     d.width = data_.width();
     d.estimator = paser::uncertainty::SoftmaxEntropy{}.spec();
     d.policy = pipeline::Constant{0}.spec();
-    const auto reading = segmentation::without_folders(settings_.reading());
-    d.info["settings"] = reading;  // by which `evaluate` reads images and masks
-    Settings kept = settings_;
-    kept.data = reading.data;
-    kept.class_file = reading.class_file;
-    d.info["router_settings"] = kept;
+    d.value_range = experiment::value_range(settings_);
+    d.info["settings"] =
+        experiment::without_folders<experiment::FolderSettings>(settings_);  // by which others read images
+    d.info["router_settings"] = experiment::without_folders(settings_);
     return d;
   }
 
@@ -263,10 +259,10 @@ class Experiment {
   }
 
   Settings settings_;
-  segmentation::Data data_;
+  experiment::FolderData data_;
   pipeline::PaserDescription description_;
   Paser fresh_;
-  program::RunFolder folder_;
+  experiment::RunFolder folder_;
   std::optional<Paser> networks_;
   std::vector<Index> network_rows_;
   std::string split_;

@@ -78,7 +78,7 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
 }
 
 inline void write_page(Experiment& experiment, const Findings& found, const Comparison& comparison) {
-  program::RunFolder& folder = experiment.folder();
+  experiment::RunFolder& folder = experiment.folder();
   const report::CurveFigure figure = figure_of(found);
   folder.write("curve.svg", report::curve_svg(figure));
   folder.write("curve.csv", report::curve_csv(figure));

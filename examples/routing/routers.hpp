@@ -81,7 +81,7 @@ class RouterTraining {
 
   template <class Fit>
   Router shown(const std::string& name, const Fit& fit) const {
-    return {name, program::shown("fit " + name, "epochs", [&](const pipeline::HowFar& how_far) {
+    return {name, experiment::shown("fit " + name, "epochs", [&](const pipeline::HowFar& how_far) {
               return pipeline::Policy<float>(fit({.width = settings_.router_width,
                                                   .members = settings_.router_members,
                                                   .epochs = settings_.router_epochs,

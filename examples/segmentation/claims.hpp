@@ -24,7 +24,7 @@ inline std::vector<report::Claim> claims(const Experiment& experiment, const Com
   const Variant& main = experiment.tuned().front();
   const report::Row& mine = comparison.method(main.name).row;
   const report::Row* lean = nullptr;
-  for (const Method& m : comparison.methods())
+  for (const auto& m : comparison.methods())
     if ((m.row.kind == "single" || m.row.kind == "baseline") &&
         (lean == nullptr || m.row.iou_per_gmac() > lean->iou_per_gmac()))
       lean = &m.row;
@@ -32,7 +32,7 @@ inline std::vector<report::Claim> claims(const Experiment& experiment, const Com
   list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the best baseline", 2.74, ratio, ratio >= 2.74,
                   paser::message("against ", lean->model, ", which makes one pass; ", experiment.config().samples,
                                  " passes of f1 and the policy are a floor of ",
-                                 report::significant(experiment.expense({1, 0, 0}).first), " GMAC for every PaSeR")});
+                                 report::significant(experiment.expense({1}).first), " GMAC for every PaSeR")});
   const report::Row& idk = comparison.method("IDK cascade").row;
   ratio = mine.iou_per_gmac() / idk.iou_per_gmac();
   list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the IDK cascade", 2.74, ratio, ratio >= 2.74,
@@ -47,7 +47,7 @@ inline std::vector<report::Claim> claims(const Experiment& experiment, const Com
   for (std::size_t i = 0; i < found.noise_paser.size(); ++i)
     list.push_back({experiment.tuned()[i].name + " loses less by noise than the random policy", 0.0140,
                     found.noise_paser[i], found.noise_paser[i] < found.noise_random,
-                    paser::message("share of the clean IoU, with noise-aware f2 and f3; the random policy loses ",
+                    paser::message("share of the clean IoU, with noise-aware networks but f1; the random policy loses ",
                                    percent(found.noise_random, 2), " here and 18.94 % in the paper")});
   if (found.sample_p)
     list.push_back({"5 samples of f1 serve as well as 20",

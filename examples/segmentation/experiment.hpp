@@ -1,5 +1,6 @@
 #pragma once
 
+#include "paser/experiment/comparison.hpp"
 #include "segmentation/measured.hpp"
 #include "segmentation/parts.hpp"
 #include "segmentation/plan.hpp"
@@ -16,18 +17,14 @@ struct Variant {
   Paser paser;
 };
 
-/// Stage names, in the order in which they run; `train_segmentation --stage` takes them. "questions" are the
-/// FurtherTrainings.
-inline const std::vector<std::string> stage_names{"f3", "f2", "f1", "policy", "fine-tune", "questions"};
-
 /// Trains the networks and the PaSeRs of a configuration. Every stage can be stopped and resumed.
 class Experiment {
  public:
   /// Each process of a team makes one; they must agree on settings, data and arithmetic.
-  Experiment(const Config& config, const std::filesystem::path& out, const program::RunChoice& choice,
+  Experiment(const Config& config, const std::filesystem::path& out, const experiment::RunChoice& choice,
              const distributed::Team& team = {})
       : config_(checked_for(team, config)),
-        data_(config),  // first, so that nothing is written when there is nothing to train on
+        data_(read_data(config)),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
         networks_(fresh_paser(config, description_)),
         folder_(out, config, choice, needs(), team),
@@ -36,7 +33,7 @@ class Experiment {
     if (team.alone()) return;
     team.require_same(program::arithmetic(), "the arithmetic");
     team.require_same(paser::io::json_text(nlohmann::json(config_)), "the settings");
-    team.require_same(paser::io::json_text(program::sums_of(data_.files())), "the data");
+    team.require_same(paser::io::json_text(experiment::sums_of(data_.files())), "the data");
   }
 
   const Config& config() const { return config_; }
@@ -44,7 +41,7 @@ class Experiment {
   const pipeline::PaserDescription& description() const { return description_; }
   /// Of the networks and a policy that reads the whole image, in multiply-accumulates.
   const pipeline::WorkCosts& macs() const { return macs_; }
-  program::RunFolder& folder() { return folder_; }
+  experiment::RunFolder& folder() { return folder_; }
   /// The root of one stream of random numbers. 1: weights; 2: stage 1; 3: stage 2; 4: stage 3; 5: the gain; 6: noise
   /// in training; 7: the comparison; 8: noise in the comparison.
   Key key(std::uint64_t stream) const { return Key{config_.seed}.fold(stream); }
@@ -57,33 +54,39 @@ class Experiment {
 
   void print_plan(std::ostream& out) const {
     std::vector<PlannedNetwork> networks;
-    for (const std::size_t k : {2, 1, 0})
-      networks.push_back({paser::message("f", k + 1), networks_.models[k], pretrain_options(config_, data_, k),
-                          k == 0 ? &networks_.models[2] : nullptr});
+    for (std::size_t k = config_.models(); k-- > 0;)
+      networks.push_back(
+          {paser::message("f", k + 1), networks_.models[k], pretrain_options(config_, data_, k), teacher_of(k)});
     segmentation::print_plan(
         out, config_, data_, networks,
         paser::message(config_.tuned_reward ? "two policies and two fine-tunings" : "a policy and a fine-tuning",
                        ", further policies for the questions, and the comparison"));
   }
 
-  /// Runs the stages up to and including the one of this name. Returns whether the further trainings are to follow: for
-  /// "questions" and "all". Throws Interrupted after Ctrl-C.
+  /// Runs the stages up to and including the one of this name: "f3", "f2", "f1" (the largest network first), "policy",
+  /// "fine-tune". Returns whether the further trainings are to follow: for "questions" and "all". Throws Interrupted
+  /// after Ctrl-C.
   bool train(const std::string& last = "all") {
-    if (last != "all" && std::find(stage_names.begin(), stage_names.end(), last) == stage_names.end())
-      throw paser::ValueError(paser::unknown_name("stage", last, stage_names));
-    const auto upto = [&](const char* name, const auto& work) {
-      work();
-      return last != name;
-    };
-    return upto("f3", [&] { pretrain(2); }) && upto("f2", [&] { pretrain(1); }) && upto("f1", [&] { pretrain(0); }) &&
-           upto("policy", [&] { train_policies(); }) && upto("fine-tune", [&] { fine_tune(); });
+    auto names = experiment::network_names(config_.models());
+    std::ranges::reverse(names);
+    names.insert(names.end(), {"policy", "fine-tune", "questions"});
+    if (last != "all" && std::ranges::find(names, last) == names.end())
+      throw paser::ValueError(paser::unknown_name("stage", last, names));
+    for (std::size_t k = config_.models(); k-- > 0;) {
+      pretrain(k);
+      if (last == paser::message("f", k + 1)) return false;
+    }
+    train_policies();
+    if (last == "policy") return false;
+    fine_tune();
+    return last != "fine-tune";
   }
 
   /// Stage 2 with one reward, on the networks of stage 1. `stage` is its name in the log, `file` its checkpoint.
   Variant train_policy(const std::string& name, const std::string& stage, const std::string& file, const Reward& reward,
                        Index epochs) {
     Variant v{name, reward, {}, networks_};
-    v.paser.policy = fresh_policy(config_, description_, by_patch(reward));
+    v.paser.policy = fresh_policy(config_, description_, reward.view == "patch");
     const auto options = policy_options(config_, reward, reward_options(reward), epochs);
     folder_.run(stage, file, [&](const pipeline::Stage& s) {
       return pipeline::train_policy(v.paser, data_.plain(2), data_.validation(), options, s, key(3), &ground_);
@@ -103,7 +106,7 @@ class Experiment {
     if (m.set.patches > 0) options.set = m.set;
     options.lambda = r.lambda;
     options.costs = costs_of(r.cost, networks_, macs_, m.times);
-    if (normalised_to_gain(r)) options.costs = pipeline::normalised_to_gain(options.costs, m.gain);
+    if (r.scale == "gain") options.costs = pipeline::normalised_to_gain(options.costs, m.gain);
     if (config_.small_free) options.costs = pipeline::with_free_coarse(options.costs);
     return options;
   }
@@ -120,23 +123,23 @@ class Experiment {
   }
 
  private:
-  program::RunNeeds needs() const {
-    const auto bytes = [](const auto& part) { return program::bytes_of(paser::io::state_dict(part)); };
-    std::size_t networks = 0;
-    for (const auto& model : networks_.models) networks += bytes(model);
+  experiment::RunNeeds needs() const {
     const std::size_t budgets = (config_.budget_gmac > 0) + (config_.budget_ms > 0);
-    const std::size_t policies = 2 + 2 * config_.lambdas.size() + config_.costs.size() +
-                                 budgets * static_cast<std::size_t>(std::max(config_.budget_trials, 0));
-    const program::RunSize size{.networks = (config_.noise > 0 ? 2 : 1) * networks,  // f2 and f3 once more
-                                .policy = bytes(networks_.policy),
-                                .policies = policies,
-                                .tunings = 2,
-                                .snapshots = 1,
-                                .kept = 2};
+    auto size = experiment::size_of(networks_);
+    if (config_.noise > 0) size.networks *= 2;  // all but f1 once more
+    size.policies = 2 + 2 * config_.lambdas.size() + config_.costs.size() +
+                    budgets * static_cast<std::size_t>(std::max(config_.budget_trials, 0));
+    size.tunings = size.kept = 2;
+    size.snapshots = 1;
     return {"train_segmentation",
-            program::bytes_of(size),
+            experiment::bytes_of(size),
             data_.files(),
             {"results.json", "methods.csv", "images.csv", "report.html"}};
+  }
+
+  /// The largest network teaches f1.
+  const paser::models::AnySegmenter<float>* teacher_of(std::size_t k) const {
+    return k == 0 ? &networks_.models.back() : nullptr;
   }
 
   void pretrain(std::size_t k) {
@@ -145,7 +148,7 @@ class Experiment {
     options.supervised.team = folder_.team();
     folder_.run("pretrain " + name, name, [&](const pipeline::Stage& stage) {
       return pipeline::pretrain(networks_.models[k], data_.varied(1), data_.validation(), options, stage,
-                                key(2).fold(k), k == 0 ? &networks_.models[2] : nullptr);
+                                key(2).fold(k), teacher_of(k));
     });
   }
 
@@ -196,7 +199,7 @@ class Experiment {
     if (!text.empty()) return measured_ = read_measured(text, file);
     Times times;
     if (team.leads())
-      times = program::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {
+      times = experiment::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {
         return measure_times(networks_, data_.validation().range(0, 1).images, how_far);
       });
     const std::string common = team.of_leader(nlohmann::json(times).dump(), "times of the networks");
@@ -213,7 +216,7 @@ class Experiment {
   Data data_;
   pipeline::PaserDescription description_;
   Paser networks_;
-  program::RunFolder folder_;
+  experiment::RunFolder folder_;
   pipeline::WorkCosts macs_;
   pipeline::PolicyCache<float> ground_;
   Measured measured_;

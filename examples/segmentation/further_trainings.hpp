@@ -23,7 +23,8 @@ class FurtherTrainings {
   /// The policies, on the networks of stage 1, in the order in which they were trained.
   const std::vector<Variant>& policies() const { return policies_; }
   const std::vector<Budget>& budgets() const { return budgets_; }
-  /// f2 and f3 trained on clean and noisy images, in a PaSeR whose policy is not trained; none if not asked for.
+  /// All networks but f1 trained on clean and noisy images, in a PaSeR whose policy is not trained; none if not asked
+  /// for.
   const std::optional<Paser>& noise_aware() const { return noise_aware_; }
 
   /// Trains all that the settings ask for. Throws Interrupted after Ctrl-C.
@@ -82,7 +83,7 @@ class FurtherTrainings {
         {unit, budget, pipeline::calibrate_lambda(budget, experiment_.config().budget_trials, known, train)});
   }
 
-  /// f2 and f3 go on from their clean weights on every image twice, clean and noisy.
+  /// All networks but f1 go on from their clean weights on every image twice, clean and noisy.
   void train_noise_aware() {
     const Config& c = experiment_.config();
     if (c.noise <= 0) return;
@@ -98,7 +99,7 @@ class FurtherTrainings {
     const Folder images = data.varied(1).only(rows);
     const SaltAndPepper<Folder> train(images, c.noise, key.fold(0), NoisyImages::beside_originals);
     const SaltAndPepper<Folder> validation(data.validation(), c.noise, key.fold(1));
-    for (std::size_t k = 1; k < 3; ++k) {
+    for (std::size_t k = 1; k < c.models(); ++k) {
       auto options = pretrain_options(c, data, k);
       options.epochs = c.noise_epochs[k - 1];
       options.learning_rate /= 3;

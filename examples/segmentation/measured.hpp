@@ -1,11 +1,12 @@
 #pragma once
 
+#include "paser/experiment/shown.hpp"
 #include "paser/io/json.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "segmentation/options.hpp"
-#include "shown.hpp"
 
-/// What the costs of a run are made of beside counts of parameters and operations: times, and what f3 gains.
+/// What the costs of a run are made of beside counts of parameters and operations: times, and what the largest network
+/// gains.
 namespace segmentation {
 
 /// What was measured once for the run, so that a resumed run goes on with the same numbers.
@@ -19,7 +20,7 @@ struct Measured {
 inline paser::metrics::GainBase answers_of_coarse(const Paser& networks, const Folder& images,
                                                   pipeline::PolicyCache<float>& ground,
                                                   const pipeline::RewardOptions& options, Key key) {
-  return program::shown("measure: f1 on training images", "images", [&](const pipeline::HowFar& how_far) {
+  return experiment::shown("measure: f1 on training images", "images", [&](const pipeline::HowFar& how_far) {
     const Index classes = options.classes;
     paser::metrics::GainBase set{paser::metrics::Confusion<2>::zeros({classes, classes}),
                                  images.size() * networks.grid.patches()};
@@ -36,32 +37,33 @@ inline paser::metrics::GainBase answers_of_coarse(const Paser& networks, const F
   });
 }
 
-/// What f3 gains over f1 on a training patch, on average; clamped to 0.001 .. 1. Of patches' own IoUs losses count as
-/// 0: these do not add up, and a patch that would lose is not sent. `key` draws f1's dropout.
+/// What the largest network gains over f1 on a training patch, on average; clamped to 0.001 .. 1. Of patches' own IoUs
+/// losses count as 0: these do not add up, and a patch that would lose is not sent. `key` draws f1's dropout.
 inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyCache<float>& ground,
                         const pipeline::RewardOptions& options, Key key) {
   const auto& table =
-      program::shown("measure: every network on training images", "images", [&](const pipeline::HowFar& how_far) {
+      experiment::shown("measure: every network on training images", "images", [&](const pipeline::HowFar& how_far) {
         return std::cref(ground.train.experts(networks, images, options, how_far));
       }).get();
-  return program::shown("measure: what f3 gains", "images", [&](const pipeline::HowFar& how_far) {
-    double gain = 0;
-    how_far(0, images.size());
-    ground.train.draw(networks, images, options, 0);
-    for (Index i = 0; i < images.size(); ++i) {
-      const auto row = std::span<const Index>(&i, 1);
-      const auto seen = ground.train.rows(networks, images, row, options, 0, key);
-      const auto gains = pipeline::tabulated_gains<float>(table, row, seen.coarse, options);
-      const Index patches = gains.shape()[1], models = gains.shape()[2];
-      for (Index p = 0; p < patches; ++p) {
-        const double of_patch = static_cast<double>(gains(0, p, models - 1));
-        gain += (options.gain == pipeline::PatchGain::additive ? of_patch : std::max(0.0, of_patch)) /
-                static_cast<double>(patches * images.size());
-      }
-      how_far(i + 1, images.size());
-    }
-    return std::clamp(gain, 0.001, 1.0);
-  });
+  return experiment::shown(
+      paser::message("measure: what f", networks.actions(), " gains"), "images", [&](const pipeline::HowFar& how_far) {
+        double gain = 0;
+        how_far(0, images.size());
+        ground.train.draw(networks, images, options, 0);
+        for (Index i = 0; i < images.size(); ++i) {
+          const auto row = std::span<const Index>(&i, 1);
+          const auto seen = ground.train.rows(networks, images, row, options, 0, key);
+          const auto gains = pipeline::tabulated_gains<float>(table, row, seen.coarse, options);
+          const Index patches = gains.shape()[1], models = gains.shape()[2];
+          for (Index p = 0; p < patches; ++p) {
+            const double of_patch = static_cast<double>(gains(0, p, models - 1));
+            gain += (options.gain == pipeline::PatchGain::additive ? of_patch : std::max(0.0, of_patch)) /
+                    static_cast<double>(patches * images.size());
+          }
+          how_far(i + 1, images.size());
+        }
+        return std::clamp(gain, 0.001, 1.0);
+      });
 }
 
 /// From the content of a file. Throws FormatError when it is another one.

@@ -1,22 +1,30 @@
 #pragma once
 
+#include "paser/experiment/folder_data.hpp"
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/timing.hpp"
-#include "segmentation/data.hpp"
+#include "segmentation/config.hpp"
 
 /// The networks of a run, and what they cost.
 namespace segmentation {
 
 namespace pipeline = paser::pipeline;
+using paser::Key;
+using Data = experiment::FolderData;
+using Folder = experiment::Folder;
 using Paser = pipeline::Paser<float>;
 
-/// Throws ValueError when the setting names none.
+inline Data read_data(const Config& c) {
+  experiment::DataFiles inputs;
+  if (!c.initial.empty()) inputs["the PaSeR to start from"] = c.initial;
+  return Data(c, c.split == "thirds", inputs);
+}
+
 inline pipeline::RouteChoice route_choice(const Config& c) {
-  paser::check<paser::ValueError>(c.route_choice == "most probable" || c.route_choice == "sampled", "route_choice", "'",
-                                  c.route_choice, "', expected 'most probable' or 'sampled'");
   return c.route_choice == "sampled" ? pipeline::RouteChoice::sampled : pipeline::RouteChoice::most_probable;
 }
 
@@ -24,7 +32,7 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   pipeline::PaserDescription d;
   d.channels = data.channels();
   d.class_names = data.class_names();
-  for (std::size_t k = 0; k < 3; ++k)
+  for (std::size_t k = 0; k < c.models(); ++k)
     d.networks.push_back(paser::models::UNetSpec{.in = data.channels(),
                                                  .classes = data.classes(),
                                                  .width = c.widths[k],
@@ -34,30 +42,28 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   d.height = data.height();
   d.width = data.width();
   d.estimator = paser::uncertainty::McDropout{c.samples}.spec();
-  paser::check<paser::ValueError>(c.small_answer == "mean" || c.small_answer == "first sample", "small_answer", "'",
-                                  c.small_answer, "', expected 'mean' or 'first sample'");
   d.coarse_answer = c.small_answer == "mean" ? pipeline::CoarseAnswer::mean : pipeline::CoarseAnswer::first_sample;
   d.policy = pipeline::net_policy_spec({1, 1}, route_choice(c));
   d.value_range = value_range(c);
-  d.info["settings"] = without_folders(c);
+  d.info["settings"] = experiment::without_folders(c);
   return d;
 }
 
-/// f1, f2, f3 and the policy with random weights, or those of the file `initial`.
+/// The networks and the policy with random weights, or those of the file `initial`.
 inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
   Paser paser = pipeline::make_paser<float>(d, Key{c.seed}.fold(1));
   paser.micro_batch = c.micro_batch;
   if (c.initial.empty()) return paser;
   const auto start = pipeline::load_paser<float>(c.initial);
   const auto parameters = [](const Paser& p, std::size_t k) { return paser::nn::count_parameters(p.models[k]); };
-  for (std::size_t k = 0; k < 3; ++k)
+  for (std::size_t k = 0; k < c.models(); ++k)
     paser::check<paser::ValueError>(
-        start.paser.models.size() == 3 && start.description.networks[k].type == d.networks[k].type &&
+        start.paser.models.size() == c.models() && start.description.networks[k].type == d.networks[k].type &&
             parameters(start.paser, k) == parameters(paser, k) && start.description.channels == d.channels &&
             start.description.classes() == d.classes(),
         c.initial.c_str(), "its networks are others than this run's; expected the same widths, depths, channels and ",
         "number of classes");
-  for (std::size_t k = 0; k < 3; ++k) paser.models[k] = start.paser.models[k];
+  for (std::size_t k = 0; k < c.models(); ++k) paser.models[k] = start.paser.models[k];
   return paser;
 }
 
@@ -114,19 +120,11 @@ inline Times measure_times(const Paser& paser, const paser::Tensor<float, 4>& im
   return times;
 }
 
-/// Throws ValueError when there is no such rule of cost.
-inline void check_cost(const std::string& rule) {
-  const std::vector<std::string> known{"parameters", "macs", "time", "bytes"};
-  if (std::find(known.begin(), known.end(), rule) == known.end())
-    throw paser::ValueError(paser::unknown_name("cost", rule, known));
-}
-
 /// What each model costs under a rule: parameters (Eq. 3), macs and time of one patch, or bytes: the patch's image and
-/// label map, a byte a value, sent once to f2's machine and once more to f3's, while f1 runs where the image is.
+/// label map, a byte a value, sent once to f2's machine, once more to f3's and so on, while f1 runs where the image is.
 /// Shares of their sum.
 inline pipeline::Costs costs_of(const std::string& rule, const Paser& paser, const pipeline::WorkCosts& macs,
                                 const Times& times) {
-  check_cost(rule);
   std::vector<double> expenses;
   for (std::size_t k = 0; k < paser.models.size(); ++k) {
     if (rule == "parameters")

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "run_folder.hpp"
+#include "paser/experiment/run_folder.hpp"
 #include "segmentation/options.hpp"
 
 /// How batches are cut into the parts that the processes of a team share out.
@@ -8,16 +8,16 @@ namespace segmentation {
 
 namespace distributed = paser::distributed;
 
-/// What the networks see in a batch of stage 1, f1 images, f2 and f3 patches.
-inline std::array<Index, 3> images_of_batches(const Config& c) {
-  std::array<Index, 3> images = c.pretrain_batch;
-  for (const std::size_t k : {1, 2}) images[k] *= c.grid[0] * c.grid[1];
+/// What the networks see in a batch of stage 1, f1 images, the others patches.
+inline std::vector<Index> images_of_batches(const Config& c) {
+  std::vector<Index> images = c.pretrain_batch;
+  for (std::size_t k = 1; k < images.size(); ++k) images[k] *= c.grid[0] * c.grid[1];
   return images;
 }
 
 /// The parts of a batch of each network in stage 1, of so many images each.
-inline std::array<Index, 3> parts_of_batches(const Config& c, Index part_images) {
-  std::array<Index, 3> parts = images_of_batches(c);
+inline std::vector<Index> parts_of_batches(const Config& c, Index part_images) {
+  std::vector<Index> parts = images_of_batches(c);
   for (Index& n : parts) n = (n + part_images - 1) / part_images;
   return parts;
 }
@@ -40,7 +40,7 @@ inline Index part_images_for(const Config& c, Index processes) {
 /// part_images of the run in a folder; nothing when there is none, or one that RunFolder will refuse.
 inline std::optional<Index> part_images_of(const std::filesystem::path& run) {
   try {
-    return program::run_settings<Config>(run).part_images;
+    return experiment::run_settings<Config>(run).part_images;
   } catch (const paser::Error&) {
     return {};
   }
@@ -69,7 +69,7 @@ inline const Config& checked_for(const distributed::Team& team, const Config& c)
                                   " parts of a batch, of ", part,
                                   " images each, and each needs at least one: expected ",
                                   "fewer processes, larger batches or a smaller part_images");
-  for (std::size_t k = 0; k < 3; ++k)
+  for (std::size_t k = 0; k < parts.size(); ++k)
     if (team.size() > parts[k])
       std::cerr << "warning: a batch of f" << k + 1 << " has " << parts[k] << " parts, so that "
                 << team.size() - parts[k] << " of " << team.size()

@@ -33,6 +33,14 @@ class Questions {
     return text + " %";
   }
 
+  /// "f1 / f2 / f3"
+  std::string networks() const {
+    std::string text;
+    for (const std::string& name : experiment::network_names(experiment_.config().models()))
+      text += (text.empty() ? "" : " / ") + name;
+    return text;
+  }
+
   /// How the milliseconds of the tables were measured.
   std::string times_note() const {
     const Times& times = experiment_.times();
@@ -57,7 +65,7 @@ class Questions {
             "lambda (cost - cost of f1) / (1 - lambda).",
         .header = {"network", "mean gain", "percentiles 10 / 50 / 90", "pays from (paper's reward)", "patches",
                    "pays from (tuned)", "patches"}};
-    for (std::size_t k = 1; k < 3; ++k) {
+    for (std::size_t k = 1; k < experiment_.config().models(); ++k) {
       const auto gains = pipeline::patch_gain<double>(table.confusion[0], table.confusion[k], paid);
       const std::vector<double> gain(gains.data(), gains.data() + gains.numel());
       Cells cells{paser::message("f", k + 1), report::fixed(paser::metrics::mean(gain), 4), percentiles(gain)};
@@ -87,7 +95,7 @@ class Questions {
             "Policies of stage 2 on the networks of stage 1, read off the answers of all networks. ms: an image, "
             "the time of a patch times the patches; " +
             times_note(),
-        .header = {"policy", "costs of f1 / f2 / f3", "lambda", "mean cost", "shares of f1 / f2 / f3", "IoU", "GMAC",
+        .header = {"policy", "costs of " + networks(), "lambda", "mean cost", "shares of " + networks(), "IoU", "GMAC",
                    "IoU/GMAC", "ms"}};
     pipeline::PolicyData<float> seen(1, comparison_.key());
     report::ProgressOf progress("compare: policies of the questions", "policies");
@@ -217,17 +225,17 @@ class Questions {
     report::ComparisonTable t{
         .title = paser::message("Salt and pepper on ", percent(c.noise), " of the pixels"),
         .note =
-            "Loss: of the clean IoU with the same policy and networks that saw clean images only. Noise-aware f2 "
-            "and f3 were trained on further clean and noisy images; f1 and the policies never saw noise.",
-        .header = {"method", "clean IoU", "noisy IoU", "loss", "noisy IoU, noise-aware f2, f3", "loss",
-                   "shares of f1 / f2 / f3 on noisy images"}};
+            "Loss: of the clean IoU with the same policy and networks that saw clean images only. Noise-aware networks "
+            "were trained on further clean and noisy images; f1 and the policies never saw noise.",
+        .header = {"method", "clean IoU", "noisy IoU", "loss", "noisy IoU, noise-aware networks", "loss",
+                   "shares of " + networks() + " on noisy images"}};
     const auto evaluate = [&](const std::string& what, const pipeline::Method<float>& run) {
       return comparison_.evaluate("noisy images, " + what, run, noisy);
     };
     const auto line = [&](const std::string& name, const auto& run_of_paser, const Paser& unaware, const Paser& aware) {
       const double clean = comparison_.method(name).row.iou;
       const auto without = evaluate(name, run_of_paser(unaware));
-      const auto with = evaluate(name + " with noise-aware f2, f3", run_of_paser(aware));
+      const auto with = evaluate(name + " with noise-aware networks", run_of_paser(aware));
       const double loss = 1 - with.iou / clean;
       t.rows.push_back({name, report::fixed(clean, 4), report::fixed(without.iou, 4),
                         percent(1 - without.iou / clean, 2), report::fixed(with.iou, 4), percent(loss, 2),
@@ -236,16 +244,18 @@ class Questions {
     };
     const auto aware_with = [&](const Paser& p) {
       Paser aware = p;
-      for (std::size_t k = 1; k < 3; ++k) aware.models[k] = further_.noise_aware()->models[k];
+      for (std::size_t k = 1; k < experiment_.config().models(); ++k)
+        aware.models[k] = further_.noise_aware()->models[k];
       return aware;
     };
     const Paser& networks = experiment_.networks();
     const Paser aware = aware_with(networks);
-    for (std::int32_t k = 0; k < 3; ++k)
+    for (Index k = 0; k < networks.actions(); ++k) {
+      const pipeline::Constant alone{static_cast<std::int32_t>(k)};
       line(
-          paser::message("f", k + 1),
-          [&](const Paser& p) { return comparison_.run_of(p, pipeline::Constant{k}, comparison_.key()); }, networks,
-          aware);
+          paser::message("f", k + 1), [&](const Paser& p) { return comparison_.run_of(p, alone, comparison_.key()); },
+          networks, aware);
+    }
     findings_.noise_random = line(
         "random policy",
         [&](const Paser& p) { return comparison_.run_of(p, pipeline::Random{}, comparison_.key().fold(1)); }, networks,

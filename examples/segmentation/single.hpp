@@ -1,18 +1,18 @@
 #pragma once
 
+#include "paser/experiment/run_folder.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/report/method_row.hpp"
-#include "run_folder.hpp"
 #include "segmentation/options.hpp"
 #include "segmentation/plan.hpp"
 
 /// One network, trained and used without routing.
 namespace segmentation {
 
-/// The place in the settings' lists of f1, f2, f3; nothing for the name of another network.
-inline std::optional<std::size_t> place_of(const std::string& network) {
-  for (std::size_t k = 0; k < 3; ++k)
-    if (network == paser::message("f", k + 1)) return k;
+/// The place in the settings' lists of f1, f2, ...; nothing for the name of another network.
+inline std::optional<std::size_t> place_of(const Config& c) {
+  for (std::size_t k = 0; k < c.models(); ++k)
+    if (c.network == paser::message("f", k + 1)) return k;
   return std::nullopt;
 }
 
@@ -21,7 +21,7 @@ inline Config alone(Config c, const std::string& network) {
   c.network = network;
   c.split = "all";
   c.distillation = "none";
-  if (place_of(network) != std::size_t{0})  // as many pixels at once as with patches
+  if (place_of(c) != std::size_t{0})  // as many pixels at once as with patches
     c.micro_batch = std::max<Index>(1, c.micro_batch / (c.grid[0] * c.grid[1]));
   c.grid = {1, 1};
   return c;
@@ -30,7 +30,7 @@ inline Config alone(Config c, const std::string& network) {
 /// What "f2" or NAME:JSON, a network of the registry, is made from. Its "in" and "classes" are those of the data.
 /// Throws ValueError when it is neither.
 inline paser::models::ModelSpec network_spec(const Config& c, Index channels, Index classes) {
-  if (const auto k = place_of(c.network))
+  if (const auto k = place_of(c))
     return paser::models::UNetSpec{
         .in = channels, .classes = classes, .width = c.widths[*k], .depth = c.depths[*k], .dropout = c.dropout};
   const auto colon = c.network.find(':');
@@ -39,7 +39,7 @@ inline paser::models::ModelSpec network_spec(const Config& c, Index channels, In
   auto settings = colon == std::string::npos ? nlohmann::json::object()
                                              : paser::io::parse_json(c.network.substr(colon + 1), "--network");
   paser::check<paser::ValueError>(settings.is_object(), "--network", "'", c.network,
-                                  "', expected f1, f2, f3, or NAME:{...} with the settings of the network");
+                                  "', expected f1, f2, ... or NAME:{...} with the settings of the network");
   if (name == "unet") {
     const nlohmann::json usual{
         {"in", channels}, {"classes", classes}, {"dropout", c.dropout}, {"upsampling", "bilinear"}};
@@ -52,9 +52,9 @@ inline paser::models::ModelSpec network_spec(const Config& c, Index channels, In
 /// The training of a network alone, which ends as a PaSeR of one model.
 class SingleNetwork {
  public:
-  SingleNetwork(const Config& config, const std::filesystem::path& out, const program::RunChoice& choice)
+  SingleNetwork(const Config& config, const std::filesystem::path& out, const experiment::RunChoice& choice)
       : config_(checked(config)),
-        data_(config),
+        data_(read_data(config)),
         description_(describe()),
         paser_(pipeline::make_paser<float>(description_, Key{config.seed}.fold(1))),
         folder_(out, config, choice, needs()) {
@@ -63,7 +63,7 @@ class SingleNetwork {
   }
 
   const Data& data() const { return data_; }
-  program::RunFolder& folder() { return folder_; }
+  experiment::RunFolder& folder() { return folder_; }
 
   void print_plan(std::ostream& out) const {
     segmentation::print_plan(out, config_, data_, {{name(), paser_.models[0], options()}}, "");
@@ -84,11 +84,11 @@ class SingleNetwork {
     const pipeline::EvaluationOptions options{.classes = data_.classes(),
                                               .models = 1,
                                               .kinds = 1,
-                                              .class_mean = class_mean(config_),
+                                              .class_mean = experiment::class_mean(config_),
                                               .batch = 1,
                                               .ignored = paser::data::ignored_label};
     const auto method = pipeline::method(paser_, paser_.policy, Key{config_.seed}.fold(7), description_.image());
-    const auto found = program::shown("test " + name(), "images", [&](const pipeline::HowFar& how_far) {
+    const auto found = experiment::shown("test " + name(), "images", [&](const pipeline::HowFar& how_far) {
       auto shown = options;
       shown.how_far = how_far;
       return pipeline::evaluate_method(method, test, shown);
@@ -123,7 +123,7 @@ class SingleNetwork {
  private:
   std::string name() const { return config_.network.substr(0, config_.network.find(':')); }
   pipeline::PretrainOptions<float> options() const {
-    return pretrain_options(config_, data_, place_of(config_.network).value_or(0));
+    return pretrain_options(config_, data_, place_of(config_).value_or(0));
   }
 
   pipeline::PaserDescription describe() const {
@@ -136,23 +136,24 @@ class SingleNetwork {
     d.width = data_.width();
     d.estimator = paser::uncertainty::McDropout{config_.samples}.spec();
     d.policy = pipeline::Constant{0}.spec();
-    d.value_range = value_range(config_);
-    d.info["settings"] = without_folders(config_);
+    d.value_range = experiment::value_range(config_);
+    d.info["settings"] = experiment::without_folders(config_);
     d.info["name"] = config_.network;
     return d;
   }
 
-  program::RunNeeds needs() const {
-    const program::RunSize size{.networks = program::bytes_of(paser::io::state_dict(paser_.models[0])), .kept = 1};
+  experiment::RunNeeds needs() const {
+    const experiment::RunSize size{.networks = experiment::bytes_of(paser::io::state_dict(paser_.models[0])),
+                                   .kept = 1};
     return {
-        "train_segmentation", program::bytes_of(size), data_.files(), {"results.json", "methods.csv", "images.csv"}};
+        "train_segmentation", experiment::bytes_of(size), data_.files(), {"results.json", "methods.csv", "images.csv"}};
   }
 
   Config config_;
   Data data_;
   pipeline::PaserDescription description_;
   Paser paser_;
-  program::RunFolder folder_;
+  experiment::RunFolder folder_;
 };
 
 }  // namespace segmentation

@@ -9,9 +9,9 @@ namespace segmentation {
 inline double images_of(const std::string& stage, const Config& c, const Data& data) {
   const double n1 = static_cast<double>(data.varied(1).size()), n2 = static_cast<double>(data.varied(2).size()),
                n3 = static_cast<double>(data.varied(3).size());
-  for (std::size_t k = 0; k < 3; ++k)
+  for (std::size_t k = 0; k < c.models(); ++k)
     if (stage == paser::message("pretrain f", k + 1)) return n1 * static_cast<double>(c.pretrain_epochs[k]);
-  for (std::size_t k = 1; k < 3; ++k)
+  for (std::size_t k = 1; k < c.models(); ++k)
     if (stage == paser::message("noise-aware f", k + 1))
       return 2 * std::min(n1, c.noise_images > 0 ? static_cast<double>(c.noise_images) : n1) *
              static_cast<double>(c.noise_epochs[k - 1]);

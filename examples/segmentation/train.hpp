@@ -6,6 +6,7 @@
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
 #include "print_results.hpp"
+#include "run_options.hpp"
 #include "segmentation/advice.hpp"
 #include "segmentation/questions.hpp"
 #include "segmentation/single.hpp"
@@ -18,34 +19,30 @@ namespace segmentation {
 namespace detail {
 
 struct Arguments {
-  std::string preset = "standard", out, stage = "all";
-  std::vector<std::string> settings;
-  std::string data, masks, class_file, initial, network;
+  program::RunOptions run{"standard"};
+  std::string stage = "all", data, masks, class_file, initial, network;
   std::vector<double> range;
-  std::optional<std::uint64_t> seed;
-  int threads = 0;
   double wait_limit = 600;
-  program::RunChoice choice;
-  bool list = false, json = false;
+  bool json = false;
 };
 
 inline Config configuration(const Arguments& a) {
-  Config config = preset_named(a.preset);
+  Config config = experiment::preset_named(presets(), a.run.preset);
   if (!a.network.empty()) config = alone(config, a.network);
-  if (a.seed) config.seed = *a.seed;
-  if (!a.data.empty()) config.data = a.data;
-  if (!a.masks.empty()) config.masks = a.masks;
-  if (!a.class_file.empty()) config.class_file = a.class_file;
+  for (const auto& [given, setting] : {std::pair{&a.data, &config.data},
+                                       {&a.masks, &config.masks},
+                                       {&a.class_file, &config.class_file},
+                                       {&a.initial, &config.initial}})
+    if (!given->empty()) *setting = *given;
   if (!a.range.empty()) config.value_range = {a.range.at(0), a.range.at(1)};
-  if (!a.initial.empty()) config.initial = a.initial;
-  for (const std::string& setting : a.settings) apply(setting, config);
+  a.run.apply_to(config);
   return config;
 }
 
 /// Evaluates a finished run, and writes and prints what it found.
 inline void compare(Experiment& experiment, const FurtherTrainings& further, const std::string& command, bool json) {
   namespace report = paser::report;
-  program::RunFolder& folder = experiment.folder();
+  experiment::RunFolder& folder = experiment.folder();
   const report::MemoryMeter memory;
   const report::WaitMeter waits;
   const auto start = std::chrono::steady_clock::now();
@@ -96,12 +93,12 @@ inline int run_single(const Arguments& a, const Config& config, const std::files
   paser::check<paser::ValueError>(a.stage == "all" && a.initial.empty(), "--network",
                                   "trains one network from random weights in one stage; it goes with neither --stage ",
                                   "nor --initial");
-  SingleNetwork single(config, out, a.choice);
+  SingleNetwork single(config, out, a.run.choice);
   warn_of_weights(single.data());
-  if (!a.choice.replay) single.print_plan(std::cerr);
+  if (!a.run.choice.replay) single.print_plan(std::cerr);
   single.train();
   const report::Results results = single.results(command);
-  program::RunFolder& folder = single.folder();
+  experiment::RunFolder& folder = single.folder();
   folder.write("results.json", report::results_text(results));
   folder.write("methods.csv", report::methods_csv(results));
   folder.write("images.csv", report::images_csv(results));
@@ -119,24 +116,20 @@ inline int run_single(const Arguments& a, const Config& config, const std::files
 }
 
 inline int run(const Arguments& a, const paser::distributed::Team& team, const std::string& command) {
-  if (a.list) {
-    for (const Config& c : presets()) std::cout << nlohmann::json(c).dump(2) << "\n";
-    return program::done;
-  }
+  if (a.run.listed("train_segmentation", presets())) return program::done;
   Config config = configuration(a);
-  const std::filesystem::path out = a.out.empty() ? "runs/segmentation_" + config.preset : a.out;
-  if (std::ranges::none_of(a.settings, [](const auto& setting) { return setting.starts_with("part_images="); }))
-    config = in_parts(config, team, out, a.choice.fresh);
-  if (a.threads > 0) paser::set_threads(a.threads);
+  const std::filesystem::path out = a.run.folder("segmentation_" + config.preset);
+  if (std::ranges::none_of(a.run.settings, [](const auto& setting) { return setting.starts_with("part_images="); }))
+    config = in_parts(config, team, out, a.run.choice.fresh);
   const paser::report::InterruptGuard guard;
   if (!config.network.empty()) {
     paser::check<paser::ValueError>(team.alone(), "--network",
                                     "trains by one process; start it without mpirun or srun");
     return run_single(a, config, out, command);
   }
-  Experiment experiment(config, out, a.choice, team);
+  Experiment experiment(config, out, a.run.choice, team);
   warn_of_weights(experiment.data());
-  if (!a.choice.replay) experiment.print_plan(std::cerr);
+  if (!a.run.choice.replay) experiment.print_plan(std::cerr);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   FurtherTrainings further(experiment);
   if (experiment.train(a.stage)) further.train();
@@ -158,26 +151,21 @@ inline int train(int argc, char** argv) {
                  "stored image values that become 0 and 1, such as 0,4095; as in the files by default")
       ->delimiter(',')
       ->expected(2);
-  app.add_option("--preset", a.preset, "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks)")
+  app.add_option("--preset", a.run.preset, "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks)")
       ->capture_default_str();
-  app.add_option("--set", a.settings,
-                 "a setting as name=value, such as policy_epochs=10 or widths=[8,16,32]; repeatable");
-  app.add_option("--out", a.out, "run folder; a folder with an unfinished run goes on with it");
   app.add_option("--initial", a.initial, "a PaSeR file (checkpoints/paser.safetensors of a run) to start from");
   app.add_option(
       "--network", a.network,
-      "train this network alone, without routing: f1, f2, f3, or NAME:JSON such as unet:{\"width\":8,\"depth\":3}");
-  app.add_option("--stage", a.stage, "stop after this stage: f3, f2, f1, policy, fine-tune, questions, or all")
+      "train this network alone, without routing: f1, f2, ..., or NAME:JSON such as unet:{\"width\":8,\"depth\":3}");
+  app.add_option("--stage", a.stage,
+                 "stop after this stage: f3, f2, f1 (the largest first), policy, fine-tune, questions, or all")
       ->capture_default_str();
-  app.add_option("--seed", a.seed, "of the split, weights and all noise; the preset's is 1");
-  app.add_option("--threads", a.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_option("--wait-limit", a.wait_limit,
                  "of several processes: seconds after which one that does not answer ends all")
       ->check(program::within(1, 1e6))
       ->capture_default_str();
-  program::add_run_options(app, a.choice);
+  a.run.add_to(app, "policy_epochs=10 or widths=[8,16,32]");
   app.add_flag("--json", a.json, "print results.json instead of tables");
-  app.add_flag("--list-presets", a.list, "print every setting of every preset");
   app.footer(std::string(program::statuses) + "\nOf several processes also: 4 one was waited for in vain.");
   return program::run_in_team(app, argc, argv, a.wait_limit, [&](const auto& team, const std::string& command) {
     return detail::run(a, team, command);

@@ -7,6 +7,7 @@
 #include "paser/core/core.hpp"
 #include "paser/data/data.hpp"
 #include "paser/distributed/distributed.hpp"
+#include "paser/experiment/experiment.hpp"
 #include "paser/io/io.hpp"
 #include "paser/kernels/kernels.hpp"
 #include "paser/metrics/metrics.hpp"

@@ -30,6 +30,7 @@ namespace command {
 namespace evaluate_command {
 
 using namespace evaluation;
+namespace experiment = paser::experiment;
 namespace fs = std::filesystem;
 
 struct Arguments {
@@ -45,9 +46,9 @@ struct Arguments {
 
 /// The settings of the training, as far as the model's file has them, with what the command line says. The file knows
 /// no folders; the configuration of the run that it lies in does.
-segmentation::Config settings(const Arguments& a, const fs::path& file, const pipeline::PaserDescription& d) {
-  segmentation::Config c;
-  if (d.info.contains("settings")) c = d.info["settings"].get<segmentation::Config>();
+experiment::FolderSettings settings(const Arguments& a, const fs::path& file, const pipeline::PaserDescription& d) {
+  experiment::FolderSettings c;
+  if (d.info.contains("settings")) experiment::read_known(d.info["settings"], c);
   const fs::path configuration = file.parent_path().parent_path() / "config.json";
   const auto run = file.parent_path().filename() == "checkpoints" && fs::exists(configuration)
                        ? paser::io::read_json(configuration)
@@ -79,13 +80,8 @@ segmentation::Config settings(const Arguments& a, const fs::path& file, const pi
   return c;
 }
 
-paser::metrics::ClassMean class_mean(const segmentation::Config& c) {
-  using paser::metrics::ClassMean;
-  return c.absent_class == "zero" ? ClassMean::all : ClassMean::present;
-}
-
 /// The folders that hold the images and their masks.
-paser::data::PartFolders folders(const Arguments& a, const segmentation::Config& c) {
+paser::data::PartFolders folders(const Arguments& a, const experiment::FolderSettings& c) {
   using paser::ValueError;
   if (const auto pair = a.data.pair()) return *pair;
   paser::check<ValueError>(!c.data.empty(), "evaluate", "expected --data, or --images and --masks-folder");
@@ -102,8 +98,8 @@ paser::data::PartFolders folders(const Arguments& a, const segmentation::Config&
   throw ValueError(paser::message("evaluate: ", c.data, " has no images for the part ", a.part));
 }
 
-Folder opened(const Arguments& a, const segmentation::Config& c, const pipeline::PaserDescription& d) {
-  auto options = segmentation::reading(c, false);
+Folder opened(const Arguments& a, const experiment::FolderSettings& c, const pipeline::PaserDescription& d) {
+  auto options = experiment::reading(c, false);
   options.files = a.data.reading(options.files);
   options.files.map = options.files.map.with_classes(d.classes());
   paser::check<paser::ValueError>(a.data.channels == 0 || a.data.channels == d.channels, "--channels",
@@ -132,7 +128,7 @@ std::string mask_png(const Labels& labels, Index classes) {
 class Outputs {
  public:
   /// Throws before anything is computed when something is in the way of a file.
-  Outputs(const Arguments& a, const fs::path& model, const segmentation::Config& c, const Folder& images) {
+  Outputs(const Arguments& a, const fs::path& model, const experiment::FolderSettings& c, const Folder& images) {
     if (!a.out.empty()) out_.emplace(a.out, "evaluate", paser::io::OutputOptions{.overwrite = a.overwrite});
     if (!a.csv.empty()) {
       const auto [folder, name] = paser::io::folder_and_name(a.csv);
@@ -189,7 +185,7 @@ int run(const Arguments& a, const std::string& command) {
   auto loaded = pipeline::load_paser(file);
   const pipeline::PaserDescription& description = loaded.description;
   pipeline::Paser<float>& paser = loaded.paser;
-  const segmentation::Config config = settings(a, file, description);
+  const experiment::FolderSettings config = settings(a, file, description);
   paser::check<paser::ValueError>(a.model.samples == 0 || !a.model.target.asked(), "evaluate",
                                   "--samples changes what the policy sees; --budget, --quality and --share find the ",
                                   "price by a calibration of the model's own estimator");

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "examples/tiny_paser.hpp"
-#include "run_folder.hpp"
+#include "paser/experiment/run_folder.hpp"
 #include "support/temporary_folder.hpp"
 #include "trained_model.hpp"
 
@@ -89,41 +89,45 @@ TEST_CASE("a run folder belongs to one set of settings, and another folder is ne
   const TemporaryFolder folder;
   const auto run = folder / "run";
   const nlohmann::json settings{{"seed", 1}, {"epochs", 3}};
-  const program::RunNeeds needs{.program = "train"};
-  const auto open = [&](const nlohmann::json& s, bool fresh = false) { program::RunFolder(run, s, {fresh}, needs); };
+  const paser::experiment::RunNeeds needs{.program = "train"};
+  const auto open = [&](const nlohmann::json& s, bool fresh = false) {
+    paser::experiment::RunFolder(run, s, {fresh}, needs);
+  };
   open(settings);
   open(settings);
   CHECK_THROWS_WITH(open({{"seed", 1}, {"epochs", 4}}),
                     Contains("holds a run with epochs = 3, asked for is 4; choose another --out, or --fresh"));
   {
-    program::RunFolder opened(run, settings, {}, needs);
+    paser::experiment::RunFolder opened(run, settings, {}, needs);
     opened.add_cost("f1", 2, {});
     opened.add_cost("f1", 3, {});
     std::ofstream(opened.checkpoint_to_write("f1")) << "weights";
     std::ofstream(run / "notes.txt") << "mine";
   }
-  CHECK(program::RunFolder(run, settings, {}, needs).stage_costs().at(0).seconds == 5);
-  CHECK(program::run_settings<nlohmann::json>(run) == settings);
+  CHECK(paser::experiment::RunFolder(run, settings, {}, needs).stage_costs().at(0).seconds == 5);
+  CHECK(paser::experiment::run_settings<nlohmann::json>(run) == settings);
   open({{"seed", 1}, {"epochs", 4}}, true);
   CHECK_FALSE(std::filesystem::exists(run / "checkpoints" / "f1.safetensors"));
   CHECK(std::filesystem::exists(run / "notes.txt"));
-  CHECK_THROWS_AS(program::RunFolder(run, settings, {true}, {.program = "train", .bytes = std::size_t{1} << 60}),
-                  paser::IoError);
+  CHECK_THROWS_AS(
+      paser::experiment::RunFolder(run, settings, {true}, {.program = "train", .bytes = std::size_t{1} << 60}),
+      paser::IoError);
 
   const auto other = folder / "other";
   std::filesystem::create_directories(other / "checkpoints");
   std::ofstream(other / "checkpoints" / "mine.txt") << "mine";
-  CHECK_THROWS_WITH(program::RunFolder(other, settings, {true}, needs), Contains("holds files and no run of train"));
+  CHECK_THROWS_WITH(paser::experiment::RunFolder(other, settings, {true}, needs),
+                    Contains("holds files and no run of train"));
   CHECK(std::filesystem::exists(other / "checkpoints" / "mine.txt"));
-  CHECK_THROWS_AS(program::run_settings<nlohmann::json>(folder / "nowhere"), paser::IoError);
+  CHECK_THROWS_AS(paser::experiment::run_settings<nlohmann::json>(folder / "nowhere"), paser::IoError);
 }
 
 TEST_CASE("damaged files of a run folder are named, and settings that no file can hold are refused at once") {
   const TemporaryFolder folder;
   const auto run = folder / "run";
   const nlohmann::json settings{{"epochs", 3}};
-  const program::RunNeeds needs{.program = "train"};
-  const auto open = [&](const nlohmann::json& s) { program::RunFolder(run, s, {}, needs); };
+  const paser::experiment::RunNeeds needs{.program = "train"};
+  const auto open = [&](const nlohmann::json& s) { paser::experiment::RunFolder(run, s, {}, needs); };
   open(settings);
   for (const std::string& damaged : {std::string("["), std::string("{\"a\": 1}"), std::string(), std::string("[1]"),
                                      std::string(80'000, '['), std::string("[]\0", 3)}) {
@@ -139,11 +143,11 @@ TEST_CASE("damaged files of a run folder are named, and settings that no file ca
     CHECK_THROWS_AS(open(settings), paser::FormatError);
   }
   const auto other = folder / "other";
-  CHECK_THROWS_WITH(program::RunFolder(other,
-                                       nlohmann::json{{"data",
-                                                       "Stra\xDF"
-                                                       "e"}},
-                                       {}, needs),
+  CHECK_THROWS_WITH(paser::experiment::RunFolder(other,
+                                                 nlohmann::json{{"data",
+                                                                 "Stra\xDF"
+                                                                 "e"}},
+                                                 {}, needs),
                     Contains("data is 'Stra\\xDFe', which is not UTF-8"));
   CHECK_FALSE(std::filesystem::exists(other));
 }
@@ -151,9 +155,9 @@ TEST_CASE("damaged files of a run folder are named, and settings that no file ca
 TEST_CASE("a run goes on although the program has learnt a setting, if that has its default") {
   const TemporaryFolder folder;
   const auto run = folder / "run";
-  const program::RunNeeds needs{.program = "train"};
-  program::RunFolder(run, nlohmann::json{{"epochs", 3}}, {}, needs);
-  const auto open = [&](const WithDefaults& settings) { program::RunFolder(run, settings, {}, needs); };
+  const paser::experiment::RunNeeds needs{.program = "train"};
+  paser::experiment::RunFolder(run, nlohmann::json{{"epochs", 3}}, {}, needs);
+  const auto open = [&](const WithDefaults& settings) { paser::experiment::RunFolder(run, settings, {}, needs); };
   open({});
   CHECK_THROWS_WITH(open({3, 0.5}), Contains("holds a run with rate = 1.0, asked for is 0.5"));
   CHECK_THROWS_WITH(open({4, 1}), Contains("holds a run with epochs = 3, asked for is 4"));
@@ -161,7 +165,7 @@ TEST_CASE("a run goes on although the program has learnt a setting, if that has 
 
 TEST_CASE("a stage of a run folder is measured, and an interruption is an exception") {
   const TemporaryFolder folder;
-  program::RunFolder run(folder / "run", nlohmann::json::object(), {}, {.program = "train"});
+  paser::experiment::RunFolder run(folder / "run", nlohmann::json::object(), {}, {.program = "train"});
   std::ostringstream progress;
   auto* const before = std::cerr.rdbuf(progress.rdbuf());
   bool stop = true;

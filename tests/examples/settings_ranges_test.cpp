@@ -45,7 +45,7 @@ std::vector<std::string> taken(const Settings& start, const Check& check) {
         INFO(setting);
         Settings changed = start;
         try {
-          segmentation::apply<Settings>(setting, changed);
+          experiment::apply(setting, changed);
           check(changed);
           accepted.push_back(setting);
         } catch (const ValueError& error) {
@@ -89,7 +89,7 @@ TEST_CASE("every setting of the other programs is taken, or refused by its name"
   CHECK_FALSE(takes(routing, "train_images=-1"));
   CHECK_FALSE(takes(routing, "depths=[2,0]"));
   CHECK(takes(routing, "folds=0"));
-  CHECK_THROWS_WITH(noisy_mnist::apply("samples=4294967298", *std::make_unique<noisy_mnist::Config>()),
+  CHECK_THROWS_WITH(experiment::apply("samples=4294967298", *std::make_unique<noisy_mnist::Config>()),
                     Contains("samples"));
 }
 

@@ -4,6 +4,7 @@
 
 #include "paser/io/image_file.hpp"
 #include "paser/models/registered/unet.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 /// A PaSeR of random weights in a file, and pictures for it: what programs are run on in tests.

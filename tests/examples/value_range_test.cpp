@@ -46,7 +46,7 @@ TEST_CASE("a range of stored values reaches every part of the data and the file 
   const TemporaryFolder folder;
   Config c = data_of(folder);
   c.value_range = {0, 100};
-  const Data data(c);
+  const Data data(c, true);
   for (const Folder& images : {data.varied(1), data.plain(2), data.validation(), data.test()}) {
     CHECK(halves(images).first == Approx(0.5f));
     CHECK(halves(images).second == 1.0f);  // clipped
@@ -64,7 +64,7 @@ TEST_CASE("a range of stored values reaches every part of the data and the file 
 TEST_CASE("without a range values are shares of the files' full scale, and a range must rise") {
   const TemporaryFolder folder;
   Config c = data_of(folder);
-  const Data data(c);
+  const Data data(c, true);
   CHECK(halves(data.validation()).first == Approx(50.0f / 255.0f));
   CHECK_FALSE(describe(c, data).value_range.has_value());
   c.value_range = {4095, 0};

@@ -1,48 +1,47 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <filesystem>
 
-#include "data_files.hpp"
 #include "paser/data/class_file.hpp"
 #include "paser/data/class_weights.hpp"
 #include "paser/data/folder.hpp"
 #include "paser/data/split.hpp"
+#include "paser/experiment/common_settings.hpp"
+#include "paser/experiment/data_files.hpp"
+#include "paser/experiment/shown.hpp"
 #include "paser/metrics/iou.hpp"
-#include "paser/report/interrupt.hpp"
-#include "paser/report/progress.hpp"
-#include "program.hpp"
-#include "segmentation/config.hpp"
 
 /// A folder of images and masks as the parts of a run.
-namespace segmentation {
+namespace paser::experiment {
 
-using paser::Key;
-using Folder = paser::data::SegmentationFolder;
+using Folder = data::SegmentationFolder;
 
-/// What the settings call the ways of fitting images to one size.
-inline const std::vector<std::pair<std::string, paser::data::Fit>> fit_names{
-    {"whole", paser::data::Fit::whole}, {"crop", paser::data::Fit::crop}, {"tiles", paser::data::Fit::tiles}};
+/// How a class counts that is in neither answer nor truth.
+inline metrics::ClassMean class_mean(const FolderSettings& s) {
+  return s.absent_class == "zero" ? metrics::ClassMean::all : metrics::ClassMean::present;
+}
 
 /// The stored values that the settings make 0 and 1; none: the scale of the files' samples. Throws ValueError on a
 /// range that does not rise.
-inline std::optional<paser::io::ValueRange> value_range(const Config& c) {
+inline std::optional<io::ValueRange> value_range(const FolderSettings& c) {
   const auto [low, high] = c.value_range;
   if (low == 0 && high == 0) return {};
-  paser::check<paser::ValueError>(low < high, "value_range", "[", low, ", ", high,
-                                  "], expected a range that rises, or [0, 0] for that of the files");
-  return paser::io::ValueRange{low, high};
+  check<ValueError>(low < high, "value_range", "[", low, ", ", high,
+                    "], expected a range that rises, or [0, 0] for that of the files");
+  return io::ValueRange{low, high};
 }
 
-/// What the settings say about reading files.
-inline paser::data::SegmentationOptions reading(const Config& c, bool varied) {
-  using namespace paser::data;
-  SegmentationOptions options;
-  options.files.map = c.class_file.empty() ? LabelEncoding::parse(c.masks) : read_class_file(c.class_file);
+/// What the settings say about reading files. Throws ValueError naming one that says nothing.
+inline data::SegmentationOptions reading(const FolderSettings& c, bool varied) {
+  using data::Fit;
+  check_settings(c);
+  check<ValueError>(c.channels != 2, "setting", "channels = 2, expected 1 (gray), 3 (colour), or 0: as in the files");
+  data::SegmentationOptions options;
+  options.files.map = c.class_file.empty() ? data::LabelEncoding::parse(c.masks) : data::read_class_file(c.class_file);
   options.files.channels = c.channels;
   options.files.range = value_range(c);
-  const auto fit = std::find_if(fit_names.begin(), fit_names.end(), [&](const auto& f) { return f.first == c.fit; });
-  if (fit == fit_names.end()) throw paser::ValueError(paser::unknown_name("fit", c.fit, {"whole", "crop", "tiles"}));
-  options.fit = fit->second;
+  options.fit = c.fit == "whole" ? Fit::whole : c.fit == "crop" ? Fit::crop : Fit::tiles;
   if (options.fit != Fit::whole) {
     options.height = c.size[0];
     options.width = c.size[1];
@@ -58,17 +57,19 @@ inline paser::data::SegmentationOptions reading(const Config& c, bool varied) {
 }
 
 /// The data of a run. Test images are read when they are asked for, at the end.
-class Data {
+class FolderData {
  public:
-  /// Reads and checks all training and validation files. Throws as data::SegmentationFolder, and ValueError when the
-  /// images do not divide into the patches.
-  explicit Data(const Config& c) : config_(c) {
-    paser::check<paser::ValueError>(!c.data.empty(), "--data", "expected a folder with train_images and train_label");
-    for (const auto& part : paser::data::paser_layout(c.data)) parts_[part.part] = part;
+  /// Reads and checks all training and validation files. thirds: each stage has a third of the training images, else
+  /// all. inputs: further files that the run reads, by name. Throws as data::SegmentationFolder, and ValueError when
+  /// the images do not divide into the patches.
+  explicit FolderData(const FolderSettings& c, bool thirds = false, DataFiles inputs = {})
+      : config_(c), inputs_(std::move(inputs)) {
+    check<ValueError>(!c.data.empty(), "--data", "expected a folder with train_images and train_label");
+    for (const auto& part : data::paser_layout(c.data)) parts_[part.part] = part;
     const Folder all = opened("train", reading(c, true), ", to be varied");
     const Folder plain = opened("train", reading(c, false));
-    weights_ = paser::data::class_weights(c.class_weights, all.report().class_pixels);
-    const auto order = paser::permutation(Key{c.seed}.fold(11), all.size());
+    weights_ = data::class_weights(c.class_weights, all.report().class_pixels);
+    const auto order = permutation(Key{c.seed}.fold(11), all.size());
     auto remaining = order.begin();
     const auto take = [&](Index count) {
       std::vector<Index> rows(remaining, remaining + count);
@@ -83,11 +84,9 @@ class Data {
     }
     const Index left = std::distance(remaining, order.end());
     const Index used = c.train_images > 0 ? std::min(left, c.train_images) : left;
-    const bool thirds = c.split == "thirds";
-    paser::check<paser::ValueError>(thirds || c.split == "all", "split", "'", c.split, "', expected thirds or all");
-    const auto sizes = paser::data::split_sizes(used, std::array{0.34, 0.33, 0.33});
-    paser::check<paser::ValueError>(used >= (thirds ? 3 : 1), "data", "there are ", used,
-                                    " images to train on, expected at least one for each stage");
+    const auto sizes = data::split_sizes(used, std::array{0.34, 0.33, 0.33});
+    check<ValueError>(used >= (thirds ? 3 : 1), "data", "there are ", used,
+                      " images to train on, expected at least one for each stage");
     for (std::size_t stage = 0; stage < 3; ++stage) {
       if (stage == 0 || thirds) rows_[stage] = take(thirds ? sizes[stage] : used);
       const auto& rows = rows_[thirds ? stage : 0];
@@ -102,7 +101,7 @@ class Data {
   Index channels() const { return varied_[0].channels(); }
   const std::vector<std::string>& class_names() const { return varied_[0].report().class_names; }
   /// Weights of the loss, one per class, or none; and what was remarkable about them.
-  const paser::data::ClassWeights& weights() const { return weights_; }
+  const data::ClassWeights& weights() const { return weights_; }
   Index height() const { return varied_[0].extent(0).first; }
   Index width() const { return varied_[0].extent(0).second; }
 
@@ -118,30 +117,30 @@ class Data {
     require_one_size(test);
     return test.only(first(test.size(), config_.test_images));
   }
-  /// All files that the settings name: pictures of every part, the class file, the PaSeR to start from.
-  program::DataFiles files() const {
-    std::vector<paser::data::PartFolders> parts;
+  /// All files that the run reads: pictures of every part, the class file, and the further ones.
+  DataFiles files() const {
+    std::vector<data::PartFolders> parts;
     for (const auto& [name, part] : parts_) parts.push_back(part);
-    auto files = program::pictures_of(parts);
+    auto files = pictures_of(parts);
+    files.insert(inputs_.begin(), inputs_.end());
     if (!config_.class_file.empty()) files["the class file"] = config_.class_file;
-    if (!config_.initial.empty()) files["the PaSeR to start from"] = config_.initial;
     return files;
   }
   bool has_test() const { return parts_.contains("test"); }
   bool has_validation() const { return parts_.contains("validation"); }
 
  private:
-  const paser::data::PartFolders& part(const std::string& name) const {
+  const data::PartFolders& part(const std::string& name) const {
     const auto found = parts_.find(name);
-    paser::check<paser::ValueError>(found != parts_.end(), config_.data.c_str(), "has no folder ", name, "_images");
+    check<ValueError>(found != parts_.end(), config_.data.c_str(), "has no folder ", name, "_images");
     return found->second;
   }
 
   /// Opens a part, and shows how many of its files are read.
-  Folder opened(const std::string& name, paser::data::SegmentationOptions options, const char* way = "") const {
-    const auto progress = std::make_shared<paser::report::ProgressOf>("read " + name + " images" + way, "images");
+  Folder opened(const std::string& name, data::SegmentationOptions options, const char* way = "") const {
+    const auto progress = std::make_shared<report::ProgressOf>("read " + name + " images" + way, "images");
     options.progress = [progress](Index done, Index total) {
-      if (program::stops_by_itself() && paser::report::interrupted()) throw program::Interrupted();
+      end_if_interrupted();
       (*progress)(done, total);
     };
     Folder folder(part(name).images, part(name).masks, std::move(options));
@@ -150,7 +149,7 @@ class Data {
   }
 
   /// Reading as the training images were read, although another part may lack a class or a colour.
-  paser::data::SegmentationOptions same_classes(const Folder& train) const {
+  data::SegmentationOptions same_classes(const Folder& train) const {
     auto options = reading(config_, false);
     options.files.map = options.files.map.with_classes(train.classes());
     options.files.channels = train.channels();
@@ -168,22 +167,23 @@ class Data {
     for (Index i = 0; i < folder.size(); ++i) {
       const auto [height, width] = folder.extent(i);
       const auto expected = folder.extent(0);
-      paser::check<paser::ValueError>(
-          folder.extent(i) == expected, folder.info(i).image.string().c_str(), "has ", height, " x ", width,
-          " pixels, others have ", expected.first, " x ", expected.second,
-          "; for images of several sizes use --set fit=crop or fit=tiles with size=[height,width]");
-      paser::check<paser::ValueError>(height % rows == 0 && width % columns == 0, "grid", "images of ", height, " x ",
-                                      width, " pixels do not divide into ", rows, " x ", columns,
-                                      " patches; choose another grid, or fit=crop with a size that does");
+      check<ValueError>(folder.extent(i) == expected, folder.info(i).image.string().c_str(), "has ", height, " x ",
+                        width, " pixels, others have ", expected.first, " x ", expected.second,
+                        "; for images of several sizes use --set fit=crop or fit=tiles with size=[height,width]");
+      check<ValueError>(height % rows == 0 && width % columns == 0, "grid", "images of ", height, " x ", width,
+                        " pixels do not divide into ", rows, " x ", columns,
+                        " patches; choose another grid, or fit=crop with a size that does");
     }
   }
 
-  Config config_;
-  std::map<std::string, paser::data::PartFolders> parts_;
-  paser::data::ClassWeights weights_;
+  FolderSettings config_;
+  DataFiles inputs_;
+  std::map<std::string, data::PartFolders> parts_;
+  data::ClassWeights weights_;
   std::array<std::vector<Index>, 3> rows_;
   std::vector<Folder> varied_, plain_;
   std::optional<Folder> validation_;
 };
 
-}  // namespace segmentation
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"

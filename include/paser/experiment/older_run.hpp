@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <string>
 
@@ -7,13 +8,13 @@
 #include "paser/io/output_folder.hpp"
 
 /// Runs of before there were manifests: which of their files the programs wrote.
-namespace program {
+namespace paser::experiment {
 
 /// A document, or null where the text is none.
 inline nlohmann::json document_or_null(const std::string& text) {
   try {
-    return paser::io::parse_json(text, "");
-  } catch (const paser::FormatError&) {
+    return io::parse_json(text, "");
+  } catch (const FormatError&) {
     return {};
   }
 }
@@ -31,13 +32,13 @@ inline bool is_configuration(const nlohmann::json& document) {
 inline bool is_output(const std::filesystem::path& file, const std::string& name) {
   if (name.starts_with("checkpoints/")) {
     try {
-      paser::io::Checkpoint::load(file);
+      io::Checkpoint::load(file);
       return true;
-    } catch (const paser::Error&) {
+    } catch (const Error&) {
       return false;
     }
   }
-  const std::string text = paser::io::read_file(file);
+  const std::string text = io::read_file(file);
   const auto begins = [&](const char* start) { return text.starts_with(start); };
   if (name == "methods.csv") return begins("model,kind,iou,iou_std,gmac,");
   if (name == "images.csv") return begins("image,method,iou,gmac,ms");
@@ -59,7 +60,7 @@ inline bool is_output(const std::filesystem::path& file, const std::string& name
 
 /// Lists the files of such a run as the program's own, as far as they are proven to be. Nothing happens where there is
 /// no run of it. Files that stay unlisted are refused when they would be replaced.
-inline void adopt_older_run(paser::io::OutputFolder& folder) {
+inline void adopt_older_run(io::OutputFolder& folder) {
   namespace fs = std::filesystem;
   if (!fs::is_regular_file(folder.path() / "config.json") || !is_output(folder.path() / "config.json", "config.json"))
     return;
@@ -74,4 +75,5 @@ inline void adopt_older_run(paser::io::OutputFolder& folder) {
     if (is_output(folder.path() / name, name)) folder.adopt(name);
 }
 
-}  // namespace program
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"

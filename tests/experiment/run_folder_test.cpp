@@ -1,4 +1,4 @@
-#include "run_folder.hpp"
+#include "paser/experiment/run_folder.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -35,18 +35,19 @@ paser::io::Checkpoint some_checkpoint() {
   return c;
 }
 
-program::RunNeeds needs(program::DataFiles data = {}) {
+paser::experiment::RunNeeds needs(paser::experiment::DataFiles data = {}) {
   return {.program = "train", .data = std::move(data), .results = {"results.json", "images.csv"}};
 }
 
 /// Opens the folder and closes it.
-void open(const fs::path& run, const program::RunChoice& choice = {}, const program::DataFiles& data = {}) {
-  program::RunFolder(run, settings, choice, needs(data));
+void open(const fs::path& run, const paser::experiment::RunChoice& choice = {},
+          const paser::experiment::DataFiles& data = {}) {
+  paser::experiment::RunFolder(run, settings, choice, needs(data));
 }
 
 /// A run with a checkpoint and results.
 void make_run(const fs::path& run) {
-  program::RunFolder r(run, settings, {}, needs());
+  paser::experiment::RunFolder r(run, settings, {}, needs());
   some_checkpoint().save(r.checkpoint_to_write("f1"));
   r.write("results.json", "numbers");
   r.add_cost("f1", 1, {});
@@ -77,7 +78,7 @@ TEST_CASE("--overwrite lets a run begin among other files, and replaces those in
                            "measured.json", "checkpoints/f1.safetensors"})
     put(folder / name, "mine");
   {
-    program::RunFolder r(folder.path(), settings, {.overwrite = true}, needs());
+    paser::experiment::RunFolder r(folder.path(), settings, {.overwrite = true}, needs());
     CHECK(r.stage_costs().empty());
     CHECK_FALSE(fs::exists(folder / "measured.json"));
     CHECK(content_of(folder / "log.jsonl").empty());
@@ -103,7 +104,7 @@ TEST_CASE("a run is removed by --fresh as far as it wrote it; other files in its
   CHECK(all_of(run / "checkpoints") == std::map<std::string, std::string>{{"kept.safetensors", "mine"}});
   CHECK(content_of(run / "notes.txt") == "mine");
   CHECK_FALSE(fs::exists(run / "results.json"));
-  program::RunFolder r(run, settings, {}, needs());
+  paser::experiment::RunFolder r(run, settings, {}, needs());
   CHECK_THROWS_WITH(r.checkpoint_to_write("kept"), Contains("kept.safetensors") && Contains("did not write it"));
   CHECK_THROWS_WITH(r.run("f1", "kept", [](const paser::pipeline::Stage&) { return true; }), Contains("--overwrite"));
 }
@@ -128,7 +129,7 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
   fs::remove(run / "data.json");
   SECTION("all of it") {
     {
-      program::RunFolder r(run, settings, {}, needs());
+      paser::experiment::RunFolder r(run, settings, {}, needs());
       CHECK(r.stage_costs().size() == 1);
       some_checkpoint().save(r.checkpoint_to_write("f1"));
       r.write("images.csv", "new");
@@ -146,7 +147,7 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
   }
   SECTION("a checkpoint of somebody else is named when its stage comes") {
     put(run / "checkpoints" / "f1.safetensors", "weights of mine");
-    program::RunFolder r(run, settings, {}, needs());
+    paser::experiment::RunFolder r(run, settings, {}, needs());
     CHECK_THROWS_WITH(r.checkpoint_to_write("f1"), Contains("f1.safetensors") && Contains("train did not write it"));
   }
   SECTION("a configuration that no program of paser wrote proves nothing") {
@@ -169,7 +170,7 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
 TEST_CASE("data that was replaced since the run began is named") {
   const TemporaryFolder folder;
   const fs::path run = folder / "run", a = folder / "data" / "a.png", b = folder / "data" / "b.png";
-  const program::DataFiles data{{"images/a.png", a}, {"images/b.png", b}};
+  const paser::experiment::DataFiles data{{"images/a.png", a}, {"images/b.png", b}};
   put(a, "1234");
   put(b, "5678");
   open(run, {}, data);
@@ -197,7 +198,7 @@ TEST_CASE("what a run reads it does not remove: a PaSeR to start from that is in
   const TemporaryFolder folder;
   const fs::path run = folder / "run";
   make_run(run);
-  const program::DataFiles data{{"the PaSeR to start from", run / "checkpoints" / "f1.safetensors"}};
+  const paser::experiment::DataFiles data{{"the PaSeR to start from", run / "checkpoints" / "f1.safetensors"}};
   for (const bool overwrite : {false, true})
     CHECK_THROWS_WITH(open(run, {.fresh = true, .overwrite = overwrite}, data),
                       Contains("f1.safetensors") && Contains("is an input of this command"));
@@ -209,11 +210,11 @@ TEST_CASE("a run needs the room that it can need, less what it has taken") {
   const TemporaryFolder folder;
   const fs::path run = folder / "run";
   // A run of networks of 15 kB fits into a megabyte, one of 100 MB not into half a gigabyte.
-  CHECK(program::bytes_of({15'000, 5'000, 4, 2, 1, 2}) < std::size_t{1} << 20);
-  CHECK(program::bytes_of({100'000'000, 5'000'000, 4, 2, 1, 2}) > std::size_t{1} << 30);
+  CHECK(paser::experiment::bytes_of({15'000, 5'000, 4, 2, 1, 2}) < std::size_t{1} << 20);
+  CHECK(paser::experiment::bytes_of({100'000'000, 5'000'000, 4, 2, 1, 2}) > std::size_t{1} << 30);
   const auto available = fs::space(folder.path()).available;
   const auto room = [&](std::size_t bytes) {
-    program::RunFolder(run, settings, {}, {.program = "train", .bytes = bytes});
+    paser::experiment::RunFolder(run, settings, {}, {.program = "train", .bytes = bytes});
   };
   CHECK_THROWS_WITH(room(2 * available), Contains("the checkpoints of a run need") && Contains(run.string()));
   CHECK_FALSE(fs::exists(run / "config.json"));
@@ -223,7 +224,7 @@ TEST_CASE("a run needs the room that it can need, less what it has taken") {
 TEST_CASE("a second run in a folder is told which process works there") {
   const TemporaryFolder folder;
   const fs::path run = folder / "run";
-  const program::RunFolder first(run, settings, {}, needs());
+  const paser::experiment::RunFolder first(run, settings, {}, needs());
   for (const bool fresh : {false, true})
     CHECK_THROWS_WITH(open(run, {fresh}),
                       Contains(run.string()) && Contains("train, process " + std::to_string(::getpid()) + ", works"));
@@ -233,7 +234,7 @@ TEST_CASE("a second run in a folder is told which process works there") {
 TEST_CASE("an event file has what the log has, be it asked for late, and each step once") {
   const TemporaryFolder folder;
   const auto steps = [&](const fs::path& run, bool events, int from, int to) {
-    program::RunFolder r(run, settings, {.tensorboard = events}, needs());
+    paser::experiment::RunFolder r(run, settings, {.tensorboard = events}, needs());
     r.run("f1", "f1", [&](const paser::pipeline::Stage& stage) {
       for (int i = from; i <= to; ++i) stage.log(i, nlohmann::json{{"loss", i}});
       return true;
@@ -255,7 +256,7 @@ TEST_CASE("an event file has what the log has, be it asked for late, and each st
   steps(late, false, 1, 3);
   steps(late, true, 4, 5);
   CHECK(scalars(late) == 5);
-  program::RunFolder(late, settings, {.fresh = true}, needs());
+  paser::experiment::RunFolder(late, settings, {.fresh = true}, needs());
   CHECK_FALSE(fs::exists(late / "events.out.tfevents.paser"));
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <filesystem>
@@ -11,18 +12,18 @@
 #include "paser/io/output_manifest.hpp"
 
 /// The files that a training reads, and what was in them when the run began.
-namespace program {
+namespace paser::experiment {
 
 /// Files by the names that data.json and messages have for them.
 using DataFiles = std::map<std::string, std::filesystem::path>;
 
 /// All pictures of a data set's parts, as "train_images/a.png".
-inline DataFiles pictures_of(const std::vector<paser::data::PartFolders>& parts) {
+inline DataFiles pictures_of(const std::vector<data::PartFolders>& parts) {
   DataFiles files;
   for (const auto& part : parts)
     for (const auto& folder : {part.images, part.masks})
       for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (paser::data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.'))
+        if (data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.'))
           files[(folder.filename() / entry.path().filename()).generic_string()] = entry.path();
   return files;
 }
@@ -31,7 +32,7 @@ inline DataFiles pictures_of(const std::vector<paser::data::PartFolders>& parts)
 inline nlohmann::json sums_of(const DataFiles& files) {
   auto sums = nlohmann::json::object();
   for (const auto& [name, file] : files) {
-    const auto sum = paser::io::ContentSum::of_file(file);
+    const auto sum = io::ContentSum::of_file(file);
     sums[name] = std::to_string(sum.bytes) + " " + std::to_string(sum.crc);
   }
   return sums;
@@ -50,4 +51,5 @@ inline std::string first_difference(const nlohmann::json& before, const nlohmann
   return different.empty() ? "" : different.begin()->first + " " + different.begin()->second;
 }
 
-}  // namespace program
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"

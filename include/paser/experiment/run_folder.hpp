@@ -1,12 +1,14 @@
 #pragma once
+#include "paser/core/macros_off.inc"
 
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <optional>
 
-#include "data_files.hpp"
-#include "older_run.hpp"
+#include "paser/experiment/data_files.hpp"
+#include "paser/experiment/older_run.hpp"
+#include "paser/experiment/shown.hpp"
 #include "paser/io/json.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/report/environment.hpp"
@@ -17,24 +19,22 @@
 #include "paser/report/table.hpp"
 #include "paser/report/tensorboard.hpp"
 #include "paser/report/timing.hpp"
-#include "shown.hpp"
 
 /// The folder of a training run, and how its stages are run.
-namespace program {
+namespace paser::experiment {
 
 /// The settings of the run in a folder, as config.json has them. Throws IoError and FormatError.
 template <class Config>
 Config run_settings(const std::filesystem::path& run) {
   const std::filesystem::path file = run / "config.json";
-  paser::check<paser::IoError>(std::filesystem::exists(file), "run", "cannot read ", file.string(),
-                               "; expected the folder of a run");
-  const auto document = paser::io::read_json(file);
-  paser::check<paser::FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
-                                   "is not the configuration of a run");
+  check<IoError>(std::filesystem::exists(file), "run", "cannot read ", file.string(), "; expected the folder of a run");
+  const auto document = io::read_json(file);
+  check<FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
+                     "is not the configuration of a run");
   try {
     return document["settings"].template get<Config>();
   } catch (const nlohmann::json::exception& error) {
-    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+    throw FormatError(message(file.string(), ": ", error.what()));
   }
 }
 
@@ -46,17 +46,6 @@ struct RunChoice {
   bool tensorboard = false;  ///< the log's numbers as an event file too
 };
 
-/// Its options. app: a CLI::App.
-template <class App>
-void add_run_options(App& app, RunChoice& choice) {
-  app.add_flag("--fresh", choice.fresh, "remove a run that is in the folder and start over");
-  app.add_flag("--replay", choice.replay,
-               "run the step of the run that was not finite again, and say which operation it was; stores nothing");
-  app.add_flag("--tensorboard", choice.tensorboard,
-               "write the numbers of log.jsonl into events.out.tfevents.paser too, as TensorBoard reads them");
-  app.add_flag("--overwrite", choice.overwrite, "replace files in the folder that are no run's, but no input");
-}
-
 /// What a program needs of its run folder.
 struct RunNeeds {
   std::string program{};               ///< its name
@@ -66,7 +55,7 @@ struct RunNeeds {
 };
 
 /// Of all tensors, in bytes.
-inline std::size_t bytes_of(const paser::io::StateDict& state) {
+inline std::size_t bytes_of(const io::StateDict& state) {
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : state) bytes += static_cast<std::size_t>(tensor.bytes.numel());
   return bytes;
@@ -101,23 +90,23 @@ class RunFolder {
   /// of other settings or other data, IoError when there is no room, and when another process works there.
   template <class Settings>
   RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs,
-            const paser::distributed::Team& team = {})
+            const distributed::Team& team = {})
       : path_(named_in_utf8(path, settings)), team_(team) {
     if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = read_replay(path_ / replay_file);
     if (!team_.leads()) return;
-    out_.emplace(path_, needs.program, paser::io::OutputOptions{.overwrite = choice.overwrite, .alone = true});
+    out_.emplace(path_, needs.program, io::OutputOptions{.overwrite = choice.overwrite, .alone = true});
     const auto file = path / "config.json";
     if (out_->lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
       run_settings<Settings>(path);  // throws where they are not this program's
       adopt_older_run(*out_);
     }
-    paser::check<paser::ValueError>(
+    check<ValueError>(
         choice.overwrite || !out_->lists_nothing() || holds_nothing(path), "--out", path.string(),
         " holds files and no run of ", needs.program,
         "; expected an empty folder, a new one, or that of a run, or --overwrite to replace what is in the way");
-    paser::check<paser::ValueError>(!choice.replay || (!choice.fresh && out_->lists(replay_file)), "--replay",
-                                    path.string(), " has no ", replay_file,
-                                    ", which a run leaves behind that stops at ", "a number that is not finite");
+    check<ValueError>(!choice.replay || (!choice.fresh && out_->lists(replay_file)), "--replay", path.string(),
+                      " has no ", replay_file, ", which a run leaves behind that stops at ",
+                      "a number that is not finite");
     for (const auto& [name, input] : needs.data) out_->protect(input);
     if (choice.fresh) out_->clear();
     for (const std::string& name : needs.results) out_->require(name);
@@ -128,18 +117,16 @@ class RunFolder {
     } else {
       const bool trained = std::ranges::any_of(
           out_->listed(), [](const auto& listed) { return listed.first.starts_with("checkpoints/"); });
-      paser::check<paser::ValueError>(!trained, file.string().c_str(),
-                                      "is gone, and the run in this folder cannot go on without it; --fresh removes ",
-                                      "that run");
+      check<ValueError>(!trained, file.string().c_str(),
+                        "is gone, and the run in this folder cannot go on without it; --fresh removes ", "that run");
       for (const char* name : {"config.json", "data.json", "log.jsonl", "stages.json", "measured.json"})
         out_->remove(name);
     }
     require_room(needs.bytes);
     if (!goes_on)
-      out_->write("config.json",
-                  paser::io::json_text(
-                      nlohmann::json{{"settings", settings}, {"environment", paser::report::environment()}}, 2) +
-                      "\n");
+      out_->write(
+          "config.json",
+          io::json_text(nlohmann::json{{"settings", settings}, {"environment", report::environment()}}, 2) + "\n");
     keep_data(needs.data);
     if (const auto stages = path / "stages.json"; std::filesystem::exists(stages)) costs_ = read_costs(stages);
     log_.emplace(out_->rewritten("log.jsonl"));
@@ -157,46 +144,46 @@ class RunFolder {
     if (out_) out_->write(name, content);
   }
   const std::filesystem::path& path() const { return path_; }
-  const paser::distributed::Team& team() const { return team_; }
-  const std::vector<paser::report::StageCost>& stage_costs() const { return costs_; }
+  const distributed::Team& team() const { return team_; }
+  const std::vector<report::StageCost>& stage_costs() const { return costs_; }
 
   /// Runs one stage with progress, log and measurements. body(stage) returns false when it was interrupted; then
   /// Interrupted is thrown. A stage that was done in an earlier run costs nothing and has a line that says so.
   template <class Body>
   void run(const std::string& name, const std::string& file, const Body& body) {
-    paser::pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file), .team = team_};
-    stage.callbacks.interrupted = [] { return paser::report::interrupted(); };
+    pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file), .team = team_};
+    stage.callbacks.interrupted = [] { return report::interrupted(); };
     if (!team_.leads()) {
       if (!body(stage)) throw Interrupted();
       return;
     }
-    std::optional<paser::report::Progress> progress;
-    std::optional<paser::report::ProgressOf> preparation;
+    std::optional<report::Progress> progress;
+    std::optional<report::ProgressOf> preparation;
     std::string last_note;
-    paser::Index before = 0, now = 0, planned = 0;
-    const paser::report::MemoryMeter memory;
-    const paser::report::WaitMeter waits;
+    Index before = 0, now = 0, planned = 0;
+    const report::MemoryMeter memory;
+    const report::WaitMeter waits;
     const std::size_t sent = team_.sent();
     const auto start = std::chrono::steady_clock::now();
     stage.callbacks.log = [this](const nlohmann::json& record) {
       log_->write(record);
       if (events_) events_->write(record);
     };
-    stage.callbacks.preparing = [&](const std::string& part, paser::Index done, paser::Index total) {
-      if (stops_by_itself() && paser::report::interrupted()) throw Interrupted();
+    stage.callbacks.preparing = [&](const std::string& part, Index done, Index total) {
+      end_if_interrupted();
       if (done == 0) preparation.emplace(name + ": " + part, "images");
       (*preparation)(done, total);
       if (done == total) preparation->finish();
     };
-    stage.callbacks.started = [&](paser::Index done, paser::Index total) {
+    stage.callbacks.started = [&](Index done, Index total) {
       before = now = done;
       planned = total;
       if (done == total)
         std::cerr << name << "  " << done << " steps, made in an earlier run" << std::endl;
       else
-        progress.emplace(name, total, paser::report::ProgressOptions{}, done);
+        progress.emplace(name, total, report::ProgressOptions{}, done);
     };
-    stage.callbacks.progress = [&](paser::Index done, paser::Index, const std::string& note) {
+    stage.callbacks.progress = [&](Index done, Index, const std::string& note) {
       now = done;
       last_note = note;
       if (progress) progress->update(done, note);
@@ -206,24 +193,24 @@ class RunFolder {
       stage.callbacks.log = {};
     }
     const bool finished = guarded(stage, body);
-    paser::check<paser::ValueError>(!replay_ || !progress, "--replay", replay_->stage,
-                                    " cannot run again before the end of ", name, "; run the command without --replay");
+    check<ValueError>(!replay_ || !progress, "--replay", replay_->stage, " cannot run again before the end of ", name,
+                      "; run the command without --replay");
     if (!progress && finished) return;
     add_cost(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak(),
              now - before, planned, waits.share());
     std::string end = last_note;
     const auto add = [&end](const std::string& text) { end += (end.empty() ? "" : ", ") + text; };
     if (finished && now < planned) add("over early");
-    add(finished ? "peak memory " + paser::report::bytes_text(memory.peak().process) : "interrupted");
+    add(finished ? "peak memory " + report::bytes_text(memory.peak().process) : "interrupted");
     if (!team_.alone() && now > before)
-      add(paser::report::bytes_text((team_.sent() - sent) / static_cast<std::size_t>(now - before)) + " sent per step");
+      add(report::bytes_text((team_.sent() - sent) / static_cast<std::size_t>(now - before)) + " sent per step");
     if (progress) progress->finish(end);
     if (!finished) throw Interrupted();
   }
 
   /// Adds what a stage, or a part of it before an interruption, needed. `steps` of the `planned` were made in these
   /// seconds; for `waited` see TimeSpread.
-  void add_cost(const std::string& stage, double seconds, const paser::report::MemoryPeak& peak, std::int64_t steps = 0,
+  void add_cost(const std::string& stage, double seconds, const report::MemoryPeak& peak, std::int64_t steps = 0,
                 std::int64_t planned = 0, double waited = 0) {
     auto found = std::find_if(costs_.begin(), costs_.end(), [&](const auto& c) { return c.stage == stage; });
     if (found == costs_.end()) found = costs_.insert(found, {stage, 0, {}});
@@ -234,14 +221,14 @@ class RunFolder {
     found->planned = planned;
     found->memory = {std::max(found->memory.process, peak.process), std::max(found->memory.tensors, peak.tensors),
                      peak.of_stage};
-    out_->write("stages.json", paser::io::json_text(nlohmann::json(costs_), 1) + "\n");
+    out_->write("stages.json", io::json_text(nlohmann::json(costs_), 1) + "\n");
   }
 
  private:
   /// With what the run has logged before, be it without events.
   void open_events() {
     events_.emplace(out_->rewritten("events.out.tfevents.paser"));
-    for (const auto& record : paser::report::read_log(log_->file())) events_->write(record);
+    for (const auto& record : report::read_log(log_->file())) events_->write(record);
   }
 
   static constexpr const char* replay_file = "replay.json";
@@ -249,51 +236,49 @@ class RunFolder {
   /// Which step of which stage was not finite.
   struct Replay {
     std::string stage;
-    paser::Index step = 0;
+    Index step = 0;
   };
 
   static Replay read_replay(const std::filesystem::path& file) {
-    const auto document = paser::io::read_json(file);
+    const auto document = io::read_json(file);
     try {
-      return {document.at("stage").get<std::string>(), document.at("step").get<paser::Index>()};
+      return {document.at("stage").get<std::string>(), document.at("step").get<Index>()};
     } catch (const nlohmann::json::exception& error) {
-      throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+      throw FormatError(message(file.string(), ": ", error.what()));
     }
   }
 
   /// body(stage); a step that is not finite leaves replay.json behind.
   template <class Body>
-  bool guarded(paser::pipeline::Stage& stage, const Body& body) {
+  bool guarded(pipeline::Stage& stage, const Body& body) {
     try {
       return body(stage);
-    } catch (const paser::pipeline::StageNotFiniteError& error) {
+    } catch (const pipeline::StageNotFiniteError& error) {
       if (replay_ || error.step < 0) throw;
       if (out_)
-        out_->write(replay_file, paser::io::json_text(nlohmann::json{{"stage", stage.name},
-                                                                     {"step", error.step},
-                                                                     {"message", paser::as_utf8(error.what())}},
-                                                      2) +
-                                     "\n");
-      throw paser::NotFiniteError(
-          paser::message(error.what(), "; the same command with --replay says which operation it was"));
+        out_->write(
+            replay_file,
+            io::json_text(
+                nlohmann::json{{"stage", stage.name}, {"step", error.step}, {"message", as_utf8(error.what())}}, 2) +
+                "\n");
+      throw NotFiniteError(message(error.what(), "; the same command with --replay says which operation it was"));
     }
   }
 
   /// The path, when config.json can name all that the settings do: not a folder of another encoding, say.
   static const std::filesystem::path& named_in_utf8(const std::filesystem::path& path, const nlohmann::json& settings) {
     for (const auto& [name, value] : settings.items())
-      paser::check<paser::ValueError>(
-          !value.is_string() || paser::find_not_utf8(value.get_ref<const std::string&>()) == std::string::npos,
-          "setting", name, " is '", paser::as_utf8(value.is_string() ? value.get<std::string>() : ""),
-          "', which is not UTF-8, and config.json could not name it; rename it");
+      check<ValueError>(!value.is_string() || find_not_utf8(value.get_ref<const std::string&>()) == std::string::npos,
+                        "setting", name, " is '", as_utf8(value.is_string() ? value.get<std::string>() : ""),
+                        "', which is not UTF-8, and config.json could not name it; rename it");
     return path;
   }
 
-  static std::vector<paser::report::StageCost> read_costs(const std::filesystem::path& file) {
+  static std::vector<report::StageCost> read_costs(const std::filesystem::path& file) {
     try {
-      return paser::io::read_json(file).get<std::vector<paser::report::StageCost>>();
+      return io::read_json(file).get<std::vector<report::StageCost>>();
     } catch (const nlohmann::json::exception& error) {
-      throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+      throw FormatError(message(file.string(), ": ", error.what()));
     }
   }
 
@@ -302,7 +287,7 @@ class RunFolder {
   /// Whether there is nothing but the manifest.
   static bool holds_nothing(const std::filesystem::path& folder) {
     return std::ranges::all_of(std::filesystem::directory_iterator(folder), [](const auto& entry) {
-      return entry.path().filename() == paser::io::OutputManifest::file_name;
+      return entry.path().filename() == io::OutputManifest::file_name;
     });
   }
 
@@ -314,39 +299,38 @@ class RunFolder {
       if (const auto size = std::filesystem::file_size(path() / name, error); !error) taken += size;
     const std::size_t needed = bytes > taken ? bytes - taken : 0;
     const auto space = std::filesystem::space(path());
-    paser::check<paser::IoError>(space.available >= needed, "RunFolder", "the checkpoints of a run need ",
-                                 paser::report::bytes_text(needed), " in ", path().string(), ", there are ",
-                                 paser::report::bytes_text(space.available));
+    check<IoError>(space.available >= needed, "RunFolder", "the checkpoints of a run need ", report::bytes_text(needed),
+                   " in ", path().string(), ", there are ", report::bytes_text(space.available));
   }
 
   /// Compares the data with what the run began with, or stores what it is.
   void keep_data(const DataFiles& data) {
     const auto file = path() / "data.json";
     const auto now = sums_of(data);
-    if (!std::filesystem::exists(file)) return out_->write("data.json", paser::io::json_text(now, 1) + "\n");
-    const auto before = paser::io::read_json(file);
-    paser::check<paser::FormatError>(before.is_object(), file.string().c_str(), "is not the list of a run's data");
+    if (!std::filesystem::exists(file)) return out_->write("data.json", io::json_text(now, 1) + "\n");
+    const auto before = io::read_json(file);
+    check<FormatError>(before.is_object(), file.string().c_str(), "is not the list of a run's data");
     const std::string difference = first_difference(before, now);
-    paser::check<paser::ValueError>(difference.empty(), path().string().c_str(),
-                                    "the data is not that which this run began with: ", difference,
-                                    "; restore it, choose another --out, or --fresh to start over");
+    check<ValueError>(difference.empty(), path().string().c_str(),
+                      "the data is not that which this run began with: ", difference,
+                      "; restore it, choose another --out, or --fresh to start over");
   }
 
   static void require_same(const nlohmann::json& asked, const nlohmann::json& old, const std::filesystem::path& file) {
     for (const auto& [name, value] : asked.items())
-      paser::check<paser::ValueError>(old.value(name, nlohmann::json()) == value, file.string().c_str(),
-                                      "this folder holds a run with ", name, " = ",
-                                      old.value(name, nlohmann::json()).dump(), ", asked for is ", value.dump(),
-                                      "; choose another --out, or --fresh to start over");
+      check<ValueError>(old.value(name, nlohmann::json()) == value, file.string().c_str(),
+                        "this folder holds a run with ", name, " = ", old.value(name, nlohmann::json()).dump(),
+                        ", asked for is ", value.dump(), "; choose another --out, or --fresh to start over");
   }
 
   std::filesystem::path path_;
-  paser::distributed::Team team_;
-  std::optional<paser::io::OutputFolder> out_;  ///< of the leader
+  distributed::Team team_;
+  std::optional<io::OutputFolder> out_;  ///< of the leader
   std::optional<Replay> replay_;
-  std::optional<paser::report::Log> log_;
-  std::optional<paser::report::TensorBoardLog> events_;
-  std::vector<paser::report::StageCost> costs_;
+  std::optional<report::Log> log_;
+  std::optional<report::TensorBoardLog> events_;
+  std::vector<report::StageCost> costs_;
 };
 
-}  // namespace program
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"

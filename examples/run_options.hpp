@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+
+#include "paser/core/parallel.hpp"
+#include "paser/experiment/run_folder.hpp"
+#include "paser/experiment/settings.hpp"
+#include "program.hpp"
+
+/// The options of all programs that train.
+namespace program {
+
+struct RunOptions {
+  std::string preset{}, out{};
+  std::vector<std::string> settings{};
+  std::optional<std::uint64_t> seed{};
+  int threads = 0;
+  paser::experiment::RunChoice choice{};
+  bool list_presets = false, list_settings = false;
+
+  /// The example shows settings of the program. A program without presets leaves `preset` empty.
+  void add_to(CLI::App& app, const std::string& example) {
+    app.add_option("--set", settings, "a setting as name=value, such as " + example + "; repeatable");
+    app.add_option("--out", out, "run folder; a folder with an unfinished run goes on with it");
+    app.add_option("--seed", seed, "of data, weights and all noise; 1 by default");
+    app.add_option("--threads", threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
+    app.add_flag("--fresh", choice.fresh, "remove a run that is in the folder and start over");
+    app.add_flag("--replay", choice.replay,
+                 "run the step of the run that was not finite again, and say which operation it was; stores nothing");
+    app.add_flag("--tensorboard", choice.tensorboard,
+                 "write the numbers of log.jsonl into events.out.tfevents.paser too, as TensorBoard reads them");
+    app.add_flag("--overwrite", choice.overwrite, "replace files in the folder that are no run's, but no input");
+    app.add_flag("--list-settings", list_settings, "print what every setting means and may be");
+    if (!preset.empty()) app.add_flag("--list-presets", list_presets, "print every setting of every preset");
+  }
+
+  /// Prints what was asked for, if anything was.
+  template <class Settings>
+  bool listed(const std::string& program, const std::vector<Settings>& presets = {}) const {
+    if (list_settings) std::cout << paser::experiment::settings_page<Settings>(program);
+    if (list_presets)
+      for (const Settings& preset_settings : presets) std::cout << nlohmann::json(preset_settings).dump(2) << "\n";
+    return list_settings || list_presets;
+  }
+
+  /// Seed and settings of the command line, and the number of threads.
+  template <class Settings>
+  void apply_to(Settings& settings_of_run) const {
+    if (seed) settings_of_run.seed = *seed;
+    for (const std::string& setting : settings) paser::experiment::apply(setting, settings_of_run);
+    if (threads > 0) paser::set_threads(threads);
+  }
+
+  std::filesystem::path folder(const std::string& usual) const { return out.empty() ? "runs/" + usual : out; }
+};
+
+}  // namespace program

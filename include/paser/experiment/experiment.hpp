@@ -1,0 +1,14 @@
+#pragma once
+
+/// \file
+/// Every header of experiment/.
+
+#include "paser/experiment/common_settings.hpp"
+#include "paser/experiment/comparison.hpp"
+#include "paser/experiment/data_files.hpp"
+#include "paser/experiment/folder_data.hpp"
+#include "paser/experiment/older_run.hpp"
+#include "paser/experiment/run_folder.hpp"
+#include "paser/experiment/settings.hpp"
+#include "paser/experiment/shown.hpp"
+#include "paser/experiment/stages.hpp"
