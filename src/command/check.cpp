@@ -46,7 +46,7 @@ std::vector<data::PartFolders> folders(const CheckArguments& a) {
   if (const auto pair = data.pair()) return {*pair};
   check<ValueError>(!data.data.empty(), "paser check", "expected IMAGES MASKS, or the folder of a data set");
   const auto parts = data::data_parts(data.data);
-  tell_split(parts);
+  tell_division(parts);
   return parts.front().stems.empty() ? parts : std::vector{*data::plain_layout(data.data)};
 }
 

@@ -77,13 +77,10 @@ inline void add_data_options(CLI::App& app, DataOptions& o) {
   app.add_flag("--lossy-masks", o.lossy_masks, "take masks from JPEG files")->group(group);
 }
 
-/// What to say of a set that nobody has divided.
-inline void tell_split(const std::vector<paser::data::PartFolders>& parts) {
-  if (parts.empty() || parts.front().stems.empty()) return;
-  std::cerr << "the folder has no train, validation and test: divided by a hash of the file names into";
-  for (std::size_t i = 0; i < parts.size(); ++i)
-    std::cerr << (i == 0 ? " " : ", ") << parts[i].stems.size() << " for " << parts[i].part;
-  std::cerr << "\n";
+/// Says it on the terminal when a set was divided by names.
+inline void tell_division(const std::vector<paser::data::PartFolders>& parts) {
+  if (const std::string sentence = paser::data::divided_sentence(parts); !sentence.empty())
+    std::cerr << sentence << "\n";
 }
 
 }  // namespace command

@@ -92,7 +92,7 @@ paser::data::PartFolders folders(const Arguments& a, const experiment::FolderSet
                              "masks, which ", c.data, " is not; expected test, validation or train");
     return *whole;
   }
-  tell_split(parts);
+  tell_division(parts);
   for (const auto& part : parts)
     if (part.part == a.part) return part;
   throw ValueError(paser::message("evaluate: ", c.data, " has no images for the part ", a.part));
@@ -106,13 +106,7 @@ Folder opened(const Arguments& a, const experiment::FolderSettings& c, const pip
                                   "the model takes images of ", d.channels);
   options.files.channels = d.channels;
   const auto part = folders(a, c);
-  auto& stems = options.files.pairing.stems;
-  if (stems.empty()) {
-    stems = part.stems;
-  } else if (!part.stems.empty()) {
-    std::erase_if(stems, [&](const std::string& stem) { return std::ranges::count(part.stems, stem) == 0; });
-    paser::check<paser::ValueError>(!stems.empty(), "--list", "names no image of the part ", a.part);
-  }
+  paser::data::restrict_to(options.files.pairing, part);
   return Folder(part.images, part.masks, options);
 }
 

@@ -68,11 +68,25 @@ TEST_CASE("data parts: the authors' folders as they are, images and masks divide
   CHECK(parts[0].part == "train");
   CHECK(parts[2].images == folder / "plain/images");
 
+  CHECK_THAT(data::divided_sentence(parts), Contains("by their names ") && Contains(" for test"));
+
+  data::PairingOptions listed;
+  data::restrict_to(listed, parts[0]);
+  CHECK(listed.stems == parts[0].stems);
+  listed.stems = {parts[1].stems[0], parts[0].stems[0]};
+  data::restrict_to(listed, parts[0]);
+  CHECK(listed.stems == std::vector{parts[0].stems[0]});
+  CHECK_THROWS_AS(data::restrict_to(listed, parts[2]), ValueError);
+
   touch(folder / "plain/train_images/a.png");
   touch(folder / "plain/train_label/a.png");
   const auto given = data::data_parts(folder / "plain");
   REQUIRE(given.size() == 1);
   CHECK(given[0].stems.empty());
+  CHECK(data::divided_sentence(given).empty());
+  data::PairingOptions all;
+  data::restrict_to(all, given[0]);
+  CHECK(all.stems.empty());
 }
 
 }  // namespace data_parts_test

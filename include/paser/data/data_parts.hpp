@@ -52,21 +52,49 @@ std::optional<PartFolders> plain_layout(const Folder& root) {
   return PartFolders{"all", images, masks, {}};
 }
 
+/// A set in one piece as the parts of HashSplit, those without images left out. Throws IoError when the folder of
+/// images cannot be read or has none.
+template <class Whole = PartFolders>
+std::vector<PartFolders> divided(const Whole& whole) {
+  Pairing ignored;
+  std::vector<std::string> stems;
+  for (const auto& [stem, files] : detail::pictures_in(whole.images, ignored)) stems.push_back(stem);
+  check<IoError>(!stems.empty(), "divided", io::quoted(whole.images), " has no pictures");
+  const HashSplit split = HashSplit::of(stems);
+  std::vector<PartFolders> parts;
+  for (std::size_t i = 0; i < split.stems.size(); ++i)
+    if (!split.stems[i].empty()) parts.push_back({HashSplit::parts[i], whole.images, whole.masks, split.stems[i]});
+  return parts;
+}
+
 /// The parts of a data set: those of paser_layout, or of a folder with `images` and `masks` alone those of HashSplit.
 /// Throws IoError when the folder is neither.
 template <class Folder = io::Path>
 std::vector<PartFolders> data_parts(const Folder& root) {
   const auto plain = plain_layout(root);
-  if (!plain || std::filesystem::is_directory(io::Path(root) / "train_images")) return paser_layout(root);
-  Pairing ignored;
-  std::vector<std::string> stems;
-  for (const auto& [stem, files] : detail::pictures_in(plain->images, ignored)) stems.push_back(stem);
-  const HashSplit split = HashSplit::of(stems);
-  std::vector<PartFolders> parts;
-  for (std::size_t i = 0; i < split.stems.size(); ++i)
-    if (!split.stems[i].empty()) parts.push_back({HashSplit::parts[i], plain->images, plain->masks, split.stems[i]});
-  check<IoError>(!parts.empty(), "data_parts", io::quoted(plain->images), " has no pictures");
-  return parts;
+  return plain && !std::filesystem::is_directory(io::Path(root) / "train_images") ? divided(*plain)
+                                                                                  : paser_layout(root);
+}
+
+/// What to say of a set that nobody has divided; empty where the parts are folders of their own.
+template <class Parts = std::vector<PartFolders>>
+std::string divided_sentence(const Parts& parts) {
+  std::string text;
+  for (const PartFolders& part : parts)
+    if (!part.stems.empty()) text += message(text.empty() ? " " : ", ", part.stems.size(), " for ", part.part);
+  return text.empty() ? text : "the images are not divided for training, validation and test: by their names" + text;
+}
+
+/// Of the images that a pairing may use those of a part alone. Throws ValueError when none is left.
+template <class Part = PartFolders>
+void restrict_to(PairingOptions& pairing, const Part& part) {
+  if (part.stems.empty()) return;
+  if (pairing.stems.empty()) {
+    pairing.stems = part.stems;
+    return;
+  }
+  std::erase_if(pairing.stems, [&](const std::string& stem) { return std::ranges::count(part.stems, stem) == 0; });
+  check<ValueError>(!pairing.stems.empty(), "data", "the list of images names none of the part ", part.part);
 }
 
 }  // namespace paser::data
