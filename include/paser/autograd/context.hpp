@@ -166,6 +166,14 @@ class Gradients {
 
   bool empty() const { return parameters_.empty(); }  ///< Whether no parameter has a gradient.
 
+  /// Moves n values of a buffer towards others, by the others' share in the weight of both.
+  static void average(Index n, const T* others, double share, T* values) {
+    for (Index i = 0; i < n; ++i) {
+      const auto mine = static_cast<double>(values[i]), other = static_cast<double>(others[i]);
+      values[i] = static_cast<T>(mine + (other - mine) * share);
+    }
+  }
+
   /// Adds to the gradient of the parameter that stands at this address.
   void add(const void* parameter, const Tensor<T, 1>& g) {
     auto& sum = parameters_[parameter];
@@ -190,12 +198,7 @@ class Gradients {
     void average(const Next& other) {
       check_same_shape("Gradients", value, other.value);
       weight += other.weight;
-      const double share = other.weight / weight;
-      T* const out = value.mutable_data();
-      for (Index i = 0; i < value.numel(); ++i) {
-        const auto mine = static_cast<double>(out[i]), others = static_cast<double>(other.value.data()[i]);
-        out[i] = static_cast<T>(mine + (others - mine) * share);
-      }
+      Gradients::average(value.numel(), other.value.data(), other.weight / weight, value.mutable_data());
     }
   };
 

@@ -68,35 +68,46 @@ inline std::vector<RootHead> read_heads(const std::string& bytes, std::size_t nu
   return heads;
 }
 
-/// Elements begin .. end - 1 of all members, of which `values` are a root's, as gradients of their own.
-template <class T>
-Gradients<T> slice_of(const std::vector<MemberPlace>& places, const std::vector<double>& weights, PartRange slice,
-                      const T* values) {
-  Gradients<T> gradients;
+/// Calls f(i, at, count) for every member i with elements in the slice, which has `count` of them, from element `at`
+/// on.
+template <class F>
+void for_each_in(const std::vector<MemberPlace>& places, PartRange slice, const F& f) {
   for (std::size_t i = 0; i < places.size(); ++i) {
     const MemberPlace& place = places[i];
     const Index begin = std::max(place.begin, slice.begin), end = std::min(place.begin + place.size, slice.end);
-    if (begin >= end || weights[i] == 0) continue;
-    Tensor<T, 1> part({end - begin});
-    std::copy_n(values + begin - slice.begin, end - begin, part.mutable_data());
-    if (place.buffer)
-      gradients.set_next(place.member, std::move(part), weights[i]);
-    else
-      gradients.add(place.member, part);
+    if (begin < end) f(i, begin - slice.begin, end - begin);
   }
-  return gradients;
 }
 
-/// The other way: writes the elements of a slice to `values`; those of a member that has no value are left.
+/// A slice of what the parts of a node have added. The values are kept elsewhere; adding writes to those on the left.
 template <class T>
-void write_slice(const std::vector<MemberPlace>& places, const Gradients<T>& gradients, PartRange slice, T* values) {
-  for (const MemberPlace& place : places) {
-    const Index begin = std::max(place.begin, slice.begin), end = std::min(place.begin + place.size, slice.end);
-    if (begin >= end) continue;
-    if (const Tensor<T, 1>* part = gradients.find(place.member))
-      std::copy_n(part->data(), end - begin, values + begin - slice.begin);
+struct SliceSum {
+  const std::vector<MemberPlace>* places = nullptr;
+  PartRange slice{};
+  T* values = nullptr;
+  RootHead head{};
+
+  /// As Gradients add.
+  SliceSum& operator+=(const SliceSum& other) {
+    const FlushDenormals flush;
+    for (std::size_t n = 0; n < head.numbers.size(); ++n) head.numbers[n] += other.head.numbers[n];
+    for_each_in(*places, slice, [&](std::size_t i, Index at, Index count) {
+      const double weight = other.head.weights[i];
+      if (weight == 0) return;
+      if (head.weights[i] == 0)
+        std::copy_n(other.values + at, count, values + at);
+      else if ((*places)[i].buffer)
+        Gradients<T>::average(count, other.values + at, weight / (head.weights[i] + weight), values + at);
+      else
+        kernels::accumulate(count, other.values + at, values + at);
+    });
+    for (std::size_t i = 0; i < head.weights.size(); ++i) {
+      double& weight = head.weights[i];
+      weight = (*places)[i].buffer ? weight + other.head.weights[i] : std::max(weight, other.head.weights[i]);
+    }
+    return *this;
   }
-}
+};
 
 /// The members and roots of one sum, and the slices of everyone.
 template <class T, class Result>
@@ -113,8 +124,7 @@ class GradientSum {
       for (const double* number : root.sum.numbers()) head.numbers.push_back(*number);
       for (const MemberPlace& place : places_) head.weights.push_back(root.sum.gradients.weight(place.member));
       write_head(heads, head);
-      flat_.emplace_back(static_cast<std::size_t>(elements_), T(0));
-      write_slice(places_, root.sum.gradients, {0, elements_}, flat_.back().data());
+      own_.push_back(flat(root.sum.gradients));
     }
     const std::size_t numbers = Result().numbers().size();
     for (const std::string& bytes :
@@ -123,60 +133,76 @@ class GradientSum {
   }
 
   Result total() && {
-    Result sum = add_own_slice();
-    std::vector<T> all(static_cast<std::size_t>(elements_));
     const PartRange own = team_.share(elements_);
-    write_slice(places_, sum.gradients, own, all.data() + own.begin);
+    const SliceSum<T> sum = add_own_slice();
+    if (sum.places == nullptr) return Result();  // nobody had a part
+    Tensor<T, 1> all({elements_});
+    T* const values = all.mutable_data();
+    std::copy_n(sum.values, own.end - own.begin, values + own.begin);
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
     for (Index k = 0; k < team_.size(); ++k) {
       if (k == team_.rank()) continue;
-      out.push_back({k, bytes_of(all, own)});
-      in.push_back({k, bytes_of(all, team_.share_of(k, elements_))});
+      out.push_back({k, bytes_of(values, own)});
+      in.push_back({k, bytes_of(values, team_.share_of(k, elements_))});
     }
     team_.exchange(out, in, "sums of gradients");
-    std::vector<double> weights(places_.size(), 0.0);
-    for (const auto& roots : heads_)
-      for (const RootHead& head : roots)
-        for (std::size_t i = 0; i < weights.size(); ++i)
-          weights[i] = places_[i].buffer ? weights[i] + head.weights[i] : std::max(weights[i], head.weights[i]);
-    sum.gradients = slice_of(places_, weights, {0, elements_}, all.data());
-    return sum;
+    Result result;
+    const auto numbers = result.numbers();
+    for (std::size_t n = 0; n < numbers.size(); ++n) *numbers[n] = sum.head.numbers[n];
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const MemberPlace& place = places_[i];
+      if (sum.head.weights[i] == 0) continue;
+      Tensor<T, 1> member({place.size});
+      std::copy_n(values + place.begin, place.size, member.mutable_data());
+      if (place.buffer)
+        result.gradients.set_next(place.member, std::move(member), sum.head.weights[i]);
+      else
+        result.gradients.add(place.member, member);
+    }
+    return result;
   }
 
  private:
-  static std::span<std::byte> bytes_of(std::vector<T>& values, PartRange range) {
-    return std::as_writable_bytes(
-        std::span(values.data() + range.begin, static_cast<std::size_t>(range.end - range.begin)));
+  static std::span<std::byte> bytes_of(T* values, PartRange range) {
+    return std::as_writable_bytes(std::span(values + range.begin, static_cast<std::size_t>(range.end - range.begin)));
   }
 
-  /// Adds this process's slice of everyone's roots.
-  Result add_own_slice() {
+  /// All elements of a root, 0 for those of members that have no value.
+  Tensor<T, 1> flat(const Gradients<T>& gradients) const {
+    Tensor<T, 1> values({elements_});
+    T* to = values.mutable_data();
+    for (const MemberPlace& place : places_) {
+      const Tensor<T, 1>* member = gradients.find(place.member);
+      to = member ? std::copy_n(member->data(), place.size, to) : std::fill_n(to, place.size, T(0));
+    }
+    return values;
+  }
+
+  /// Adds this process's slice of everyone's roots. The values of the sum are in own_ or received_.
+  SliceSum<T> add_own_slice() {
     const PartRange own = team_.share(elements_);
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
-    std::vector<std::vector<std::vector<T>>> slices(heads_.size());
+    std::vector<T*> slices;  // of everyone's roots, in order
     for (Index k = 0; k < team_.size(); ++k) {
-      auto& roots = slices[static_cast<std::size_t>(k)];
       if (k == team_.rank()) {
-        for (auto& root : flat_) roots.emplace_back(root.begin() + own.begin, root.begin() + own.end);
+        for (auto& root : own_) slices.push_back(root.mutable_data() + own.begin);
         continue;
       }
-      for (auto& root : flat_) out.push_back({k, bytes_of(root, team_.share_of(k, elements_))});
-      for (std::size_t i = 0; i < heads_[static_cast<std::size_t>(k)].size(); ++i)
-        roots.emplace_back(static_cast<std::size_t>(own.end - own.begin));
-      for (auto& root : roots) in.push_back({k, std::as_writable_bytes(std::span(root))});
+      for (auto& root : own_) out.push_back({k, bytes_of(root.mutable_data(), team_.share_of(k, elements_))});
+      for (std::size_t i = 0; i < heads_[static_cast<std::size_t>(k)].size(); ++i) {
+        slices.push_back(received_.emplace_back(Shape<1>{own.end - own.begin}).mutable_data());
+        in.push_back({k, bytes_of(slices.back(), {0, own.end - own.begin})});
+      }
     }
     team_.exchange(out, in, "gradients");
-    TreeSum<Result> sum;
-    for (std::size_t k = 0; k < heads_.size(); ++k)
-      for (std::size_t i = 0; i < heads_[k].size(); ++i) {
-        const RootHead& head = heads_[k][i];
-        Result result;
-        const auto numbers = result.numbers();
-        for (std::size_t n = 0; n < numbers.size(); ++n) *numbers[n] = head.numbers[n];
-        result.gradients = slice_of(places_, head.weights, own, slices[k][i].data());
-        sum.append({head.begin, head.size, std::move(result)});
+    TreeSum<SliceSum<T>> sum;
+    auto slice = slices.cbegin();
+    for (auto& roots : heads_)
+      for (RootHead& head : roots) {
+        const Index begin = head.begin, size = head.size;
+        sum.append({begin, size, {&places_, own, *slice++, std::move(head)}});
       }
     return std::move(sum).total();
   }
@@ -184,7 +210,8 @@ class GradientSum {
   const Team& team_;
   std::vector<MemberPlace> places_;
   Index elements_;
-  std::vector<std::vector<T>> flat_;          ///< of this process's roots, all elements
+  std::vector<Tensor<T, 1>> own_;             ///< of this process's roots, all elements
+  std::vector<Tensor<T, 1>> received_;        ///< this process's slice of the others' roots
   std::vector<std::vector<RootHead>> heads_;  ///< of everyone's, by rank
 };
 
