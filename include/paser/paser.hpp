@@ -1,13 +1,12 @@
 #pragma once
 
 /// \file
-/// All of paser. A folder's own umbrella, paser/FOLDER/FOLDER.hpp, compiles faster.
+/// All of paser but experiment/ and models/zoo/. A folder's own umbrella, paser/FOLDER/FOLDER.hpp, compiles faster.
 
 #include "paser/autograd/autograd.hpp"
 #include "paser/core/core.hpp"
 #include "paser/data/data.hpp"
 #include "paser/distributed/distributed.hpp"
-#include "paser/experiment/experiment.hpp"
 #include "paser/io/io.hpp"
 #include "paser/kernels/kernels.hpp"
 #include "paser/metrics/metrics.hpp"
