@@ -1,11 +1,17 @@
-# A header as Doxygen is to read it: the comment before a namespace is the file's. Keeps the numbers of the lines.
-function flush_comment() {
-  if (blank) print (lines && /^namespace / ? "/// @file" : "")
+# Copies headers into the folder `out` as Doxygen is to read them: the comment before a namespace is the file's. Keeps the
+# numbers of the lines.
+function write(text) { print text > copy }
+function flush_comment(next_line) {
+  if (blank) write(lines && next_line ~ /^namespace / ? "/// @file" : "")
   blank = 0
-  for (i = 1; i <= lines; ++i) print comment[i]
+  for (i = 1; i <= lines; ++i) write(comment[i])
   lines = 0
 }
-/^$/ && !lines { if (blank) print ""; blank = 1; next }
+FNR == 1 {
+  if (copy != "") { flush_comment(""); close(copy) }
+  copy = out "/" FILENAME
+}
+/^$/ && !lines { if (blank) write(""); blank = 1; next }
 /^\/\/\/( |$)/ { comment[++lines] = $0; next }
-{ flush_comment(); print }
-END { $0 = ""; flush_comment() }
+{ flush_comment($0); write($0) }
+END { flush_comment("") }
