@@ -1,7 +1,7 @@
 "use strict";
 /* The sections that only some runs have: the weight of the cost, classes, spread, further tables, single images. */
 (() => {
-  const { $, el, known, fixed, significant, percent, whole, modelColour, modelKey, hide, classColour, redraw, dashes, curve, sortableHead, shareBar, results } = page;
+  const { $, el, css, known, fixed, significant, percent, whole, modelColour, modelKey, hide, classColour, redraw, dashes, curve, sortableHead, shareBar, results } = page;
   const { svg, saveButtons, styledCopy } = charts;
   const byResultsOrder = (names) => {
     const order = results.rows.map((r) => r.model), place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
@@ -65,6 +65,17 @@
       $("fractions").replaceChildren(...classes.map((k) => el("div", { class: "fraction" }, el("b", {}, ...label(k)), bar(t.truth_share[k], "truth"), bar(t.predicted_share[k], "predicted"))));
     };
     $("classes-table").parentElement.after(saveButtons("Classes", { rows: () => [["method", "class", "IoU", "Dice", "precision", "recall", "fraction, truth", "fraction, predicted"], ...methods.flatMap((m) => tables[m].confusion.map((line, k) => [m, name(k), ...[tables[m].iou, tables[m].dice, tables[m].precision, tables[m].recall, tables[m].truth_share, tables[m].predicted_share].map((v) => v[k])]))] }));
+    // The bars of the method that is shown, as a drawing of its own.
+    const fractions = () => {
+      const t = tables[$("classes-method").value], classes = t.confusion.map((line, k) => k), width = 560, row = 44, left = 150;
+      const widest = Math.max(1e-9, ...[...t.truth_share, ...t.predicted_share].filter(known));
+      const bar = (v, y, colour) => (known(v) ? [svg("rect", { x: left, y, width: ((width - left - 70) * v) / widest, height: 13, fill: css(colour) }), svg("text", { x: left + 6 + ((width - left - 70) * v) / widest, y: y + 11, fill: css("--ink") }, percent(v, 2))] : []);
+      return svg("svg", { xmlns: "http://www.w3.org/2000/svg", width, height: 34 + row * classes.length, viewBox: `0 0 ${width} ${34 + row * classes.length}`, "font-family": "sans-serif", "font-size": 12 },
+        svg("title", {}, "Phase fractions"), svg("rect", { width, height: 34 + row * classes.length, fill: css("--sheet") }),
+        svg("text", { x: 8, y: 18, fill: css("--ink"), "font-weight": 600 }, `Phase fractions, ${$("classes-method").value}: truth above, prediction below`),
+        ...classes.flatMap((k) => [svg("text", { x: left - 10, y: 34 + row * k + 19, fill: css("--ink"), "text-anchor": "end" }, name(k)), ...bar(t.truth_share[k], 34 + row * k, "--single"), ...bar(t.predicted_share[k], 34 + row * k + 15, "--paser")]));
+    };
+    $("fractions-text").after(saveButtons("Phase fractions", { drawing: fractions, rows: () => { const t = tables[$("classes-method").value]; return [["class", "truth", "prediction"], ...t.confusion.map((line, k) => [name(k), t.truth_share[k], t.predicted_share[k]])]; } }));
     $("classes-method").append(...methods.map((method) => el("option", { value: method }, method)));
     const rated = results.rows.filter((r) => methods.includes(r.model) && r.kind === "paser").sort((a, b) => b.iou - a.iou);
     const first = rated.length ? rated[0].model : methods[0];
