@@ -49,6 +49,7 @@ constexpr void require_source() {
       "a data set to train on has size(), range(first, end) and rows(numbers); the last two give images, labels "
       "and ids");
 }
+/// Makes the compiler say what a source is, where S is none.
 template <class S>
 constexpr void require_range_source() {
   static_assert(RangeSource<S>, "a data set has size() and range(first, end), which gives images, labels and ids");

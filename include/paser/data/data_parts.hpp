@@ -26,6 +26,7 @@ struct HashSplit {
     return Key{hash}.uniform_int(0, 1000);
   }
 
+  /// Divides these names.
   template <class Names = std::vector<std::string>>
   static HashSplit of(const Names& names) {
     HashSplit split;

@@ -34,7 +34,7 @@ inline std::vector<std::string> network_names(std::size_t networks) {
 template <class Source>
 class MethodComparison {
  public:
-  using Paser = pipeline::Paser<float>;
+  using Paser = pipeline::Paser<float>;  ///< What is compared.
 
   /// networks: those that baselines use. Copies of `test` should be cheap.
   MethodComparison(Source test, const Paser& networks, const pipeline::PaserDescription& description,
@@ -48,8 +48,9 @@ class MethodComparison {
     options_.models = networks.actions();
   }
 
-  const Source& test() const { return test_; }
-  const pipeline::EvaluationOptions& options() const { return options_; }
+  const Source& test() const { return test_; }                             ///< The test images.
+  const pipeline::EvaluationOptions& options() const { return options_; }  ///< How methods are judged.
+  /// All methods so far, in the order in which they were added.
   const std::deque<ComparedMethod>& methods() const { return methods_; }
   /// Throws ValueError where there is none of the name.
   const ComparedMethod& method(const std::string& name) const {
@@ -58,6 +59,7 @@ class MethodComparison {
     throw ValueError("no method named " + name);
   }
 
+  /// A policy as a method of this comparison.
   pipeline::Method<float> run_of(const Paser& paser, const pipeline::Policy<float>& policy, Key key) const {
     return pipeline::method(paser, policy, key, image_);
   }

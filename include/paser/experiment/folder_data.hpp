@@ -15,7 +15,7 @@
 /// A folder of images and masks as the parts of a run.
 namespace paser::experiment {
 
-using Folder = data::SegmentationFolder;
+using Folder = data::SegmentationFolder;  ///< The images of one part.
 
 /// How a class counts that is in neither answer nor truth.
 inline metrics::ClassMean class_mean(const FolderSettings& s) {
@@ -99,16 +99,17 @@ class FolderData {
 
   Index classes() const { return validation_->classes(); }
   Index channels() const { return varied_[0].channels(); }
+  /// The name of class k.
   const std::vector<std::string>& class_names() const { return varied_[0].report().class_names; }
   /// Weights of the loss, one per class, or none; and what was remarkable about them.
   const data::ClassWeights& weights() const { return weights_; }
-  Index height() const { return varied_[0].extent(0).first; }
-  Index width() const { return varied_[0].extent(0).second; }
+  Index height() const { return varied_[0].extent(0).first; }  ///< Rows of the images that are trained on.
+  Index width() const { return varied_[0].extent(0).second; }  ///< Columns of the images that are trained on.
 
   /// The images of stage 1, 2 or 3, varied epoch by epoch, or as they are.
   const Folder& varied(std::size_t stage) const { return varied_[stage - 1]; }
-  const Folder& plain(std::size_t stage) const { return plain_[stage - 1]; }
-  const Folder& validation() const { return *validation_; }
+  const Folder& plain(std::size_t stage) const { return plain_[stage - 1]; }  ///< The same images as they are.
+  const Folder& validation() const { return *validation_; }  ///< The images by which stages choose their best state.
 
   /// The test images; those of validation when the folder has none.
   Folder test() const {
@@ -126,7 +127,8 @@ class FolderData {
     if (!config_.class_file.empty()) files["the class file"] = config_.class_file;
     return files;
   }
-  bool has_test() const { return parts_.contains("test"); }
+  bool has_test() const { return parts_.contains("test"); }  ///< Whether the data have test images of their own.
+  /// Whether the data have validation images of their own.
   bool has_validation() const { return parts_.contains("validation"); }
 
  private:

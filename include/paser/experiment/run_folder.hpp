@@ -143,8 +143,9 @@ class RunFolder {
   void write(const std::string& name, const std::string& content) {
     if (out_) out_->write(name, content);
   }
-  const std::filesystem::path& path() const { return path_; }
-  const distributed::Team& team() const { return team_; }
+  const std::filesystem::path& path() const { return path_; }  ///< The folder.
+  const distributed::Team& team() const { return team_; }      ///< The processes that train together.
+  /// Time and memory of the stages so far.
   const std::vector<report::StageCost>& stage_costs() const { return costs_; }
 
   /// Runs one stage with progress, log and measurements. body(stage) returns false when it was interrupted; then

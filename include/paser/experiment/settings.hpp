@@ -26,18 +26,20 @@ namespace paser::experiment {
 
 /// What a number, or each number of a list, must be; a whole number where the setting is of such a type.
 struct Range {
-  enum Ends { closed, above_low, below_high, open };  ///< which of the two limits is itself too small or too large
+  /// Which of the two limits is itself too small or too large.
+  enum Ends { closed, above_low, below_high, open };
 
   double low, high;
   Ends ends = closed;
   int multiple_of = 1;  ///< of whole numbers
 
   static constexpr double largest_float = 3.4e38;
-  static constexpr Range share() { return {0, 1}; }
-  static constexpr Range count() { return {0, 1e9}; }
-  static constexpr Range steps() { return {1, 1e6}; }  ///< of work that is done at least once
-  static constexpr Range rate() { return {0, largest_float, above_low}; }
+  static constexpr Range share() { return {0, 1}; }                        ///< 0 .. 1.
+  static constexpr Range count() { return {0, 1e9}; }                      ///< A number of things, also 0.
+  static constexpr Range steps() { return {1, 1e6}; }                      ///< of work that is done at least once
+  static constexpr Range rate() { return {0, largest_float, above_low}; }  ///< A positive number.
 
+  /// Whether the number may be x.
   template <class Number>
   bool holds(Number x) const {
     if constexpr (std::is_floating_point_v<Number>) {
@@ -50,11 +52,13 @@ struct Range {
            (ends == below_high || ends == open ? v < high : v <= high);
   }
 
+  /// Throws ValueError, with what is expected, unless the setting may be x.
   template <class Number>
   void require(const char* name, Number x) const {
     check<ValueError>(holds(x), "setting", name, " = ", x, ", expected ", text<Number>());
   }
 
+  /// What is expected, in words.
   template <class Number>
   std::string text() const {
     const std::string kind = !std::is_integral_v<Number> ? "a number"
@@ -70,6 +74,7 @@ struct Words {
   std::vector<std::string_view> words;
   Words(std::initializer_list<std::string_view> list) : words(list) {}
 
+  /// Throws ValueError, with the words, unless it is one of them.
   void require(const char* name, std::string_view word) const {
     check<ValueError>(std::ranges::find(words, word) != words.end(), name, "'", visible(word), "', expected ",
                       text<std::string>(), suggestion(word, {words.begin(), words.end()}));
@@ -90,10 +95,12 @@ struct Words {
 
 /// A flag, or a text that may be any.
 struct Anything {
+  /// Takes every value.
   template <class Value>
   void require(const char*, const Value&) const {
     static_assert(std::is_same_v<Value, bool> || !std::is_arithmetic_v<Value>, "a number needs a Range");
   }
+  /// What is expected, in words.
   template <class Value>
   std::string text() const {
     return std::is_same_v<Value, bool> ? "true or false" : "a text";

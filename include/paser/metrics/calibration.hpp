@@ -66,6 +66,7 @@ class Calibration {
     return *this;
   }
 
+  /// Pixels that were counted.
   Index count() const {
     Index all = 0;
     for (const Sums& s : sums_) all += s.count;

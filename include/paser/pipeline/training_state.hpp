@@ -90,7 +90,7 @@ class EarlyStop {
                       ", expected a number of validations, or 0: never");
   }
 
-  bool over() const { return patience_ > 0 && unimproved_ >= patience_; }
+  bool over() const { return patience_ > 0 && unimproved_ >= patience_; }  ///< Whether the stage is to end.
 
   /// Takes note of a validation. The one that ends the stage says so in its record; the text is for the note of a step.
   template <class Json>

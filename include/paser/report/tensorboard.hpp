@@ -164,7 +164,7 @@ class TensorBoardLog {
                                  .bytes()));
   }
 
-  const std::filesystem::path& file() const { return file_; }
+  const std::filesystem::path& file() const { return file_; }  ///< The file that is written.
 
  private:
   // Fields of tensorflow.Event, Summary and Summary.Value.

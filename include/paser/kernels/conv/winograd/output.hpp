@@ -40,6 +40,7 @@ template <class T>
 inline simd::Packet<T> at_least(const simd::Packet<T>& lowest, const simd::Packet<T>& v) {
   return simd::select(simd::less(v, lowest), lowest, v);
 }
+/// v, but not above `highest`; NaN stays NaN.
 template <class T>
 inline simd::Packet<T> at_most(const simd::Packet<T>& highest, const simd::Packet<T>& v) {
   return simd::select(simd::less(highest, v), highest, v);
