@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 namespace {

@@ -4,6 +4,7 @@
 
 #include "paser/io/state.hpp"
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/nn/gradient_check.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/uncertainty/mc_dropout.hpp"

@@ -3,6 +3,7 @@
 #include "paser/io/published_weights.hpp"
 #include "paser/models/registered/efficientvit.hpp"
 #include "paser/models/wrappers.hpp"
+#include "paser/models/zoo/efficientvit.hpp"
 #include "support/same_bits.hpp"
 
 using namespace paser;

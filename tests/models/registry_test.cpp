@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "support/same_bits.hpp"
 
 using namespace paser;

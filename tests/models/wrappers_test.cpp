@@ -1,3 +1,4 @@
+#include "paser/models/unet.hpp"
 #include "paser/models/wrappers.hpp"
 
 #include <catch2/catch.hpp>

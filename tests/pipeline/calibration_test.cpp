@@ -1,3 +1,4 @@
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/routing/calibration.hpp"
 
 #include <catch2/catch.hpp>

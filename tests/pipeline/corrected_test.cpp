@@ -2,6 +2,7 @@
 
 #include "paser/models/corrected.hpp"
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/expert_images.hpp"
 #include "paser/pipeline/fine_tune.hpp"
 #include "paser/pipeline/paser_file.hpp"

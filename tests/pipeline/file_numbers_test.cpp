@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "support/temporary_folder.hpp"
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/models/wrappers.hpp"
 #include "paser/nn/gradient_check.hpp"
 #include "paser/nn/linear.hpp"

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "paser/models/registered/registered.hpp"
+#include "paser/models/unet.hpp"
 #include "paser/nn/linear.hpp"
 #include "paser/optim/sgd.hpp"
 #include "paser/pipeline/evaluate.hpp"

@@ -1,3 +1,4 @@
+#include "paser/models/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 #include <catch2/catch.hpp>
