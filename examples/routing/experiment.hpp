@@ -196,7 +196,7 @@ class Experiment {
   void require_files() const {
     using paser::check;
     using paser::ValueError;
-    check<ValueError>(data_.has_validation() && data_.has_test(), settings_.data.c_str(),
+    check<ValueError>(data_.has_validation() && data_.has_test(), settings_.source().c_str(),
                       "expected folders of validation and of test images, which nothing is trained on");
     const std::vector<Index> files = files_of(data_.plain(1));
     const Index count = 1 + *std::max_element(files.begin(), files.end());

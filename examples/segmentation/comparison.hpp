@@ -93,12 +93,12 @@ class Comparison : public experiment::MethodComparison<Folder> {
   void describe(report::Results& r) const {
     const Config& c = experiment_.config();
     fill(r, c);
-    r.title = "PaSeR on " + std::filesystem::path(c.data).filename().string();
-    r.data =
-        paser::message(c.data, ": ", experiment_.data().varied(1).size(), " + ", experiment_.data().varied(2).size(),
-                       " + ", experiment_.data().varied(3).size(), " training images for the three stages, ",
-                       experiment_.data().validation().size(), " for validation, ", test().size(),
-                       experiment_.data().has_test() ? " for the test" : " of validation in place of a test");
+    r.title = "PaSeR on " + std::filesystem::path(c.source()).filename().string();
+    r.data = paser::message(c.source(), ": ", experiment_.data().varied(1).size(), " + ",
+                            experiment_.data().varied(2).size(), " + ", experiment_.data().varied(3).size(),
+                            " training images for the three stages, ", experiment_.data().validation().size(),
+                            " for validation, ", test().size(),
+                            experiment_.data().has_test() ? " for the test" : " of validation in place of a test");
     r.iou_convention =
         paser::message("macro IoU of ", options().classes, " classes, mean over images; a class absent ",
                        "from prediction and truth is ", c.absent_class == "zero" ? "counted as 0" : "left out");

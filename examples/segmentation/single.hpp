@@ -94,11 +94,11 @@ class SingleNetwork {
       return pipeline::evaluate_method(method, test, shown);
     });
     report::Results r;
-    r.title = name() + " on " + std::filesystem::path(config_.data).filename().string();
+    r.title = name() + " on " + std::filesystem::path(config_.source()).filename().string();
     r.command = command;
     r.preset = config_.preset;
     r.seed = config_.seed;
-    r.data = paser::message(config_.data, ": ", data_.varied(1).size(), " training images, ", data_.validation().size(),
+    r.data = paser::message(config_.source(), ": ", data_.varied(1).size(), " training images, ", data_.validation().size(),
                             " for validation, ", test.size(),
                             data_.has_test() ? " for the test" : " of validation in place of a test");
     r.iou_convention = paser::message("macro IoU of ", data_.classes(), " classes, mean over images");

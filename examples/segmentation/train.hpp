@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "data_options.hpp"
 #include "page_assets.hpp"
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
@@ -20,8 +21,8 @@ namespace detail {
 
 struct Arguments {
   program::RunOptions run{"standard"};
-  std::string stage = "all", data, masks, class_file, initial, network;
-  std::vector<double> range;
+  program::DataOptions data;
+  std::string stage = "all", initial, network;
   double wait_limit = 600;
   bool json = false;
 };
@@ -29,12 +30,8 @@ struct Arguments {
 inline Config configuration(const Arguments& a) {
   Config config = experiment::preset_named(presets(), a.run.preset);
   if (!a.network.empty()) config = alone(config, a.network);
-  for (const auto& [given, setting] : {std::pair{&a.data, &config.data},
-                                       {&a.masks, &config.masks},
-                                       {&a.class_file, &config.class_file},
-                                       {&a.initial, &config.initial}})
-    if (!given->empty()) *setting = *given;
-  if (!a.range.empty()) config.value_range = {a.range.at(0), a.range.at(1)};
+  a.data.apply_to(config);
+  if (!a.initial.empty()) config.initial = a.initial;
   a.run.apply_to(config);
   return config;
 }
@@ -81,8 +78,9 @@ inline void compare(Experiment& experiment, const FurtherTrainings& further, con
   if (!results.advice.empty()) std::cout << "\nAdvice         " << results.advice << std::endl;
 }
 
-/// What to say of the classes' weights.
-inline void warn_of_weights(const Data& data) {
+/// What to say of the data: how they were divided, and the classes' weights.
+inline void tell_of(const Data& data) {
+  program::tell_division(data.division());
   for (const std::string& warning : data.weights().warnings) std::cerr << "warning: " << warning << "\n";
 }
 
@@ -94,7 +92,7 @@ inline int run_single(const Arguments& a, const Config& config, const std::files
                                   "trains one network from random weights in one stage; it goes with neither --stage ",
                                   "nor --initial");
   SingleNetwork single(config, out, a.run.choice);
-  warn_of_weights(single.data());
+  tell_of(single.data());
   if (!a.run.choice.replay) single.print_plan(std::cerr);
   single.train();
   const report::Results results = single.results(command);
@@ -128,7 +126,7 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
     return run_single(a, config, out, command);
   }
   Experiment experiment(config, out, a.run.choice, team);
-  warn_of_weights(experiment.data());
+  tell_of(experiment.data());
   if (!a.run.choice.replay) experiment.print_plan(std::cerr);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   FurtherTrainings further(experiment);
@@ -143,14 +141,7 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
 inline int train(int argc, char** argv) {
   detail::Arguments a;
   CLI::App app("PaSeR on a folder of images and masks.");
-  app.add_option("--data", a.data, "folder with train_images, train_label, validation_..., test_...");
-  app.add_option("--masks", a.masks,
-                 "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
-  app.add_option("--class-file", a.class_file, "names and colours (or values) of the classes, in place of --masks");
-  app.add_option("--range", a.range,
-                 "stored image values that become 0 and 1, such as 0,4095; as in the files by default")
-      ->delimiter(',')
-      ->expected(2);
+  program::add_data_options(app, a.data);
   app.add_option("--preset", a.run.preset, "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks)")
       ->capture_default_str();
   app.add_option("--initial", a.initial, "a PaSeR file (checkpoints/paser.safetensors of a run) to start from");

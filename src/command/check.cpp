@@ -9,8 +9,8 @@
 
 #include "command.hpp"
 #include "data_options.hpp"
-#include "paser/data/folder_check.hpp"
 #include "paser/data/folder_report_text.hpp"
+#include "paser/experiment/folder_data.hpp"
 #include "paser/io/json.hpp"
 #include "paser/report/progress.hpp"
 
@@ -22,38 +22,41 @@ using namespace paser;
 
 struct CheckArguments {
   io::Path first, second;
-  DataOptions data;
+  program::DataOptions data;
   Index classes = 0;
   bool json = false, quiet = false;
 };
 
-data::FolderOptions folder_options(const CheckArguments& a) {
-  data::FolderOptions options = a.data.reading();
-  if (a.classes > 0) options.map = options.map.with_classes(a.classes);
-  return options;
+/// What the command line says of the set.
+experiment::FolderSettings settings(const CheckArguments& a) {
+  program::DataOptions said = a.data;
+  if (a.second.empty()) {
+    paser::check<ValueError>(said.data.empty() || a.first.empty(), "--data", "stands in place of ", a.first.string());
+    if (!a.first.empty()) said.data = a.first.string();
+  } else {
+    said.images = a.first.string();
+    said.masks_folder = a.second.string();
+  }
+  experiment::FolderSettings settings;
+  said.apply_to(settings);
+  paser::check<ValueError>(!settings.source().empty(), "check", "expected IMAGES MASKS, or the folder of a data set");
+  return settings;
 }
 
 /// The folders to look at. A set in one piece is looked at in one piece.
-std::vector<data::PartFolders> folders(const CheckArguments& a) {
-  DataOptions data = a.data;
-  if (a.second.empty()) {
-    check<ValueError>(data.data.empty() || a.first.empty(), "--data", "stands in place of ", a.first.string());
-    if (!a.first.empty()) data.data = a.first;
-  } else {
-    data.images = a.first;
-    data.masks_folder = a.second;
-  }
-  if (const auto pair = data.pair()) return {*pair};
-  check<ValueError>(!data.data.empty(), "paser check", "expected IMAGES MASKS, or the folder of a data set");
-  const auto parts = data::data_parts(data.data);
-  tell_division(parts);
-  return parts.front().stems.empty() ? parts : std::vector{*data::plain_layout(data.data)};
+std::vector<data::PartFolders> folders(const experiment::FolderSettings& s) {
+  if (!s.images.empty()) return {{"all", s.images, s.masks_folder, {}}};
+  const auto parts = data::data_parts(s.data);
+  program::tell_division(data::divided_sentence(parts));
+  return parts.front().stems.empty() ? parts : std::vector{*data::plain_layout(s.data)};
 }
 
 /// Checks every part; returns whether all are good.
 bool check_data_set(const CheckArguments& a) {
-  const data::FolderOptions options = folder_options(a);
-  const auto parts = folders(a);
+  const experiment::FolderSettings set = settings(a);
+  data::FolderOptions options = experiment::reading(set, false).files;
+  if (a.classes > 0) options.map = options.map.with_classes(a.classes);
+  const auto parts = folders(set);
   bool good = true;
   nlohmann::json document;
   for (const auto& [part, images, masks, stems] : parts) {
@@ -86,7 +89,7 @@ int run_check(int argc, char** argv) {
   app.add_option("images", a.first,
                  "the folder of images; alone: one with train_images, train_label, ..., or with images and masks");
   app.add_option("masks", a.second, "the folder of masks");
-  add_data_options(app, a.data);
+  program::add_data_options(app, a.data);
   app.add_option("--classes", a.classes, "the number of classes, where the rules do not say it")
       ->check(CLI::Range(1, 255));
   app.add_flag("--json", a.json, "print JSON");

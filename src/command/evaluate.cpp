@@ -35,7 +35,7 @@ namespace fs = std::filesystem;
 
 struct Arguments {
   ModelOptions model;
-  DataOptions data;
+  program::DataOptions data;
   fs::path csv, out;
   std::string part = "test", fit;
   std::vector<Index> size;
@@ -53,24 +53,23 @@ experiment::FolderSettings settings(const Arguments& a, const fs::path& file, co
   const auto run = file.parent_path().filename() == "checkpoints" && fs::exists(configuration)
                        ? paser::io::read_json(configuration)
                        : nlohmann::json();
-  for (const auto& [name, path] : {std::pair{"data", &c.data}, {"class_file", &c.class_file}})
-    if (!path->empty() && run.is_object() && run.contains("settings"))
+  for (const auto& [name, path] : {std::pair{"data", &c.data},
+                                   {"images", &c.images},
+                                   {"masks_folder", &c.masks_folder},
+                                   {"list", &c.list},
+                                   {"class_file", &c.class_file}}) {
+    if (path->empty()) continue;
+    if (run.is_object() && run.contains("settings"))
       *path = run["settings"].value(name, *path);
-    else if (!fs::path(*path).has_parent_path() && path == &c.data)
+    else if (path != &c.class_file && !fs::path(*path).has_parent_path())
       path->clear();
     else
       paser::check<paser::ValueError>(
-          path->empty() || fs::path(*path).has_parent_path() || !a.data.masks.empty() || !a.data.class_file.empty(),
-          "evaluate", "the model was trained with the class file ", *path, "; expected it as --class-file, or --masks");
-  if (!a.data.data.empty()) c.data = a.data.data.string();
-  if (!a.data.masks.empty()) c.masks = a.data.masks;
-  if (!a.data.masks.empty() || !a.data.class_file.empty()) c.class_file = a.data.class_file.string();
-  if (!a.data.range.empty())
-    c.value_range = {a.data.range.at(0), a.data.range.at(1)};
-  else if (d.value_range)
-    c.value_range = {d.value_range->low, d.value_range->high};
-  else
-    c.value_range = {0, 0};
+          fs::path(*path).has_parent_path() || !a.data.masks.empty() || !a.data.class_file.empty(), "evaluate",
+          "the model was trained with the class file ", *path, "; expected it as --class-file, or --masks");
+  }
+  c.value_range = d.value_range ? std::array{d.value_range->low, d.value_range->high} : std::array{0.0, 0.0};
+  a.data.apply_to(c);
   if (!a.fit.empty()) c.fit = a.fit;
   if (a.seed) c.seed = *a.seed;
   if (!a.size.empty())
@@ -83,24 +82,22 @@ experiment::FolderSettings settings(const Arguments& a, const fs::path& file, co
 /// The folders that hold the images and their masks.
 paser::data::PartFolders folders(const Arguments& a, const experiment::FolderSettings& c) {
   using paser::ValueError;
-  if (const auto pair = a.data.pair()) return *pair;
-  paser::check<ValueError>(!c.data.empty(), "evaluate", "expected --data, or --images and --masks-folder");
-  const auto parts = paser::data::data_parts(c.data);
+  if (!a.data.images.empty()) return {"all", c.images, c.masks_folder, {}};
+  paser::check<ValueError>(!c.source().empty(), "evaluate", "expected --data, or --images and --masks-folder");
+  const auto parts = experiment::parts_of(c);
   if (a.part == "all") {
-    const auto whole = paser::data::plain_layout(c.data);
-    paser::check<ValueError>(!parts.front().stems.empty() && whole, "--part", "all is of a folder with images and ",
-                             "masks, which ", c.data, " is not; expected test, validation or train");
-    return *whole;
+    paser::check<ValueError>(!parts.front().stems.empty(), "--part", "all is of a folder with images and masks, which ",
+                             c.source(), " is not; expected test, validation or train");
+    return {"all", parts.front().images, parts.front().masks, {}};
   }
-  tell_division(parts);
+  program::tell_division(paser::data::divided_sentence(parts));
   for (const auto& part : parts)
     if (part.part == a.part) return part;
-  throw ValueError(paser::message("evaluate: ", c.data, " has no images for the part ", a.part));
+  throw ValueError(paser::message("evaluate: ", c.source(), " has no images for the part ", a.part));
 }
 
 Folder opened(const Arguments& a, const experiment::FolderSettings& c, const pipeline::PaserDescription& d) {
   auto options = experiment::reading(c, false);
-  options.files = a.data.reading(options.files);
   options.files.map = options.files.map.with_classes(d.classes());
   paser::check<paser::ValueError>(a.data.channels == 0 || a.data.channels == d.channels, "--channels",
                                   "the model takes images of ", d.channels);
@@ -239,7 +236,7 @@ int run_evaluate(int argc, char** argv) {
   Arguments a;
   CLI::App app("Measures a trained PaSeR on images with masks.");
   add_model_options(app, a.model);
-  add_data_options(app, a.data);
+  program::add_data_options(app, a.data);
   app.add_option("--part", a.part, "of --data: test, validation, train; all of a folder with images and masks")
       ->check(CLI::IsMember({"test", "validation", "train", "all"}))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include "paser/io/weights_file.hpp"
 #include "paser/models/registered/segformer.hpp"
 #include "paser/models/registered/wrappers.hpp"
+#include "paser/models/zoo/segformer.hpp"
 #include "paser/models/zoo/segformer_names.hpp"
 #include "paser/version.hpp"
 #include "support/temporary_folder.hpp"

@@ -28,7 +28,8 @@ struct RunSettings {
 
 /// A folder of images and masks, and how it is read.
 struct FolderSettings : RunSettings {
-  std::string data, masks = "index", class_file;
+  std::string data, images, masks_folder, masks = "index", class_file, mask_suffix, list, palette;
+  bool lossy_masks = false;
   Index channels = 0;
   std::array<double, 2> value_range{0, 0};
   std::string fit = "whole";
@@ -41,9 +42,16 @@ struct FolderSettings : RunSettings {
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     RunSettings::visit(s, v);
-    v("data", s.data, Anything{}, "folder with train_images, train_label, validation_..., test_...");
+    v("data", s.data, Anything{},
+      "folder with train_images, train_label, validation_..., test_..., or images and masks");
+    v("images", s.images, Anything{}, "a folder of images in place of data; they are divided by their names");
+    v("masks_folder", s.masks_folder, Anything{}, "the folder of their masks");
     v("masks", s.masks, Anything{}, "what their values mean: index, index:5, battery, rules such as 0:0,255:1,*:2");
     v("class_file", s.class_file, Anything{}, "names and colours of the classes, in place of `masks`");
+    v("mask_suffix", s.mask_suffix, Anything{}, "what a mask's name has behind its image's, such as _mask");
+    v("list", s.list, Anything{}, "a file that names the images to use, one per line; empty: all");
+    v("palette", s.palette, Words{"", "numbers", "colours"}, "what palette masks are taken for; empty: as masks says");
+    v("lossy_masks", s.lossy_masks, Anything{}, "take masks from JPEG files");
     v("channels", s.channels, Range{0, 3}, "of the images: 1 (gray), 3 (colour), or 0: as in the files");
     v("value_range", s.value_range, Range{-1e30, 1e30}, "stored values that become 0 and 1; 0, 0: as in the files");
     v("fit", s.fit, Words{"whole", "crop", "tiles"}, "whole: images are used as they are; crop, tiles: of `size`");
@@ -59,6 +67,9 @@ struct FolderSettings : RunSettings {
     v("class_weights", s.class_weights, Anything{}, "of the loss: auto: 1 - share; none; or one number per class");
     v("absent_class", s.absent_class, Words{"left out", "zero"}, "in an IoU; zero as torchmetrics before 1.0");
   }
+
+  /// The folder that the images come from.
+  const std::string& source() const { return data.empty() ? images : data; }
 };
 
 /// The sizes of networks that are UNets.
@@ -110,7 +121,8 @@ template <class S>
 S without_folders(S settings) {
   S::visit(settings, [](const std::string& name, auto& value, const auto&, const char*) {
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-      if (value.empty() || (name != "data" && name != "class_file" && name != "initial")) return;
+      constexpr std::string_view paths[] = {"data", "images", "masks_folder", "class_file", "list", "initial"};
+      if (value.empty() || std::ranges::find(paths, name) == std::end(paths)) return;
       const auto path = std::filesystem::absolute(value).lexically_normal();
       value = (path.has_filename() ? path : path.parent_path()).filename().string();
     }

@@ -17,14 +17,16 @@ namespace paser::experiment {
 /// Files by the names that data.json and messages have for them.
 using DataFiles = std::map<std::string, std::filesystem::path>;
 
-/// All pictures of a data set's parts, as "train_images/a.png".
+/// All pictures of a data set's parts, as "train_images/a.png", or "images/a.png" of a set in one piece.
 inline DataFiles pictures_of(const std::vector<data::PartFolders>& parts) {
   DataFiles files;
   for (const auto& part : parts)
-    for (const auto& folder : {part.images, part.masks})
+    for (const auto& [kind, folder] : {std::pair{"images", part.images}, {"masks", part.masks}})
       for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.'))
-          files[(folder.filename() / entry.path().filename()).generic_string()] = entry.path();
+        if (data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.')) {
+          const auto within = part.stems.empty() ? folder.filename() : std::filesystem::path(kind);
+          files[(within / entry.path().filename()).generic_string()] = entry.path();
+        }
   return files;
 }
 

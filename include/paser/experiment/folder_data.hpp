@@ -5,6 +5,7 @@
 
 #include "paser/data/class_file.hpp"
 #include "paser/data/class_weights.hpp"
+#include "paser/data/data_parts.hpp"
 #include "paser/data/folder.hpp"
 #include "paser/data/split.hpp"
 #include "paser/experiment/common_settings.hpp"
@@ -41,6 +42,11 @@ inline data::SegmentationOptions reading(const FolderSettings& c, bool varied) {
   options.files.map = c.class_file.empty() ? data::LabelEncoding::parse(c.masks) : data::read_class_file(c.class_file);
   options.files.channels = c.channels;
   options.files.range = value_range(c);
+  options.files.lossy_masks = c.lossy_masks;
+  if (!c.palette.empty())
+    options.files.palette = c.palette == "numbers" ? data::PaletteUse::numbers : data::PaletteUse::colours;
+  options.files.pairing.mask_suffix = c.mask_suffix;
+  if (!c.list.empty()) options.files.pairing.stems = data::read_stem_list(c.list);
   options.fit = c.fit == "whole" ? Fit::whole : c.fit == "crop" ? Fit::crop : Fit::tiles;
   if (options.fit != Fit::whole) {
     options.height = c.size[0];
@@ -56,6 +62,18 @@ inline data::SegmentationOptions reading(const FolderSettings& c, bool varied) {
   return options;
 }
 
+/// The parts of the set that the settings name: folders of their own, or images divided by their names. Throws
+/// ValueError when they name none or two, and as data::data_parts.
+inline std::vector<data::PartFolders> parts_of(const FolderSettings& c) {
+  check<ValueError>(c.images.empty() == c.masks_folder.empty(), "setting",
+                    "images and masks_folder belong together: the folders of the images and of their masks");
+  check<ValueError>(c.data.empty() || c.images.empty(), "setting", "data stands in place of images and masks_folder");
+  if (!c.images.empty()) return data::divided(data::PartFolders{"all", c.images, c.masks_folder, {}});
+  check<ValueError>(!c.data.empty(), "--data",
+                    "expected a folder with train_images and train_label, or with images and masks");
+  return data::data_parts(c.data);
+}
+
 /// The data of a run. Test images are read when they are asked for, at the end.
 class FolderData {
  public:
@@ -64,8 +82,12 @@ class FolderData {
   /// the images do not divide into the patches.
   explicit FolderData(const FolderSettings& c, bool thirds = false, DataFiles inputs = {})
       : config_(c), inputs_(std::move(inputs)) {
-    check<ValueError>(!c.data.empty(), "--data", "expected a folder with train_images and train_label");
-    for (const auto& part : data::paser_layout(c.data)) parts_[part.part] = part;
+    const auto parts = parts_of(c);
+    division_ = data::divided_sentence(parts);
+    const auto listed = reading(c, false).files.pairing.stems;
+    for (const auto& part : parts)
+      if (listed.empty() || part.stems.empty() || std::ranges::find_first_of(listed, part.stems) != listed.end())
+        parts_[part.part] = part;
     const Folder all = opened("train", reading(c, true), ", to be varied");
     const Folder plain = opened("train", reading(c, false));
     weights_ = data::class_weights(c.class_weights, all.report().class_pixels);
@@ -125,8 +147,11 @@ class FolderData {
     auto files = pictures_of(parts);
     files.insert(inputs_.begin(), inputs_.end());
     if (!config_.class_file.empty()) files["the class file"] = config_.class_file;
+    if (!config_.list.empty()) files["the list of images"] = config_.list;
     return files;
   }
+  /// What to say of a set that was divided by the names of its images; empty: it has parts of its own.
+  const std::string& division() const { return division_; }
   bool has_test() const { return parts_.contains("test"); }  ///< Whether the data have test images of their own.
   /// Whether the data have validation images of their own.
   bool has_validation() const { return parts_.contains("validation"); }
@@ -134,7 +159,7 @@ class FolderData {
  private:
   const data::PartFolders& part(const std::string& name) const {
     const auto found = parts_.find(name);
-    check<ValueError>(found != parts_.end(), config_.data.c_str(), "has no folder ", name, "_images");
+    check<ValueError>(found != parts_.end(), config_.source().c_str(), "has no images for the part ", name);
     return found->second;
   }
 
@@ -145,6 +170,7 @@ class FolderData {
       end_if_interrupted();
       (*progress)(done, total);
     };
+    data::restrict_to(options.files.pairing, part(name));
     Folder folder(part(name).images, part(name).masks, std::move(options));
     progress->finish();
     return folder;
@@ -181,6 +207,7 @@ class FolderData {
   FolderSettings config_;
   DataFiles inputs_;
   std::map<std::string, data::PartFolders> parts_;
+  std::string division_;
   data::ClassWeights weights_;
   std::array<std::vector<Index>, 3> rows_;
   std::vector<Folder> varied_, plain_;

@@ -1,51 +1,45 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <iostream>
 
-#include "paser/data/class_file.hpp"
-#include "paser/data/data_parts.hpp"
-#include "paser/data/folder_report.hpp"
+#include "paser/experiment/common_settings.hpp"
 #include "program.hpp"
 
-/// Images with masks, as every subcommand is told of them.
-namespace command {
+/// Images with masks, as every program is told of them.
+namespace program {
 
 /// Where they are, and how their files are read. What is empty was not said.
 struct DataOptions {
-  paser::io::Path data, images, masks_folder, class_file;
-  std::string masks, palette, list, mask_suffix;
+  std::string data, images, masks_folder, class_file, masks, palette, list, mask_suffix;
   std::vector<double> range;
   paser::Index channels = 0;
   bool lossy_masks = false;
 
-  /// What the command line says of the files; the rest is as in `otherwise`. Throws as what reads the rules, the class
-  /// file and the list.
-  paser::data::FolderOptions reading(paser::data::FolderOptions otherwise = {}) const {
-    using namespace paser::data;
-    if (!masks.empty()) otherwise.map = LabelEncoding::parse(masks);
-    if (!class_file.empty()) otherwise.map = read_class_file(class_file);
-    if (!palette.empty()) otherwise.palette = palette == "numbers" ? PaletteUse::numbers : PaletteUse::colours;
-    if (!range.empty()) otherwise.range = paser::io::ValueRange{range.at(0), range.at(1)};
-    if (channels > 0) otherwise.channels = channels;
-    if (lossy_masks) otherwise.lossy_masks = true;
-    if (!mask_suffix.empty()) otherwise.pairing.mask_suffix = mask_suffix;
-    if (!list.empty()) otherwise.pairing.stems = read_stem_list(list);
-    return otherwise;
-  }
-
-  /// The two folders that were named, or none.
-  std::optional<paser::data::PartFolders> pair() const {
+  /// Puts what the command line says in place of the settings. Throws ValueError when it says where the images are in
+  /// two ways, or half of one.
+  void apply_to(paser::experiment::FolderSettings& s) const {
     paser::check<paser::ValueError>(images.empty() == masks_folder.empty(), "--images",
                                     "and --masks-folder belong together");
-    if (images.empty()) return {};
-    paser::check<paser::ValueError>(data.empty(), "--data", "stands in place of --images and --masks-folder");
-    return paser::data::PartFolders{"all", images, masks_folder, {}};
+    paser::check<paser::ValueError>(data.empty() || images.empty(), "--data",
+                                    "stands in place of --images and --masks-folder");
+    if (!data.empty() || !images.empty()) {
+      s.data = data;
+      s.images = images;
+      s.masks_folder = masks_folder;
+      s.list.clear();  // it was of other images
+    }
+    if (!masks.empty() || !class_file.empty()) s.class_file = class_file;
+    if (!range.empty()) s.value_range = {range.at(0), range.at(1)};
+    if (channels > 0) s.channels = channels;
+    s.lossy_masks = s.lossy_masks || lossy_masks;
+    for (const auto& [given, setting] :
+         {std::pair{&masks, &s.masks}, {&palette, &s.palette}, {&list, &s.list}, {&mask_suffix, &s.mask_suffix}})
+      if (!given->empty()) *setting = *given;
   }
 };
 
-/// The options of a data set, for any subcommand.
+/// The options of a data set, for any program.
 inline void add_data_options(CLI::App& app, DataOptions& o) {
   constexpr const char* group = "Images with masks";
   app.add_option("--data", o.data,
@@ -78,9 +72,8 @@ inline void add_data_options(CLI::App& app, DataOptions& o) {
 }
 
 /// Says it on the terminal when a set was divided by names.
-inline void tell_division(const std::vector<paser::data::PartFolders>& parts) {
-  if (const std::string sentence = paser::data::divided_sentence(parts); !sentence.empty())
-    std::cerr << sentence << "\n";
+inline void tell_division(const std::string& sentence) {
+  if (!sentence.empty()) std::cerr << sentence << "\n";
 }
 
-}  // namespace command
+}  // namespace program
