@@ -109,7 +109,7 @@ TEST_CASE("paser train is the program train_segmentation beside it, and says so 
   CHECK_THAT(alone.err, Contains("train_segmentation, which cannot be started: No such file"));
 }
 
-TEST_CASE("paser check and evaluate: the same options read the same set, divided by the names of its files") {
+TEST_CASE("paser check, train and evaluate: the same options read the same set, divided by the names of its files") {
   const TemporaryFolder folder;
   write_plain_set(folder / "set", 8);
   const std::string model = saved_model(folder).string();
@@ -140,6 +140,19 @@ TEST_CASE("paser check and evaluate: the same options read the same set, divided
   CHECK(images == 8);
   CHECK(seen.size() == 8);
   CHECK(nlohmann::json::parse(with({"evaluate", model, "--part", "all"}).out).at("images") == 8);
+
+  const std::string run = (folder / "run").string();
+  std::vector<std::string> train{"train", "--out", run, "--threads", "1", "--network", R"(unet:{"width":2,"depth":1})"};
+  train.insert(train.end(), {"--set", "pretrain_epochs=[1,1,1]", "--set", "grid=[2,2]"});
+  train.insert(train.end(), data.begin(), data.end() - 1);  // without --quiet
+  const auto trained = paser_command(folder, train);
+  INFO(trained.err);
+  REQUIRE(trained.status == 0);
+  CHECK_THAT(trained.err, Contains("by their names "));
+  // The run knows how its files were read.
+  const auto by_run = paser_command(folder, {"evaluate", run, "--json", "--quiet"});
+  REQUIRE(by_run.status == 0);
+  CHECK(nlohmann::json::parse(by_run.out).at("iou") == nlohmann::json::parse(with({"evaluate", run}).out).at("iou"));
 
   io::write_file(folder / "list.txt", "a1.png\na2.png\n");
   const std::vector<std::string> two{"--part", "all", "--list", (folder / "list.txt").string()};
