@@ -1,10 +1,9 @@
 #pragma once
 
 #include "paser/data/shifted.hpp"
-#include "paser/experiment/folder_data.hpp"
+#include "paser/experiment/folder_comparison.hpp"
 #include "paser/experiment/run_folder.hpp"
 #include "paser/models/registered/registered.hpp"
-#include "paser/models/unet.hpp"
 #include "paser/pipeline/expert_images.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/pretrain.hpp"
@@ -216,28 +215,18 @@ class Experiment {
   }
 
   pipeline::PaserDescription describe(bool corrected) const {
-    pipeline::PaserDescription d;
-    d.channels = data_.channels();
-    d.class_names = data_.class_names();
+    auto d = experiment::description_of(data_, settings_);
+    d.info["settings"] =
+        experiment::without_folders<experiment::FolderSettings>(settings_);  // by it others read images
     for (std::size_t k = 0; k < settings_.models(); ++k) {
-      const paser::models::ModelSpec unet = paser::models::UNetSpec{.in = data_.channels(),
-                                                                    .classes = data_.classes(),
-                                                                    .width = settings_.widths[k],
-                                                                    .depth = settings_.depths[k],
-                                                                    .dropout = settings_.dropout};
+      const paser::models::ModelSpec unet = experiment::unet_of(data_, settings_, k);
       if (k > 0 && corrected)
         d.networks.push_back({"corrected", "{\"model\":" + unet.text() + "}"});
       else
         d.networks.push_back(unet);
     }
-    d.grid = {settings_.grid[0], settings_.grid[1]};
-    d.height = data_.height();
-    d.width = data_.width();
     d.estimator = paser::uncertainty::SoftmaxEntropy{}.spec();
     d.policy = pipeline::Constant{0}.spec();
-    d.value_range = experiment::value_range(settings_);
-    d.info["settings"] =
-        experiment::without_folders<experiment::FolderSettings>(settings_);  // by which others read images
     d.info["router_settings"] = experiment::without_folders(settings_);
     return d;
   }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "paser/experiment/comparison.hpp"
 #include "paser/metrics/significance/t_test.hpp"
 #include "segmentation/experiment.hpp"
 
@@ -17,13 +16,11 @@ inline std::string percentiles(const std::vector<double>& values) {
   return text;
 }
 
-class Comparison : public experiment::MethodComparison<Folder> {
+class Comparison : public experiment::FolderComparison {
  public:
   /// Reads the test images, which nothing has seen before.
   explicit Comparison(Experiment& experiment)
-      : MethodComparison(
-            experiment.data().test(), experiment.networks(), experiment.description(),
-            {.class_mean = class_mean(experiment.config()), .batch = 8, .ignored = paser::data::ignored_label}),
+      : FolderComparison(experiment.data(), experiment.config(), experiment.networks(), experiment.description(), 8),
         experiment_(experiment),
         key_(experiment.key(7)) {}
 
@@ -47,7 +44,10 @@ class Comparison : public experiment::MethodComparison<Folder> {
                          v.reward.view, ", fine-tuned"));
     add_parts();
     r.time_convention = time(options().batch, 5);  // a large network alone takes a quarter of a second an image
-    describe(r);
+    const auto images = [&](std::size_t stage) { return experiment_.data().varied(stage).size(); };
+    describe(r, experiment_.config(),
+             paser::message(images(1), " + ", images(2), " + ", images(3), " training images for the three stages"));
+    r.title = "PaSeR on " + std::filesystem::path(experiment_.config().source()).filename().string();
   }
 
   /// Test images on their way through a PaSeR: those on which it does best and worst.
@@ -88,30 +88,6 @@ class Comparison : public experiment::MethodComparison<Folder> {
         add(paser::message("f", k + 1, " of ", v.name), "part",
             run_of(v.paser, pipeline::Constant{static_cast<std::int32_t>(k)}, key_),
             "fine-tuned, one pass over every patch");
-  }
-
-  void describe(report::Results& r) const {
-    const Config& c = experiment_.config();
-    fill(r, c);
-    r.title = "PaSeR on " + std::filesystem::path(c.source()).filename().string();
-    r.data = paser::message(c.source(), ": ", experiment_.data().varied(1).size(), " + ",
-                            experiment_.data().varied(2).size(), " + ", experiment_.data().varied(3).size(),
-                            " training images for the three stages, ", experiment_.data().validation().size(),
-                            " for validation, ", test().size(),
-                            experiment_.data().has_test() ? " for the test" : " of validation in place of a test");
-    r.iou_convention =
-        paser::message("macro IoU of ", options().classes, " classes, mean over images; a class absent ",
-                       "from prediction and truth is ", c.absent_class == "zero" ? "counted as 0" : "left out");
-    if (const Index without = methods().front().evaluation.without_iou(); without > 0)
-      r.iou_convention += paser::message("; ", without, " test images have no pixel that counts, and no IoU");
-    r.kinds = {"all images"};
-    r.classes = experiment_.data().class_names();
-    for (Index i = 0; i < test().size(); ++i) r.images.push_back({test().info(i).name, {}});
-    for (const auto& [row, e] : methods()) {
-      r.class_tables[row.model] = report::class_table(e.confusion);
-      for (std::size_t i = 0; i < r.images.size(); ++i)
-        r.images[i].methods[row.model] = {.iou = e.image_iou[i], .share = e.image_share[i]};
-    }
   }
 
   report::Sample sample(const Variant& v, Index i, const std::string& kind) const {

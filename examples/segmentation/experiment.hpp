@@ -1,6 +1,5 @@
 #pragma once
 
-#include "paser/experiment/comparison.hpp"
 #include "segmentation/measured.hpp"
 #include "segmentation/parts.hpp"
 #include "segmentation/plan.hpp"

@@ -1,8 +1,7 @@
 #pragma once
 
-#include "paser/experiment/folder_data.hpp"
+#include "paser/experiment/folder_comparison.hpp"
 #include "paser/models/registered/registered.hpp"
-#include "paser/models/unet.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/paser_file.hpp"
@@ -29,23 +28,11 @@ inline pipeline::RouteChoice route_choice(const Config& c) {
 }
 
 inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
-  pipeline::PaserDescription d;
-  d.channels = data.channels();
-  d.class_names = data.class_names();
-  for (std::size_t k = 0; k < c.models(); ++k)
-    d.networks.push_back(paser::models::UNetSpec{.in = data.channels(),
-                                                 .classes = data.classes(),
-                                                 .width = c.widths[k],
-                                                 .depth = c.depths[k],
-                                                 .dropout = c.dropout});
-  d.grid = {c.grid[0], c.grid[1]};
-  d.height = data.height();
-  d.width = data.width();
+  auto d = experiment::description_of(data, c);
+  for (std::size_t k = 0; k < c.models(); ++k) d.networks.push_back(experiment::unet_of(data, c, k));
   d.estimator = paser::uncertainty::McDropout{c.samples}.spec();
   d.coarse_answer = c.small_answer == "mean" ? pipeline::CoarseAnswer::mean : pipeline::CoarseAnswer::first_sample;
   d.policy = pipeline::net_policy_spec({1, 1}, route_choice(c));
-  d.value_range = value_range(c);
-  d.info["settings"] = experiment::without_folders(c);
   return d;
 }
 

@@ -35,10 +35,13 @@ class Questions {
 
   /// "f1 / f2 / f3"
   std::string networks() const {
-    std::string text;
-    for (const std::string& name : experiment::network_names(experiment_.config().models()))
-      text += (text.empty() ? "" : " / ") + name;
-    return text;
+    return experiment::listed(experiment::network_names(experiment_.config().models()), " / ");
+  }
+  /// "f2, f3"
+  std::string task_models() const {
+    auto names = experiment::network_names(experiment_.config().models());
+    names.erase(names.begin());
+    return experiment::listed(names);
   }
 
   /// How the milliseconds of the tables were measured.
@@ -227,7 +230,7 @@ class Questions {
         .note =
             "Loss: of the clean IoU with the same policy and networks that saw clean images only. Noise-aware networks "
             "were trained on further clean and noisy images; f1 and the policies never saw noise.",
-        .header = {"method", "clean IoU", "noisy IoU", "loss", "noisy IoU, noise-aware networks", "loss",
+        .header = {"method", "clean IoU", "noisy IoU", "loss", "noisy IoU, noise-aware " + task_models(), "loss",
                    "shares of " + networks() + " on noisy images"}};
     const auto evaluate = [&](const std::string& what, const pipeline::Method<float>& run) {
       return comparison_.evaluate("noisy images, " + what, run, noisy);
@@ -235,7 +238,7 @@ class Questions {
     const auto line = [&](const std::string& name, const auto& run_of_paser, const Paser& unaware, const Paser& aware) {
       const double clean = comparison_.method(name).row.iou;
       const auto without = evaluate(name, run_of_paser(unaware));
-      const auto with = evaluate(name + " with noise-aware networks", run_of_paser(aware));
+      const auto with = evaluate(name + " with noise-aware " + task_models(), run_of_paser(aware));
       const double loss = 1 - with.iou / clean;
       t.rows.push_back({name, report::fixed(clean, 4), report::fixed(without.iou, 4),
                         percent(1 - without.iou / clean, 2), report::fixed(with.iou, 4), percent(loss, 2),

@@ -29,20 +29,19 @@ inline Config alone(Config c, const std::string& network) {
 
 /// What "f2" or NAME:JSON, a network of the registry, is made from. Its "in" and "classes" are those of the data.
 /// Throws ValueError when it is neither.
-inline paser::models::ModelSpec network_spec(const Config& c, Index channels, Index classes) {
-  if (const auto k = place_of(c))
-    return paser::models::UNetSpec{
-        .in = channels, .classes = classes, .width = c.widths[*k], .depth = c.depths[*k], .dropout = c.dropout};
+inline paser::models::ModelSpec network_spec(const Config& c, const Data& data) {
+  if (const auto k = place_of(c)) return experiment::unet_of(data, c, *k);
   const auto colon = c.network.find(':');
   const std::string name = c.network.substr(0, colon);
   (void)paser::models::model_maker<float>(name);  // throws with the names that there are
   auto settings = colon == std::string::npos ? nlohmann::json::object()
                                              : paser::io::parse_json(c.network.substr(colon + 1), "--network");
-  paser::check<paser::ValueError>(settings.is_object(), "--network", "'", c.network,
-                                  "', expected f1, f2, ... or NAME:{...} with the settings of the network");
+  paser::check<paser::ValueError>(settings.is_object(), "--network", "'", c.network, "', expected ",
+                                  experiment::listed(experiment::network_names(c.models())),
+                                  ", or NAME:{...} with the settings of the network");
   if (name == "unet") {
     const nlohmann::json usual{
-        {"in", channels}, {"classes", classes}, {"dropout", c.dropout}, {"upsampling", "bilinear"}};
+        {"in", data.channels()}, {"classes", data.classes()}, {"dropout", c.dropout}, {"upsampling", "bilinear"}};
     for (const auto& [key, value] : usual.items())
       if (!settings.contains(key)) settings[key] = value;
   }
@@ -80,64 +79,42 @@ class SingleNetwork {
 
   /// What it scores on the test images.
   report::Results results(const std::string& command) const {
-    const Folder test = data_.test();
-    const pipeline::EvaluationOptions options{.classes = data_.classes(),
-                                              .models = 1,
-                                              .kinds = 1,
-                                              .class_mean = experiment::class_mean(config_),
-                                              .batch = 1,
-                                              .ignored = paser::data::ignored_label};
-    const auto method = pipeline::method(paser_, paser_.policy, Key{config_.seed}.fold(7), description_.image());
-    const auto found = experiment::shown("test " + name(), "images", [&](const pipeline::HowFar& how_far) {
-      auto shown = options;
-      shown.how_far = how_far;
-      return pipeline::evaluate_method(method, test, shown);
-    });
     report::Results r;
+    Alone(*this).compare(r);
     r.title = name() + " on " + std::filesystem::path(config_.source()).filename().string();
     r.command = command;
-    r.preset = config_.preset;
-    r.seed = config_.seed;
-    r.data = paser::message(config_.source(), ": ", data_.varied(1).size(), " training images, ", data_.validation().size(),
-                            " for validation, ", test.size(),
-                            data_.has_test() ? " for the test" : " of validation in place of a test");
-    r.iou_convention = paser::message("macro IoU of ", data_.classes(), " classes, mean over images");
-    r.mac_convention = report::mac_convention;
-    r.models = {name()};
-    r.kinds = {"all images"};
-    r.rows.push_back(report::method_row(name(), "single", found, "alone, one pass over the whole image"));
-    r.parameters[name()] = paser::nn::count_parameters(paser_.models[0]);
-    r.classes = data_.class_names();
-    r.class_tables[name()] = report::class_table(found.confusion);
-    for (Index i = 0; i < test.size(); ++i)
-      r.images.push_back({test.info(i).name,
-                          {{name(),
-                            {.iou = found.image_iou[static_cast<std::size_t>(i)],
-                             .share = found.image_share[static_cast<std::size_t>(i)]}}}});
     r.stages = folder_.stage_costs();
-    r.settings = config_;
-    r.environment = report::environment();
     return r;
   }
 
  private:
+  /// A comparison of this network with nothing.
+  class Alone : public experiment::FolderComparison {
+   public:
+    explicit Alone(const SingleNetwork& s)
+        : FolderComparison(s.data_, s.config_, s.paser_, s.description_, 1, {s.name()}), s_(s) {}
+    void compare(report::Results& r) {
+      add(s_.name(), "single", run_of(s_.paser_, s_.paser_.policy, Key{s_.config_.seed}.fold(7)),
+          "alone, one pass over the whole image");
+      r.time_convention = time(1, 5);
+      describe(r, s_.config_, paser::message(s_.data_.varied(1).size(), " training images"));
+    }
+
+   private:
+    const SingleNetwork& s_;
+  };
+
   std::string name() const { return config_.network.substr(0, config_.network.find(':')); }
   pipeline::PretrainOptions<float> options() const {
     return pretrain_options(config_, data_, place_of(config_).value_or(0));
   }
 
   pipeline::PaserDescription describe() const {
-    pipeline::PaserDescription d;
-    d.channels = data_.channels();
-    d.class_names = data_.class_names();
-    d.networks = {network_spec(config_, data_.channels(), data_.classes())};
+    auto d = experiment::description_of(data_, config_);
+    d.networks = {network_spec(config_, data_)};
     d.grid = {1, 1};
-    d.height = data_.height();
-    d.width = data_.width();
     d.estimator = paser::uncertainty::McDropout{config_.samples}.spec();
     d.policy = pipeline::Constant{0}.spec();
-    d.value_range = experiment::value_range(config_);
-    d.info["settings"] = experiment::without_folders(config_);
     d.info["name"] = config_.network;
     return d;
   }

@@ -30,20 +30,28 @@ inline std::vector<std::string> network_names(std::size_t networks) {
   return names;
 }
 
+/// "f1, f2, f3", or with another text between them.
+inline std::string listed(const std::vector<std::string>& names, const char* between = ", ") {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : between) + name;
+  return text;
+}
+
 /// Source: test images, as evaluate_method takes them.
 template <class Source>
 class MethodComparison {
  public:
   using Paser = pipeline::Paser<float>;  ///< What is compared.
 
-  /// networks: those that baselines use. Copies of `test` should be cheap.
+  /// networks: those that baselines use; names: theirs, f1, f2, ... by default. Copies of `test` should be cheap.
   MethodComparison(Source test, const Paser& networks, const pipeline::PaserDescription& description,
-                   const pipeline::EvaluationOptions& options)
+                   const pipeline::EvaluationOptions& options, std::vector<std::string> names = {})
       : test_(std::move(test)),
         networks_(networks),
         image_(description.image()),
         macs_(pipeline::mac_costs(networks, description)),
-        options_(options) {
+        options_(options),
+        names_(names.empty() ? network_names(networks.models.size()) : std::move(names)) {
     options_.classes = description.classes();
     options_.models = networks.actions();
   }
@@ -102,8 +110,8 @@ class MethodComparison {
   /// Every network alone.
   void add_networks(Key key) {
     for (Index k = 0; k < networks_.actions(); ++k)
-      add(message("f", k + 1), "single", run_of(networks_, pipeline::Constant{static_cast<std::int32_t>(k)}, key),
-          "one pass");
+      add(names_[static_cast<std::size_t>(k)], "single",
+          run_of(networks_, pipeline::Constant{static_cast<std::int32_t>(k)}, key), "one pass");
   }
   void add_random(Key key) {
     add("random policy", "baseline", run_of(networks_, pipeline::Random{}, key), "one pass of the drawn model");
@@ -152,10 +160,10 @@ class MethodComparison {
     r.settings = settings;
     r.environment = report::environment();
     r.mac_convention = report::mac_convention;
-    r.models = network_names(networks_.models.size());
+    r.models = names_;
     for (std::size_t k = 0; k < r.models.size(); ++k)
       r.parameters[r.models[k]] = nn::count_parameters(networks_.models[k]);
-    r.parameters["policy"] = nn::count_parameters(networks_.policy);
+    if (const Index policy = nn::count_parameters(networks_.policy); policy > 0) r.parameters["policy"] = policy;
     for (const auto& [row, e] : methods_) {
       r.rows.push_back(row);
       if (row.kind != "single" && row.kind != "part") r.assignment[row.model] = e.assignment;
@@ -169,6 +177,7 @@ class MethodComparison {
   Shape<4> image_;
   pipeline::WorkCosts macs_;
   pipeline::EvaluationOptions options_;
+  std::vector<std::string> names_;
   std::deque<ComparedMethod> methods_;  // whose rows runs_ points to
   std::vector<std::pair<report::Row*, pipeline::Method<float>>> runs_;
   std::map<std::string, double> thresholds_;

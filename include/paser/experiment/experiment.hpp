@@ -6,6 +6,7 @@
 #include "paser/experiment/common_settings.hpp"
 #include "paser/experiment/comparison.hpp"
 #include "paser/experiment/data_files.hpp"
+#include "paser/experiment/folder_comparison.hpp"
 #include "paser/experiment/folder_data.hpp"
 #include "paser/experiment/older_run.hpp"
 #include "paser/experiment/run_folder.hpp"
