@@ -111,6 +111,7 @@ class Worker {
         lines_ += manifest_.lines_of(chunk);
         if (progress_) progress_->update(lines_);
       }
+      pause_ = worked ? shortest_pause : std::min(2 * pause_, longest_pause);
       if (left > 0 && !worked) wait();
     }
     claims_.clear();
@@ -145,11 +146,14 @@ class Worker {
     (void)std::move(work).write(chunk, out_);
   }
 
+  using Milliseconds = std::chrono::milliseconds;
+  static constexpr Milliseconds shortest_pause{20}, longest_pause{500};
+
   /// Others work on what is left, or have died.
-  static void wait() {
-    for (int i = 0; i < 5; ++i) {
+  void wait() const {
+    for (Milliseconds left = pause_; left > Milliseconds(0); left -= Milliseconds(100)) {
       if (report::interrupted()) throw Stopped();
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      std::this_thread::sleep_for(std::min(left, Milliseconds(100)));
     }
   }
 
@@ -159,6 +163,7 @@ class Worker {
   Claims claims_;
   std::optional<report::Progress> progress_;
   Index lines_ = 0;
+  Milliseconds pause_ = shortest_pause;  ///< before it looks again whether something is left
 };
 
 /// Tells the totals of all chunks, and returns the exit status that they call for.
