@@ -60,8 +60,8 @@ int run(const Arguments& arguments, const std::string& command) {
   results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
                             memory.peak(), 0, 0, waits.share()});
   experiment.folder().write("results.json", report::results_text(results));
-  experiment.folder().write("report.html",
-                         report::html(results, {report::read_log(out / "log.jsonl"), samples}, program::page_assets()));
+  experiment.folder().write(
+      "report.html", report::html(results, {report::read_log(out / "log.jsonl"), samples}, program::page_assets()));
   write_samples(experiment.folder(), samples);
 
   std::cout << "\n"

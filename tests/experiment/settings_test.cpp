@@ -8,9 +8,9 @@
 namespace settings_test {
 
 using namespace paser::experiment;
+using Catch::Matchers::Contains;
 using paser::Index;
 using paser::ValueError;
-using Catch::Matchers::Contains;
 
 /// An experiment's settings: three of the common groups and some of its own.
 struct Own : FolderSettings, NetworkSettings, StageSettings {

@@ -1,5 +1,5 @@
-#include "paser/models/unet.hpp"
 #include "paser/models/wrappers.hpp"
+#include "paser/models/unet.hpp"
 
 #include <catch2/catch.hpp>
 

@@ -1,5 +1,5 @@
-#include "paser/models/unet.hpp"
 #include "paser/pipeline/routing/calibration.hpp"
+#include "paser/models/unet.hpp"
 
 #include <catch2/catch.hpp>
 #include <limits>

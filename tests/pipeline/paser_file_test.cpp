@@ -1,5 +1,5 @@
-#include "paser/models/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
+#include "paser/models/unet.hpp"
 
 #include <catch2/catch.hpp>
 
