@@ -2,6 +2,7 @@
 
 #include "paser/io/published_weights.hpp"
 #include "paser/models/registered/segformer.hpp"
+#include "paser/models/zoo/segformer.hpp"
 #include "paser/models/zoo/segformer_names.hpp"
 #include "support/same_bits.hpp"
 
