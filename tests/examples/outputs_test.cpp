@@ -94,7 +94,7 @@ TEST_CASE("evaluate replaces its own results, and others' only with --overwrite"
   const std::vector<std::string> options{"--out", out.string(), "--csv", table.string()};
   REQUIRE(bench.evaluate(options).status == 0);
   const auto first = all_of(out);
-  CHECK(first.size() == 5);
+  CHECK(first.size() == 7);  // masks, document, tables of images and reliability, its figure, list of files
   auto f1 = options;
   f1.insert(f1.end(), {"--only", "f1", "--noise", "0.2"});
   const auto second = bench.evaluate(f1);

@@ -9,10 +9,12 @@
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/pretrain.hpp"
+#include "paser/report/environment.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/method_row.hpp"
 #include "paser/report/results.hpp"
+#include "paser/report/table.hpp"
 
 /// Methods side by side on the same test images, as in the paper's Table 1.
 namespace paser::experiment {
