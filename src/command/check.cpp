@@ -61,9 +61,9 @@ bool check_data_set(const CheckArguments& a) {
   nlohmann::json document;
   for (const auto& [part, images, masks, stems] : parts) {
     std::optional<report::Progress> shown;
-    const auto tell = [&](Index done, Index total) {
+    const auto tell = [&, name = part](Index done, Index total) {
       if (a.quiet) return;
-      if (!shown) shown.emplace("check " + part, total, report::ProgressOptions{.unit = "images"});
+      if (!shown) shown.emplace("check " + name, total, report::ProgressOptions{.unit = "images"});
       shown->update(done);
     };
     const data::FolderReport report = data::check_folder(images, masks, options, tell);

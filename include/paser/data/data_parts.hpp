@@ -34,7 +34,7 @@ struct HashSplit {
       const Index at = place(name);
       split.stems[at < 100 ? 2 : at < 200 ? 1 : 0].push_back(name);
     }
-    for (const std::size_t part : {2, 1}) {
+    for (const std::size_t part : {2u, 1u}) {
       auto& train = split.stems[0];
       if (!split.stems[part].empty() || train.size() < 2 || names.size() < 3) continue;
       const auto next = std::ranges::min_element(train, {}, [](const auto& name) { return place(name); });

@@ -112,7 +112,7 @@ inline CurvePlot curve_plot(const CurveFigure& figure) {
   check<ValueError>(!all.empty(), "curve_svg", "there is nothing to draw: no network and no curve has a finite point");
   auto low = all[0], high = all[0];
   for (const auto& p : all)
-    for (const std::size_t d : {0, 1}) {
+    for (const std::size_t d : {0u, 1u}) {
       low[d] = std::min(low[d], p[d]);
       high[d] = std::max(high[d], p[d]);
     }

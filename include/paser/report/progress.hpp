@@ -151,7 +151,7 @@ class Progress {
   std::string fitted(double now, const std::string& note) const {
     const std::size_t width = columns();
     const std::string kept = count() + percent() + rate_and_rest(now);
-    for (const std::size_t cells : {20, 10, 0})
+    for (const std::size_t cells : {20u, 10u, 0u})
       if (std::string line = stage_ + bar(cells) + kept + spaced(note); display_width(line) <= width) return line;
     const std::string needed = count() + rate_and_rest(now);
     const std::size_t fixed = display_width(stage_) + display_width(needed);
