@@ -23,7 +23,8 @@ target_link_libraries(paser_state PRIVATE paser)
 target_compile_definitions(paser_state PRIVATE PASER_COMPILING_STATE)
 set_target_properties(paser_state PROPERTIES POSITION_INDEPENDENT_CODE ON)
 file(GLOB zoo_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/zoo/*.cpp)
-set(compiled_sources ${PROJECT_SOURCE_DIR}/src/dispatch.cpp ${PROJECT_SOURCE_DIR}/src/models.cpp ${zoo_sources}
+set(compiled_sources ${PROJECT_SOURCE_DIR}/src/dispatch.cpp ${PROJECT_SOURCE_DIR}/src/models.cpp
+                     ${PROJECT_SOURCE_DIR}/src/routers.cpp ${zoo_sources}
                      $<TARGET_OBJECTS:paser_state>)
 foreach(isa IN LISTS compiled_isas)
   set(objects "")

@@ -1,4 +1,4 @@
-#include "paser/pipeline/routing/fit_router.hpp"
+#include "paser/pipeline/routing/fitting/heads.hpp"
 
 #include <catch2/catch.hpp>
 #include <set>

@@ -10,19 +10,21 @@ namespace paser::io {
 
 namespace detail {
 
-/// table[k][b]: the register after byte b and k zero bytes. Polynomial: its bits in reversed order.
-template <std::uint32_t Polynomial>
-inline constexpr auto crc_tables = [] {
-  std::array<std::array<std::uint32_t, 256>, 8> table{};
+/// table[k][b]: the register after byte b and k zero bytes.
+using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
+
+/// Polynomial: its bits in reversed order.
+inline CrcTables crc_tables(std::uint32_t polynomial) {
+  CrcTables table{};
   for (std::uint32_t b = 0; b < 256; ++b) {
     std::uint32_t c = b;
-    for (int bit = 0; bit < 8; ++bit) c = c & 1 ? Polynomial ^ (c >> 1) : c >> 1;
+    for (int bit = 0; bit < 8; ++bit) c = c & 1 ? polynomial ^ (c >> 1) : c >> 1;
     table[0][b] = c;
   }
   for (std::size_t k = 1; k < 8; ++k)
     for (std::size_t b = 0; b < 256; ++b) table[k][b] = (table[k - 1][b] >> 8) ^ table[0][table[k - 1][b] & 255];
   return table;
-}();
+}
 
 }  // namespace detail
 
@@ -32,7 +34,8 @@ class Crc {
  public:
   /// Takes further bytes into the sum.
   Crc& add(std::span<const std::byte> bytes) {
-    const auto& t = detail::crc_tables<Polynomial>;
+    static const detail::CrcTables t =
+        detail::crc_tables(Polynomial);  // at compile time they would take a tenth of a second
     const auto at = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
     while (bytes.size() >= 8) {
       const std::uint32_t low = state_ ^ (at(0) | at(1) << 8 | at(2) << 16 | at(3) << 24);
