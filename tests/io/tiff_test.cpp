@@ -174,7 +174,7 @@ TEST_CASE("TIFF: little data that claim much are refused before memory is asked 
 
 /// A file as libtiff writes it, of one compression.
 std::string written(const io::Path& path, int compression, int bits, std::uint32_t width, std::uint32_t height,
-                    std::uint32_t rows) {
+                    std::uint32_t rows, int fill_order = FILLORDER_MSB2LSB) {
   TIFF* out = TIFFOpen(path.string().c_str(), "w");
   TIFFSetField(out, TIFFTAG_IMAGEWIDTH, width);
   TIFFSetField(out, TIFFTAG_IMAGELENGTH, height);
@@ -183,6 +183,7 @@ std::string written(const io::Path& path, int compression, int bits, std::uint32
   TIFFSetField(out, TIFFTAG_ROWSPERSTRIP, rows);
   TIFFSetField(out, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK);
   TIFFSetField(out, TIFFTAG_COMPRESSION, compression);
+  TIFFSetField(out, TIFFTAG_FILLORDER, fill_order);
   const int bytes = static_cast<int>(width) * bits / 8;
   std::vector<unsigned char> row(static_cast<std::size_t>(bytes));
   for (std::uint32_t y = 0; y < height; ++y) {
@@ -261,6 +262,41 @@ TEST_CASE("N07: damaged Group 3 and Group 4 data are refused, though libtiff goe
     INFO("compression " << compression);
     CHECK(seen >= 7);
   }
+}
+
+TEST_CASE("TIFF: a flipped bit of deflate data is noticed, whatever libtiff was built with") {
+  const TemporaryFolder folder;
+  const io::Path path = folder / "slice.tif";
+  for (const int compression : {COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE})
+    for (const int order : {FILLORDER_MSB2LSB, FILLORDER_LSB2MSB}) {
+      const std::string good = written(path, compression, 8, 24, 20, 8, order);
+      CHECK_NOTHROW(io::ImageFile(path).page(0));
+      const auto places = strips(path);
+      REQUIRE(places.size() == 3);
+      int flips = 0, seen = 0;
+      for (const auto& [begin, size] : places)
+        for (std::size_t bit = 0; bit < 8 * size; bit += 7, ++flips) {
+          std::string damaged = good;
+          damaged[begin + bit / 8] = static_cast<char>(damaged[begin + bit / 8] ^ (1 << bit % 8));
+          tiny::write(path, damaged);
+          try {
+            (void)io::ImageFile(path).page(0);
+          } catch (const FormatError& error) {
+            ++seen;
+            CHECK_THAT(error.what(), Contains("slice.tif: page 0 "));
+          }
+        }
+      INFO("compression " << compression << ", fill order " << order);
+      CHECK(flips > 300);
+      CHECK(seen >= flips - 6);  // two bits of a stream's header say how hard the writer tried, nothing more
+    }
+}
+
+TEST_CASE(
+    "TIFF: deflate data that go on behind their strip, of which libtiff's two ways make two pictures, are refused") {
+  // TIFFReadRGBAImage leaves half of the first strip black without a complaint; TIFFReadScanline reads its rows.
+  CHECK_THROWS_WITH(io::ImageFile(PASER_TEST_DATA "/fuzz/seeds/tiff/deflate_strip.tif").page(0),
+                    Contains("deflate_strip.tif: page 0 is damaged: part 0 of 3"));
 }
 
 TEST_CASE("TIFF: masks in compressions that change values are told as JPEG's are") {

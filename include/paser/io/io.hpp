@@ -36,6 +36,7 @@
 #include "paser/io/state.hpp"
 #include "paser/io/text.hpp"
 #include "paser/io/tiff.hpp"
+#include "paser/io/tiff_checks.hpp"
 #include "paser/io/tiff_encoder.hpp"
 #include "paser/io/tiff_layout.hpp"
 #include "paser/io/tiff_stack.hpp"

@@ -5,7 +5,7 @@
 
 #include "paser/io/decoded_image.hpp"
 #include "paser/io/file.hpp"
-#include "paser/io/jpeg_checks.hpp"
+#include "paser/io/tiff_checks.hpp"
 #include "paser/io/tiff_layout.hpp"
 #include "paser/io/tiff_stack.hpp"
 
@@ -204,27 +204,18 @@ class TiffFile {
     return t;
   }
 
-  /// Verifies that the file holds the page's strips or tiles, that they can unpack to its pixels, and every code of
-  /// JPEG data, of which libjpeg notices less.
+  /// Verifies that the file holds the page's strips or tiles, that they can unpack to its pixels, and what else the
+  /// data tell.
   void check_data(const detail::TiffLayout& t, Index k) {
     TIFF* f = file_.get();
     const std::uint32_t parts = TIFFIsTiled(f) ? TIFFNumberOfTiles(f) : TIFFNumberOfStrips(f);
-    Index stored = 0;
-    detail::JpegCheck jpeg(name_, limits_);
-    std::uint32_t table_bytes = 0;
-    const char* tables = nullptr;
-    if (t.compression == COMPRESSION_JPEG && TIFFGetField(f, TIFFTAG_JPEGTABLES, &table_bytes, &tables) != 0)
-      jpeg.tables({tables, table_bytes});
+    const auto size = static_cast<std::uint64_t>(bytes_.size());
+    std::uint64_t stored = 0;
     for (std::uint32_t i = 0; i < parts; ++i) {
       const std::uint64_t begin = TIFFGetStrileOffset(f, i), count = TIFFGetStrileByteCount(f, i);
-      const auto size = static_cast<std::uint64_t>(bytes_.size());
       require(count > 0 && begin <= size && count <= size - begin, k, "is cut off: part ", i, " of ", parts,
               " of its data is not in the file");
-      stored += static_cast<Index>(count);
-      if (t.compression != COMPRESSION_JPEG) continue;
-      std::string stream(count, '\0');
-      bytes_.read_at(static_cast<Index>(begin), stream.data(), static_cast<Index>(count));
-      jpeg.picture(stream);
+      stored += count;
     }
     const double pixels = static_cast<double>(t.width) * t.height;
     const double claimed =
@@ -232,6 +223,15 @@ class TiffFile {
     require(claimed <= detail::most_unpacked(t.compression) * static_cast<double>(stored) &&
                 (!t.fax() || t.height <= 8 * stored),
             k, "claims ", t.width, " x ", t.height, " pixels from ", stored, " bytes, which cannot hold them");
+    detail::TiffDataCheck check(f, t, name_, limits_);
+    std::string stream;
+    for (std::uint32_t i = 0; check.needed() && i < parts; ++i) {
+      stream.resize(TIFFGetStrileByteCount(f, i));
+      bytes_.read_at(static_cast<Index>(TIFFGetStrileOffset(f, i)), stream.data(), static_cast<Index>(stream.size()));
+      const bool whole = check.part(stream);
+      require(whole, k, "is damaged: part ", i, " of ", parts,
+              " of its data does not unpack to what its checksum says");
+    }
   }
 
   template <class Sample>
