@@ -40,19 +40,7 @@ std::optional<pipeline::MachineCosts> measured_before(const std::filesystem::pat
 pipeline::MachineCosts machine_of(Experiment& experiment) {
   const auto file = experiment.folder().path() / "measured.json";
   if (auto before = measured_before(file)) return *before;
-  // Any head of this size costs the same.
-  const Index classes = experiment.data().classes(), models = experiment.networks().actions();
-  const Settings& s = experiment.settings();
-  const pipeline::GainRouter<float> router{
-      pipeline::PatchHead<float>(paser::patch_statistics_size(classes), s.router_width * s.router_members, models - 1,
-                                 experiment.key(3)),
-      {std::vector<double>(static_cast<std::size_t>(models), 0.0), 1.0},
-      s.grid[0] * s.grid[1]};
-  const auto machine =
-      experiment::shown("measure: times of all parts in turn", "runs", [&](const pipeline::HowFar& how_far) {
-        return report::measure_costs<float>(experiment.networks(), router, experiment.description().image(),
-                                            {.rounds = 9, .progress = how_far});
-      });
+  const auto machine = measure_machine(experiment, experiment.networks());
   experiment.folder().write("measured.json", paser::io::json_text(nlohmann::json(machine), 1) + "\n");
   return machine;
 }
@@ -143,7 +131,7 @@ class Study {
   Study(Experiment& experiment, std::vector<Unseen> unseen)
       : experiment_(experiment),
         settings_(experiment.settings()),
-        comparison_(experiment, machine_of(experiment)),
+        comparison_(experiment, experiment.networks(), machine_of(experiment)),
         unseen_(std::move(unseen), settings_.gain, class_mean(settings_)),
         training_(settings_, comparison_.prices(), experiment.key(3)),
         validation_(experiment.table("validation images", experiment.data().validation(), experiment.networks())),
@@ -156,8 +144,7 @@ class Study {
     Findings found;
     found.split = experiment_.describe_split();
     const auto curve = pipeline::curve_of_gains(shipped().unseen_gains, comparison_.prices().costs);
-    found.unseen =
-        comparison_.judge(shipped().router.policy, curve, unseen_.all, unseen_.files, comparison_.corrects());
+    found.unseen = comparison_.judge(shipped().router.policy, curve, unseen_.all, unseen_.files);
     add_test_images(found);
     return found;
   }
@@ -199,8 +186,7 @@ class Study {
     found.routers.push_back(comparison_.judge(other().router, test, groups));
     for (Index k = 1; test.models() > 2 && k < test.models(); ++k)
       found.routers.push_back({message(router.name, ", f1 and f", k + 1, " alone"),
-                               comparison_.judge(router.policy, comparison_.curve_to(router, test, k), test, groups,
-                                                 comparison_.corrects())});
+                               comparison_.judge(router.policy, comparison_.curve_to(router, test, k), test, groups)});
     const auto best =
         pipeline::curve_of_gains(gains_of(test, "set", class_mean(settings_)), comparison_.prices().costs);
     found.oracle = pipeline::measure(test, best, comparison_.costs(gain_.router.policy), class_mean(settings_));

@@ -31,8 +31,9 @@ class Ablations {
     five_passes();
     const Settings& s = experiment_.settings();
     if (s.folds > 0) return;  // each fold would need networks of its own
-    other_kind(s.corrected ? "plain" : "corrected", {!s.corrected, s.shifts});
-    other_kind(s.shifts ? "on_grid" : "shifted", {s.corrected, !s.shifts});
+    other_kind(s.corrected ? "plain" : "corrected", {!s.corrected, s.shifts, s.halo});
+    other_kind(s.shifts ? "on_grid" : "shifted", {s.corrected, !s.shifts, s.halo});
+    other_kind(s.halo > 0 ? "no_halo" : "halo_8", {s.corrected, s.shifts, s.halo > 0 ? 0 : 8});
   }
 
  private:
@@ -66,11 +67,10 @@ class Ablations {
     const Paser other = experiment_.with(name + "_", kind);
     std::vector<pipeline::RoutingTable> tables;
     for (const Unseen& u : unseen_) tables.push_back(table("unseen images, other task models", u.images, other));
-    std::vector<bool> corrected = comparison_.corrects();
-    for (std::size_t k = 1; k < corrected.size(); ++k) corrected[k] = kind.corrected;
-    const Router router = training_.gain_router("task models: " + name, examples(tables, experiment_.settings().gain));
-    found_.routers.push_back(
-        comparison_.judge(router, table("test images, other task models", test_, other), groups_, corrected));
+    const Comparison comparison(experiment_, other, measure_machine(experiment_, other));
+    const RouterTraining training(experiment_.settings(), comparison.prices(), experiment_.key(3));
+    const Router router = training.gain_router("task models: " + name, examples(tables, experiment_.settings().gain));
+    found_.routers.push_back(comparison.judge(router, table("test images, other task models", test_, other), groups_));
   }
 
   Experiment& experiment_;

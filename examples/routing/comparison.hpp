@@ -57,30 +57,49 @@ inline void resplit(const pipeline::FloorCandidates& test, int resplits, Key key
   if (check.certified > 0) check.saved /= check.certified;
 }
 
+/// What networks of an experiment and a router cost on this machine; any head of a router costs the same.
+inline pipeline::MachineCosts measure_machine(const Experiment& experiment, const Paser& networks) {
+  const Index classes = experiment.data().classes(), models = networks.actions();
+  const Settings& s = experiment.settings();
+  const pipeline::GainRouter<float> router{
+      pipeline::PatchHead<float>(paser::patch_statistics_size(classes), s.router_width * s.router_members, models - 1,
+                                 experiment.key(3)),
+      {std::vector<double>(static_cast<std::size_t>(models), 0.0), 1.0},
+      s.grid[0] * s.grid[1]};
+  return experiment::shown("measure: times of all parts in turn", "runs", [&](const pipeline::HowFar& how_far) {
+    return report::measure_costs<float>(networks, router, experiment.description().image(),
+                                        {.rounds = 9, .progress = how_far});
+  });
+}
+
 class Comparison {
  public:
-  Comparison(Experiment& experiment, pipeline::MachineCosts machine)
-      : experiment_(experiment), machine_(std::move(machine)), mean_(class_mean(experiment.settings())) {}
+  /// networks: of this experiment, and what they cost.
+  Comparison(const Experiment& experiment, const Paser& networks, pipeline::MachineCosts machine)
+      : experiment_(experiment),
+        networks_(networks),
+        machine_(std::move(machine)),
+        mean_(class_mean(experiment.settings())) {}
 
   /// What a run of the networks costs, in milliseconds and in multiply-accumulates; `policy` decides.
   pipeline::CurveCosts costs(const pipeline::Policy<float>& policy) const {
     return {pipeline::work_costs(machine_, experiment_.settings().micro_batch),
-            pipeline::mac_costs(experiment_.networks(), policy, experiment_.description().image())};
+            pipeline::mac_costs(networks_, policy, experiment_.description().image())};
   }
   pipeline::PatchPrices prices() const {
     pipeline::PatchPrices p;
     p.costs.push_back(0);
-    for (Index k = 1; k < experiment_.networks().actions(); ++k)
+    for (Index k = 1; k < networks_.actions(); ++k)
       p.costs.push_back(machine_.patch_ms(k, experiment_.settings().micro_batch));
     return p;
   }
 
   pipeline::RoutingCurve curve(const Router& router, const pipeline::RoutingTable& table) const {
-    return pipeline::curve_of_gains(router.gains(table, experiment_.networks().grid), prices().costs);
+    return pipeline::curve_of_gains(router.gains(table, networks_.grid), prices().costs);
   }
   /// The same when f1 and one task model are all that there is.
   pipeline::RoutingCurve curve_to(const Router& router, const pipeline::RoutingTable& table, Index model) const {
-    const auto all = router.gains(table, experiment_.networks().grid);
+    const auto all = router.gains(table, networks_.grid);
     const Index experts = all.shape()[2];
     paser::Tensor<double, 3> gains({all.shape()[0], all.shape()[1], 1});
     for (Index i = 0; i < gains.numel(); ++i) gains.mutable_data()[i] = all.data()[i * experts + model - 1];
@@ -106,21 +125,15 @@ class Comparison {
   }
 
   pipeline::CurveReport judge(const pipeline::Policy<float>& policy, const pipeline::RoutingCurve& curve,
-                              const pipeline::RoutingTable& table, const std::vector<Index>& groups,
-                              const std::vector<bool>& corrected) const {
+                              const pipeline::RoutingTable& table, const std::vector<Index>& groups) const {
     const auto c = costs(policy);
     return pipeline::report_curves(
-        table, curve, entropy_curve(table, c), c, corrected,
+        table, curve, entropy_curve(table, c), c, corrects(),
         {.resamples = static_cast<int>(experiment_.settings().resamples), .class_mean = mean_, .groups = groups},
         experiment_.key(4));
   }
   Judged judge(const Router& router, const pipeline::RoutingTable& table, const std::vector<Index>& groups) const {
-    return judge(router, table, groups, corrects());
-  }
-  /// corrected: see report_curves, for task models of another kind than the shipped ones.
-  Judged judge(const Router& router, const pipeline::RoutingTable& table, const std::vector<Index>& groups,
-               const std::vector<bool>& corrected) const {
-    return {router.name, judge(router.policy, curve(router, table), table, groups, corrected)};
+    return {router.name, judge(router.policy, curve(router, table), table, groups)};
   }
 
   /// What each price costs and gains. Prices, shares and costs are those of the router on the images of `pool`; quality
@@ -176,7 +189,7 @@ class Comparison {
                                         mean_, files);
     };
     const auto certifying = candidates(unseen, gains, unseen_files),
-               tested = candidates(test, router.gains(test, experiment_.networks().grid), test_files);
+               tested = candidates(test, router.gains(test, networks_.grid), test_files);
     std::vector<FloorCheck> checks;
     const double confidence = experiment_.settings().floor_confidence;
     for (const double e : {0.01, 0.02, 0.05}) {
@@ -192,15 +205,15 @@ class Comparison {
 
   std::vector<bool> corrects() const {
     std::vector<bool> list;
-    for (Index k = 0; k < experiment_.networks().actions(); ++k)
-      list.push_back(k > 0 && pipeline::corrects(experiment_.networks(), k));
+    for (Index k = 0; k < networks_.actions(); ++k) list.push_back(k > 0 && pipeline::corrects(networks_, k));
     return list;
   }
   paser::metrics::ClassMean mean() const { return mean_; }
   const pipeline::MachineCosts& machine() const { return machine_; }
 
  private:
-  Experiment& experiment_;
+  const Experiment& experiment_;
+  const Paser& networks_;
   pipeline::MachineCosts machine_;
   paser::metrics::ClassMean mean_;
 };

@@ -39,7 +39,10 @@ inline std::vector<Index> files_of(const Folder& folder) {
 /// How task models answer and are trained, see the settings of these names.
 struct TaskModels {
   bool corrected = true, shifts = false;
+  Index halo = 0;
   bool twin = false;  ///< other random numbers throughout
+
+  static TaskModels of(const Settings& s) { return {s.corrected, s.shifts, s.halo}; }
 };
 
 /// What networks do on images that they have not seen.
@@ -56,7 +59,7 @@ class Experiment {
   Experiment(const Settings& settings, const std::filesystem::path& out, const experiment::RunChoice& choice)
       : settings_(checked(settings)),
         data_(settings),
-        description_((require_files(), describe(settings.corrected))),
+        description_((require_files(), describe(TaskModels::of(settings)))),
         fresh_(pipeline::make_paser<float>(description_, key(1))),  // before anything is written: whether the sizes fit
         folder_(out, settings, choice, needs()) {}
 
@@ -128,10 +131,10 @@ class Experiment {
   /// Networks trained on these images alone; `prefix` names their stages. Task models may be of another kind than the
   /// settings'; f1 is then that of `base`.
   Paser trained(const std::string& prefix, const std::vector<Index>& rows) {
-    return trained(prefix, rows, {settings_.corrected, settings_.shifts}, nullptr);
+    return trained(prefix, rows, TaskModels::of(settings_), nullptr);
   }
   Paser trained(const std::string& prefix, const std::vector<Index>& rows, const TaskModels& kind, const Paser* base) {
-    Paser paser = pipeline::make_paser<float>(describe(kind.corrected), kind.twin ? key(12) : key(1));
+    Paser paser = pipeline::make_paser<float>(describe(kind), kind.twin ? key(12) : key(1));
     paser.micro_batch = settings_.micro_batch;
     const Folder varied = data_.varied(1).only(rows);
     for (std::size_t k = 0; k < settings_.models(); ++k) {
@@ -167,7 +170,7 @@ class Experiment {
     std::size_t networks = 0;
     for (const auto& model : fresh_.models) networks += bytes(model);
     const auto kinds = static_cast<std::size_t>(std::max<Index>(settings_.folds, 0) + 1 +
-                                                (settings_.ablations ? 2 : 0) + (settings_.references ? 1 : 0));
+                                                (settings_.ablations ? 3 : 0) + (settings_.references ? 1 : 0));
     // A router reads less than a thousand numbers of a patch.
     const auto width = static_cast<std::size_t>(settings_.router_width * settings_.router_members);
     experiment::RunSize size{.networks = kinds * networks, .policy = sizeof(float) * width * (width + 1000), .kept = 3};
@@ -214,16 +217,16 @@ class Experiment {
     return unseen;
   }
 
-  pipeline::PaserDescription describe(bool corrected) const {
+  pipeline::PaserDescription describe(const TaskModels& kind) const {
     auto d = experiment::description_of(data_, settings_);
     d.info["settings"] =
         experiment::without_folders<experiment::FolderSettings>(settings_);  // by it others read images
     for (std::size_t k = 0; k < settings_.models(); ++k) {
-      const paser::models::ModelSpec unet = experiment::unet_of(data_, settings_, k);
-      if (k > 0 && corrected)
-        d.networks.push_back({"corrected", "{\"model\":" + unet.text() + "}"});
-      else
-        d.networks.push_back(unet);
+      paser::models::ModelSpec network = experiment::unet_of(data_, settings_, k);
+      if (k > 0 && kind.corrected) network = {"corrected", "{\"model\":" + network.text() + "}"};
+      if (k > 0 && kind.halo > 0)
+        network = {"halo", paser::message("{\"margin\":", kind.halo, ",\"model\":", network.text(), "}")};
+      d.networks.push_back(network);
     }
     d.estimator = paser::uncertainty::SoftmaxEntropy{}.spec();
     d.policy = pipeline::Constant{0}.spec();

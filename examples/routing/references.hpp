@@ -23,10 +23,10 @@ class References {
   /// By the truth, as far as other networks of the same kind know it, and without any knowledge. `router` pays.
   void add_oracles(const Router& router, Findings& found) const {
     const auto judged = [&](const std::string& name, const pipeline::RoutingCurve& curve) {
-      found.routers.push_back({name, comparison_.judge(router.policy, curve, test_, groups_, comparison_.corrects())});
+      found.routers.push_back({name, comparison_.judge(router.policy, curve, test_, groups_)});
     };
     const Settings& s = experiment_.settings();
-    const Paser twins = experiment_.with("twin_", {.corrected = s.corrected, .shifts = s.shifts, .twin = true});
+    const Paser twins = experiment_.with("twin_", {s.corrected, s.shifts, s.halo, true});
     const auto answers = experiment_.table("test images, twin task models", test_images_, twins);
     judged(
         "oracle by twin task models",

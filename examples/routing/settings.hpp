@@ -11,6 +11,7 @@ using paser::Index;
 /// Every setting of a run; config.json holds it.
 struct Settings : experiment::FolderSettings, experiment::NetworkSettings {
   bool corrected = true, shifts = false;
+  Index halo = 0;
   std::vector<Index> epochs{60, 30}, batch{2, 2};
   std::vector<double> rate{3e-3, 1e-3};
   double final_rate = 0.05;
@@ -37,6 +38,7 @@ struct Settings : experiment::FolderSettings, experiment::NetworkSettings {
     NetworkSettings::visit(s, v);
     v("corrected", s.corrected, Anything{}, "task models see f1's log-probabilities and add to them");
     v("shifts", s.shifts, Anything{}, "task models are trained on other cuts than the grid's, new ones in every epoch");
+    v("halo", s.halo, Range{0, 512}, "pixels of the image that a task model sees around its patch");
     v("epochs", s.epochs, Range::steps(), "of each network");
     v("batch", s.batch, Range::steps(), "images of a step of each network");
     v("rate", s.rate, Range::rate(), "learning rates");

@@ -1,8 +1,11 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <cstdlib>
+#include <numeric>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "paser/core/parallel.hpp"
 #include "paser/core/tensor.hpp"
@@ -101,6 +104,45 @@ Tensor<T, Rank> gather_patches(const Tensor<T, Rank>& images, const PatchGrid& g
   return patches;
 }
 
+namespace detail {
+
+/// The pixel of n in a row that stands at place i, where the row goes on to both sides as its mirror image.
+inline Index mirrored(Index i, Index n) {
+  if (n == 1) return 0;
+  i = std::abs(i) % (2 * (n - 1));
+  return i < n ? i : 2 * (n - 1) - i;
+}
+
+}  // namespace detail
+
+/// The same with `margin` pixels of the image around each patch: (which.size(), h + 2 margin, w + 2 margin, C). Beyond
+/// its border an image is mirrored at its border pixels, as by Border::mirrored. Throws as above, and ValueError on a
+/// negative margin.
+template <class T>
+Tensor<T, 4> gather_patches(const Tensor<T, 4>& images, const PatchGrid& grid, std::span<const Index> which,
+                            Index margin) {
+  if (margin == 0) return gather_patches(images, grid, which);
+  check<ValueError>(margin > 0, "gather_patches", "a margin of ", margin, " pixels, expected 0 or more");
+  const detail::PatchLayout at(images, grid);
+  at.check_numbers("gather_patches", which);
+  const auto n = static_cast<Index>(which.size());
+  const Index h = at.h + 2 * margin, w = at.w + 2 * margin, c = at.channels;
+  Tensor<T, 4> patches({n, h, w, c});
+  parallel_for(n * h, std::max<Index>(1, 16384 / std::max<Index>(1, w * c)),
+               [&, to = patches.mutable_data()](Index begin, Index end) {
+                 for (Index i = begin; i < end; ++i) {
+                   const Index patch = which[static_cast<std::size_t>(i / h)], p = patch % grid.patches();
+                   const Index y = detail::mirrored(p / grid.columns * at.h - margin + i % h, at.height);
+                   const Index left = p % grid.columns * at.w - margin;
+                   const T* const row = images.data() + (patch / grid.patches() * at.height + y) * at.width * c;
+                   T* const out = to + i * w * c;
+                   for (Index x = 0; x < w; ++x)
+                     std::copy_n(row + detail::mirrored(left + x, at.width) * c, c, out + x * c);
+                 }
+               });
+  return patches;
+}
+
 /// Writes patches back to the places of the given numbers; the rest of `images` stays. No number may occur twice.
 /// Throws as gather_patches, and ShapeError when the patches are not of the grid's size.
 template <class T, int Rank>
@@ -131,6 +173,15 @@ Tensor<T, Rank> extract_patches(const Tensor<T, Rank>& images, const PatchGrid& 
       at, at.count(), [](Index i) { return i; },
       [&](Index whole, Index piece, Index count) { std::copy_n(from + whole, count, to + piece); });
   return patches;
+}
+
+/// All patches with `margin` pixels of the image around each, as gather_patches has them.
+template <class T>
+Tensor<T, 4> extract_patches(const Tensor<T, 4>& images, const PatchGrid& grid, Index margin) {
+  if (margin == 0) return extract_patches(images, grid);
+  std::vector<Index> all(static_cast<std::size_t>(images.shape().n() * grid.patches()));
+  std::iota(all.begin(), all.end(), Index{0});
+  return gather_patches<T>(images, grid, all, margin);
 }
 
 /// The images whose patches these are: the inverse of extract_patches.

@@ -19,7 +19,7 @@ namespace detail {
 /// What a network says of itself in numbers. The values here are those of one that says nothing.
 struct ModelTraits {
   Index channels = 0, classes = 0;  // 0: not known
-  Index smallest_size = 1, size_multiple = 1, stride = 1;
+  Index smallest_size = 1, size_multiple = 1, stride = 1, margin = 0;
 
   template <class Network>
   static ModelTraits of(const Network& network) {
@@ -29,6 +29,7 @@ struct ModelTraits {
     if constexpr (requires { network.smallest_size(); }) t.smallest_size = network.smallest_size();
     if constexpr (requires { network.size_multiple(); }) t.size_multiple = network.size_multiple();
     if constexpr (requires { network.stride(); }) t.stride = network.stride();
+    if constexpr (requires { network.margin(); }) t.margin = network.margin();
     return t;
   }
 };
@@ -56,6 +57,7 @@ concept SegmentationNetwork = nn::Module<N> &&
 ///   Index smallest_size() const       of both sides of an image, 1 without
 ///   Index size_multiple() const       both sides must be multiples of it, 1 without
 ///   Index stride() const              pixels of the image per pixel of the answer along a side, 1 without
+///   Index margin() const              pixels of the image around all of its answer, 0 without; see models::Halo
 ///   deterministic_part(ctx, image), stochastic_part(ctx, maps)  the parts before and from its first dropout on, for
 ///     plain tensors: MC samples share the first. Its maps are a std::vector of DeferredNorms, which the second part
 ///     may get repeated, see DeferredNorm::repeated.
@@ -95,6 +97,7 @@ class AnySegmenter {
   Index smallest_size() const { return holder_->traits().smallest_size; }  ///< least pixels of both sides of an image
   Index size_multiple() const { return holder_->traits().size_multiple; }  ///< that both sides must be multiples of
   Index stride() const { return holder_->traits().stride; }  ///< pixels of the image per pixel of its answer
+  Index margin() const { return holder_->traits().margin; }  ///< pixels of the image around all of its answer
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {

@@ -6,6 +6,7 @@
 #include "paser/models/any_segmenter.hpp"
 #include "paser/models/corrected.hpp"
 #include "paser/models/double_conv.hpp"
+#include "paser/models/halo.hpp"
 #include "paser/models/model_spec.hpp"
 #include "paser/models/policy_net.hpp"
 #include "paser/models/registry.hpp"

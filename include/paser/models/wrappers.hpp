@@ -30,7 +30,11 @@ struct Wrapper {
 
   AnySegmenter<T> model;
 
-  explicit Wrapper(AnySegmenter<T> network) : model(std::move(network)) {}
+  /// Throws ValueError on a network with a margin, which the pipeline has to know of.
+  explicit Wrapper(AnySegmenter<T> network) : model(std::move(network)) {
+    check<ValueError>(model.margin() == 0, "a wrapper", "the network inside has a margin of ", model.margin(),
+                      " pixels; models::Halo goes around all other wrappers");
+  }
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {

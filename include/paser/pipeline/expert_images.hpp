@@ -11,7 +11,8 @@
 /// What task models are given. One that corrects the coarse model (see corrects) gets, beside the channels of the
 /// image, the logarithms of the probabilities that the estimator has of the coarse model; any other gets the image
 /// alone. A network that adds its logits to these logarithms, models::Corrected, answers as the coarse model does until
-/// it has learned better.
+/// it has learned better. A model with a margin, models::Halo, gets its patches with that much of the image around
+/// them.
 namespace paser::pipeline {
 
 /// The least probability of which the logarithm is taken.
@@ -45,7 +46,8 @@ template <class T>
 Tensor<T, 4> expert_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images,
                             const Tensor<T, 4>& probabilities, const data::PatchGrid& grid,
                             std::span<const Index> which) {
-  Tensor<T, 4> patches = data::gather_patches(images, grid, which);
+  const Index margin = paser.models[static_cast<std::size_t>(k)].margin();
+  Tensor<T, 4> patches = data::gather_patches(images, grid, which, margin);
   if (!corrects(paser, k)) return patches;
   check<ValueError>(!probabilities.empty(), "expert_patches", "model ", k,
                     " corrects the coarse model: expected the probabilities that the coarse model predicts, got none");
@@ -53,14 +55,15 @@ Tensor<T, 4> expert_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& 
             Shape<4>{images.shape().n(), images.shape().h(), images.shape().w(), paser.models[0].classes()},
         "expert_patches", "probabilities ", probabilities.shape(), " of ", paser.models[0].classes(),
         " classes for images ", images.shape());
-  return with_log_probabilities(patches, data::gather_patches(probabilities, grid, which));
+  return with_log_probabilities(patches, data::gather_patches(probabilities, grid, which, margin));
 }
 
 /// All patches of the Paser's grid, image after image, as model k takes them.
 template <class T>
 Tensor<T, 4> expert_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& images,
                             const Tensor<T, 4>& probabilities) {
-  if (!corrects(paser, k)) return data::extract_patches(images, paser.grid);
+  const Index margin = paser.models[static_cast<std::size_t>(k)].margin();
+  if (!corrects(paser, k)) return data::extract_patches(images, paser.grid, margin);
   std::vector<Index> all(static_cast<std::size_t>(images.shape().n() * paser.grid.patches()));
   std::iota(all.begin(), all.end(), Index{0});
   return expert_patches<T>(paser, k, images, probabilities, paser.grid, all);

@@ -115,7 +115,8 @@ inline std::vector<Index> patches_of(const Actions& actions, Index k) {
 }
 
 /// What each kind of work costs in multiply-accumulates, by the paper's convention (one counts as one), on an image of
-/// this shape, (1, height, width, channels), and its patches, which have further channels for a model that corrects.
+/// this shape, (1, height, width, channels), and its patches, which have further channels for a model that corrects
+/// and pixels around them for one with a margin.
 /// Models, estimator and policy count themselves. Throws what a run would throw about shapes.
 template <class T>
 WorkCosts mac_costs(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy, const Shape<4>& image) {
@@ -126,9 +127,10 @@ WorkCosts mac_costs(const Paser<T>& paser, const std::type_identity_t<Policy<T>>
                   .coarse = macs(paser.models[0].count(image)),
                   .patch = {0}};
   for (Index k = 1; k < paser.actions(); ++k) {
-    Shape<4> taken = patch;
+    const models::AnySegmenter<T>& model = paser.models[static_cast<std::size_t>(k)];
+    Shape<4> taken{1, patch.h() + 2 * model.margin(), patch.w() + 2 * model.margin(), patch.c()};
     if (corrects(paser, k)) taken[3] += paser.models[0].classes();
-    costs.patch.push_back(macs(paser.models[static_cast<std::size_t>(k)].count(taken)));
+    costs.patch.push_back(macs(model.count(taken)));
   }
   return costs;
 }

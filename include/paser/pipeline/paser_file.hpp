@@ -77,6 +77,8 @@ void check_networks(const std::vector<models::AnySegmenter<T>>& networks, const 
              k == 0 ? "" : message(", or ", d.channels + d.classes(), " channels to correct f1, which says its own"));
     check<E>(n.stride() == 1, where, "network f", k + 1, " has one answer for ", n.stride(), " x ", n.stride(),
              " pixels, expected one for each pixel; models::Resized makes it so");
+    check<E>(k > 0 || n.margin() == 0, where, "network f1 has a margin of ", n.margin(),
+             " pixels, and around a whole image there is nothing; models::Halo is for task models");
     const Index h = k == 0 ? d.height : d.height / d.grid.rows, w = k == 0 ? d.width : d.width / d.grid.columns;
     const Index least = n.smallest_size(), multiple = n.size_multiple();
     check<E>(h >= least && w >= least && h % multiple == 0 && w % multiple == 0, where, "network f", k + 1,

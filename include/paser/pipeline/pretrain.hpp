@@ -40,8 +40,8 @@ struct PretrainOptions {
 template <class T>
 Tensor<T, 4> predict_logits_on_grid(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images,
                                     const data::PatchGrid& grid, Index micro_batch) {
-  if (grid.patches() == 1) return predict_logits(model, images, micro_batch);
-  return data::assemble_patches(predict_logits(model, data::extract_patches(images, grid), micro_batch), grid);
+  const Tensor<T, 4> patches = data::extract_patches(images, grid, model.margin());
+  return data::assemble_patches(predict_logits(model, patches, micro_batch), grid);
 }
 
 /// Mean over images of the macro IoU, without noise, patch by patch of the grid. An image without a pixel that counts
@@ -80,10 +80,9 @@ SupervisedResult<T> supervised_step(models::AnySegmenter<T>& model, optim::Adam<
       target = predict_logits_on_grid(*teacher, images, options.teacher_grid, options.supervised.micro_batch);
     if (patches > 1) target = data::extract_patches(target, options.grid);
   }
-  auto result = patches > 1 ? supervised_gradients(model, data::extract_patches(images, options.grid),
-                                                   data::extract_patches(labels, options.grid), patch_ids, key,
-                                                   options.supervised, target)
-                            : supervised_gradients(model, images, labels, patch_ids, key, options.supervised, target);
+  auto result =
+      supervised_gradients(model, data::extract_patches(images, options.grid, model.margin()),
+                           data::extract_patches(labels, options.grid), patch_ids, key, options.supervised, target);
   adam.step(model, result.gradients);
   return result;
 }

@@ -3,13 +3,14 @@
 
 #include "paser/io/config.hpp"
 #include "paser/models/corrected.hpp"
+#include "paser/models/halo.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/models/wrappers.hpp"
 
 /// \file
-/// Makes the names of the wrappers known to the registry: "padded", "resized", "normalised", "gray_to_colour" and
-/// "corrected". Each holds another network, {"type": ..., "spec": ...}, as its setting "model"; the other settings are
-/// in wrappers.hpp and corrected.hpp.
+/// Makes the names of the wrappers known to the registry: "padded", "resized", "normalised", "gray_to_colour",
+/// "corrected" and "halo". Each holds another network, {"type": ..., "spec": ...}, as its setting "model"; the other
+/// settings are in wrappers.hpp, corrected.hpp and halo.hpp.
 namespace paser::models {
 
 /// Makes wrappers from JSON. All throw FormatError that names the setting which is unknown, missing or wrong.
@@ -21,6 +22,7 @@ struct WrapperMaker {
   static AnySegmenter<T> normalised(const std::string& json, Key key);      ///< The same of models::Normalised.
   static AnySegmenter<T> gray_to_colour(const std::string& json, Key key);  ///< The same of models::GrayToColour.
   static AnySegmenter<T> corrected(const std::string& json, Key key);       ///< The same of models::Corrected.
+  static AnySegmenter<T> halo(const std::string& json, Key key);            ///< The same of models::Halo.
   /// Those of the network inside.
   static Index parameters(const std::string& json);
 
@@ -83,6 +85,14 @@ AnySegmenter<T> WrapperMaker<T>::corrected(const std::string& json, Key key) {
 }
 
 template <class T>
+AnySegmenter<T> WrapperMaker<T>::halo(const std::string& json, Key key) {
+  auto options = io::ConfigReader::from_text(json, "model 'halo'");
+  Index margin = 0;
+  options.require("margin", margin);
+  return Halo<T>(inside(options, key), margin);
+}
+
+template <class T>
 Index WrapperMaker<T>::parameters(const std::string& json) {
   auto options = io::ConfigReader::from_text(json, "a model that wraps another");
   ModelSpec spec;
@@ -104,7 +114,8 @@ bool register_wrappers() {
          register_model<T>("resized", {Maker::resized, Maker::parameters}) &&
          register_model<T>("normalised", {Maker::normalised, Maker::parameters}) &&
          register_model<T>("gray_to_colour", {Maker::gray_to_colour, Maker::parameters}) &&
-         register_model<T>("corrected", {Maker::corrected, Maker::parameters});
+         register_model<T>("corrected", {Maker::corrected, Maker::parameters}) &&
+         register_model<T>("halo", {Maker::halo, Maker::parameters});
 }
 
 inline const bool wrappers_are_known = register_wrappers<float>() && register_wrappers<double>();
