@@ -5,13 +5,14 @@
 #include "paser/core/parallel.hpp"
 #include "paser/experiment/run_folder.hpp"
 #include "paser/experiment/settings.hpp"
+#include "paser/experiment/stages.hpp"
 #include "program.hpp"
 
 /// The options of all programs that train.
 namespace program {
 
 struct RunOptions {
-  std::string preset{}, out{};
+  std::string preset{}, out{}, stage = "all";
   std::vector<std::string> settings{};
   std::optional<std::uint64_t> seed{};
   int threads = 0;
@@ -32,6 +33,19 @@ struct RunOptions {
     app.add_flag("--overwrite", choice.overwrite, "replace files in the folder that are no run's, but no input");
     app.add_flag("--list-settings", list_settings, "print what every setting means and may be");
     if (!preset.empty()) app.add_flag("--list-presets", list_presets, "print every setting of every preset");
+  }
+
+  /// The option of programs with several stages; names: those of the stages.
+  void add_stage_to(CLI::App& app, const std::string& names) {
+    app.add_option("--stage", stage, "stop after this stage: " + names + ", or all")->capture_default_str();
+  }
+
+  /// Tells what is going to happen, and does it, up to the stage that was asked for.
+  void carry_out(const std::string& title, paser::experiment::Stages stages,
+                 const paser::experiment::RunFolder& folder) const {
+    stages = paser::experiment::up_to(stage, std::move(stages));
+    if (!choice.replay) paser::experiment::print_plan(std::cerr, title, stages, folder);
+    paser::experiment::run(stages);
   }
 
   /// Prints what was asked for, if anything was.

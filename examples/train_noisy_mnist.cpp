@@ -7,11 +7,8 @@
 #include <CLI/CLI.hpp>
 
 #include "noisy_mnist/comparison.hpp"
-#include "noisy_mnist/plan.hpp"
 #include "page_assets.hpp"
-#include "paser/core/text.hpp"
-#include "paser/report/results_file.hpp"
-#include "print_results.hpp"
+#include "paser/experiment/finish.hpp"
 #include "run_options.hpp"
 #include "without_noise.hpp"
 
@@ -39,6 +36,31 @@ void write_samples(experiment::RunFolder& folder, const std::vector<report::Samp
   }
 }
 
+/// The end of a run: what it is worth, and where everything is.
+experiment::RunStage compare_stage(Experiment& experiment, const std::string& command) {
+  const Config& c = experiment.config();
+  const double seconds =
+      15 + 15e-3 * static_cast<double>(c.test_images) + 6e-3 * static_cast<double>(c.validation_images);
+  return {"compare", paser::message("every method on ", c.test_images, " test images, and its time"),
+          [&experiment, command] {
+            experiment::RunFolder& folder = experiment.folder();
+            const auto compare = [&](report::Results& r) {
+              Comparison comparison(experiment);
+              comparison.compare(r);
+              const auto samples = comparison.samples();
+              write_samples(folder, samples);
+              return samples;
+            };
+            const auto results = experiment::finish(folder, command, program::page_assets(), compare);
+            std::vector<std::string> trained;
+            for (const Variant& v : experiment.variants()) trained.push_back(v.file);
+            experiment::print_results(std::cout, results, folder, trained);
+            std::cout << "Test images    " << (folder.path() / "samples").string() << "  (a few, for segment_image)"
+                      << std::endl;
+          },
+          [=] { return seconds; }};
+}
+
 int run(const Arguments& arguments, const std::string& command) {
   if (arguments.run.listed("train_noisy_mnist", presets())) return program::done;
   Config config = experiment::preset_named(presets(), arguments.run.preset);
@@ -47,35 +69,11 @@ int run(const Arguments& arguments, const std::string& command) {
   const std::filesystem::path out = arguments.run.folder("noisy_mnist_" + config.preset);
 
   const report::InterruptGuard guard;
-  print_plan(std::cout, config, out, !arguments.run.choice.fresh && std::filesystem::exists(out / "config.json"));
   Experiment experiment(config, out, arguments.mnist, arguments.run.choice);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
-  experiment.train();
-  Comparison comparison(experiment);
-  const report::MemoryMeter memory;
-  const report::WaitMeter waits;
-  const auto start = std::chrono::steady_clock::now();
-  report::Results results = comparison.results(command);
-  const auto samples = comparison.samples();
-  results.stages.push_back({"compare", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-                            memory.peak(), 0, 0, waits.share()});
-  experiment.folder().write("results.json", report::results_text(results));
-  experiment.folder().write(
-      "report.html", report::html(results, {report::read_log(out / "log.jsonl"), samples}, program::page_assets()));
-  write_samples(experiment.folder(), samples);
-
-  std::cout << "\n"
-            << results.data << "\n\n"
-            << report::results_table(results) << "\n"
-            << report::results_legend(results) << "\n";
-  for (const report::Row& row : results.rows)
-    if (row.kind == "paser")
-      std::cout << row.model << ": where the test images of each blur went\n"
-                << report::assignment_table(results, results.assignment[row.model]) << "\n";
-  std::vector<std::filesystem::path> trained;
-  for (const Variant& v : experiment.variants()) trained.push_back(experiment.folder().checkpoint(v.file));
-  program::print_results(std::cout, results, out, trained);
-  std::cout << "Test images    " << (out / "samples").string() << "  (a few, for segment_image)" << std::endl;
+  auto stages = experiment.stages();
+  stages.push_back(compare_stage(experiment, command));
+  arguments.run.carry_out("PaSeR on noisy MNIST, preset " + config.preset, stages, experiment.folder());
   return program::done;
 }
 
@@ -88,6 +86,7 @@ int main(int argc, char** argv) {
                  "demo (minutes), standard (about an hour), paper (the paper's settings)")
       ->capture_default_str();
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
+  arguments.run.add_stage_to(app, "f1, f2, f3, policy, fine-tune");
   arguments.run.add_to(app, "policy_epochs=5 or tvd=[0.05]");
   app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(arguments, command); });

@@ -15,8 +15,8 @@ class Comparison : public experiment::MethodComparison<paser::data::NoisyDigits>
         paser_(experiment.untuned()),
         key_(Key{experiment.config().seed}.fold(5)) {}
 
-  /// Evaluates every method on the test images, which nothing has seen before.
-  report::Results results(const std::string& command) {
+  /// Evaluates every method on the test images, which nothing has seen before, and fills the results.
+  void compare(report::Results& r) {
     add_networks(key_);
     add_cascades();
     add_random(key_.fold(1));
@@ -27,11 +27,9 @@ class Comparison : public experiment::MethodComparison<paser::data::NoisyDigits>
                     : paser::message("stopped at lambda = ", report::significant(v.lambda), " before this distance");
       add(v.name, "paser", run_of(v.paser, v.paser.policy, key_), note).row.tvd = v.tvd;
     }
-    report::Results r;
     r.time_convention = time(timed_images, 7);
     fill(r, experiment_.config());
     r.title = "PaSeR on noisy MNIST";
-    r.command = command;
     r.data =
         paser::message("MNIST digits on 32x32 pixels in three noises (Gaussian blur of radius 1 and 2, box blur), ",
                        test().size(), " test images, ", experiment_.data().validation().size(), " for validation");
@@ -39,8 +37,6 @@ class Comparison : public experiment::MethodComparison<paser::data::NoisyDigits>
         "macro IoU of background and digit, mean over images; a class absent from prediction and truth is left out";
     r.kinds.assign(kind_names.begin(), kind_names.end());
     r.claims = claims();
-    r.stages = experiment_.folder().stage_costs();
-    return r;
   }
 
   /// Test images of each noise on their way through PaSeR.

@@ -6,8 +6,6 @@
 /// What a trained run is worth: every method of the paper's Table 1 on the same test images.
 namespace segmentation {
 
-namespace report = paser::report;
-
 /// The share of the values below, at and above which a tenth, a half and nine tenths of them lie, as text.
 inline std::string percentiles(const std::vector<double>& values) {
   std::string text;

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "paser/experiment/pretrain_stage.hpp"
 #include "segmentation/measured.hpp"
 #include "segmentation/parts.hpp"
-#include "segmentation/plan.hpp"
 #include "team_program.hpp"
 
 /// The three stages of PaSeR on a folder of images and masks.
@@ -51,34 +51,19 @@ class Experiment {
   const std::vector<Variant>& tuned() const { return tuned_; }
   const Times& times() const { return measured_.times; }
 
-  void print_plan(std::ostream& out) const {
-    std::vector<PlannedNetwork> networks;
-    for (std::size_t k = config_.models(); k-- > 0;)
-      networks.push_back(
-          {paser::message("f", k + 1), networks_.models[k], pretrain_options(config_, data_, k), teacher_of(k)});
-    segmentation::print_plan(
-        out, config_, data_, networks,
-        paser::message(config_.tuned_reward ? "two policies and two fine-tunings" : "a policy and a fine-tuning",
-                       ", further policies for the questions, and the comparison"));
-  }
-
-  /// Runs the stages up to and including the one of this name: "f3", "f2", "f1" (the largest network first), "policy",
-  /// "fine-tune". Returns whether the further trainings are to follow: for "questions" and "all". Throws Interrupted
-  /// after Ctrl-C.
-  bool train(const std::string& last = "all") {
-    auto names = experiment::network_names(config_.models());
-    std::ranges::reverse(names);
-    names.insert(names.end(), {"policy", "fine-tune", "questions"});
-    if (last != "all" && std::ranges::find(names, last) == names.end())
-      throw paser::ValueError(paser::unknown_name("stage", last, names));
+  /// f3, f2, f1 (the largest network first, which teaches f1), policy, fine-tune.
+  experiment::Stages stages() {
+    experiment::Stages stages;
     for (std::size_t k = config_.models(); k-- > 0;) {
-      pretrain(k);
-      if (last == paser::message("f", k + 1)) return false;
+      const std::string name = paser::message("f", k + 1);
+      stages.push_back(experiment::pretrain_stage(
+          folder_, {"pretrain " + name, name}, networks_.models[k], data_.varied(1), data_.validation(),
+          pretrain_options(config_, data_, k), key(2).fold(k), k == 0 ? &networks_.models.back() : nullptr));
     }
-    train_policies();
-    if (last == "policy") return false;
-    fine_tune();
-    return last != "fine-tune";
+    const char* each = config_.tuned_reward ? ", with the paper's reward and with the tuned one" : "";
+    stages.push_back({"policy", paser::message("which network gets which patch", each), [this] { train_policies(); }});
+    stages.push_back({"fine-tune", paser::message("policy and networks together", each), [this] { fine_tune(); }});
+    return stages;
   }
 
   /// Stage 2 with one reward, on the networks of stage 1. `stage` is its name in the log, `file` its checkpoint.
@@ -136,21 +121,6 @@ class Experiment {
             {"results.json", "methods.csv", "images.csv", "report.html"}};
   }
 
-  /// The largest network teaches f1.
-  const paser::models::AnySegmenter<float>* teacher_of(std::size_t k) const {
-    return k == 0 ? &networks_.models.back() : nullptr;
-  }
-
-  void pretrain(std::size_t k) {
-    const std::string name = paser::message("f", k + 1);
-    auto options = pretrain_options(config_, data_, k);
-    options.supervised.team = folder_.team();
-    folder_.run("pretrain " + name, name, [&](const pipeline::Stage& stage) {
-      return pipeline::pretrain(networks_.models[k], data_.varied(1), data_.validation(), options, stage,
-                                key(2).fold(k), teacher_of(k));
-    });
-  }
-
   void train_policies() {
     tuned_.clear();
     tuned_.push_back(train_policy("PaSeR", "policy", "policy", main_reward(config_), config_.policy_epochs));
@@ -165,9 +135,7 @@ class Experiment {
     constexpr std::array kept{"paser", "paser_tuned"};
     for (std::size_t i = 0; i < tuned_.size(); ++i) {
       Variant& v = tuned_[i];
-      auto options = fine_tune_options(config_, data_, v.reward, reward_options(v.reward));
-      options.supervised.team = folder_.team();
-      if (options.small) options.small->team = folder_.team();
+      const auto options = fine_tune_options(config_, data_, v.reward, reward_options(v.reward));
       std::vector<pipeline::Snapshot<float>> snapshots;
       folder_.run(names[i], files[i], [&](const pipeline::Stage& stage) {
         return pipeline::fine_tune(v.paser, data_.varied(3), data_.validation(), options, stage, key(4).fold(i),

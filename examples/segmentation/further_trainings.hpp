@@ -104,7 +104,6 @@ class FurtherTrainings {
       options.epochs = c.noise_epochs[k - 1];
       options.learning_rate /= 3;
       if (options.epochs == 0) continue;
-      options.supervised.team = experiment_.folder().team();
       const std::string name = paser::message("f", k + 1);
       experiment_.folder().run("noise-aware " + name, "noise_" + name, [&](const pipeline::Stage& stage) {
         return pipeline::pretrain(noise_aware_->models[k], train, validation, options, stage, key.fold(k + 1));

@@ -12,6 +12,7 @@
 namespace segmentation {
 
 namespace pipeline = paser::pipeline;
+namespace report = paser::report;
 using paser::Key;
 using Data = experiment::FolderData;
 using Folder = experiment::Folder;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "paser/experiment/stages.hpp"
+#include "paser/experiment/stage_options.hpp"
 #include "segmentation/networks.hpp"
 
 /// What the settings of a run mean for its stages.
@@ -84,7 +84,6 @@ inline pipeline::PretrainOptions<float> pretrain_options(const Config& c, const 
   auto options = experiment::pretrain_options(c, k);
   options.final_rate = c.pretrain_final_rate;
   options.validate_every = c.validate_every;
-  options.patience = c.patience;
   options.class_mean = class_mean(c);
   options.supervised = supervised_options(c, data);
   if (k > 0) options.grid = grid;
@@ -98,22 +97,20 @@ inline pipeline::PretrainOptions<float> pretrain_options(const Config& c, const 
 /// Stage 2 with one reward; `rewards` are its options.
 inline pipeline::PolicyOptions<float> policy_options(const Config& c, const Reward& reward,
                                                      const pipeline::RewardOptions& rewards, Index epochs) {
-  auto options = experiment::policy_options(c);
+  auto options = experiment::policy_options(c, reward.baseline);
   options.epochs = epochs;
   options.explore = exploration(c);
   options.reward = rewards;
-  options.advantage = experiment::advantage(reward.baseline);
   options.gradient.entropy_bonus = reward.entropy_bonus;
   options.estimate = reward.gradient == "exact" ? pipeline::PolicyGradient::exact : pipeline::PolicyGradient::sampled;
   options.draws = c.belief_draws;
-  options.patience = c.patience;
   return options;
 }
 
 /// Stage 3 with one reward, lambda fixed; `rewards` are its options.
 inline pipeline::FineTuneOptions<float> fine_tune_options(const Config& c, const Data& data, const Reward& reward,
                                                           const pipeline::RewardOptions& rewards) {
-  auto options = experiment::fine_tune_options(c);
+  auto options = experiment::fine_tune_options(c, reward.baseline);
   const Index per_epoch = std::max<Index>(1, data.varied(3).size() / c.fine_tune_batch);
   options.steps = c.fine_tune_epochs * per_epoch;
   options.supervised = supervised_options(c, data);
@@ -121,7 +118,6 @@ inline pipeline::FineTuneOptions<float> fine_tune_options(const Config& c, const
   options.reward = rewards;
   options.lambda_from = options.lambda_to = reward.lambda;
   options.explore = exploration(c);
-  options.advantage = experiment::advantage(reward.baseline);
   options.gradient.entropy_bonus = reward.entropy_bonus;
   options.tvd_every = options.validate_every = per_epoch;
   return options;

@@ -1,10 +1,7 @@
 #pragma once
 
-#include "paser/experiment/run_folder.hpp"
-#include "paser/pipeline/evaluate.hpp"
-#include "paser/report/method_row.hpp"
+#include "paser/experiment/pretrain_stage.hpp"
 #include "segmentation/options.hpp"
-#include "segmentation/plan.hpp"
 
 /// One network, trained and used without routing.
 namespace segmentation {
@@ -64,27 +61,23 @@ class SingleNetwork {
   const Data& data() const { return data_; }
   experiment::RunFolder& folder() { return folder_; }
 
-  void print_plan(std::ostream& out) const {
-    segmentation::print_plan(out, config_, data_, {{name(), paser_.models[0], options()}}, "");
-  }
-
-  /// Throws Interrupted after Ctrl-C.
-  void train() {
-    folder_.run("train " + name(), "network", [&](const pipeline::Stage& stage) {
-      return pipeline::pretrain(paser_.models[0], data_.varied(1), data_.validation(), options(), stage,
-                                Key{config_.seed}.fold(2));
-    });
-    pipeline::save_paser(folder_.checkpoint_to_write("paser"), paser_, description_);
+  /// Its training alone, at whose end it is saved.
+  experiment::Stages stages() {
+    auto training = experiment::pretrain_stage(
+        folder_, {"train " + name(), "network"}, paser_.models[0], data_.varied(1), data_.validation(),
+        pretrain_options(config_, data_, place_of(config_).value_or(0)), Key{config_.seed}.fold(2));
+    training.name = name();
+    training.run = [this, train = training.run] {
+      train();
+      pipeline::save_paser(folder_.checkpoint_to_write("paser"), paser_, description_);
+    };
+    return {training};
   }
 
   /// What it scores on the test images.
-  report::Results results(const std::string& command) const {
-    report::Results r;
+  void compare(report::Results& r) const {
     Alone(*this).compare(r);
     r.title = name() + " on " + std::filesystem::path(config_.source()).filename().string();
-    r.command = command;
-    r.stages = folder_.stage_costs();
-    return r;
   }
 
  private:
@@ -105,9 +98,6 @@ class SingleNetwork {
   };
 
   std::string name() const { return config_.network.substr(0, config_.network.find(':')); }
-  pipeline::PretrainOptions<float> options() const {
-    return pretrain_options(config_, data_, place_of(config_).value_or(0));
-  }
 
   pipeline::PaserDescription describe() const {
     auto d = experiment::description_of(data_, config_);

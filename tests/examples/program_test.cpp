@@ -99,8 +99,8 @@ TEST_CASE("a run folder belongs to one set of settings, and another folder is ne
                     Contains("holds a run with epochs = 3, asked for is 4; choose another --out, or --fresh"));
   {
     paser::experiment::RunFolder opened(run, settings, {}, needs);
-    opened.add_cost("f1", 2, {});
-    opened.add_cost("f1", 3, {});
+    opened.add_cost({"f1", 2});
+    opened.add_cost({"f1", 3});
     std::ofstream(opened.checkpoint_to_write("f1")) << "weights";
     std::ofstream(run / "notes.txt") << "mine";
   }

@@ -50,7 +50,7 @@ void make_run(const fs::path& run) {
   paser::experiment::RunFolder r(run, settings, {}, needs());
   some_checkpoint().save(r.checkpoint_to_write("f1"));
   r.write("results.json", "numbers");
-  r.add_cost("f1", 1, {});
+  r.add_cost({"f1", 1});
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <deque>
-
+#include "paser/experiment/advice.hpp"
 #include "paser/experiment/shown.hpp"
 #include "paser/pipeline/cascade.hpp"
 #include "paser/pipeline/cost.hpp"
@@ -12,18 +11,11 @@
 #include "paser/report/environment.hpp"
 #include "paser/report/figures.hpp"
 #include "paser/report/html.hpp"
-#include "paser/report/method_row.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/table.hpp"
 
 /// Methods side by side on the same test images, as in the paper's Table 1.
 namespace paser::experiment {
-
-/// A method of a comparison and what it did.
-struct ComparedMethod {
-  report::Row row;
-  pipeline::MethodEvaluation evaluation;
-};
 
 /// "f1", "f2", ...
 inline std::vector<std::string> network_names(std::size_t networks) {
@@ -171,6 +163,7 @@ class MethodComparison {
       if (row.kind != "single" && row.kind != "part") r.assignment[row.model] = e.assignment;
     }
     r.cascade_thresholds = thresholds_;
+    r.advice = advice(methods_);
   }
 
  private:

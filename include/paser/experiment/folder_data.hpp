@@ -81,7 +81,7 @@ class FolderData {
   /// all. inputs: further files that the run reads, by name. Throws as data::SegmentationFolder, and ValueError when
   /// the images do not divide into the patches.
   explicit FolderData(const FolderSettings& c, bool thirds = false, DataFiles inputs = {})
-      : config_(c), inputs_(std::move(inputs)) {
+      : config_(c), inputs_(std::move(inputs)), in_thirds_(thirds) {
     const auto parts = parts_of(c);
     division_ = data::divided_sentence(parts);
     const auto listed = reading(c, false).files.pairing.stems;
@@ -152,6 +152,7 @@ class FolderData {
   }
   /// What to say of a set that was divided by the names of its images; empty: it has parts of its own.
   const std::string& division() const { return division_; }
+  bool in_thirds() const { return in_thirds_; }              ///< Whether each stage has a third of the training images.
   bool has_test() const { return parts_.contains("test"); }  ///< Whether the data have test images of their own.
   /// Whether the data have validation images of their own.
   bool has_validation() const { return parts_.contains("validation"); }
@@ -206,6 +207,7 @@ class FolderData {
 
   FolderSettings config_;
   DataFiles inputs_;
+  bool in_thirds_;
   std::map<std::string, data::PartFolders> parts_;
   std::string division_;
   data::ClassWeights weights_;

@@ -2,23 +2,21 @@
 #include "paser/core/macros_off.inc"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <optional>
 
 #include "paser/experiment/data_files.hpp"
 #include "paser/experiment/older_run.hpp"
 #include "paser/experiment/shown.hpp"
+#include "paser/experiment/stage_meter.hpp"
 #include "paser/io/json.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/report/environment.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/log.hpp"
-#include "paser/report/memory.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/table.hpp"
 #include "paser/report/tensorboard.hpp"
-#include "paser/report/timing.hpp"
 
 /// The folder of a training run, and how its stages are run.
 namespace paser::experiment {
@@ -91,7 +89,7 @@ class RunFolder {
   template <class Settings>
   RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs,
             const distributed::Team& team = {})
-      : path_(named_in_utf8(path, settings)), team_(team) {
+      : path_(named_in_utf8(path, settings)), results_(needs.results), team_(team) {
     if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = read_replay(path_ / replay_file);
     if (!team_.leads()) return;
     out_.emplace(path_, needs.program, io::OutputOptions{.overwrite = choice.overwrite, .alone = true});
@@ -111,8 +109,8 @@ class RunFolder {
     if (choice.fresh) out_->clear();
     for (const std::string& name : needs.results) out_->require(name);
     out_->require(replay_file);
-    const bool goes_on = out_->lists("config.json") && std::filesystem::exists(file);
-    if (goes_on) {
+    goes_on_ = out_->lists("config.json") && std::filesystem::exists(file);
+    if (goes_on_) {
       require_same(settings, run_settings<Settings>(path), file);
     } else {
       const bool trained = std::ranges::any_of(
@@ -123,7 +121,7 @@ class RunFolder {
         out_->remove(name);
     }
     require_room(needs.bytes);
-    if (!goes_on)
+    if (!goes_on_)
       out_->write(
           "config.json",
           io::json_text(nlohmann::json{{"settings", settings}, {"environment", report::environment()}}, 2) + "\n");
@@ -144,7 +142,10 @@ class RunFolder {
     if (out_) out_->write(name, content);
   }
   const std::filesystem::path& path() const { return path_; }  ///< The folder.
-  const distributed::Team& team() const { return team_; }      ///< The processes that train together.
+  bool goes_on() const { return goes_on_; }                    ///< Whether an earlier run was there, and goes on.
+  /// The files that the program writes at the end.
+  const std::vector<std::string>& results() const { return results_; }
+  const distributed::Team& team() const { return team_; }  ///< The processes that train together.
   /// Time and memory of the stages so far.
   const std::vector<report::StageCost>& stage_costs() const { return costs_; }
 
@@ -162,10 +163,8 @@ class RunFolder {
     std::optional<report::ProgressOf> preparation;
     std::string last_note;
     Index before = 0, now = 0, planned = 0;
-    const report::MemoryMeter memory;
-    const report::WaitMeter waits;
+    const StageMeter meter;
     const std::size_t sent = team_.sent();
-    const auto start = std::chrono::steady_clock::now();
     stage.callbacks.log = [this](const nlohmann::json& record) {
       log_->write(record);
       if (events_) events_->write(record);
@@ -197,31 +196,31 @@ class RunFolder {
     check<ValueError>(!replay_ || !progress, "--replay", replay_->stage, " cannot run again before the end of ", name,
                       "; run the command without --replay");
     if (!progress && finished) return;
-    add_cost(name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), memory.peak(),
-             now - before, planned, waits.share());
+    auto cost = meter.cost(name);
+    cost.steps = now - before;
+    cost.planned = planned;
+    add_cost(cost);
     std::string end = last_note;
     const auto add = [&end](const std::string& text) { end += (end.empty() ? "" : ", ") + text; };
     if (finished && now < planned) add("over early");
-    add(finished ? "peak memory " + report::bytes_text(memory.peak().process) : "interrupted");
+    add(finished ? "peak memory " + report::bytes_text(cost.memory.process) : "interrupted");
     if (!team_.alone() && now > before)
       add(report::bytes_text((team_.sent() - sent) / static_cast<std::size_t>(now - before)) + " sent per step");
     if (progress) progress->finish(end);
     if (!finished) throw Interrupted();
   }
 
-  /// Adds what a stage, or a part of it before an interruption, needed. `steps` of the `planned` were made in these
-  /// seconds; for `waited` see TimeSpread.
-  void add_cost(const std::string& stage, double seconds, const report::MemoryPeak& peak, std::int64_t steps = 0,
-                std::int64_t planned = 0, double waited = 0) {
-    auto found = std::find_if(costs_.begin(), costs_.end(), [&](const auto& c) { return c.stage == stage; });
-    if (found == costs_.end()) found = costs_.insert(found, {stage, 0, {}});
-    if (const double all = found->seconds + seconds; all > 0)
-      found->waited = (found->waited * found->seconds + waited * seconds) / all;
-    found->seconds += seconds;
-    found->steps += steps;
-    found->planned = planned;
-    found->memory = {std::max(found->memory.process, peak.process), std::max(found->memory.tensors, peak.tensors),
-                     peak.of_stage};
+  /// Adds what a stage, or a part of it before an interruption, needed.
+  void add_cost(const report::StageCost& cost) {
+    auto found = std::ranges::find(costs_, cost.stage, &report::StageCost::stage);
+    if (found == costs_.end()) found = costs_.insert(found, {cost.stage});
+    if (const double all = found->seconds + cost.seconds; all > 0)
+      found->waited = (found->waited * found->seconds + cost.waited * cost.seconds) / all;
+    found->seconds += cost.seconds;
+    found->steps += cost.steps;
+    found->planned = cost.planned;
+    found->memory = {std::max(found->memory.process, cost.memory.process),
+                     std::max(found->memory.tensors, cost.memory.tensors), cost.memory.of_stage};
     out_->write("stages.json", io::json_text(nlohmann::json(costs_), 1) + "\n");
   }
 
@@ -325,7 +324,9 @@ class RunFolder {
   }
 
   std::filesystem::path path_;
+  std::vector<std::string> results_;
   distributed::Team team_;
+  bool goes_on_ = false;
   std::optional<io::OutputFolder> out_;  ///< of the leader
   std::optional<Replay> replay_;
   std::optional<report::Log> log_;

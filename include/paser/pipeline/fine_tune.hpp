@@ -293,9 +293,11 @@ class FineTuning {
 /// for the final state, or the best one under validate_every. `stage.steps` is set here. Returns false when
 /// interrupted.
 template <class T, class S>
-bool fine_tune(Paser<T>& paser, const S& train, const std::type_identity_t<S>& validation,
-               const FineTuneOptions<T>& options, Stage stage, Key key, std::vector<Snapshot<T>>& snapshots) {
+bool fine_tune(Paser<T>& paser, const S& train, const std::type_identity_t<S>& validation, FineTuneOptions<T> options,
+               Stage stage, Key key, std::vector<Snapshot<T>>& snapshots) {
   data::require_source<S>();
+  options.supervised.team = stage.team;
+  if (options.small) options.small->team = stage.team;
   return detail::FineTuning<T, S>(paser, train, validation, options, stage, key, snapshots).run();
 }
 

@@ -247,9 +247,9 @@ class Pretraining {
 /// interrupted. The varied images of an epoch are trained on where the source has such, see data::epoch_rows.
 template <class T, class S>
 bool pretrain(models::AnySegmenter<T>& model, const S& train, const std::type_identity_t<S>& validation,
-              const PretrainOptions<T>& options, Stage stage, Key key,
-              const models::AnySegmenter<T>* teacher = nullptr) {
+              PretrainOptions<T> options, Stage stage, Key key, const models::AnySegmenter<T>* teacher = nullptr) {
   data::require_source<S>();
+  options.supervised.team = stage.team;
   return detail::Pretraining<T, S>(model, train, validation, options, stage, key, teacher).run();
 }
 

@@ -1,0 +1,78 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <deque>
+
+#include "paser/metrics/significance/t_test.hpp"
+#include "paser/report/method_row.hpp"
+#include "paser/report/table.hpp"
+
+/// What the methods of a comparison advise to use, in plain words.
+namespace paser::experiment {
+
+/// A method of a comparison and what it did.
+struct ComparedMethod {
+  report::Row row;
+  pipeline::MethodEvaluation evaluation;
+};
+
+/// How sure the difference of two methods' IoU is on the test images that have one, as words: by Student's test of
+/// pairs.
+inline std::string certainty(const std::vector<double>& first, const std::vector<double>& second) {
+  std::vector<double> a, b;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (!std::isfinite(first[i]) || !std::isfinite(second.at(i))) continue;
+    a.push_back(first[i]);
+    b.push_back(second[i]);
+  }
+  const std::size_t n = a.size();
+  if (n < 2) return message("measured on ", n, " image", n == 1 ? "" : "s", ", which says nothing of others");
+  if (a == b) return message("equal on all ", n, " test images");
+  const double p = metrics::paired_t_test(a, b).p;
+  const char* word = p < 0.01 ? "sure as far as these images go" : p < 0.05 ? "likely" : "not certain";
+  return message(word, ": p = ", report::significant(p, 2), " by a t-test on ", n, " test images");
+}
+
+/// What to use: the best PaSeR, or a network alone that is as good (within 0.005 of IoU) and no dearer. Empty when
+/// there is nothing to choose between.
+inline std::string advice(const std::deque<ComparedMethod>& methods) {
+  const ComparedMethod *routed = nullptr, *single = nullptr, *best = nullptr;
+  constexpr double alike = 0.005;
+  for (const auto& m : methods)
+    if (m.row.kind == "paser" && (!routed || m.row.iou > routed->row.iou)) routed = &m;
+  for (const auto& m : methods)
+    if (m.row.kind == "single") {
+      if (!best || m.row.iou > best->row.iou) best = &m;
+      if (routed && m.row.iou >= routed->row.iou - alike && (!single || m.row.gmac < single->row.gmac)) single = &m;
+    }
+  if (!routed || !best) return {};
+  const report::Row& paser = routed->row;
+  const auto times = [](double ratio) { return ratio < 10 ? report::significant(ratio, 2) : report::fixed(ratio, 0); };
+  const auto iou_of = [](const report::Row& row) {
+    return message(row.model, " (IoU ", report::fixed(row.iou, 3), ")");
+  };
+  const auto sure = [&](const ComparedMethod& other) {
+    return certainty(other.evaluation.image_iou, routed->evaluation.image_iou) + ".";
+  };
+  if (single && single->row.gmac <= paser.gmac) {
+    const report::Row& lean = single->row;
+    const bool better = lean.iou > paser.iou + alike;
+    std::string text = message("use ", iou_of(lean), " alone: ", better ? "better than " : "as good as ", iou_of(paser),
+                               " and ", times(paser.gmac / lean.gmac), " times cheaper. ",
+                               better ? "That it is better is " : "The difference is ", sure(*single));
+    if (best->row.iou > lean.iou + alike)
+      text += message(" ", iou_of(best->row), " is better at ", times(best->row.gmac / lean.gmac), " times its cost.");
+    return text;
+  }
+  const auto against = [&](const ComparedMethod& other) {
+    return message(" at 1 / ", times(other.row.gmac / paser.gmac), " of its cost. The difference is ", sure(other));
+  };
+  if (paser.iou < best->row.iou - alike)
+    return message("use ", iou_of(best->row), " for the best answers; ", iou_of(paser), " has less", against(*best));
+  const ComparedMethod& other = single ? *single : *best;
+  return message("PaSeR pays: ", iou_of(paser), single ? " is as good as " : " is better than every network, ",
+                 iou_of(other.row), against(other));
+}
+
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"

@@ -1,0 +1,81 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <ostream>
+
+#include "paser/experiment/run_folder.hpp"
+#include "paser/report/html.hpp"
+#include "paser/report/results_csv.hpp"
+#include "paser/report/results_file.hpp"
+
+/// The end of a run: what it is worth, measured, written and printed.
+namespace paser::experiment {
+
+/// Runs compare(results), which fills them and returns the images that the page shows on their way, as the stage
+/// "compare"; and writes those of results.json, methods.csv, images.csv and report.html that are among the results of
+/// RunNeeds. page: what report.html is made from.
+template <class Compare>
+report::Results finish(RunFolder& folder, const std::string& command, const report::PageAssets& page,
+                       const Compare& compare) {
+  const StageMeter meter;
+  report::Results results;
+  results.command = command;
+  const std::vector<report::Sample> samples = compare(results);
+  results.stages = folder.stage_costs();
+  results.stages.push_back(meter.cost("compare"));
+  for (const std::string& name : folder.results()) {
+    if (name == "results.json") folder.write(name, report::results_text(results));
+    if (name == "methods.csv") folder.write(name, report::methods_csv(results));
+    if (name == "images.csv" && !results.images.empty()) folder.write(name, report::images_csv(results));
+    if (name != "report.html") continue;
+    report::PageData data{report::read_log(folder.path() / "log.jsonl"), samples};
+    if (!results.classes.empty()) data.entropy_max = std::log(static_cast<double>(results.classes.size()));
+    folder.write(name, report::html(results, data, page));
+  }
+  return results;
+}
+
+/// What a run found, for people: methods, other tables, time and memory of the stages, the paper's statements with the
+/// numbers of this run, the advice, and where the rest is. trained: names of the checkpoints that hold trained models.
+inline void print_results(std::ostream& out, const report::Results& results, const RunFolder& folder,
+                          const std::vector<std::string>& trained) {
+  using report::fixed;
+  out << "\n"
+      << results.data << "\n\n"
+      << report::results_table(results) << "\n"
+      << report::results_legend(results) << "\n";
+  const auto show = [&](const std::string& title, const report::TextTable& table, const std::string& note) {
+    out << title << "\n" << table << note << "\n";
+  };
+  for (const report::Row& row : results.rows)
+    if (row.kind == "paser" && results.kinds.size() > 1)
+      show(row.model + ": where the test images of each kind went",
+           report::assignment_table(results, results.assignment.at(row.model)), "");
+  for (const report::ComparisonTable& table : results.tables) {
+    report::TextTable text(table.header);
+    for (const auto& row : table.rows) text.add(row);
+    show(table.title, text, table.note.empty() ? "" : table.note + "\n");
+  }
+  show("Time and memory of the stages", report::stages_table(results), report::stages_legend(results));
+  if (!results.claims.empty())
+    out << "What the paper says, and what this run (preset " << results.preset << ") measured\n";
+  for (const report::Claim& claim : results.claims)
+    out << (!claim.reproduced   ? "[only compared]  "
+            : *claim.reproduced ? "[holds here]     "
+                                : "[does not hold]  ")
+        << claim.text << ": " << (claim.measured ? fixed(*claim.measured, 4) : "-")
+        << (claim.paper ? " (paper " + fixed(*claim.paper, 4) + ")" : "") << "\n"
+        << (claim.explanation.empty() ? "" : std::string(17, ' ') + claim.explanation + "\n");
+  if (!results.advice.empty()) out << "\nAdvice         " << results.advice << "\n";
+  if (const auto page = folder.path() / "report.html"; std::filesystem::exists(page))
+    out << "\nReport page    " << page.string() << "  (for a browser; one file that loads nothing)";
+  out << "\nAll numbers    " << (folder.path() / "results.json").string() << "\n";
+  for (std::size_t i = 0; i < trained.size(); ++i)
+    out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
+  if (!trained.empty())
+    out << "Use it         segment_image " << folder.checkpoint(trained.front()).string() << " IMAGES\n";
+  out << std::flush;
+}
+
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"

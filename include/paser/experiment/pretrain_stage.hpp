@@ -1,0 +1,62 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include "paser/experiment/stages.hpp"
+#include "paser/pipeline/pretrain.hpp"
+
+/// Stage 1 as a part of an experiment.
+namespace paser::experiment {
+
+/// A training in a run's files: its name in the log and before its progress, and that of its checkpoint.
+struct StageNames {
+  std::string stage, file;
+};
+
+/// Seconds of one step of pretraining, on a copy of the network: the quicker of two, since the first one makes what
+/// later ones find made. None when it cannot be made; the training itself will say why.
+template <class S>
+std::optional<double> seconds_per_step(models::AnySegmenter<float> network, const S& images,
+                                       const pipeline::PretrainOptions<float>& options,
+                                       const models::AnySegmenter<float>* teacher = nullptr) {
+  std::vector<Index> rows(static_cast<std::size_t>(std::min(images.size(), options.batch)));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  try {
+    optim::Adam<float> adam({.learning_rate = options.learning_rate});
+    adam.bind(network);
+    const auto batch = images.rows(rows);
+    double least = std::numeric_limits<double>::infinity();
+    for (int i = 0; i < 2; ++i) {
+      const double start = report::monotonic_seconds();
+      pipeline::supervised_step(network, adam, batch.images, batch.labels, batch.ids, Key{1}, options, teacher);
+      least = std::min(least, report::monotonic_seconds() - start);
+    }
+    return least;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+/// The training of a network by itself, named after its checkpoint. Its time is that of the steps, by two of them just
+/// made; validation comes on top. The folder, the networks and what the sources refer to must outlive the stage; copies
+/// of sources should be cheap.
+template <class S>
+RunStage pretrain_stage(RunFolder& folder, const StageNames& names, models::AnySegmenter<float>& network,
+                        const S& train, const std::type_identity_t<S>& validation,
+                        const pipeline::PretrainOptions<float>& options, Key key,
+                        const models::AnySegmenter<float>* teacher = nullptr) {
+  const Index steps = (train.size() + options.batch - 1) / options.batch;
+  return {names.file,
+          message(nn::count_parameters(network), " parameters, ", options.epochs, " epochs of ", steps, " steps"),
+          [=, &folder, &network] {
+            folder.run(names.stage, names.file, [&](const pipeline::Stage& stage) {
+              return pipeline::pretrain(network, train, validation, options, stage, key, teacher);
+            });
+          },
+          [=, &network]() -> std::optional<double> {
+            const auto step = seconds_per_step(network, train, options, teacher);
+            return step ? std::optional(*step * static_cast<double>(options.epochs * steps)) : std::nullopt;
+          }};
+}
+
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"
