@@ -92,11 +92,9 @@ class FurtherTrainings {
     const Data& data = experiment_.data();
     const Key key = experiment_.key(6);
     noise_aware_ = experiment_.networks();
-    std::vector<Index> rows(static_cast<std::size_t>(data.varied(1).size()));
-    std::iota(rows.begin(), rows.end(), Index{0});
-    if (c.noise_images > 0 && c.noise_images < data.varied(1).size())
-      rows.resize(static_cast<std::size_t>(c.noise_images));
-    const Folder images = data.varied(1).only(rows);
+    const Index all = data.varied(1).size();
+    const Folder images =
+        data.varied(1).only(paser::data::numbers_from(0, c.noise_images > 0 ? std::min(all, c.noise_images) : all));
     const SaltAndPepper<Folder> train(images, c.noise, key.fold(0), NoisyImages::beside_originals);
     const SaltAndPepper<Folder> validation(data.validation(), c.noise, key.fold(1));
     for (std::size_t k = 1; k < c.models(); ++k) {

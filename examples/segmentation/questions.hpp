@@ -131,8 +131,7 @@ class Questions {
                                     const pipeline::RewardOptions& options) const {
     std::vector<Index> choices;
     paser::for_each_chunk(comparison_.test().size(), 16, [&](Index begin, Index end) {
-      std::vector<Index> rows(static_cast<std::size_t>(end - begin));
-      std::iota(rows.begin(), rows.end(), begin);
+      const std::vector<Index> rows = paser::data::numbers_from(begin, end);
       const auto observed = seen.rows(v.paser, comparison_.test(), rows, options, 0, Key{});
       for (const std::int32_t a : v.paser.policy.probabilities(v.paser.state(observed.map)).argmax().values())
         choices.push_back(a);

@@ -76,27 +76,15 @@ class SingleNetwork {
 
   /// What it scores on the test images.
   void compare(report::Results& r) const {
-    Alone(*this).compare(r);
+    experiment::FolderComparison alone(data_, config_, paser_, description_, 1, {name()});
+    alone.add(name(), "single", alone.run_of(paser_, paser_.policy, Key{config_.seed}.fold(7)),
+              "alone, one pass over the whole image");
+    r.time_convention = alone.time(1, 5);
+    alone.describe(r, config_, paser::message(data_.varied(1).size(), " training images"));
     r.title = name() + " on " + std::filesystem::path(config_.source()).filename().string();
   }
 
  private:
-  /// A comparison of this network with nothing.
-  class Alone : public experiment::FolderComparison {
-   public:
-    explicit Alone(const SingleNetwork& s)
-        : FolderComparison(s.data_, s.config_, s.paser_, s.description_, 1, {s.name()}), s_(s) {}
-    void compare(report::Results& r) {
-      add(s_.name(), "single", run_of(s_.paser_, s_.paser_.policy, Key{s_.config_.seed}.fold(7)),
-          "alone, one pass over the whole image");
-      r.time_convention = time(1, 5);
-      describe(r, s_.config_, paser::message(s_.data_.varied(1).size(), " training images"));
-    }
-
-   private:
-    const SingleNetwork& s_;
-  };
-
   std::string name() const { return config_.network.substr(0, config_.network.find(':')); }
 
   pipeline::PaserDescription describe() const {

@@ -65,7 +65,7 @@ inline void run_single(const Arguments& a, const Config& config, const std::file
     single.compare(r);
     return std::vector<report::Sample>{};
   }));
-  a.run.carry_out("One network alone", stages, single.folder());
+  a.run.carry_out("One network alone, preset " + config.preset, stages, single.folder());
 }
 
 /// Trains and tests PaSeR, and answers the paper's questions.
@@ -87,7 +87,7 @@ inline void run_paser(const Arguments& a, const Config& config, const paser::dis
     Questions(experiment, further, comparison, r).answer();
     return comparison.samples(experiment.tuned().back());
   }));
-  a.run.carry_out("PaSeR", stages, experiment.folder());
+  a.run.carry_out("PaSeR, preset " + config.preset, stages, experiment.folder());
 }
 
 inline int run(const Arguments& a, const paser::distributed::Team& team, const std::string& command) {

@@ -136,8 +136,10 @@ void expect_policy_update(Case& c, RoutingStep& step, const RoutingState& state,
   c.expect("log_prob", routes.log_prob(step.actions));
 
   const auto names = paser::io::policy_names();
-  const auto [loss, gradients] = paser::pipeline::policy_gradients(step.paser.policy, step.paser.state(state.input),
-                                                                   step.actions, rewards.reward, mode);
+  const auto [loss, gradients] = paser::value_and_gradients<float>(mode, paser::Key{}, [&](auto& ctx) {
+    return paser::rl::policy_gradient_loss(step.paser.policy.record(ctx, step.paser.state(state.input)), step.actions,
+                                           paser::rl::advantage(rewards.reward, {}), {});
+  });
   c.expect_number("loss", static_cast<double>(loss));
   expect_gradients(c, torch_gradients(policy, gradients, names), "policy/");
   paser::optim::Adam<float> adam({.learning_rate = c.number("lr")});

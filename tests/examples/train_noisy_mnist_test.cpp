@@ -20,8 +20,7 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
   const auto [status, out, err] = run_program(folder.path(), words);
   INFO(out << err);
   REQUIRE(status == 0);
-  CHECK_THAT(out,
-             Contains("preset demo: about") && Contains("in 6 stages:\n  pretrain f1") && Contains("Ctrl-C stops"));
+  CHECK_THAT(err, Contains("preset demo, 6 stages, ") && Contains(":\n  f1   ") && Contains("Ctrl-C stops"));
   CHECK_THAT(out, Contains("ms/image: median [quartiles]") && Contains("ms: median of 7 runs on a batch of 9 test"));
   CHECK_THAT(out, Contains((run / "report.html").string()) &&
                       Contains((run / "checkpoints" / "paser_tvd0.safetensors").string()));
@@ -38,14 +37,24 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
     INFO(row.model);
     CHECK(row.ms_spread.has_value() == (row.kind != "bound"));
   }
+  CHECK_THAT(results.advice, Contains("PaSeR") && Contains("on 9 test images"));
+  CHECK_THAT(out, Contains("\nAdvice         " + results.advice + "\n"));
   CHECK(results.stages.at(4).steps == 1);
   CHECK(results.stages.at(4).planned == 4);
   CHECK(std::distance(std::filesystem::directory_iterator(run / "samples"), {}) >= 3);
 
   const auto again = run_program(folder.path(), words);
   CHECK(again.status == 0);
-  CHECK_THAT(again.out, Contains("goes on"));
+  CHECK_THAT(again.err, Contains("goes on"));
   CHECK_THAT(again.err, Contains("policy  4 steps, made in an earlier run\nfine-tune  1 steps, made"));
+
+  auto until = words;
+  until.insert(until.end(), {"--stage", "f4"});
+  const auto refused = run_program(folder.path(), until);
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("unknown stage 'f4'"));
+  until.back() = "f1";
+  CHECK_THAT(run_program(folder.path(), until).err, Contains("1 stage, ") && !Contains("\npolicy"));
 
   for (const std::string wrong : {"policy_epoch=3", "policy_epochs=many", "=3"})
     CHECK(run_program(folder.path(), {PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--set", wrong}).status == 2);

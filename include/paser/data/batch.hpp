@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,13 @@
 #include "paser/core/rows.hpp"
 
 namespace paser::data {
+
+/// begin .. end - 1, the numbers of consecutive images; none where there are none.
+inline std::vector<Index> numbers_from(Index begin, Index end) {
+  std::vector<Index> numbers(static_cast<std::size_t>(std::max<Index>(0, end - begin)));
+  std::iota(numbers.begin(), numbers.end(), begin);
+  return numbers;
+}
 
 /// Some images of a data set with their truth.
 ///

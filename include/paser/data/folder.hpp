@@ -84,11 +84,7 @@ class BasicSegmentationFolder {
   }
 
   /// Images begin .. end - 1 as they are.
-  Batch range(Index begin, Index end) const {
-    std::vector<Index> numbers(static_cast<std::size_t>(std::max<Index>(0, end - begin)));
-    std::iota(numbers.begin(), numbers.end(), begin);
-    return rows(numbers);
-  }
+  Batch range(Index begin, Index end) const { return rows(numbers_from(begin, end)); }
 
   /// The images of these numbers alone, under numbers from 0 and their old ids.
   BasicSegmentationFolder only(std::span<const Index> numbers) const {

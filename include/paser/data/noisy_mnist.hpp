@@ -2,7 +2,6 @@
 #include "paser/core/macros_off.inc"
 
 #include <array>
-#include <numeric>
 
 #include "paser/core/text.hpp"
 #include "paser/data/batch.hpp"
@@ -140,11 +139,7 @@ class NoisyDigits {
   }
 
   /// Images begin .. end - 1.
-  Batch range(Index begin, Index end) const {
-    std::vector<Index> numbers(static_cast<std::size_t>(std::max<Index>(0, end - begin)));
-    std::iota(numbers.begin(), numbers.end(), begin);
-    return rows(numbers);
-  }
+  Batch range(Index begin, Index end) const { return rows(numbers_from(begin, end)); }
 
  private:
   /// (1, H + 2 padding, W + 2 padding)

@@ -1,7 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <numeric>
 
 #include "paser/data/batch.hpp"
 
@@ -49,11 +48,7 @@ class SaltAndPepper {
     return noisy(epoch_rows(*source_, std::span<const Index>(originals(numbers)), epoch), numbers,
                  key_.fold(static_cast<std::uint64_t>(epoch)));
   }
-  Batch range(Index begin, Index end) const {
-    std::vector<Index> numbers(static_cast<std::size_t>(std::max<Index>(0, end - begin)));
-    std::iota(numbers.begin(), numbers.end(), begin);
-    return rows(numbers);
-  }
+  Batch range(Index begin, Index end) const { return rows(numbers_from(begin, end)); }
 
  private:
   bool has_noise(Index i) const { return which_ == NoisyImages::only || i >= source_->size(); }

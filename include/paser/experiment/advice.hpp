@@ -65,13 +65,16 @@ inline std::string advice(const std::deque<ComparedMethod>& methods) {
     return text;
   }
   const auto against = [&](const ComparedMethod& other) {
-    return message(" at 1 / ", times(other.row.gmac / paser.gmac), " of its cost. The difference is ", sure(other));
+    const double ratio = other.row.gmac / paser.gmac;
+    return message(" at ", ratio < 1 ? times(1 / ratio) + " times" : "1 / " + times(ratio) + " of",
+                   " its cost. The difference is ", sure(other));
   };
   if (paser.iou < best->row.iou - alike)
     return message("use ", iou_of(best->row), " for the best answers; ", iou_of(paser), " has less", against(*best));
   const ComparedMethod& other = single ? *single : *best;
-  return message("PaSeR pays: ", iou_of(paser), single ? " is as good as " : " is better than every network, ",
-                 iou_of(other.row), against(other));
+  return message(
+      other.row.gmac > paser.gmac ? "PaSeR pays: " : "PaSeR has the best answers, and they cost: ", iou_of(paser),
+      single ? " is as good as " : " is better than every network, ", iou_of(other.row), against(other));
 }
 
 }  // namespace paser::experiment

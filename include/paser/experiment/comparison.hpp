@@ -85,7 +85,6 @@ class MethodComparison {
     });
   }
 
- protected:
   /// Evaluates a method on the test images. It is timed later, together with the others; but a part costs what the
   /// network of its name costs, which is timed.
   ComparedMethod& add(const std::string& name, const std::string& kind, const pipeline::Method<float>& run,
@@ -94,6 +93,7 @@ class MethodComparison {
     if (kind != "part") runs_.emplace_back(&added.row, run);
     return added;
   }
+  /// What was evaluated already, untimed.
   ComparedMethod& add(const std::string& name, const std::string& kind, pipeline::MethodEvaluation e,
                       const std::string& note) {
     report::Row row = report::method_row(name, kind, e, note);
@@ -107,10 +107,11 @@ class MethodComparison {
       add(names_[static_cast<std::size_t>(k)], "single",
           run_of(networks_, pipeline::Constant{static_cast<std::int32_t>(k)}, key), "one pass");
   }
+  /// A network drawn for every patch.
   void add_random(Key key) {
     add("random policy", "baseline", run_of(networks_, pipeline::Random{}, key), "one pass of the drawn model");
   }
-  /// kinds: of the test images, where there are several.
+  /// The best choices by the truth. kinds: of the test images, where there are several.
   void add_oracle(const pipeline::RoutingTable& table, const std::vector<Index>& kinds, const std::string& note) {
     add("oracle routing", "bound", pipeline::evaluate_oracle(table, macs_, kinds, options_), note);
   }
@@ -124,6 +125,7 @@ class MethodComparison {
       return pipeline::search_thresholds(table, macs_, options_.class_mean, steps, how_far);
     });
   }
+  /// The cascade with the thresholds of a point.
   void add_cascade(const std::string& name, const pipeline::CascadePoint& point, Key key, const std::string& note) {
     std::string nats;
     for (std::size_t k = 0; k < point.thresholds.size(); ++k) {

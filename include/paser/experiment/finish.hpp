@@ -41,8 +41,7 @@ inline void print_results(std::ostream& out, const report::Results& results, con
                           const std::vector<std::string>& trained) {
   using report::fixed;
   out << "\n"
-      << results.data << "\n\n"
-      << report::results_table(results) << "\n"
+      << results.data << (results.data.empty() ? "" : "\n\n") << report::results_table(results) << "\n"
       << report::results_legend(results) << "\n";
   const auto show = [&](const std::string& title, const report::TextTable& table, const std::string& note) {
     out << title << "\n" << table << note << "\n";
@@ -66,10 +65,11 @@ inline void print_results(std::ostream& out, const report::Results& results, con
         << claim.text << ": " << (claim.measured ? fixed(*claim.measured, 4) : "-")
         << (claim.paper ? " (paper " + fixed(*claim.paper, 4) + ")" : "") << "\n"
         << (claim.explanation.empty() ? "" : std::string(17, ' ') + claim.explanation + "\n");
-  if (!results.advice.empty()) out << "\nAdvice         " << results.advice << "\n";
+  out << (results.claims.empty() ? "" : "\n");
+  if (!results.advice.empty()) out << "Advice         " << results.advice << "\n\n";
   if (const auto page = folder.path() / "report.html"; std::filesystem::exists(page))
-    out << "\nReport page    " << page.string() << "  (for a browser; one file that loads nothing)";
-  out << "\nAll numbers    " << (folder.path() / "results.json").string() << "\n";
+    out << "Report page    " << page.string() << "  (for a browser; one file that loads nothing)\n";
+  out << "All numbers    " << (folder.path() / "results.json").string() << "\n";
   for (std::size_t i = 0; i < trained.size(); ++i)
     out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
   if (!trained.empty())

@@ -44,7 +44,6 @@ class FolderComparison : public MethodComparison<Folder> {
                          std::move(names)),
         data_(data) {}
 
- protected:
   /// The rows, classes and images, and what the numbers mean. training: the images of training, in words.
   template <class Settings>
   void describe(report::Results& r, const Settings& s, const std::string& training) const {

@@ -186,9 +186,7 @@ class FolderData {
   }
 
   static std::vector<Index> first(Index size, Index most) {
-    std::vector<Index> rows(static_cast<std::size_t>(most > 0 ? std::min(size, most) : size));
-    std::iota(rows.begin(), rows.end(), Index{0});
-    return rows;
+    return data::numbers_from(0, most > 0 ? std::min(size, most) : size);
   }
 
   void require_one_size(const Folder& folder) const {

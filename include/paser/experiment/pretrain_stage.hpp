@@ -18,12 +18,10 @@ template <class S>
 std::optional<double> seconds_per_step(models::AnySegmenter<float> network, const S& images,
                                        const pipeline::PretrainOptions<float>& options,
                                        const models::AnySegmenter<float>* teacher = nullptr) {
-  std::vector<Index> rows(static_cast<std::size_t>(std::min(images.size(), options.batch)));
-  std::iota(rows.begin(), rows.end(), Index{0});
   try {
     optim::Adam<float> adam({.learning_rate = options.learning_rate});
     adam.bind(network);
-    const auto batch = images.rows(rows);
+    const auto batch = images.rows(data::numbers_from(0, std::min(images.size(), options.batch)));
     double least = std::numeric_limits<double>::infinity();
     for (int i = 0; i < 2; ++i) {
       const double start = report::monotonic_seconds();
@@ -46,7 +44,8 @@ RunStage pretrain_stage(RunFolder& folder, const StageNames& names, models::AnyS
                         const models::AnySegmenter<float>* teacher = nullptr) {
   const Index steps = (train.size() + options.batch - 1) / options.batch;
   return {names.file,
-          message(nn::count_parameters(network), " parameters, ", options.epochs, " epochs of ", steps, " steps"),
+          message(nn::count_parameters(network), " parameters, ", options.epochs,
+                  options.epochs == 1 ? " epoch of " : " epochs of ", steps, steps == 1 ? " step" : " steps"),
           [=, &folder, &network] {
             folder.run(names.stage, names.file, [&](const pipeline::Stage& stage) {
               return pipeline::pretrain(network, train, validation, options, stage, key, teacher);

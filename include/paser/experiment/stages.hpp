@@ -85,7 +85,7 @@ inline void print_plan(std::ostream& out, const std::string& title, const Stages
     known = known && seconds;
   }
   out << title << ", " << stages.size() << (stages.size() == 1 ? " stage" : " stages");
-  if (time_width > 0) out << ", " << about(all) << (known ? "" : " and what has no time here");
+  if (time_width > 0) out << ", " << about(all) << (known ? "" : " and what has no time below");
   out << ":\n";
   for (std::size_t i = 0; i < stages.size(); ++i)
     out << "  " << report::pad_right(stages[i].name, name_width) << "  " << report::pad_right(times[i], time_width)

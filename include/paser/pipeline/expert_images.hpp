@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "paser/data/batch.hpp"
 #include "paser/pipeline/paser.hpp"
@@ -64,8 +63,7 @@ Tensor<T, 4> expert_patches(const Paser<T>& paser, Index k, const Tensor<T, 4>& 
                             const Tensor<T, 4>& probabilities) {
   const Index margin = paser.models[static_cast<std::size_t>(k)].margin();
   if (!corrects(paser, k)) return data::extract_patches(images, paser.grid, margin);
-  std::vector<Index> all(static_cast<std::size_t>(images.shape().n() * paser.grid.patches()));
-  std::iota(all.begin(), all.end(), Index{0});
+  const std::vector<Index> all = data::numbers_from(0, images.shape().n() * paser.grid.patches());
   return expert_patches<T>(paser, k, images, probabilities, paser.grid, all);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <numeric>
 
 #include "paser/data/batch.hpp"
 #include "paser/metrics/additive_gain.hpp"
@@ -151,9 +150,7 @@ class PolicyData {
     if (team_.alone() || draws_.empty()) return;
     const auto d = static_cast<std::size_t>(pass) % draws_.size();
     draws_[d].resize(static_cast<std::size_t>(source.size()));
-    std::vector<Index> all(draws_[d].size());
-    std::iota(all.begin(), all.end(), Index{0});
-    draw_missing(paser, source, all, options, draws_[d], key_.fold(d));
+    draw_missing(paser, source, data::numbers_from(0, source.size()), options, draws_[d], key_.fold(d));
   }
 
   /// What the policy sees of these images in pass number `pass`: of draw pass % draws, image by image, or when no draws

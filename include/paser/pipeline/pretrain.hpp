@@ -2,7 +2,6 @@
 #include "paser/core/macros_off.inc"
 
 #include <cmath>
-#include <numeric>
 
 #include "paser/data/batch.hpp"
 #include "paser/distributed/rows.hpp"

@@ -57,16 +57,6 @@ Rewards<T> routing_reward(const Labels& composed, const Labels& baseline, const 
   return r;
 }
 
-/// Loss and gradient of the policy for actions and rewards that are given.
-template <class T>
-ValueAndGradients<T> policy_gradients(const Policy<T>& policy, const PolicyState<T>& state, const Actions& actions,
-                                      const Tensor<T, 2>& reward, Mode mode, const rl::AdvantageOptions& advantage = {},
-                                      const rl::PolicyGradientOptions& spec = {}) {
-  return value_and_gradients<T>(mode, Key{}, [&](auto& ctx) {
-    return rl::policy_gradient_loss(policy.record(ctx, state), actions, rl::advantage(reward, advantage), spec);
-  });
-}
-
 /// Rewards of given actions, (N, P), from the gains of all of them, (N, P, M): see tabulated_gains.
 template <class T>
 Rewards<T> rewards_of(const Tensor<T, 3>& gains, const Actions& actions, const RewardOptions& options) {
@@ -114,17 +104,16 @@ struct PolicyEvaluation {
 
 /// Routes a whole data set by the most probable action, on the first draw of its predictions.
 template <class T, data::Source S>
-PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const S& source, PolicyData<T>& data,
+PolicyEvaluation<T> evaluate_policy(const Paser<T>& paser, const S& source, PolicyData<T>& known,
                                     const RewardOptions& options) {
-  const ExpertCounts& table = data.experts(paser, source, options);
+  const ExpertCounts& table = known.experts(paser, source, options);
   PolicyEvaluation<T> result;
   result.share.assign(static_cast<std::size_t>(paser.actions()), 0.0);
   result.probabilities = Tensor<T, 3>({source.size(), paser.grid.patches(), paser.actions()});
   T* probabilities = result.probabilities.mutable_data();
   for_each_chunk(source.size(), 64, [&](Index begin, Index end) {
-    std::vector<Index> rows(static_cast<std::size_t>(end - begin));
-    std::iota(rows.begin(), rows.end(), begin);
-    const PolicyBatch<T> seen = data.rows(paser, source, rows, options, 0, Key{});
+    const std::vector<Index> rows = data::numbers_from(begin, end);
+    const PolicyBatch<T> seen = known.rows(paser, source, rows, options, 0, Key{});
     const auto routes = paser.policy.probabilities(paser.state(seen.map));
     const Actions actions = routes.argmax();
     const auto r = rewards_of(tabulated_gains<T>(table, rows, seen.coarse, options), actions, options);

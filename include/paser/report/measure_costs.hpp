@@ -1,7 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <numeric>
 
 #include "paser/pipeline/routing/machine_costs.hpp"
 #include "paser/pipeline/segment.hpp"
@@ -66,9 +65,7 @@ pipeline::MachineCosts measure_costs(const pipeline::Paser<T>& paser,
   Labels labels = repeat_rows(prediction.labels, images);
   for (Index k = 1; k < paser.actions(); ++k)
     for (const Index together : options.batches) {
-      std::vector<Index> which(static_cast<std::size_t>(together));
-      std::iota(which.begin(), which.end(), Index{0});
-      works.push_back([&, k, which] {
+      works.push_back([&, k, which = data::numbers_from(0, together)] {
         pipeline::detail::answer_patches<T>(paser, k, many, probabilities, paser.grid, which, {.labels = &labels});
       });
     }
