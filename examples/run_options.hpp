@@ -17,7 +17,7 @@ struct RunOptions {
   std::optional<std::uint64_t> seed{};
   int threads = 0;
   paser::experiment::RunChoice choice{};
-  bool list_presets = false, list_settings = false;
+  bool list_presets = false, list_settings = false, json = false;
 
   /// The example shows settings of the program. A program without presets leaves `preset` empty.
   void add_to(CLI::App& app, const std::string& example) {
@@ -35,9 +35,10 @@ struct RunOptions {
     if (!preset.empty()) app.add_flag("--list-presets", list_presets, "print every setting of every preset");
   }
 
-  /// The option of programs with several stages; names: those of the stages.
-  void add_stage_to(CLI::App& app, const std::string& names) {
+  /// The options of programs that carry out stages, the last of which compares; names: those of the other ones.
+  void add_stages_to(CLI::App& app, const std::string& names) {
     app.add_option("--stage", stage, "stop after this stage: " + names + ", or all")->capture_default_str();
+    app.add_flag("--json", json, "print results.json instead of tables");
   }
 
   /// Tells what is going to happen, and does it, up to the stage that was asked for.

@@ -36,29 +36,20 @@ void write_samples(experiment::RunFolder& folder, const std::vector<report::Samp
   }
 }
 
-/// The end of a run: what it is worth, and where everything is.
-experiment::RunStage compare_stage(Experiment& experiment, const std::string& command) {
-  const Config& c = experiment.config();
-  const double seconds =
-      15 + 15e-3 * static_cast<double>(c.test_images) + 6e-3 * static_cast<double>(c.validation_images);
-  return {"compare", paser::message("every method on ", c.test_images, " test images, and its time"),
-          [&experiment, command] {
-            experiment::RunFolder& folder = experiment.folder();
-            const auto compare = [&](report::Results& r) {
-              Comparison comparison(experiment);
-              comparison.compare(r);
-              const auto samples = comparison.samples();
-              write_samples(folder, samples);
-              return samples;
-            };
-            const auto results = experiment::finish(folder, command, program::page_assets(), compare);
-            std::vector<std::string> trained;
-            for (const Variant& v : experiment.variants()) trained.push_back(v.file);
-            experiment::print_results(std::cout, results, folder, trained);
-            std::cout << "Test images    " << (folder.path() / "samples").string() << "  (a few, for segment_image)"
-                      << std::endl;
-          },
-          [=] { return seconds; }};
+/// The comparison, about how long it takes, and the images that it leaves.
+experiment::RunStage compare_stage(Experiment& experiment, const std::string& command, bool json) {
+  const auto compare = [&experiment](report::Results& r) {
+    Comparison comparison(experiment);
+    comparison.compare(r);
+    const auto samples = comparison.samples();
+    write_samples(experiment.folder(), samples);
+    return samples;
+  };
+  auto stage = experiment::compare_stage(experiment.folder(), command, program::page_assets(), compare, json);
+  stage.seconds = [&c = experiment.config()] {
+    return 15 + 15e-3 * static_cast<double>(c.test_images) + 6e-3 * static_cast<double>(c.validation_images);
+  };
+  return stage;
 }
 
 int run(const Arguments& arguments, const std::string& command) {
@@ -72,8 +63,10 @@ int run(const Arguments& arguments, const std::string& command) {
   Experiment experiment(config, out, arguments.mnist, arguments.run.choice);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   auto stages = experiment.stages();
-  stages.push_back(compare_stage(experiment, command));
+  stages.push_back(compare_stage(experiment, command, arguments.run.json));
   arguments.run.carry_out("PaSeR on noisy MNIST, preset " + config.preset, stages, experiment.folder());
+  if (!arguments.run.json && std::filesystem::exists(out / "samples"))
+    std::cout << "Test images    " << (out / "samples").string() << "  (a few, for segment_image)" << std::endl;
   return program::done;
 }
 
@@ -86,7 +79,7 @@ int main(int argc, char** argv) {
                  "demo (minutes), standard (about an hour), paper (the paper's settings)")
       ->capture_default_str();
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
-  arguments.run.add_stage_to(app, "f1, f2, f3, policy, fine-tune");
+  arguments.run.add_stages_to(app, "f1, f2, f3, policy, fine-tune");
   arguments.run.add_to(app, "policy_epochs=5 or tvd=[0.05]");
   app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(arguments, command); });

@@ -103,9 +103,9 @@ class FurtherTrainings {
       options.learning_rate /= 3;
       if (options.epochs == 0) continue;
       const std::string name = paser::message("f", k + 1);
-      experiment_.folder().run("noise-aware " + name, "noise_" + name, [&](const pipeline::Stage& stage) {
-        return pipeline::pretrain(noise_aware_->models[k], train, validation, options, stage, key.fold(k + 1));
-      });
+      experiment::pretrain_stage(experiment_.folder(), {"noise-aware " + name, "noise_" + name},
+                                 noise_aware_->models[k], train, validation, options, key.fold(k + 1))
+          .run();
     }
   }
 

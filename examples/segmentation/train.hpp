@@ -22,7 +22,6 @@ struct Arguments {
   program::DataOptions data;
   std::string initial, network;
   double wait_limit = 600;
-  bool json = false;
 };
 
 inline Config configuration(const Arguments& a) {
@@ -34,24 +33,6 @@ inline Config configuration(const Arguments& a) {
   return config;
 }
 
-/// The end of a run: compare(results) as experiment::finish has it, and what was found on the terminal.
-template <class Compare>
-experiment::RunStage compare_stage(experiment::RunFolder& folder, const Arguments& a, const std::string& command,
-                                   const Compare& compare) {
-  return {"compare", "every method on the test images, and its time", [=, &folder, &a] {
-            if (!folder.team().leads()) return;
-            const report::Results results = experiment::finish(folder, command, program::page_assets(), compare);
-            if (a.json) {
-              std::cout << paser::io::json_text(nlohmann::json(results), 2) << "\n";
-              return;
-            }
-            std::vector<std::string> trained;
-            for (const char* name : {"paser", "paser_tuned"})
-              if (std::filesystem::exists(folder.checkpoint(name))) trained.push_back(name);
-            experiment::print_results(std::cout, results, folder, trained);
-          }};
-}
-
 /// Trains and tests one network alone.
 inline void run_single(const Arguments& a, const Config& config, const std::filesystem::path& out,
                        const std::string& command) {
@@ -61,10 +42,11 @@ inline void run_single(const Arguments& a, const Config& config, const std::file
   SingleNetwork single(config, out, a.run.choice);
   experiment::print_data(std::cerr, config, single.data());
   auto stages = single.stages();
-  stages.push_back(compare_stage(single.folder(), a, command, [&](report::Results& r) {
+  const auto compare = [&](report::Results& r) {
     single.compare(r);
     return std::vector<report::Sample>{};
-  }));
+  };
+  stages.push_back(experiment::compare_stage(single.folder(), command, program::page_assets(), compare, a.run.json));
   a.run.carry_out("One network alone, preset " + config.preset, stages, single.folder());
 }
 
@@ -81,12 +63,14 @@ inline void run_paser(const Arguments& a, const Config& config, const paser::dis
   FurtherTrainings further(experiment);
   auto stages = experiment.stages();
   stages.push_back({"questions", "further policies and networks for the paper's questions", [&] { further.train(); }});
-  stages.push_back(compare_stage(experiment.folder(), a, command, [&](report::Results& r) {
+  const auto compare = [&](report::Results& r) {
     Comparison comparison(experiment);
     comparison.compare(r);
     Questions(experiment, further, comparison, r).answer();
     return comparison.samples(experiment.tuned().back());
-  }));
+  };
+  stages.push_back(
+      experiment::compare_stage(experiment.folder(), command, program::page_assets(), compare, a.run.json));
   a.run.carry_out("PaSeR, preset " + config.preset, stages, experiment.folder());
 }
 
@@ -120,13 +104,12 @@ inline int train(int argc, char** argv) {
   app.add_option(
       "--network", a.network,
       "train this network alone, without routing: f1, f2, ..., or NAME:JSON such as unet:{\"width\":8,\"depth\":3}");
-  a.run.add_stage_to(app, "f3, f2, f1 (the largest first), policy, fine-tune, questions");
+  a.run.add_stages_to(app, "f3, f2, f1 (the largest first), policy, fine-tune, questions");
   app.add_option("--wait-limit", a.wait_limit,
                  "of several processes: seconds after which one that does not answer ends all")
       ->check(program::within(1, 1e6))
       ->capture_default_str();
   a.run.add_to(app, "policy_epochs=10 or widths=[8,16,32]");
-  app.add_flag("--json", a.json, "print results.json instead of tables");
   app.footer(std::string(program::statuses) + "\nOf several processes also: 4 one was waited for in vain.");
   return program::run_in_team(app, argc, argv, a.wait_limit, [&](const auto& team, const std::string& command) {
     return detail::run(a, team, command);

@@ -81,6 +81,7 @@ std::string train_mine(const std::filesystem::path& out, const std::string& last
                       folder.run("policy", "policy", [&](const pipeline::Stage& stage) {
                         return pipeline::train_policy(paser, train, validation, policy, stage, key.fold(3));
                       });
+                      pipeline::save_paser(folder.checkpoint_to_write("paser"), paser, description());
                     }});
   stages.push_back({"compare", "every method on the test images", [&] {
                       experiment::MethodComparison<Halves> methods(test, paser, description(), {});
@@ -93,7 +94,7 @@ std::string train_mine(const std::filesystem::path& out, const std::string& last
                             methods.fill(r, Settings{});
                             return std::vector{experiment::sample_of(paser, test.range(0, 1), key)};
                           });
-                      experiment::print_results(printed, results, folder, {"f1"});
+                      experiment::print_results(printed, results, folder);
                     }});
   stages = experiment::up_to(last, stages);
   experiment::print_plan(printed, "Mine", stages, folder);
@@ -112,10 +113,11 @@ TEST_CASE("an experiment of one's own: told, trained stage by stage, compared, w
 
   const std::string whole = train_mine(run);
   CHECK_THAT(whole, Contains("Mine, 4 stages, less than 10 s and what has no time below") && Contains("goes on"));
-  CHECK_THAT(whole, Contains("Time and memory of the stages\n") && Contains("\npretrain f2") &&
-                        Contains("\ncompare ") && Contains("Advice         ") && Contains(" 4 test images") &&
-                        Contains("Trained model  " + (run / "checkpoints" / "f1.safetensors").string()) &&
-                        Contains("Report page    " + (run / "report.html").string()) && !Contains("What the paper"));
+  CHECK_THAT(whole,
+             Contains("Time and memory of the stages\n") && Contains("\npretrain f2") && Contains("\ncompare ") &&
+                 Contains("Advice         ") && Contains(" 4 test images") &&
+                 Contains("Trained model  " + (run / "checkpoints" / "paser.safetensors").string() + "\nUse it") &&
+                 Contains("Report page    " + (run / "report.html").string()) && !Contains("What the paper"));
   const auto results = report::read_results(run / "results.json");
   CHECK(results.command == "mine --out run");
   CHECK(results.rows.size() == 3);

@@ -65,9 +65,7 @@ Trained trained(const PretrainOptions<float>& o, const distributed::Team& team =
   Trained result;
   Stage stage{.name = "toy", .team = team};
   listen(stage, result);
-  auto with_team = o;
-  with_team.supervised.team = team;
-  check<ValueError>(pretrain(result.model, Images{true}, Images{false}, with_team, stage, Key{5}), "toy",
+  check<ValueError>(pretrain(result.model, Images{true}, Images{false}, o, stage, Key{5}), "toy",
                     "was interrupted");  // Catch's own are not for threads
   return result;
 }
@@ -132,16 +130,20 @@ TEST_CASE("a stage that ended early is done when its program starts again") {
   }
 }
 
-TEST_CASE("all processes of a team end at the same step") {
+TEST_CASE("the processes of a stage's team share its steps, and end at the same one") {
   using namespace early_stop;
   auto o = options(9, 2);
   o.supervised.micro_batch = o.supervised.part_images = 2;
   const Trained alone = trained(o);
   CHECK(alone.steps() == 9);
-  for (const auto& rank : thread_link::with_ranks(3, [&](const distributed::Team& team) { return trained(o, team); })) {
+  thread_link::Post post;
+  for (const auto& rank : thread_link::with_ranks(
+           3, [&](const distributed::Team& team) { return trained(o, team); }, post)) {
     CHECK(rank->log == alone.log);
     CHECK(same_state(rank->model, alone.model));
   }
+  const Index weights = nn::count_parameters(alone.model);
+  CHECK(post.bytes >= sizeof(float) * static_cast<std::size_t>(2 * 2 * weights * alone.steps()));
 }
 
 TEST_CASE("the training of a policy that does not change ends too, and resumes to the same decision") {

@@ -1,9 +1,9 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <ostream>
+#include <iostream>
 
-#include "paser/experiment/run_folder.hpp"
+#include "paser/experiment/stages.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
@@ -36,9 +36,8 @@ report::Results finish(RunFolder& folder, const std::string& command, const repo
 }
 
 /// What a run found, for people: methods, other tables, time and memory of the stages, the paper's statements with the
-/// numbers of this run, the advice, and where the rest is. trained: names of the checkpoints that hold trained models.
-inline void print_results(std::ostream& out, const report::Results& results, const RunFolder& folder,
-                          const std::vector<std::string>& trained) {
+/// numbers of this run, the advice, and where the rest is.
+inline void print_results(std::ostream& out, const report::Results& results, const RunFolder& folder) {
   using report::fixed;
   out << "\n"
       << results.data << (results.data.empty() ? "" : "\n\n") << report::results_table(results) << "\n"
@@ -70,11 +69,27 @@ inline void print_results(std::ostream& out, const report::Results& results, con
   if (const auto page = folder.path() / "report.html"; std::filesystem::exists(page))
     out << "Report page    " << page.string() << "  (for a browser; one file that loads nothing)\n";
   out << "All numbers    " << (folder.path() / "results.json").string() << "\n";
+  const auto trained = folder.trained();
   for (std::size_t i = 0; i < trained.size(); ++i)
     out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
   if (!trained.empty())
     out << "Use it         segment_image " << folder.checkpoint(trained.front()).string() << " IMAGES\n";
   out << std::flush;
+}
+
+/// The last part of an experiment: finish(), and what it found on standard output, as print_results or as results.json
+/// has it. Of a team the leader does it alone.
+template <class Compare>
+RunStage compare_stage(RunFolder& folder, const std::string& command, const report::PageAssets& page,
+                       const Compare& compare, bool json = false) {
+  return {"compare", "every method on the test images, and its time", [=, &folder] {
+            if (!folder.team().leads()) return;
+            const report::Results results = finish(folder, command, page, compare);
+            if (json)
+              std::cout << io::json_text(nlohmann::json(results), 2) << "\n";
+            else
+              print_results(std::cout, results, folder);
+          }};
 }
 
 }  // namespace paser::experiment

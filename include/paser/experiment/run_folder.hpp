@@ -137,6 +137,15 @@ class RunFolder {
   std::filesystem::path checkpoint_to_write(const std::string& name) {
     return out_ ? out_->rewritten(checkpoint_name(name)) : checkpoint(name);
   }
+  /// The names of the checkpoints that are trained PaSeRs: those that begin with "paser".
+  std::vector<std::string> trained() const {
+    std::vector<std::string> names;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(checkpoint("paser").parent_path(), none))
+      if (const auto name = entry.path().stem().string(); name.starts_with("paser")) names.push_back(name);
+    std::ranges::sort(names);
+    return names;
+  }
   /// Writes any other file, whole or not at all. Throws as OutputFolder::write.
   void write(const std::string& name, const std::string& content) {
     if (out_) out_->write(name, content);

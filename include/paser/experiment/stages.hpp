@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <ostream>
@@ -22,10 +24,7 @@
 ///                           return pipeline::train_policy(paser, train, validation, policy, stage, key.fold(3));
 ///                         });
 ///                       }});
-///     stages.push_back({"compare", "every method on the test images", [&] {
-///                         const auto results = experiment::finish(folder, command, page, compare);
-///                         experiment::print_results(std::cout, results, folder);
-///                       }});
+///     stages.push_back(experiment::compare_stage(folder, command, page, compare));
 ///     experiment::print_plan(std::cerr, "PaSeR on my images", stages, folder);
 ///     experiment::run(stages);
 ///
