@@ -53,10 +53,10 @@ struct Config : experiment::RunSettings, experiment::StageSettings {
 /// The settings, when they can be a run. Throws ValueError naming the one that cannot.
 inline const Config& checked(const Config& c) {
   experiment::check_settings(c);
-  for (const auto& [name, list] : {std::pair{"pretrain_epochs", c.pretrain_epochs.size()},
-                                   {"pretrain_batch", c.pretrain_batch.size()},
-                                   {"pretrain_rate", c.pretrain_rate.size()}})
-    paser::check<paser::ValueError>(list == 3, "setting", name, " is of ", list, " networks, expected 3");
+  experiment::check_lists({{"pretrain_images", c.pretrain_images.size()},
+                           {"pretrain_epochs", c.pretrain_epochs.size()},
+                           {"pretrain_batch", c.pretrain_batch.size()},
+                           {"pretrain_rate", c.pretrain_rate.size()}});
   paser::check<paser::ValueError>(std::is_sorted(c.tvd.begin(), c.tvd.end()), "setting",
                                   "tvd falls, expected distances of which none is below the one before it");
   return c;
