@@ -94,7 +94,7 @@ struct Config : experiment::FolderSettings,
   std::string distillation = "mse", teacher_view = "patches";
   double distillation_weight = 0.01, temperature = 1;
   bool keep_teacher_logits = true, fine_tune_small = false;
-  Index validate_every = 1, fine_tune_epochs = 200, part_images = 0;
+  Index validate_every = 1, fine_tune_epochs = 200, part_images = 0, policy_group = 0;
 
   std::size_t models() const { return widths.size(); }
 
@@ -118,6 +118,8 @@ struct Config : experiment::FolderSettings,
     v("keep_teacher_logits", c.keep_teacher_logits, Anything{}, "made once per image; f1 then gets no augmentation");
     v("validate_every", c.validate_every, Range::steps(), "epochs of stage 1");
     v("part_images", c.part_images, Range{0, 4096}, "whose gradients add up to a batch's; 0: a micro-batch is a part");
+    v("policy_group", c.policy_group, Range{0, 4096},
+      "images with common statistics in the policy's batch norms as it trains; 0: those of a batch");
     RewardSettings::visit(c, v);
     v("fine_tune_epochs", c.fine_tune_epochs, Range::steps(), "of stage 3");
     v("fine_tune_small", c.fine_tune_small, Anything{},

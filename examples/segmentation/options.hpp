@@ -104,6 +104,7 @@ inline pipeline::PolicyOptions<float> policy_options(const Config& c, const Rewa
   options.gradient.entropy_bonus = reward.entropy_bonus;
   options.estimate = reward.gradient == "exact" ? pipeline::PolicyGradient::exact : pipeline::PolicyGradient::sampled;
   options.draws = c.belief_draws;
+  options.mode.ghost_batch = c.policy_group;
   return options;
 }
 
@@ -115,6 +116,7 @@ inline pipeline::FineTuneOptions<float> fine_tune_options(const Config& c, const
   options.steps = c.fine_tune_epochs * per_epoch;
   options.supervised = supervised_options(c, data);
   if (c.fine_tune_small) options.small = options.supervised;
+  options.policy_mode.ghost_batch = c.policy_group;
   options.reward = rewards;
   options.lambda_from = options.lambda_to = reward.lambda;
   options.explore = exploration(c);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "paser/experiment/run_folder.hpp"
 #include "segmentation/options.hpp"
 
@@ -37,24 +39,35 @@ inline Index part_images_for(const Config& c, Index processes) {
   return part;
 }
 
-/// part_images of the run in a folder; nothing when there is none, or one that RunFolder will refuse.
-inline std::optional<Index> part_images_of(const std::filesystem::path& run) {
+/// The largest policy_group with which a batch of stage 2 has a group for each process; 0 for one process. At least 2:
+/// the statistics of a single image would take from the policy in what images differ.
+inline Index policy_group_for(const Config& c, Index processes) {
+  return processes == 1 ? 0 : std::max<Index>(c.policy_batch / processes, 2);
+}
+
+/// The settings of the run in a folder; nothing when there is none, or one that RunFolder will refuse.
+inline std::optional<Config> settings_of(const std::filesystem::path& run) {
   try {
-    return experiment::run_settings<Config>(run).part_images;
+    return experiment::run_settings<Config>(run);
   } catch (const paser::Error&) {
     return {};
   }
 }
 
-/// The settings of a run whose part_images nobody has set: one that is in the folder keeps its own, a new one has that
-/// which suits the number of its processes. The same for all of the team.
-inline Config in_parts(Config c, const distributed::Team& team, const std::filesystem::path& run, bool fresh) {
+/// The settings of a run of which `set` says by name whether somebody has set them. Of those that share a batch out,
+/// one that nobody has set is as in the run that is in the folder, and in a new one as it suits the number of its
+/// processes. The same for all of the team.
+inline Config in_parts(Config c, const distributed::Team& team, const std::filesystem::path& run, bool fresh,
+                       const std::function<bool(const std::string& name)>& set) {
   (void)checked(c);
-  if (team.leads()) {
-    const auto kept = fresh ? std::nullopt : part_images_of(run);
-    c.part_images = kept ? *kept : part_images_for(c, team.size());
-  }
-  c.part_images = std::stoll(team.of_leader(std::to_string(c.part_images), "the parts of a batch"));
+  const auto kept = fresh || !team.leads() ? std::nullopt : settings_of(run);
+  const auto choose = [&](const char* name, Index Config::*value, Index (*suitable)(const Config&, Index)) {
+    if (set(name)) return;
+    if (team.leads()) c.*value = kept ? (*kept).*value : suitable(c, team.size());
+    c.*value = std::stoll(team.of_leader(std::to_string(c.*value), name));
+  };
+  choose("part_images", &Config::part_images, part_images_for);
+  choose("policy_group", &Config::policy_group, policy_group_for);
   return c;
 }
 

@@ -59,6 +59,10 @@ inline void run_paser(const Arguments& a, const Config& config, const paser::dis
     std::cerr << "Parts     gradients are added over parts of " << config.part_images
               << (config.part_images == 1 ? " image or patch" : " images or patches")
               << " of a batch, whatever the number of processes; part_images sets their size\n";
+  if (config.policy_group > 0)
+    std::cerr << "Groups    the policy's batch norms take the statistics of " << config.policy_group
+              << (config.policy_group == 1 ? " image" : " images")
+              << ", whatever the number of processes; policy_group says so\n";
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   FurtherTrainings further(experiment);
   auto stages = experiment.stages();
@@ -78,8 +82,9 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
   if (a.run.listed("train_segmentation", presets())) return program::done;
   Config config = configuration(a);
   const std::filesystem::path out = a.run.folder("segmentation_" + config.preset);
-  if (std::ranges::none_of(a.run.settings, [](const auto& setting) { return setting.starts_with("part_images="); }))
-    config = in_parts(config, team, out, a.run.choice.fresh);
+  config = in_parts(config, team, out, a.run.choice.fresh, [&](const std::string& name) {
+    return std::ranges::any_of(a.run.settings, [&](const auto& setting) { return setting.starts_with(name + "="); });
+  });
   const report::InterruptGuard guard;
   if (config.network.empty()) {
     run_paser(a, config, team, out, command);

@@ -20,7 +20,7 @@ struct FineTuneOptions {
   /// Of f1, on whole images, with the rate of the others. None: f1 stays as it is, as in the authors' code and under
   /// the paper's "jointly update the large models and RL model"; its "fine-tune all models" speaks for the other.
   std::optional<SupervisedOptions<T>> small{};
-  Mode policy_mode = run::training;
+  Mode policy_mode = run::training;              ///< see PolicyOptions::mode
   RewardOptions reward{};                        ///< lambda is overwritten by lambda_from .. lambda_to
   double lambda_from = 0.5, lambda_to = 0.5;     ///< linear in the steps
   double exploit_from = 0.95, exploit_to = 1.0;  ///< alpha of Eq. 4, linear in the steps
@@ -130,6 +130,7 @@ class FineTuning {
     TrainingState state;
     keep_parts(state, "part_images", options_.supervised, options_.batch * paser_.grid.patches());
     if (options_.small) keep_parts(state, "part_images1", *options_.small, options_.batch);
+    keep_groups(state, options_.policy_mode, options_.batch);
     state.keep("policy", paser_.policy).keep("policy_adam", policy_adam_);
     if (options_.small) state.keep("adam1", coarse_adam_);
     for (std::size_t k = first_trained(); k < paser_.models.size(); ++k)
@@ -221,20 +222,25 @@ class FineTuning {
     const PolicyState<T> state = paser_.state(view.map);
     Actions actions;
     Rewards<T> rewards;
-    const auto result = value_and_gradients<T>(options_.policy_mode, Key{}, [&](auto& ctx) {
-      const auto logits = paser_.policy.record(ctx, state);
-      const rl::Categorical<T> routes(logits.value(), paser_.grid.patches());
+    const auto judge = [&](const Tensor<T, 2>& logits) {
+      const rl::Categorical<T> routes(logits, paser_.grid.patches());
       actions = rl::explore(routes, alpha, draw.fold(1), options_.explore).actions;
       update_experts(paser_, adams_, batch.images, batch.labels, batch.ids, actions, draw.fold(2), supervised_,
                      view.probabilities);
       const Labels composed =
           apply_experts(paser_, batch.images, view.labels, actions, view.probabilities, stage_.team);
       rewards = routing_reward<T>(composed, view.labels, batch.labels, actions, paser_.grid, reward_options);
-      return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options_.advantage),
-                                      options_.gradient);
-    });
+      rl::PolicyGradientOptions gradient = options_.gradient;
+      gradient.total = gradient.total.value_or(static_cast<double>(actions.numel()));
+      return [gradient, actions, advantage = rl::advantage(rewards.reward, options_.advantage)](
+                 const Var<T, 2>& own, Index begin, Index end) {
+        return rl::policy_gradient_loss(own, slice_rows(actions, begin, end), slice_rows(advantage, begin, end),
+                                        gradient);
+      };
+    };
+    const auto result = policy_gradients_by_groups(paser_.policy, state, options_.policy_mode, stage_.team, judge);
     policy_adam_.step(paser_.policy, result.gradients);
-    return {{"loss", result.value},       {"reward", mean(rewards.reward)},
+    return {{"loss", result.loss},        {"reward", mean(rewards.reward)},
             {"cost", mean(rewards.cost)}, {"lambda", reward_options.lambda},
             {"exploit", alpha},           {"share", usage(actions, paser_.actions())}};
   }

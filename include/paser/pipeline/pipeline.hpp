@@ -16,6 +16,7 @@
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/policy.hpp"
 #include "paser/pipeline/policy_data.hpp"
+#include "paser/pipeline/policy_groups.hpp"
 #include "paser/pipeline/pretrain.hpp"
 #include "paser/pipeline/reward.hpp"
 #include "paser/pipeline/routing/calibration.hpp"

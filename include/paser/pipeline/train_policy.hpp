@@ -4,6 +4,7 @@
 #include "paser/optim/adam.hpp"
 #include "paser/optim/schedule.hpp"
 #include "paser/pipeline/policy_data.hpp"
+#include "paser/pipeline/policy_groups.hpp"
 #include "paser/pipeline/reward.hpp"
 #include "paser/rl/expected_reward.hpp"
 #include "paser/rl/exploration.hpp"
@@ -35,6 +36,9 @@ struct PolicyOptions {
   /// Ends the stage once so many epochs in a row had no better validation reward than the best. 0: it runs to its last
   /// epoch.
   Index patience = 0;
+  /// Of the policy. ghost_batch: so many images of a batch have common statistics in its batch norms, and processes of
+  /// a team share such groups out; 0: every process makes the whole step.
+  Mode mode = run::training;
 };
 
 /// Reward of every patch of a batch, and what it came from. All (N, P).
@@ -168,6 +172,7 @@ class PolicyTraining {
     state.keep("policy", paser_.policy).keep("best", best_.state).keep("adam", adam_);
     state.keep_value("best_reward", best_.score).keep_value("collapsed", collapsed_);
     early_stop_.keep_in(state);
+    keep_groups(state, options_.mode, options_.batch);
     const bool finished = run_stage(
         stage_, state, [this](Index i) { return step(i); }, [this] { prepare(); });
     if (finished) paser_.policy = best_.state;
@@ -197,18 +202,25 @@ class PolicyTraining {
     Rewards<T> rewards;
     double entropy = 0;
     Actions actions;
-    const auto result = value_and_gradients<T>(run::training, Key{}, [&](auto& ctx) {
-      const auto logits = paser_.policy.record(ctx, paser_.state(seen.map));
-      const rl::Categorical<T> routes(logits.value(), paser_.grid.patches());
+    const auto judge = [&](const Tensor<T, 2>& logits) {
+      const rl::Categorical<T> routes(logits, paser_.grid.patches());
       actions = rl::explore(routes, alpha, draw.fold(1), options_.explore).actions;
       rewards = rewards_of(gains, actions, options_.reward);
       entropy = mean(routes.entropy());
-      if (exact) return rl::expected_reward_loss(logits, all_rewards(gains, options_.reward), options_.gradient);
-      return rl::policy_gradient_loss(logits, actions, rl::advantage(rewards.reward, options_.advantage),
-                                      options_.gradient);
-    });
+      rl::PolicyGradientOptions gradient = options_.gradient;
+      gradient.total = gradient.total.value_or(static_cast<double>(actions.numel()));
+      return [exact, gradient, actions, all = exact ? all_rewards(gains, options_.reward) : Tensor<T, 3>(),
+              advantage = rl::advantage(rewards.reward, options_.advantage)](const Var<T, 2>& own, Index begin,
+                                                                             Index end) {
+        if (exact) return rl::expected_reward_loss(own, slice_rows(all, begin, end), gradient);
+        return rl::policy_gradient_loss(own, slice_rows(actions, begin, end), slice_rows(advantage, begin, end),
+                                        gradient);
+      };
+    };
+    const auto result =
+        policy_gradients_by_groups(paser_.policy, paser_.state(seen.map), options_.mode, stage_.team, judge);
     adam_.step(paser_.policy, result.gradients);
-    nlohmann::json record{{"loss", result.value},       {"reward", mean(rewards.reward)},
+    nlohmann::json record{{"loss", result.loss},        {"reward", mean(rewards.reward)},
                           {"cost", mean(rewards.cost)}, {"entropy", entropy},
                           {"exploit", alpha},           {"share", usage(actions, paser_.actions())}};
     std::string note = message("reward ", mean(rewards.reward));
