@@ -138,6 +138,12 @@ class Gradients {
     const auto found = buffers_.find(member);
     return found == buffers_.end() ? nullptr : &found->second.value;
   }
+  /// Takes it out; empty when there is none.
+  Tensor<T, 1> take(const void* member) {
+    if (const auto parameter = parameters_.extract(member)) return std::move(parameter.mapped());
+    if (const auto buffer = buffers_.extract(member)) return std::move(buffer.mapped().value);
+    return {};
+  }
   /// 0 when there is no value of this parameter or buffer, else 1, or the weight of the buffer's next value.
   double weight(const void* member) const {
     if (parameters_.contains(member)) return 1;

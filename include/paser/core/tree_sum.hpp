@@ -69,7 +69,8 @@ class TreeSum {
   }
 
   /// What a process hands over, in order.
-  const std::vector<Node>& roots() const { return roots_; }
+  const std::vector<Node>& roots() const& { return roots_; }
+  std::vector<Node> roots() && { return std::move(roots_); }
 
   /// The sum of all parts; Value() when there are none. Throws ValueError when they do not begin with part 0.
   Value total() && {

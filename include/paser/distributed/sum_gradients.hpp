@@ -68,14 +68,14 @@ inline std::vector<RootHead> read_heads(const std::string& bytes, std::size_t nu
   return heads;
 }
 
-/// Calls f(i, at, count) for every member i with elements in the slice, which has `count` of them, from element `at`
+/// Calls f(i, at, count) for every member i with elements in the slice, which are `count` of them from its element `at`
 /// on.
 template <class F>
 void for_each_in(const std::vector<MemberPlace>& places, PartRange slice, const F& f) {
   for (std::size_t i = 0; i < places.size(); ++i) {
     const MemberPlace& place = places[i];
     const Index begin = std::max(place.begin, slice.begin), end = std::min(place.begin + place.size, slice.end);
-    if (begin < end) f(i, begin - slice.begin, end - begin);
+    if (begin < end) f(i, begin - place.begin, end - begin);
   }
 }
 
@@ -84,22 +84,22 @@ template <class T>
 struct SliceSum {
   const std::vector<MemberPlace>* places = nullptr;
   PartRange slice{};
-  T* values = nullptr;
+  std::vector<T*> values{};  ///< by member, its first element in the slice; null where it has none or no value
   RootHead head{};
 
   /// As Gradients add.
   SliceSum& operator+=(const SliceSum& other) {
     const FlushDenormals flush;
     for (std::size_t n = 0; n < head.numbers.size(); ++n) head.numbers[n] += other.head.numbers[n];
-    for_each_in(*places, slice, [&](std::size_t i, Index at, Index count) {
+    for_each_in(*places, slice, [&](std::size_t i, Index, Index count) {
       const double weight = other.head.weights[i];
       if (weight == 0) return;
       if (head.weights[i] == 0)
-        std::copy_n(other.values + at, count, values + at);
+        values[i] = other.values[i];
       else if ((*places)[i].buffer)
-        Gradients<T>::average(count, other.values + at, weight / (head.weights[i] + weight), values + at);
+        Gradients<T>::average(count, other.values[i], weight / (head.weights[i] + weight), values[i]);
       else
-        kernels::accumulate(count, other.values + at, values + at);
+        kernels::accumulate(count, other.values[i], values[i]);
     });
     for (std::size_t i = 0; i < head.weights.size(); ++i) {
       double& weight = head.weights[i];
@@ -109,22 +109,26 @@ struct SliceSum {
   }
 };
 
-/// The members and roots of one sum, and the slices of everyone.
+/// The members and roots of one sum. Everything is sent from, received into and added in tensors of the members' own
+/// sizes, which a training always has at hand: no step asks the system for memory.
 template <class T, class Result>
 class GradientSum {
  public:
   template <class Module>
-  GradientSum(const Team& team, const TreeSum<Result>& own, const Module& module)
+  GradientSum(const Team& team, TreeSum<Result> own, const Module& module)
       : team_(team),
         places_(places_of(module)),
         elements_(places_.empty() ? 0 : places_.back().begin + places_.back().size) {
     std::vector<double> heads;
-    for (const auto& root : own.roots()) {
+    for (auto& root : std::move(own).roots()) {
       RootHead head{root.begin, root.size, {}, {}};
-      for (const double* number : root.sum.numbers()) head.numbers.push_back(*number);
-      for (const MemberPlace& place : places_) head.weights.push_back(root.sum.gradients.weight(place.member));
+      for (const double* number : std::as_const(root.sum).numbers()) head.numbers.push_back(*number);
+      Members& members = own_.emplace_back();
+      for (const MemberPlace& place : places_) {
+        head.weights.push_back(root.sum.gradients.weight(place.member));
+        members.push_back(root.sum.gradients.take(place.member));
+      }
       write_head(heads, head);
-      own_.push_back(flat(root.sum.gradients));
     }
     const std::size_t numbers = Result().numbers().size();
     for (const std::string& bytes :
@@ -133,76 +137,85 @@ class GradientSum {
   }
 
   Result total() && {
-    const PartRange own = team_.share(elements_);
+    const PartRange slice = team_.share(elements_);
     const SliceSum<T> sum = add_own_slice();
     if (sum.places == nullptr) return Result();  // nobody had a part
-    Tensor<T, 1> all({elements_});
-    T* const values = all.mutable_data();
-    std::copy_n(sum.values, own.end - own.begin, values + own.begin);
+    if (own_.empty()) own_.emplace_back(places_.size());
+    Members& totals = own_.front();  // what is in it has been sent and added
+    for (std::size_t i = 0; i < places_.size(); ++i)
+      if (sum.head.weights[i] != 0 && totals[i].empty()) totals[i] = Tensor<T, 1>({places_[i].size});
+    for_each_in(places_, slice, [&](std::size_t i, Index at, Index count) {
+      if (sum.head.weights[i] == 0) return;
+      T* const to = totals[i].mutable_data() + at;
+      if (to != sum.values[i]) std::copy_n(sum.values[i], count, to);
+    });
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
     for (Index k = 0; k < team_.size(); ++k) {
       if (k == team_.rank()) continue;
-      out.push_back({k, bytes_of(values, own)});
-      in.push_back({k, bytes_of(values, team_.share_of(k, elements_))});
+      for (const auto bytes : pieces(totals, sum.head, slice)) out.push_back({k, bytes});
+      for (const auto bytes : pieces(totals, sum.head, team_.share_of(k, elements_))) in.push_back({k, bytes});
     }
     team_.exchange(out, in, "sums of gradients");
     Result result;
     const auto numbers = result.numbers();
     for (std::size_t n = 0; n < numbers.size(); ++n) *numbers[n] = sum.head.numbers[n];
     for (std::size_t i = 0; i < places_.size(); ++i) {
-      const MemberPlace& place = places_[i];
       if (sum.head.weights[i] == 0) continue;
-      Tensor<T, 1> member({place.size});
-      std::copy_n(values + place.begin, place.size, member.mutable_data());
-      if (place.buffer)
-        result.gradients.set_next(place.member, std::move(member), sum.head.weights[i]);
+      if (places_[i].buffer)
+        result.gradients.set_next(places_[i].member, std::move(totals[i]), sum.head.weights[i]);
       else
-        result.gradients.add(place.member, member);
+        result.gradients.add(places_[i].member, totals[i]);
     }
     return result;
   }
 
  private:
-  static std::span<std::byte> bytes_of(T* values, PartRange range) {
-    return std::as_writable_bytes(std::span(values + range.begin, static_cast<std::size_t>(range.end - range.begin)));
-  }
+  using Members = std::vector<Tensor<T, 1>>;  ///< in the order of the places, empty where there is no value
 
-  /// All elements of a root, 0 for those of members that have no value.
-  Tensor<T, 1> flat(const Gradients<T>& gradients) const {
-    Tensor<T, 1> values({elements_});
-    T* to = values.mutable_data();
-    for (const MemberPlace& place : places_) {
-      const Tensor<T, 1>* member = gradients.find(place.member);
-      to = member ? std::copy_n(member->data(), place.size, to) : std::fill_n(to, place.size, T(0));
-    }
-    return values;
+  /// The elements in a slice of those members that have a value.
+  std::vector<std::span<std::byte>> pieces(Members& members, const RootHead& head, PartRange slice) const {
+    std::vector<std::span<std::byte>> found;
+    for_each_in(places_, slice, [&](std::size_t i, Index at, Index count) {
+      if (head.weights[i] != 0)
+        found.push_back(
+            std::as_writable_bytes(std::span(members[i].mutable_data() + at, static_cast<std::size_t>(count))));
+    });
+    return found;
   }
 
   /// Adds this process's slice of everyone's roots. The values of the sum are in own_ or received_.
   SliceSum<T> add_own_slice() {
-    const PartRange own = team_.share(elements_);
+    const PartRange slice = team_.share(elements_);
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
-    std::vector<T*> slices;  // of everyone's roots, in order
+    std::vector<std::vector<T*>> slices;  // of everyone's roots, in order
     for (Index k = 0; k < team_.size(); ++k) {
-      if (k == team_.rank()) {
-        for (auto& root : own_) slices.push_back(root.mutable_data() + own.begin);
-        continue;
+      const auto& heads = heads_[static_cast<std::size_t>(k)];
+      for (std::size_t r = 0; r < heads.size(); ++r) {
+        auto& values = slices.emplace_back(places_.size(), nullptr);
+        for_each_in(places_, slice, [&](std::size_t i, Index at, Index count) {
+          if (heads[r].weights[i] == 0) return;
+          if (k == team_.rank()) {
+            values[i] = own_[r][i].mutable_data() + at;
+            return;
+          }
+          values[i] = received_.emplace_back(Shape<1>{count}).mutable_data();
+          in.push_back({k, std::as_writable_bytes(std::span(values[i], static_cast<std::size_t>(count)))});
+        });
       }
-      for (auto& root : own_) out.push_back({k, bytes_of(root.mutable_data(), team_.share_of(k, elements_))});
-      for (std::size_t i = 0; i < heads_[static_cast<std::size_t>(k)].size(); ++i) {
-        slices.push_back(received_.emplace_back(Shape<1>{own.end - own.begin}).mutable_data());
-        in.push_back({k, bytes_of(slices.back(), {0, own.end - own.begin})});
-      }
+      if (k == team_.rank()) continue;
+      const auto& own_heads = heads_[static_cast<std::size_t>(team_.rank())];
+      for (std::size_t r = 0; r < own_.size(); ++r)
+        for (const auto bytes : pieces(own_[r], own_heads[r], team_.share_of(k, elements_))) out.push_back({k, bytes});
     }
     team_.exchange(out, in, "gradients");
     TreeSum<SliceSum<T>> sum;
-    auto slice = slices.cbegin();
+    auto values = slices.begin();
     for (auto& roots : heads_)
       for (RootHead& head : roots) {
         const Index begin = head.begin, size = head.size;
-        sum.append({begin, size, {&places_, own, *slice++, std::move(head)}});
+        sum.append({begin, size, {&places_, slice, std::move(*values++), std::move(head)}});
       }
     return std::move(sum).total();
   }
@@ -210,7 +223,7 @@ class GradientSum {
   const Team& team_;
   std::vector<MemberPlace> places_;
   Index elements_;
-  std::vector<Tensor<T, 1>> own_;             ///< of this process's roots, all elements
+  std::vector<Members> own_;                  ///< of this process's roots
   std::vector<Tensor<T, 1>> received_;        ///< this process's slice of the others' roots
   std::vector<std::vector<RootHead>> heads_;  ///< of everyone's, by rank
 };
@@ -223,7 +236,7 @@ class GradientSum {
 template <class T, class Module, class Result>
 Result sum_gradients(const Team& team, TreeSum<Result> own, const Module& module) {
   if (team.alone()) return std::move(own).total();
-  return detail::GradientSum<T, Result>(team, own, module).total();
+  return detail::GradientSum<T, Result>(team, std::move(own), module).total();
 }
 
 }  // namespace paser::distributed
