@@ -111,7 +111,7 @@ class Worker {
         lines_ += manifest_.lines_of(chunk);
         if (progress_) progress_->update(lines_);
       }
-      pause_ = worked ? shortest_pause : std::min(2 * pause_, longest_pause);
+      pause_ = worked ? shortest_pause : std::min(pause_ + pause_ / 4, longest_pause);
       if (left > 0 && !worked) wait();
     }
     claims_.clear();
