@@ -1,9 +1,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <iostream>
 
 #include "paser/experiment/common_settings.hpp"
+#include "paser/report/notes.hpp"
 #include "program.hpp"
 
 /// Images with masks, as every program is told of them.
@@ -73,7 +73,7 @@ inline void add_data_options(CLI::App& app, DataOptions& o) {
 
 /// Says it on the terminal when a set was divided by names.
 inline void tell_division(const std::string& sentence) {
-  if (!sentence.empty()) std::cerr << sentence << "\n";
+  if (!sentence.empty()) paser::report::notes() << sentence << "\n";
 }
 
 }  // namespace program

@@ -7,6 +7,7 @@
 
 #include "paser/core/error.hpp"
 #include "paser/core/text.hpp"
+#include "paser/experiment/dry_run.hpp"
 #include "paser/experiment/shown.hpp"
 #include "printed.hpp"
 
@@ -38,9 +39,10 @@ inline CLI::Validator within(double low, double high) {
 /// The last line of a program's help.
 inline constexpr const char* statuses =
     "Exit status: 0 done; 1 something failed; 2 wrong options, or data that cannot be used; 3 a number in training, in "
-    "a "
-    "model or in an answer is not finite, and what was saved before stays; 130 interrupted.";
+    "a model or in an answer is not finite, and what was saved before stays; 130 interrupted.";
 
+using paser::experiment::DryRun;
+using paser::experiment::DryRunEnds;
 using paser::experiment::Interrupted;
 using paser::experiment::stops_by_itself;
 
@@ -76,6 +78,10 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
   }
   try {
     return body(command_line(argc, argv));
+  } catch (const DryRunEnds& end) {
+    const CLI::Option* const json = app.get_option_no_throw("--json");
+    end.would.print(std::cout, json && *json);
+    return done;
   } catch (const Interrupted& stop) {
     std::cerr << "\n" << stop.what() << "\n";
     return interrupted;

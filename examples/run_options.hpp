@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "common_options.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/experiment/run_folder.hpp"
 #include "paser/experiment/settings.hpp"
@@ -31,6 +32,7 @@ struct RunOptions {
     app.add_flag("--tensorboard", choice.tensorboard,
                  "write the numbers of log.jsonl into events.out.tfevents.paser too, as TensorBoard reads them");
     app.add_flag("--overwrite", choice.overwrite, "replace files in the folder that are no run's, but no input");
+    add_manner_options(app, choice.dry_run);
     app.add_flag("--list-settings", list_settings, "print what every setting means and may be");
     if (!preset.empty()) app.add_flag("--list-presets", list_presets, "print every setting of every preset");
   }
@@ -38,14 +40,14 @@ struct RunOptions {
   /// The options of programs that carry out stages, the last of which compares; names: those of the other ones.
   void add_stages_to(CLI::App& app, const std::string& names) {
     app.add_option("--stage", stage, "stop after this stage: " + names + ", or all")->capture_default_str();
-    app.add_flag("--json", json, "print results.json instead of tables");
+    add_json_option(app, json);
   }
 
   /// Tells what is going to happen, and does it, up to the stage that was asked for.
   void carry_out(const std::string& title, paser::experiment::Stages stages,
                  const paser::experiment::RunFolder& folder) const {
     stages = paser::experiment::up_to(stage, std::move(stages));
-    if (!choice.replay) paser::experiment::print_plan(std::cerr, title, stages, folder);
+    if (!choice.replay) paser::experiment::print_plan(paser::report::notes(), title, stages, folder);
     paser::experiment::run(stages);
   }
 

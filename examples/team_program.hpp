@@ -96,6 +96,10 @@ int run_in_team(CLI::App& app, int argc, char** argv, const double& wait_limit, 
       const int result = body(std::as_const(team), command);
       team.of_leader("", "the end", paser::distributed::Patience::endless);
       return result;
+    } catch (const DryRunEnds&) {
+      team.of_leader("", "the end", paser::distributed::Patience::endless);
+      if (team.leads()) throw;
+      return int{done};
     } catch (const Interrupted&) {
       team.of_leader("", "the end", paser::distributed::Patience::endless);
       if (team.leads()) throw;

@@ -249,7 +249,8 @@ int main(int argc, char** argv) {
                  "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
   app.add_option("--task", a.task, "what the results call the data; by default the folder's name");
   a.run.add_to(app, "epochs=[60,30] or grid=[4,4]");
-  app.add_flag("--json", a.json, "print results.json instead of tables");
-  app.footer(program::statuses);
+  program::add_json_option(app, a.json);
+  app.footer("Example: train_router --data DIR --masks index --out RUN --set grid=[4,4]\n" +
+             std::string(program::statuses));
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }

@@ -40,7 +40,7 @@ inline void run_single(const Arguments& a, const Config& config, const std::file
                                   "trains one network from random weights in one stage; it goes with neither --stage ",
                                   "nor --initial");
   SingleNetwork single(config, out, a.run.choice);
-  experiment::print_data(std::cerr, config, single.data());
+  experiment::print_data(report::notes(), std::cerr, config, single.data());
   auto stages = single.stages();
   const auto compare = [&](report::Results& r) {
     single.compare(r);
@@ -54,15 +54,15 @@ inline void run_single(const Arguments& a, const Config& config, const std::file
 inline void run_paser(const Arguments& a, const Config& config, const paser::distributed::Team& team,
                       const std::filesystem::path& out, const std::string& command) {
   Experiment experiment(config, out, a.run.choice, team);
-  experiment::print_data(std::cerr, config, experiment.data());
+  experiment::print_data(report::notes(), std::cerr, config, experiment.data());
   if (config.part_images > 0)
-    std::cerr << "Parts     gradients are added over parts of " << config.part_images
-              << (config.part_images == 1 ? " image or patch" : " images or patches")
-              << " of a batch, whatever the number of processes; part_images sets their size\n";
+    report::notes() << "Parts     gradients are added over parts of " << config.part_images
+                    << (config.part_images == 1 ? " image or patch" : " images or patches")
+                    << " of a batch, whatever the number of processes; part_images sets their size\n";
   if (config.policy_group > 0)
-    std::cerr << "Groups    the policy's batch norms take the statistics of " << config.policy_group
-              << (config.policy_group == 1 ? " image" : " images")
-              << ", whatever the number of processes; policy_group says so\n";
+    report::notes() << "Groups    the policy's batch norms take the statistics of " << config.policy_group
+                    << (config.policy_group == 1 ? " image" : " images")
+                    << ", whatever the number of processes; policy_group says so\n";
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   FurtherTrainings further(experiment);
   auto stages = experiment.stages();
@@ -115,7 +115,8 @@ inline int train(int argc, char** argv) {
       ->check(program::within(1, 1e6))
       ->capture_default_str();
   a.run.add_to(app, "policy_epochs=10 or widths=[8,16,32]");
-  app.footer(std::string(program::statuses) + "\nOf several processes also: 4 one was waited for in vain.");
+  app.footer("Example: paser train --data data --masks 0:0,255:1 --out run\n" + std::string(program::statuses) +
+             "\nOf several processes also: 4 one was waited for in vain.");
   return program::run_in_team(app, argc, argv, a.wait_limit, [&](const auto& team, const std::string& command) {
     return detail::run(a, team, command);
   });

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "model_options.hpp"
 #include "network_name.hpp"
 #include "paser/core/isa.hpp"
@@ -27,23 +28,7 @@ struct Arguments {
   std::vector<Index> size;
   int rounds = 7;
   Index batch = 1;
-  bool json = false, quiet = false;
-};
-
-/// Shows how many runs are done.
-class Shown {
- public:
-  explicit Shown(bool quiet) : quiet_(quiet) {}
-  void operator()(Index done, Index total) {
-    if (quiet_) return;
-    if (!progress_) progress_.emplace("bench", total, report::ProgressOptions{.unit = "runs"});
-    progress_->update(done);
-    if (done == total) progress_->finish();
-  }
-
- private:
-  bool quiet_;
-  std::optional<report::Progress> progress_;
+  program::CommonOptions common;
 };
 
 void tell_machine(const std::string& processor, int threads, bool busy) {
@@ -57,11 +42,16 @@ void bench_model(const Arguments& a, const std::filesystem::path& file) {
   FilterCache<float> filters;
   paser.filters = &filters;
   const Shape<4> image = a.size.empty() ? d.image() : Shape<4>{1, a.size.at(0), a.size.at(1), d.channels};
-  Shown shown(a.quiet);
-  const auto costs = report::measure_costs(paser, paser.policy, image,
-                                           {.rounds = a.rounds, .progress = [&](Index i, Index n) { shown(i, n); }});
   const auto macs = pipeline::mac_costs(paser, paser.policy, image);
-  if (a.json) {
+  if (a.common.dry_run) {
+    const std::string about =
+        message(a.rounds, " runs of ", paser.models.size(), " networks on ", image[1], " x ", image[2]);
+    throw program::DryRunEnds{program::DryRun().reads({file, about})};
+  }
+  const auto costs = experiment::shown("bench", "runs", [&](const pipeline::HowFar& how_far) {
+    return report::measure_costs(paser, paser.policy, image, {.rounds = a.rounds, .progress = how_far});
+  });
+  if (a.common.json) {
     nlohmann::json j = costs;
     j["kernels"] = isa();
     std::cout << io::json_text(j, 2) << "\n";
@@ -88,14 +78,14 @@ void bench_network(const Arguments& a) {
   const Shape<4> shape{a.batch, size.at(0), size.at(1), network.channels()};
   const auto images = uniform<float>(Key{2}, shape);
   FilterCache<float> filters;
-  Shown shown(a.quiet);
-  const report::Timing timing =
-      report::time_in_turn({[&] { infer(network, images, &filters); }},
-                           {.rounds = a.rounds, .progress = [&](Index i, Index n) { shown(i, n); }})
-          .at(0);
   const double gmac = 1e-9 * static_cast<double>(network.count(shape).total());
+  if (a.common.dry_run) throw program::DryRunEnds{};
+  const report::Timing timing = experiment::shown("bench", "runs", [&](const pipeline::HowFar& how_far) {
+    return report::time_in_turn({[&] { infer(network, images, &filters); }}, {.rounds = a.rounds, .progress = how_far})
+        .at(0);
+  });
   const bool busy = timing.spread.busy();
-  if (a.json) {
+  if (a.common.json) {
     std::cout << io::json_text(nlohmann::json{{"network", network.spec()},
                                               {"processor", report::cpu_name()},
                                               {"kernels", isa()},
@@ -149,8 +139,7 @@ int run_bench(int argc, char** argv) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   add_threads_option(app, a.model.threads);
-  app.add_flag("--json", a.json, "print JSON");
-  app.add_flag("--quiet", a.quiet, "show no progress");
+  a.common.add_to(app);
   app.footer(
       "Example: paser bench 'segformer:{\"in\":3,\"classes\":19,\"size\":\"B0\"}' --size 512 512\n"
       "Exit status: 0 done; 1 the model cannot be read; 2 wrong options.");

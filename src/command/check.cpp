@@ -8,6 +8,7 @@
 /// be read.
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "data_options.hpp"
 #include "paser/data/folder_report_text.hpp"
 #include "paser/experiment/folder_data.hpp"
@@ -24,7 +25,7 @@ struct CheckArguments {
   io::Path first, second;
   program::DataOptions data;
   Index classes = 0;
-  bool json = false, quiet = false;
+  program::CommonOptions common;
 };
 
 /// What the command line says of the set.
@@ -51,32 +52,43 @@ std::vector<data::PartFolders> folders(const experiment::FolderSettings& s) {
   return parts.front().stems.empty() ? parts : std::vector{*data::plain_layout(s.data)};
 }
 
+/// Ends with the pairs of files that there are.
+[[noreturn]] void end_dry(const std::vector<data::PartFolders>& parts, const data::PairingOptions& pairing) {
+  program::DryRun would;
+  for (const auto& part : parts) {
+    const auto pairs = data::pair_files(part.images, part.masks, pairing).pairs.size();
+    would.reads({part.images, program::DryRun::counted(pairs, "image") + " with a mask", {{"files", pairs}}});
+    would.reads({part.masks});
+  }
+  throw program::DryRunEnds{would};
+}
+
 /// Checks every part; returns whether all are good.
 bool check_data_set(const CheckArguments& a) {
   const experiment::FolderSettings set = settings(a);
   data::FolderOptions options = experiment::reading(set, false).files;
   if (a.classes > 0) options.map = options.map.with_classes(a.classes);
   const auto parts = folders(set);
+  if (a.common.dry_run) end_dry(parts, options.pairing);
   bool good = true;
   nlohmann::json document;
   for (const auto& [part, images, masks, stems] : parts) {
     std::optional<report::Progress> shown;
     const auto tell = [&, name = part](Index done, Index total) {
-      if (a.quiet) return;
       if (!shown) shown.emplace("check " + name, total, report::ProgressOptions{.unit = "images"});
       shown->update(done);
     };
     const data::FolderReport report = data::check_folder(images, masks, options, tell);
     if (shown) shown->finish();
     good = good && report.ok();
-    if (a.json) {
+    if (a.common.json) {
       document[part] = data::report_json(report);
     } else {
       std::cout << (part == "all" ? "" : part + "\n");
       data::print(std::cout, report);
     }
   }
-  if (a.json) std::cout << io::json_text(document, 2) << "\n";
+  if (a.common.json) std::cout << io::json_text(document, 2) << "\n";
   return good;
 }
 
@@ -92,8 +104,7 @@ int run_check(int argc, char** argv) {
   program::add_data_options(app, a.data);
   app.add_option("--classes", a.classes, "the number of classes, where the rules do not say it")
       ->check(CLI::Range(1, 255));
-  app.add_flag("--json", a.json, "print JSON");
-  app.add_flag("--quiet", a.quiet, "show no progress");
+  a.common.add_to(app);
   app.footer(
       "Example: paser check images masks --masks 0:0,255:1 --mask-suffix _mask\n"
       "Exit status: 0 all good; 1 a bad file or an unusable set; 2 wrong options or an unreadable folder.");

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "paser/metrics/statistics.hpp"
 #include "paser/report/results_file.hpp"
 #include "paser/report/table.hpp"
@@ -51,8 +52,9 @@ struct Statement {
   int reproduced = 0, runs = 0;
 };
 
-report::Results results_of(const std::filesystem::path& run) {
-  return report::read_results(std::filesystem::is_directory(run) ? run / "results.json" : run);
+/// The results of a run folder, or the file itself.
+std::filesystem::path results_file(const std::filesystem::path& run) {
+  return std::filesystem::is_directory(run) ? run / "results.json" : run;
 }
 
 /// The settings, but for the seed, that are not the same in all runs. Runs that differ in them are no repetitions.
@@ -154,9 +156,13 @@ void print(const std::vector<report::Results>& runs) {
   std::cout << claims;
 }
 
-int run(const std::vector<std::string>& folders, bool json) {
+int run(const std::vector<std::string>& folders, const program::CommonOptions& common) {
   std::vector<report::Results> runs;
-  for (const std::string& folder : folders) runs.push_back(results_of(folder));
+  program::DryRun would;
+  for (const std::string& folder : folders) {
+    runs.push_back(report::read_results(results_file(folder)));
+    would.reads({results_file(folder), paser::message(runs.back().title, ", seed ", runs.back().seed)});
+  }
   for (std::size_t i = 0; i < runs.size(); ++i)
     for (std::size_t k = 0; k < i; ++k)
       if (runs[i].seed == runs[k].seed)
@@ -165,7 +171,8 @@ int run(const std::vector<std::string>& folders, bool json) {
   for (const std::string& name : differing(runs))
     std::cerr << "warning: the runs differ in the setting " << name
               << ", so that their spread is not that of the seed\n";
-  if (json)
+  if (common.dry_run) throw program::DryRunEnds{would};
+  if (common.json)
     std::cout << paser::io::json_text(document(runs), 2) << "\n";
   else
     print(runs);
@@ -177,14 +184,14 @@ int run(const std::vector<std::string>& folders, bool json) {
 int run_compare(int argc, char** argv) {
   using namespace compare_command;
   std::vector<std::string> folders;
-  bool json = false;
+  program::CommonOptions common;
   CLI::App app("Mean and spread of several runs of one training.");
   app.add_option("runs", folders, "run folders, or their results.json")->required();
-  app.add_flag("--json", json, "print one document instead of tables");
+  common.add_to(app);
   app.footer(
       "Example: paser compare run_seed1 run_seed2 run_seed3\n"
       "Exit status: 0 done; 1 a file cannot be read; 2 the options make no sense.");
-  return program::run(app, argc, argv, [&](const std::string&) { return run(folders, json); });
+  return program::run(app, argc, argv, [&](const std::string&) { return run(folders, common); });
 }
 
 }  // namespace command

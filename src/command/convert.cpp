@@ -1,16 +1,19 @@
 /// Published PyTorch weights to a model that the other subcommands take, and the networks of a model to weights as they
 /// are published.
 ///
-///   paser convert segformer_b0.pth model.safetensors --network 'segformer:{"in":3,"classes":19,"size":"B0"}'
-///   --imagenet paser convert run f2.safetensors --take f2
+///   paser convert segformer_b0.pth b0.safetensors --imagenet
+///     --network 'segformer:{"in":3,"classes":19,"size":"B0"}'
+///   paser convert run f2.safetensors --take f2
 ///
 /// Exit status: 0 done; 1 a file cannot be read or written, or does not fit the network; 2 wrong options.
 
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "file_kind.hpp"
 #include "network_name.hpp"
+#include "paser/io/output_folder.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "program.hpp"
 #include "published.hpp"
@@ -28,7 +31,8 @@ struct Arguments {
   std::string variant, network, take, names;
   std::vector<std::string> classes;
   std::vector<Index> size{512, 512};
-  bool imagenet = false, overwrite = false, dry_run = false, json = false;
+  bool imagenet = false, overwrite = false;
+  program::CommonOptions common;
 };
 
 /// The network as a PaSeR takes it: with an answer for every pixel of an image of any size.
@@ -43,22 +47,19 @@ models::AnySegmenter<float> fitted(models::AnySegmenter<float> network, const Ar
   return network;
 }
 
-/// What was converted, for people or programs.
-void tell(const Arguments& a, const models::ModelSpec& spec, const models::AnySegmenter<float>& network,
-          std::size_t tensors) {
-  const Index parameters = nn::count_parameters(network);
-  if (a.json) {
-    std::cout << io::json_text(
-                     nlohmann::json{{"network", spec},
-                                    {"tensors", tensors},
-                                    {"parameters", parameters},
-                                    {"written", a.dry_run ? nlohmann::json() : nlohmann::json(a.out.string())}},
-                     2)
-              << "\n";
-    return;
+/// What was converted, for people or programs; in a dry run what would be. in: the file that was read.
+void tell(const Arguments& a, const fs::path& in, const models::ModelSpec& spec,
+          const models::AnySegmenter<float>& network, std::size_t tensors) {
+  nlohmann::json facts{{"network", spec}, {"tensors", tensors}, {"parameters", nn::count_parameters(network)}};
+  const std::string about =
+      message(spec.type, ": ", tensors, " tensors, ", facts["parameters"].get<Index>(), " parameters");
+  if (a.common.dry_run) throw program::DryRunEnds{program::DryRun().reads({in, about, facts}).writes({a.out})};
+  if (a.common.json) {
+    facts["written"] = a.out.string();
+    std::cout << io::json_text(facts, 2) << "\n";
+  } else {
+    std::cout << about << " in " << visible(a.out.string()) << "\n";
   }
-  std::cout << spec.type << ": " << tensors << " tensors, " << parameters << " parameters"
-            << (a.dry_run ? " fit, nothing is written" : " in " + visible(a.out.string())) << "\n";
 }
 
 /// Weights of a checkpoint become a PaSeR of one network.
@@ -86,8 +87,8 @@ void to_model(const Arguments& a) {
                                .estimator = uncertainty::SoftmaxEntropy{}};
   pipeline::detail::check_description<ValueError>(d, "paser convert");
   pipeline::detail::check_networks<ValueError>(paser.models, d, "paser convert");
-  if (!a.dry_run) pipeline::save_paser(a.out, paser, d);
-  tell(a, spec, published.network, tensors.size());
+  if (!a.common.dry_run) pipeline::save_paser(a.out, paser, d);
+  tell(a, a.in, spec, published.network, tensors.size());
 }
 
 /// One network of a model becomes a checkpoint.
@@ -110,8 +111,8 @@ void to_weights(const Arguments& a, const fs::path& file) {
   Published published(bare.spec, a.names);
   io::load_state_dict(published.network, state, file.string());
   const io::Safetensors content = published.checkpoint();
-  if (!a.dry_run) io::write_safetensors(a.out, content);
-  tell(a, bare.spec, published.network, content.tensors.size());
+  if (!a.common.dry_run) io::write_safetensors(a.out, content);
+  tell(a, file, bare.spec, published.network, content.tensors.size());
 }
 
 int convert(const Arguments& a) {
@@ -121,8 +122,9 @@ int convert(const Arguments& a) {
                     " are not written; expected a name that ends with .safetensors");
   std::error_code error;
   check<ValueError>(!fs::equivalent(a.in, a.out, error), "paser convert", a.out.string(), " is the input");
-  check<ValueError>(a.dry_run || a.overwrite || !fs::exists(a.out), "paser convert", a.out.string(),
+  check<ValueError>(a.overwrite || !fs::exists(a.out), "paser convert", a.out.string(),
                     " is there already; --overwrite replaces it");
+  (void)io::folder_and_name(a.out);
   if (fs::is_directory(a.in) || holds_model(a.in))
     to_weights(a, program::model_file(a.in, a.variant));
   else
@@ -153,8 +155,7 @@ int run_convert(int argc, char** argv) {
   app.add_option("--take", a.take, "of a model with several networks: f1, f2, ...");
   app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tuned");
   app.add_flag("--overwrite", a.overwrite, "replace the output if it is there");
-  app.add_flag("--dry-run", a.dry_run, "see whether all fits, and write nothing");
-  app.add_flag("--json", a.json, "print JSON");
+  a.common.add_to(app);
   app.footer(
       "Example: paser convert model.pth b0.safetensors --network 'segformer:{\"in\":3,\"classes\":19,\"size\":\"B0\"}' "
       "--imagenet\n"

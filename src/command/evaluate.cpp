@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "data_options.hpp"
 #include "evaluate/tell.hpp"
 #include "model_options.hpp"
@@ -41,7 +42,8 @@ struct Arguments {
   std::vector<Index> size;
   double noise = 0;
   std::optional<std::uint64_t> seed;
-  bool json = false, quiet = false, overwrite = false;
+  bool overwrite = false;
+  program::CommonOptions common;
 };
 
 /// The settings of the training, as far as the model's file has them, with what the command line says. The file knows
@@ -120,10 +122,11 @@ class Outputs {
  public:
   /// Throws before anything is computed when something is in the way of a file.
   Outputs(const Arguments& a, const fs::path& model, const experiment::FolderSettings& c, const Folder& images) {
-    if (!a.out.empty()) out_.emplace(a.out, "evaluate", paser::io::OutputOptions{.overwrite = a.overwrite});
+    const paser::io::OutputOptions options{.overwrite = a.overwrite, .dry_run = a.common.dry_run};
+    if (!a.out.empty()) out_.emplace(a.out, "evaluate", options);
     if (!a.csv.empty()) {
       const auto [folder, name] = paser::io::folder_and_name(a.csv);
-      table_.emplace(folder, "evaluate", paser::io::OutputOptions{.overwrite = a.overwrite});
+      table_.emplace(folder, "evaluate", options);
       table_name_ = name;
     }
     for (auto* folder : {&out_, &table_}) {
@@ -137,8 +140,15 @@ class Outputs {
     if (table_) table_->require(table_name_);
     if (!out_) return;
     for (const std::string& name : masks_) out_->require(name);
-    for (const char* name : {"evaluation.json", "images.csv", "reliability.csv", "reliability.svg"})
-      out_->require(name);
+    for (const char* name : documents) out_->require(name);
+  }
+
+  /// Tells all files.
+  void tell(program::DryRun& would) const {
+    if (table_) would.writes({table_->path() / table_name_});
+    if (!out_) return;
+    for (const std::string& name : masks_) would.writes({out_->path() / name});
+    for (const char* name : documents) would.writes({out_->path() / name});
   }
 
   void mask(Index image, const Labels& labels, Index classes) {
@@ -154,6 +164,8 @@ class Outputs {
   }
 
  private:
+  static constexpr std::array documents{"evaluation.json", "images.csv", "reliability.csv", "reliability.svg"};
+
   std::optional<paser::io::OutputFolder> out_, table_;
   std::string table_name_;
   std::vector<std::string> masks_;
@@ -171,6 +183,54 @@ nlohmann::json results(const std::vector<evaluation::ImageScore>& scores, const 
   return document;
 }
 
+/// What would be read and written.
+program::DryRun described(const fs::path& model, const Folder& folder, const Outputs& outputs) {
+  program::DryRun would;
+  would.reads({model});
+  std::vector<fs::path> files;
+  for (Index i = 0; i < folder.size(); ++i)
+    for (const fs::path& file : {folder.info(i).image, folder.info(i).mask}) files.push_back(file);
+  std::ranges::sort(files);
+  files.erase(std::ranges::unique(files).begin(), files.end());  // tiles are of one file
+  would.reads_all(files);
+  outputs.tell(would);
+  return would;
+}
+
+/// How the model is to answer.
+Method method_of(const Arguments& a, const pipeline::Paser<float>& paser, const pipeline::PaserDescription& d,
+                 const experiment::FolderSettings& config, program::DomainWatch& watch) {
+  Method method{.policy =
+                    program::chosen_policy(paser, a.model.only, a.model.thresholds, a.model.target, d.calibration)};
+  method.watch = &watch;
+  method.overlap = a.model.overlap;
+  method.noise = a.noise;
+  method.class_mean = class_mean(config);
+  // The stream from which train_segmentation draws when it compares, so that both tell the same.
+  method.key = Key{config.seed}.fold(7);
+  return method;
+}
+
+/// Scores all images, and writes the masks found.
+std::vector<evaluation::ImageScore> scored(const pipeline::PaserDescription& d, const pipeline::Paser<float>& paser,
+                                           const Folder& folder, Method& method, Outputs& outputs) {
+  const report::InterruptGuard guard;
+  const auto stop_if_interrupted = [] {
+    if (report::interrupted()) throw program::Interrupted("interrupted; there is no result");
+  };
+  method.window_done = [&](Index, Index) { stop_if_interrupted(); };
+  report::Progress progress("evaluate", folder.size(), report::ProgressOptions{.unit = "images"});
+  auto scores = score(
+      d, paser, folder, method,
+      [&](Index done) {
+        stop_if_interrupted();
+        progress.update(done);
+      },
+      [&](Index i, const Labels& labels) { outputs.mask(i, labels, d.classes()); });
+  progress.finish();
+  return scores;
+}
+
 int run(const Arguments& a, const std::string& command) {
   const fs::path file = a.model.file();
   auto loaded = pipeline::load_paser(file);
@@ -184,34 +244,13 @@ int run(const Arguments& a, const std::string& command) {
   if (a.model.only == "paser") program::warn_without_noise(paser, description.channels);
   paser::FilterCache<float> filters;
   paser.filters = &filters;
-  Method method{.policy = program::chosen_policy(paser, a.model.only, a.model.thresholds, a.model.target,
-                                                 description.calibration)};
   program::DomainWatch watch(description.calibration);
-  method.watch = &watch;
-  method.overlap = a.model.overlap;
-  method.noise = a.noise;
-  method.class_mean = class_mean(config);
-  // The stream from which train_segmentation draws when it compares, so that both tell the same.
-  method.key = Key{config.seed}.fold(7);
+  Method method = method_of(a, paser, description, config, watch);
   const Folder folder = opened(a, config, description);
   for (const std::string& warning : folder.report().warnings) std::cerr << "warning: " << warning << "\n";
   Outputs outputs(a, file, config, folder);
-
-  const report::InterruptGuard guard;
-  const auto stop_if_interrupted = [] {
-    if (report::interrupted()) throw program::Interrupted("interrupted; there is no result");
-  };
-  method.window_done = [&](Index, Index) { stop_if_interrupted(); };
-  std::optional<report::Progress> progress;
-  if (!a.quiet) progress.emplace("evaluate", folder.size(), report::ProgressOptions{.unit = "images"});
-  const auto scores = score(
-      description, paser, folder, method,
-      [&](Index done) {
-        stop_if_interrupted();
-        if (progress) progress->update(done);
-      },
-      [&](Index i, const Labels& labels) { outputs.mask(i, labels, description.classes()); });
-  if (progress) progress->finish();
+  if (a.common.dry_run) throw program::DryRunEnds{described(file, folder, outputs)};
+  const auto scores = scored(description, paser, folder, method, outputs);
 
   nlohmann::json document = results(scores, method, description, a, file, command);
   document["estimator"] = program::part_json(paser.estimator.spec());
@@ -221,7 +260,7 @@ int run(const Arguments& a, const std::string& command) {
   if (domain) document["domain"] = *domain;
   const std::string text = paser::io::json_text(document, 2) + "\n";
   outputs.results(text, csv(scores, description.class_names), total(scores).calibration);
-  if (a.json)
+  if (a.common.json)
     std::cout << text;
   else
     print(std::cout, scores, description.class_names, method.class_mean);
@@ -251,8 +290,7 @@ int run_evaluate(int argc, char** argv) {
                  "folder for evaluation.json, images.csv, reliability.csv and .svg, and the masks found");
   app.add_option("--csv", a.csv, "file for a table of all images");
   app.add_flag("--overwrite", a.overwrite, "replace files that evaluate did not write, but no input");
-  app.add_flag("--json", a.json, "print one JSON document");
-  app.add_flag("--quiet", a.quiet, "show no progress");
+  a.common.add_to(app);
   app.footer(
       "What is not said about the images is as in the training.\n"
       "Example: paser evaluate run --images new --masks-folder new_masks --masks 0:0,255:1\n"

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "file_kind.hpp"
 #include "paser/io/image_file.hpp"
 #include "paser/io/weights_file.hpp"
@@ -116,9 +117,11 @@ nlohmann::json file_info(const fs::path& named, const std::string& variant) {
   return image_info(file);
 }
 
-int info(const fs::path& file, const std::string& variant, bool json) {
+int info(const fs::path& file, const std::string& variant, const program::CommonOptions& common) {
   const nlohmann::json j = file_info(file, variant);
-  if (json)
+  if (common.dry_run)
+    throw program::DryRunEnds{program::DryRun().reads({j["file"].get<std::string>(), j["kind"].get<std::string>()})};
+  if (common.json)
     std::cout << io::json_text(j, 2) << "\n";
   else if (j["kind"] == "model")
     print_model(j);
@@ -135,13 +138,13 @@ int run_info(int argc, char** argv) {
   using namespace info_command;
   std::filesystem::path file;
   std::string variant;
-  bool json = false;
+  program::CommonOptions common;
   CLI::App app("Says what a file is: a trained model, weights, or an image.");
   app.add_option("file", file, "a model or a run folder, weights (safetensors, .pt, .pth), or an image")->required();
   app.add_option("--variant", variant, "of a run folder: the checkpoint's name, such as paser_tuned");
-  app.add_flag("--json", json, "print JSON");
+  common.add_to(app);
   app.footer("Example: paser info run\nExit status: 0 done; 1 the file cannot be read; 2 wrong options.");
-  return program::run(app, argc, argv, [&](const std::string&) { return info(file, variant, json); });
+  return program::run(app, argc, argv, [&](const std::string&) { return info(file, variant, common); });
 }
 
 }  // namespace command

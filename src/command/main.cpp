@@ -10,9 +10,8 @@
 #include <vector>
 
 #include "command.hpp"
-#include "paser/core/isa.hpp"
+#include "common_options.hpp"
 #include "paser/core/text.hpp"
-#include "paser/version.hpp"
 #include "printed.hpp"
 
 namespace {
@@ -42,22 +41,13 @@ const std::vector<Subcommand> subcommands{
 void print_help(std::ostream& out) {
   out << "Usage: paser SUBCOMMAND [OPTIONS]\n\nSubcommands:\n";
   for (const auto& s : subcommands) out << "  " << s.name << std::string(14 - s.name.size(), ' ') << s.summary << "\n";
-  out << "\n  paser SUBCOMMAND --help says more, with an example; paser --version says what this program is.\n\n"
+  out << "\n  paser SUBCOMMAND --help says more, with an example. Every one takes --json, --quiet, --dry-run and "
+         "--version.\n\n"
          "From images to a trained model and back:\n"
          "  paser check data --masks 0:0,255:1\n"
          "  paser train --data data --masks 0:0,255:1 --out run\n"
          "  paser evaluate run\n"
          "  paser segment run new_images --out segmented\n";
-}
-
-void print_version() {
-  std::cout << "paser " << paser::version << "\nkernels " << paser::isa()
-            << "\nTIFF files "
-#ifdef PASER_WITH_TIFF
-               "yes\n";
-#else
-               "no\n";
-#endif
 }
 
 int refuse(const std::string& word) {
@@ -83,7 +73,7 @@ int main(int argc, char** argv) {
     return program::printed(0);
   }
   if (word == "--version") {
-    print_version();
+    std::cout << program::version_text() << "\n";
     return program::printed(0);
   }
   for (const auto& s : subcommands) {

@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "model_options.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
@@ -40,7 +41,8 @@ struct Arguments {
   segment_image::SegmenterOptions segmenter;
   Index chunk = 1000;
   double stale = 300;
-  bool verify = false, json = false, quiet = false;
+  bool verify = false;
+  program::CommonOptions common;
 };
 
 /// Ctrl-C.
@@ -75,9 +77,12 @@ nlohmann::json job_of(const Arguments& a, const fs::path& model, const Manifest&
 }
 
 /// Begins a job in the folder, or goes on with the one that is there. Throws ValueError when that is another.
-void begin(const nlohmann::json& job, io::OutputFolder& out) {
+void begin(const nlohmann::json& job, io::OutputFolder& out, bool dry_run) {
   const fs::path file = out.path() / "job.json";
-  if (!fs::exists(file)) write_as_any(out, "job.json", io::json_text(job, 1) + "\n");
+  if (!fs::exists(file)) {
+    if (dry_run) return;
+    write_as_any(out, "job.json", io::json_text(job, 1) + "\n");
+  }
   const auto there = io::read_json(file);
   for (const auto& [name, value] : job.items())
     check<ValueError>(there.is_object() && there.value(name, nlohmann::json()) == value, file.string().c_str(),
@@ -86,13 +91,43 @@ void begin(const nlohmann::json& job, io::OutputFolder& out) {
                       value.dump(), "; choose another --out");
 }
 
+bool is_done(Index chunk, const io::OutputFolder& out) {
+  return fs::exists(out.path() / file_of(chunk, ".json"));
+}
+
+/// Throws unless the files of a chunk may be written.
+void require_files(Index chunk, io::OutputFolder& out) {
+  for (const char* ending : {".tar", ".jsonl", ".json"}) out.require(file_of(chunk, ending));
+}
+
+/// What would be read and written. Throws when something is in the way of a chunk that is not done.
+program::DryRun described(const Arguments& a, const fs::path& model, const Manifest& manifest, io::OutputFolder& out) {
+  const auto counted = [](Index count, const char* what) {
+    return program::DryRun::counted(static_cast<std::size_t>(count), what);
+  };
+  program::DryRun would;
+  would.reads({model}).reads({a.manifest, counted(manifest.lines(), "line"), {{"lines", manifest.lines()}}});
+  const Index chunks = manifest.chunks();
+  if (a.verify) return would.reads({a.out, counted(chunks, "chunk")});
+  Index left = 0;
+  for (Index chunk = 0; chunk < chunks; ++chunk) {
+    if (is_done(chunk, out)) continue;
+    require_files(chunk, out);
+    ++left;
+  }
+  return would.writes(
+      {a.out, counted(left, "chunk") + message(" of ", chunks, ", each .tar, .jsonl and .json"), {{"chunks", left}}});
+}
+
 /// Works on chunks until all are done.
 class Worker {
  public:
   Worker(const Arguments& a, Segmenter& segmenter, const Manifest& manifest, io::OutputFolder& out)
-      : segmenter_(segmenter), manifest_(manifest), out_(out), claims_(out.path() / ".claims", a.stale) {
-    if (!a.quiet) progress_.emplace("segment", manifest.lines(), report::ProgressOptions{.unit = "images"});
-  }
+      : segmenter_(segmenter),
+        manifest_(manifest),
+        out_(out),
+        claims_(out.path() / ".claims", a.stale),
+        progress_("segment", manifest.lines(), report::ProgressOptions{.unit = "images"}) {}
 
   /// Throws Stopped after Ctrl-C, with nothing claimed any more.
   void run() {
@@ -105,32 +140,30 @@ class Worker {
       bool worked = false;
       for (Index i = 0; i < chunks; ++i) {
         const Index chunk = (first + i) % chunks;
-        if (done[static_cast<std::size_t>(chunk)] || !(is_done(chunk) || claim(chunk))) continue;
+        if (done[static_cast<std::size_t>(chunk)] || !(is_done(chunk, out_) || claim(chunk))) continue;
         done[static_cast<std::size_t>(chunk)] = worked = true;
         --left;
         lines_ += manifest_.lines_of(chunk);
-        if (progress_) progress_->update(lines_);
+        progress_.update(lines_);
       }
       pause_ = worked ? shortest_pause : std::min(pause_ + pause_ / 4, longest_pause);
       if (left > 0 && !worked) wait();
     }
     claims_.clear();
-    if (progress_) progress_->finish();
+    progress_.finish();
   }
 
  private:
-  bool is_done(Index chunk) const { return fs::exists(out_.path() / file_of(chunk, ".json")); }
-
   /// Makes a chunk that nobody works on; false when somebody does.
   bool claim(Index chunk) {
     auto held = claims_.take(chunk_name(chunk));
     if (!held) return false;
-    if (!is_done(chunk)) make(chunk, *held);
+    if (!is_done(chunk, out_)) make(chunk, *held);
     return true;
   }
 
   void make(Index chunk, Claims::Held& held) {
-    for (const char* ending : {".tar", ".jsonl", ".json"}) out_.require(file_of(chunk, ending));
+    require_files(chunk, out_);
     segmenter_.progress([&](Index, Index) {
       if (report::interrupted()) throw Stopped();
       held.touch();
@@ -141,7 +174,7 @@ class Worker {
       if (report::interrupted()) throw Stopped();
       held.touch();
       work.answer(path, ++line);
-      if (progress_) progress_->update(lines_ + line - manifest_.first_line(chunk));
+      progress_.update(lines_ + line - manifest_.first_line(chunk));
     }
     (void)std::move(work).write(chunk, out_);
   }
@@ -161,7 +194,7 @@ class Worker {
   const Manifest& manifest_;
   io::OutputFolder& out_;
   Claims claims_;
-  std::optional<report::Progress> progress_;
+  report::Progress progress_;
   Index lines_ = 0;
   Milliseconds pause_ = shortest_pause;  ///< before it looks again whether something is left
 };
@@ -170,7 +203,7 @@ class Worker {
 int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDescription& d) {
   Index failed = 0;
   for (const auto& [status, count] : s.failures) failed += count;
-  if (a.json) {
+  if (a.common.json) {
     std::cout << io::json_text(nlohmann::json(s), 2) << std::endl;
   } else {
     std::cout << s.done << " of " << s.lines << " images segmented, " << s.masks << " masks; hash of all masks "
@@ -228,10 +261,11 @@ int segment_list(const Arguments& a) {
     return program::wrong_usage;
   }
   const Manifest manifest(a.manifest, a.chunk);
-  io::OutputFolder out(a.out, "segment_many");
+  io::OutputFolder out(a.out, "segment_many", {.dry_run = a.common.dry_run});
   out.protect(model);
   out.protect(a.manifest);
-  begin(job_of(a, model, manifest), out);
+  begin(job_of(a, model, manifest), out, a.common.dry_run);
+  if (a.common.dry_run) throw program::DryRunEnds{described(a, model, manifest, out)};
   const auto& description = segmenter->description();
   if (a.verify) return verify(a, manifest, out, description);
   const report::InterruptGuard guard;
@@ -265,8 +299,7 @@ int run_segment_many(int argc, char** argv) {
       ->capture_default_str();
   segment_image::add_segmenter_options(app, a.segmenter);
   app.add_flag("--verify", a.verify, "segment nothing: read everything back and compare it with what was written");
-  app.add_flag("--json", a.json, "print the totals as JSON");
-  app.add_flag("--quiet", a.quiet, "show no progress");
+  a.common.add_to(app);
   app.footer(std::string("Example: paser segment-many run --manifest images.txt --out masks\n") + program::statuses);
   return program::run(app, argc, argv, [&](const std::string&) { return segment_list(a); });
 }

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "command.hpp"
+#include "common_options.hpp"
 #include "electrodes/settings.hpp"
 #include "paser/data/synthetic/generator.hpp"
 #include "paser/io/image.hpp"
@@ -42,7 +43,8 @@ struct Arguments {
   std::vector<Index> count{1270, 20, 40};
   std::vector<std::string> settings;
   int threads = 0;
-  bool list = false, json = false, quiet = false, dry_run = false;
+  bool list = false;
+  program::CommonOptions common;
 };
 
 std::string text_of(const Range& range) {
@@ -77,15 +79,17 @@ class Set {
  public:
   /// Opens a folder, or makes it. Throws ValueError when it holds something else, IoError when another process works
   /// there.
-  Set(const Path& folder, nlohmann::ordered_json settings)
-      : out_(folder, "make_electrodes", {.overwrite = false, .alone = true}), settings_(std::move(settings)) {
+  Set(const Path& folder, nlohmann::ordered_json settings, bool dry_run)
+      : out_(folder, "make_electrodes", {.overwrite = false, .alone = true, .dry_run = dry_run}),
+        settings_(std::move(settings)) {
     if (std::filesystem::exists(description())) {
       check_same();
       // A set of before there were manifests: these are its settings.
       if (!out_.lists("electrodes.json")) out_.adopt("electrodes.json");
       return;
     }
-    for (const auto& entry : std::filesystem::directory_iterator(folder))
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, none))
       paser::check<paser::ValueError>(entry.path().filename() == paser::io::OutputManifest::file_name,
                                       "make_electrodes", folder.string(),
                                       " is not an empty folder, and has no electrodes.json; choose another --out");
@@ -102,6 +106,12 @@ class Set {
   Path file(const char* part, const char* kind, Index i) const { return out_.path() / name(part, kind, i); }
   bool has(const char* part, Index i) const {
     return std::filesystem::exists(file(part, "_images", i)) && std::filesystem::exists(file(part, "_label", i));
+  }
+  /// How many images of a part are there.
+  Index present(const char* part, Index size) const {
+    Index count = 0;
+    for (Index i = 0; i < size; ++i) count += has(part, i) ? 1 : 0;
+    return count;
   }
   /// An image or a mask. A file that is there stays unless a run of this program wrote it.
   void save(const char* part, const char* kind, Index i, const paser::Tensor<std::uint8_t, 3>& picture) {
@@ -161,8 +171,7 @@ void write_images(Set& set, const ElectrodeParameters& parameters, paser::Key ke
 }
 
 /// One part of the set; images that are there already stay. Returns the pixels of each class.
-Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part, Index size,
-                 bool quiet) {
+Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part, Index size) {
   Counts counts{};
   std::vector<Index> missing;
   for (Index i = 0; i < size; ++i) {
@@ -171,20 +180,18 @@ Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key
     else
       missing.push_back(i);
   }
-  std::optional<report::Progress> progress;
-  if (!quiet)
-    progress.emplace(part, size, report::ProgressOptions{.unit = "images"}, size - static_cast<Index>(missing.size()));
+  report::Progress progress(part, size, report::ProgressOptions{.unit = "images"},
+                            size - static_cast<Index>(missing.size()));
   const Index chunk = 4 * paser::threads();
   for (Index begin = 0; begin < static_cast<Index>(missing.size()); begin += chunk) {
     if (report::interrupted())
       throw program::Interrupted("interrupted; the same command goes on with the missing images");
     const Index end = std::min(begin + chunk, static_cast<Index>(missing.size()));
     write_images(set, parameters, key, part, {missing.begin() + begin, missing.begin() + end}, counts);
-    if (progress) progress->update(size - static_cast<Index>(missing.size()) + end);
+    progress.update(size - static_cast<Index>(missing.size()) + end);
   }
-  if (!progress) return counts;
-  progress->update(size);
-  progress->finish();
+  progress.update(size);
+  progress.finish();
   return counts;
 }
 
@@ -201,6 +208,44 @@ void tell_shares(const char* part, Index images, const std::array<double, 3>& sh
   for (std::size_t k = 0; k < 3; ++k)
     std::cout << ", " << class_names[k] << " " << report::fixed(100 * shares[k], 2) << " %";
   std::cout << "\n";
+}
+
+/// What would be written: of each part the images that are missing, and their masks.
+program::DryRun described(const Arguments& a, const ElectrodeParameters& parameters, const Set& set) {
+  program::DryRun would;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const auto missing = static_cast<std::size_t>(a.count[p] - set.present(parts[p], a.count[p]));
+    if (missing == 0) continue;
+    for (const auto& [kind, what] : {std::pair{"_images", "image"}, {"_label", "mask"}})
+      would.writes(
+          {set.description().parent_path() / (std::string(parts[p]) + kind),
+           program::DryRun::counted(missing, what) + paser::message(" of ", parameters.height, " x ", parameters.width),
+           {{"files", missing}, {"height", parameters.height}, {"width", parameters.width}}});
+  }
+  return would.writes({set.description()});
+}
+
+/// Makes all parts, and tells of each; returns what the set's description then says.
+nlohmann::ordered_json make_set(const Arguments& arguments, const ElectrodeParameters& parameters, Set& set) {
+  nlohmann::ordered_json manifest = set.settings();
+  manifest["classes"] = {{"pore", mask_gray(0)}, {"carbon", mask_gray(1)}, {"nickel", mask_gray(2)}};
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    const paser::Key key = paser::Key{arguments.seed}.fold(p);
+    const auto shares = shares_of(make_part(set, parameters, key, parts[p], arguments.count[p]));
+    manifest["shares"][parts[p]] = shares;
+    if (!arguments.common.json) tell_shares(parts[p], arguments.count[p], shares);
+    if (p > 0) continue;
+    // The authors' rule: the class weight is 1 - share in the training images.
+    std::array<double, 3> weights{};
+    std::ranges::transform(shares, weights.begin(), [](double share) { return 1 - share; });
+    manifest["class_weights"] = weights;
+    if (arguments.common.json) continue;
+    std::cout << "class weights";
+    for (const double weight : weights) std::cout << " " << report::fixed(weight, 5);
+    std::cout << " (1 - share)\n";
+  }
+  set.save(manifest);
+  return manifest;
 }
 
 int run(const Arguments& arguments) {
@@ -221,36 +266,11 @@ int run(const Arguments& arguments) {
                                         {"seed", arguments.seed},
                                         {"count", arguments.count},
                                         {"parameters", document(parameters)}};
-  if (arguments.dry_run) {
-    if (arguments.json)
-      std::cout << paser::io::json_text(settings, 2) << "\n";
-    else
-      std::cout << "would make " << arguments.count[0] << " images for training, " << arguments.count[1]
-                << " for validation and " << arguments.count[2] << " for the test, of " << parameters.height << " x "
-                << parameters.width << " pixels, in " << arguments.out << "\n";
-    return program::done;
-  }
   const report::InterruptGuard guard;
-  Set set(arguments.out, settings);
-  nlohmann::ordered_json manifest = set.settings();
-  manifest["classes"] = {{"pore", mask_gray(0)}, {"carbon", mask_gray(1)}, {"nickel", mask_gray(2)}};
-  for (std::size_t p = 0; p < parts.size(); ++p) {
-    const paser::Key key = paser::Key{arguments.seed}.fold(p);
-    const auto shares = shares_of(make_part(set, parameters, key, parts[p], arguments.count[p], arguments.quiet));
-    manifest["shares"][parts[p]] = shares;
-    if (!arguments.json) tell_shares(parts[p], arguments.count[p], shares);
-    if (p > 0) continue;
-    // The authors' rule: the class weight is 1 - share in the training images.
-    std::array<double, 3> weights{};
-    std::ranges::transform(shares, weights.begin(), [](double share) { return 1 - share; });
-    manifest["class_weights"] = weights;
-    if (arguments.json) continue;
-    std::cout << "class weights";
-    for (const double weight : weights) std::cout << " " << report::fixed(weight, 5);
-    std::cout << " (1 - share)\n";
-  }
-  set.save(manifest);
-  std::cout << (arguments.json ? paser::io::json_text(manifest, 2) : set.description().string()) << "\n";
+  Set set(arguments.out, settings, arguments.common.dry_run);
+  if (arguments.common.dry_run) throw program::DryRunEnds{described(arguments, parameters, set)};
+  const nlohmann::ordered_json manifest = make_set(arguments, parameters, set);
+  std::cout << (arguments.common.json ? paser::io::json_text(manifest, 2) : set.description().string()) << "\n";
   return program::done;
 }
 
@@ -269,9 +289,7 @@ int run_synthesize(int argc, char** argv) {
   app.add_option("--set", arguments.settings, "a parameter of the recipe, as name=value or name=low,high; repeatable");
   app.add_option("--threads", arguments.threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
   app.add_flag("--list-knobs", arguments.list, "print every parameter of the recipe and its value");
-  app.add_flag("--dry-run", arguments.dry_run, "check the settings and write nothing");
-  app.add_flag("--json", arguments.json, "print the description of the set in place of lines");
-  app.add_flag("--quiet", arguments.quiet, "show no progress");
+  arguments.common.add_to(app);
   app.footer(
       "Example: paser synthesize --out electrodes --count 240 40 120 --seed 7\n"
       "Exit status: 0 done; 1 something failed; 2 wrong options; 130 interrupted, what was written stays.");

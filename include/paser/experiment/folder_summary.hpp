@@ -18,8 +18,9 @@ inline std::string scaling(const FolderSettings& s, const data::FolderReport& im
                  report::fixed(static_cast<double>(images.brightest), 3));
 }
 
-/// Tells what a run is about to train on: images, sizes, values and classes, and what is remarkable about them.
-inline void print_data(std::ostream& out, const FolderSettings& s, const FolderData& data) {
+/// Tells what a run is about to train on: images, sizes, values and classes; and warns of what is remarkable about
+/// them.
+inline void print_data(std::ostream& out, std::ostream& warn, const FolderSettings& s, const FolderData& data) {
   const data::FolderReport& images = data.varied(1).report();
   if (!data.division().empty()) out << data.division() << "\n";
   out << "Images    " << data.varied(1).size();
@@ -36,10 +37,10 @@ inline void print_data(std::ostream& out, const FolderSettings& s, const FolderD
   for (Index k = 0; k < images.classes(); ++k)
     out << (k > 0 ? "," : "") << " " << visible(images.class_names[static_cast<std::size_t>(k)]) << " "
         << report::fixed(100 * images.share(k), 1) << " %";
-  out << "\n";
+  out << "\n" << std::flush;
   for (const auto& warnings : {data.weights().warnings, images.warnings})
-    for (const std::string& warning : warnings) out << "warning: " << warning << "\n";
-  out << std::flush;
+    for (const std::string& warning : warnings) warn << "warning: " << warning << "\n";
+  warn << std::flush;
 }
 
 }  // namespace paser::experiment

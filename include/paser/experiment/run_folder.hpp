@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "paser/experiment/data_files.hpp"
+#include "paser/experiment/dry_run.hpp"
 #include "paser/experiment/older_run.hpp"
+#include "paser/experiment/run_size.hpp"
 #include "paser/experiment/shown.hpp"
 #include "paser/experiment/stage_meter.hpp"
 #include "paser/io/json.hpp"
@@ -42,6 +44,7 @@ struct RunChoice {
   bool overwrite = false;    ///< files that are no run's are replaced where their names are needed
   bool replay = false;       ///< only the step that was not finite runs again, watched; nothing is stored
   bool tensorboard = false;  ///< the log's numbers as an event file too
+  bool dry_run = false;      ///< everything is judged, nothing is written, and the first stage is where it ends
 };
 
 /// What a program needs of its run folder.
@@ -52,35 +55,11 @@ struct RunNeeds {
   std::vector<std::string> results{};  ///< files that it writes at the end
 };
 
-/// Of all tensors, in bytes.
-inline std::size_t bytes_of(const io::StateDict& state) {
-  std::size_t bytes = 0;
-  for (const auto& [name, tensor] : state) bytes += static_cast<std::size_t>(tensor.bytes.numel());
-  return bytes;
-}
-
-/// What the checkpoints of a run hold, in bytes and numbers.
-struct RunSize {
-  std::size_t networks = 0, policy = 0;  ///< bytes of all networks' weights, and of the policy's
-  std::size_t policies = 0;              ///< trained by themselves
-  std::size_t tunings = 0;               ///< trainings of all networks and the policy together
-  std::size_t snapshots = 0;             ///< that such a training keeps
-  std::size_t kept = 0;                  ///< trained PaSeRs with all their networks
-};
-
-/// The most that such a run can take: of what is trained the weights, two moments of Adam and the best state; the
-/// largest file once more while it is replaced; and the log, the results and the page.
-inline std::size_t bytes_of(const RunSize& s) {
-  constexpr std::size_t state = 4, texts = std::size_t{1} << 18;
-  const std::size_t all = s.networks + s.policy, tuning = (state + s.snapshots) * all;
-  const std::size_t largest = s.tunings > 0 ? tuning : state * all;
-  return state * (s.networks + s.policies * s.policy) + s.tunings * tuning + s.kept * all + largest + texts;
-}
-
 /// A run folder: config.json, data.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and
 /// report.html. It belongs to one process at a time, and no file in it is replaced or removed that a run of this
 /// program did not write, see io::OutputFolder. config.json keeps the paths as they were typed. Of a team the leader
-/// alone opens and writes it; what the others are asked to write is what the leader writes.
+/// alone opens and writes it; what the others are asked to write is what the leader writes. In a dry run the folder is
+/// judged as ever and nothing is written: the first stage throws DryRunEnds.
 class RunFolder {
  public:
   /// Opens a folder, or makes it. `settings` become a JSON object; those that a run in the folder does not know have
@@ -90,9 +69,11 @@ class RunFolder {
   RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs,
             const distributed::Team& team = {})
       : path_(named_in_utf8(path, settings)), results_(needs.results), team_(team) {
+    if (choice.dry_run) would_.emplace();
     if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = read_replay(path_ / replay_file);
     if (!team_.leads()) return;
-    out_.emplace(path_, needs.program, io::OutputOptions{.overwrite = choice.overwrite, .alone = true});
+    out_.emplace(path_, needs.program,
+                 io::OutputOptions{.overwrite = choice.overwrite, .alone = true, .dry_run = choice.dry_run});
     const auto file = path / "config.json";
     if (out_->lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
       run_settings<Settings>(path);  // throws where they are not this program's
@@ -126,7 +107,12 @@ class RunFolder {
           "config.json",
           io::json_text(nlohmann::json{{"settings", settings}, {"environment", report::environment()}}, 2) + "\n");
     keep_data(needs.data);
-    if (const auto stages = path / "stages.json"; std::filesystem::exists(stages)) costs_ = read_costs(stages);
+    if (const auto stages = path / "stages.json"; goes_on_ && std::filesystem::exists(stages))
+      costs_ = read_costs(stages);
+    if (choice.dry_run) {
+      describe(choice, needs);
+      return;
+    }
     log_.emplace(out_->rewritten("log.jsonl"));
     if (choice.tensorboard) open_events();
   }
@@ -162,6 +148,7 @@ class RunFolder {
   /// Interrupted is thrown. A stage that was done in an earlier run costs nothing and has a line that says so.
   template <class Body>
   void run(const std::string& name, const std::string& file, const Body& body) {
+    if (would_) throw DryRunEnds{*would_};
     pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file), .team = team_};
     stage.callbacks.interrupted = [] { return report::interrupted(); };
     if (!team_.leads()) {
@@ -188,7 +175,7 @@ class RunFolder {
       before = now = done;
       planned = total;
       if (done == total)
-        std::cerr << name << "  " << done << " steps, made in an earlier run" << std::endl;
+        report::notes() << name << "  " << done << " steps, made in an earlier run" << std::endl;
       else
         progress.emplace(name, total, report::ProgressOptions{}, done);
     };
@@ -295,9 +282,10 @@ class RunFolder {
 
   /// Whether there is nothing but the manifest.
   static bool holds_nothing(const std::filesystem::path& folder) {
-    return std::ranges::all_of(std::filesystem::directory_iterator(folder), [](const auto& entry) {
-      return entry.path().filename() == io::OutputManifest::file_name;
-    });
+    return !std::filesystem::exists(folder) ||
+           std::ranges::all_of(std::filesystem::directory_iterator(folder), [](const auto& entry) {
+             return entry.path().filename() == io::OutputManifest::file_name;
+           });
   }
 
   /// Throws IoError unless the file system has so much room, less what the checkpoints take already.
@@ -307,22 +295,43 @@ class RunFolder {
     for (const auto& [name, file] : out_->listed())
       if (const auto size = std::filesystem::file_size(path() / name, error); !error) taken += size;
     const std::size_t needed = bytes > taken ? bytes - taken : 0;
-    const auto space = std::filesystem::space(path());
+    std::filesystem::path there = std::filesystem::absolute(path());
+    while (!std::filesystem::exists(there)) there = there.parent_path();
+    const auto space = std::filesystem::space(there);
     check<IoError>(space.available >= needed, "RunFolder", "the checkpoints of a run need ", report::bytes_text(needed),
                    " in ", path().string(), ", there are ", report::bytes_text(space.available));
   }
 
-  /// Compares the data with what the run began with, or stores what it is.
+  /// Compares the data with what the run that goes on began with, or stores what it is.
   void keep_data(const DataFiles& data) {
     const auto file = path() / "data.json";
     const auto now = sums_of(data);
-    if (!std::filesystem::exists(file)) return out_->write("data.json", io::json_text(now, 1) + "\n");
+    if (!goes_on_ || !std::filesystem::exists(file)) return out_->write("data.json", io::json_text(now, 1) + "\n");
     const auto before = io::read_json(file);
     check<FormatError>(before.is_object(), file.string().c_str(), "is not the list of a run's data");
     const std::string difference = first_difference(before, now);
     check<ValueError>(difference.empty(), path().string().c_str(),
                       "the data is not that which this run began with: ", difference,
                       "; restore it, choose another --out, or --fresh to start over");
+  }
+
+  /// What a run would read and write.
+  void describe(const RunChoice& choice, const RunNeeds& needs) {
+    std::vector<std::filesystem::path> inputs;
+    for (const auto& [name, file] : needs.data) inputs.push_back(file);
+    would_->reads_all(inputs);
+    if (choice.replay) {
+      would_->reads({path(), "one step of the run that is there runs again, watched"});
+      return;
+    }
+    const char* which = choice.fresh ? "a new run, in place of any that is there"
+                        : goes_on_   ? "the run that is there goes on"
+                                     : "a new run";
+    would_->writes({path(), message(which, ", at most ", report::bytes_text(needs.bytes))});
+    std::vector<std::string> names{"config.json", "data.json", "log.jsonl", "stages.json", "checkpoints"};
+    names.insert(names.end(), needs.results.begin(), needs.results.end());
+    if (choice.tensorboard) names.emplace_back("events.out.tfevents.paser");
+    for (const std::string& name : names) would_->writes({path() / name});
   }
 
   static void require_same(const nlohmann::json& asked, const nlohmann::json& old, const std::filesystem::path& file) {
@@ -338,6 +347,7 @@ class RunFolder {
   bool goes_on_ = false;
   std::optional<io::OutputFolder> out_;  ///< of the leader
   std::optional<Replay> replay_;
+  std::optional<DryRun> would_;  ///< of a dry run
   std::optional<report::Log> log_;
   std::optional<report::TensorBoardLog> events_;
   std::vector<report::StageCost> costs_;

@@ -14,6 +14,7 @@ namespace paser::io {
 struct OutputOptions {
   bool overwrite = false;  ///< also replace what others wrote: the option --overwrite of the programs
   bool alone = false;      ///< nobody else may write into the folder meanwhile
+  bool dry_run = false;    ///< everything is judged, and nothing made, written or removed
 };
 
 /// A folder into which a program writes, and never over anything else than what it wrote there itself.
@@ -40,11 +41,10 @@ class OutputFolder {
   /// Opens the folder, or makes it; `program` is one word. Throws IoError when it cannot be written to, and with the
   /// number of the process that excludes this one.
   OutputFolder(const Path& folder, std::string program, OutputOptions options = {})
-      : path_(made(folder)), options_(options), manifest_(path_, std::move(program), options.alone) {
-    remove_stray_temporaries(path_);
-    for (const auto& [name, file] : manifest_.files())
-      if (const Path inside = (path_ / name).parent_path(); cleaned_.insert(inside).second && inside != path_)
-        remove_stray_temporaries(inside);
+      : path_(options.dry_run ? makeable(folder) : made(folder)),
+        options_(options),
+        manifest_(path_, std::move(program), options.alone, options.dry_run) {
+    if (!options_.dry_run) remove_stray_temporaries();
     if (options_.alone) forget_what_is_gone();
   }
 
@@ -78,12 +78,13 @@ class OutputFolder {
     const Path file = path_ / name;
     if (same_bytes(file, content)) return;
     const Standing there = own_content(name);
+    if (options_.dry_run) return;
     make_folder(file.parent_path());
     manifest_.list(name, {{}, false, there.content, ContentSum::of(content)});
     write_file(file, content, there.exists || options_.overwrite ? Existing::replace : Existing::keep);
   }
 
-  /// A file that comes piece by piece, whole or not at all: without commit() nothing is there.
+  /// A file that comes piece by piece, whole or not at all: without commit() nothing is there. Not of a dry run.
   class Growing {
    public:
     /// Throws as OutputFolder::require, and IoError.
@@ -116,6 +117,7 @@ class OutputFolder {
   /// there stays, unless it is another's. Throws as require.
   Path rewritten(const std::string& name) {
     if (!own_content(name).own) remove(name);
+    if (options_.dry_run) return path_ / name;
     make_folder((path_ / name).parent_path());
     if (!lists(name) || !manifest_.files().at(name).by_name) manifest_.list(name, {{}, true, {}, {}});
     return path_ / name;
@@ -123,7 +125,9 @@ class OutputFolder {
 
   /// Removes a file, if there is one. Throws as require.
   void remove(const std::string& name) {
-    if (own_content(name).exists) {
+    if (own_content(name).exists && options_.dry_run) {
+      removed_.insert(name);
+    } else if (own_content(name).exists) {
       std::error_code failed;
       std::filesystem::remove(path_ / name, failed);
       check<IoError>(!failed, "output", quoted(path_ / name), " cannot be removed: ", failed.message());
@@ -148,7 +152,7 @@ class OutputFolder {
     }
     std::error_code in_use;
     for (const Path& folder : folders)
-      if (folder != path_) std::filesystem::remove(folder, in_use);
+      if (folder != path_ && !options_.dry_run) std::filesystem::remove(folder, in_use);
   }
 
  private:
@@ -163,6 +167,23 @@ class OutputFolder {
   static const Path& made(const Path& folder) {
     make_folder(folder);
     return folder;
+  }
+  /// Throws as made() where the folder is not there and cannot be made, or cannot be written to.
+  static const Path& makeable(const Path& folder) {
+    Path there = std::filesystem::absolute(folder);
+    std::error_code ignored;
+    while (!std::filesystem::exists(there, ignored) && there != there.parent_path()) there = there.parent_path();
+    check<IoError>(std::filesystem::is_directory(there), "output", quoted(folder),
+                   " cannot be made: a file has this name");
+    check<IoError>(::access(there.c_str(), W_OK | X_OK) == 0, "output", quoted(folder),
+                   " cannot be written to: ", std::strerror(errno));
+    return folder;
+  }
+  void remove_stray_temporaries() {
+    io::remove_stray_temporaries(path_);
+    for (const auto& [name, file] : manifest_.files())
+      if (const Path inside = (path_ / name).parent_path(); cleaned_.insert(inside).second && inside != path_)
+        io::remove_stray_temporaries(inside);
   }
   static void make_folder(const Path& folder) {
     std::error_code failed;
@@ -185,7 +206,7 @@ class OutputFolder {
   Standing own_content(const std::string& name) {
     const Path file = path_ / name;
     struct stat there {};
-    if (::lstat(file.c_str(), &there) != 0) return {};
+    if (removed_.contains(name) || ::lstat(file.c_str(), &there) != 0) return {};
     const bool dangling = ::stat(file.c_str(), &there) != 0;
     check<IoError>(dangling || S_ISREG(there.st_mode), "output", quoted(file), " exists and is not a regular file");
     check<ValueError>(dangling || !inputs_.contains({there.st_dev, there.st_ino}), "output", quoted(file),
@@ -218,6 +239,7 @@ class OutputFolder {
   OutputOptions options_;
   OutputManifest manifest_;
   std::set<Path> cleaned_;
+  std::set<std::string> removed_;  ///< by a dry run: as if they were not there
   std::set<std::pair<dev_t, ino_t>> inputs_;
 };
 

@@ -54,11 +54,19 @@ class OutputManifest {
   static constexpr const char* file_name = ".paser_outputs";
 
   /// Opens the folder's manifest, or makes it. With `alone` nobody else may work in the folder, else nobody who wants
-  /// to be alone. Throws IoError with the number of the process that works there, FormatError when the file is none.
-  OutputManifest(const Path& folder, std::string program, bool alone)
-      : path_(folder / file_name), program_(std::move(program)) {
+  /// to be alone. With `dry_run` what is there is read, and nothing is made, changed or kept locked: what is listed is
+  /// known to this object alone. Throws IoError with the number of the process that works there, FormatError when the
+  /// file is none.
+  OutputManifest(const Path& folder, std::string program, bool alone, bool dry_run = false)
+      : path_(folder / file_name), program_(std::move(program)), dry_run_(dry_run) {
+    struct stat there {};
+    if (dry_run_ && ::lstat(path_.c_str(), &there) != 0) return;
     const bool exclusive = open(alone);
     read();
+    if (dry_run_) {
+      ::flock(file_, LOCK_UN);
+      return;
+    }
     if (exclusive && lines_ > 2 * files_.size() + 100) {  // forget what no longer counts
       write_file(path_, text());
       open(alone);
@@ -72,7 +80,7 @@ class OutputManifest {
 
   /// A manifest of nothing is removed.
   ~OutputManifest() {
-    if (files_.empty() && ::flock(file_, LOCK_EX | LOCK_NB) == 0) {
+    if (!dry_run_ && files_.empty() && ::flock(file_, LOCK_EX | LOCK_NB) == 0) {
       try {
         refresh();
         if (files_.empty()) ::unlink(path_.c_str());
@@ -119,9 +127,9 @@ class OutputManifest {
   bool open(bool alone) {
     files_.clear();
     lines_ = read_to_ = 0;
+    const int access = dry_run_ ? O_RDONLY : O_RDWR | O_APPEND | O_CREAT;
     for (int attempt = 0;; ++attempt) {
-      file_ = detail::uninterrupted(
-          [&] { return ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666); });
+      file_ = detail::uninterrupted([&] { return ::open(path_.c_str(), access | O_NOFOLLOW | O_CLOEXEC, 0666); });
       check<IoError>(file_ >= 0, "output", quoted(path_), " cannot be opened: ", std::strerror(errno));
       // File systems without locks are written to unlocked.
       const bool exclusive = ::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
@@ -158,6 +166,7 @@ class OutputManifest {
 
   /// Reads what is there and was not read before.
   void read() {
+    if (file_ < 0) return;
     std::string text;
     std::array<char, 1 << 14> piece{};
     for (;;) {
@@ -169,6 +178,7 @@ class OutputManifest {
     }
     if (read_to_ == 0) {
       if (text.size() < header.size() && header.starts_with(text)) {  // new, or killed while it was new
+        if (dry_run_) return;
         check<IoError>(::ftruncate(file_, 0) == 0, "output", quoted(path_),
                        " cannot be written: ", std::strerror(errno));
         store(header, true);
@@ -227,6 +237,7 @@ class OutputManifest {
   }
 
   void append(const std::string& line, bool at_once) {
+    if (dry_run_) return;
     store((torn_ ? "\n" : "") + with_checksum(program_ + " " + line), at_once);
     ++lines_;
   }
@@ -275,6 +286,7 @@ class OutputManifest {
 
   Path path_;
   std::string program_;
+  bool dry_run_;
   Handle file_;
   std::size_t read_to_ = 0, lines_ = 0;
   bool torn_ = false;

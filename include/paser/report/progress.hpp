@@ -8,12 +8,13 @@
 #include <chrono>
 #include <cmath>
 #include <functional>
-#include <iostream>
 #include <optional>
+#include <ostream>
 #include <string>
 
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
+#include "paser/report/notes.hpp"
 #include "paser/report/text.hpp"
 
 namespace paser::report {
@@ -23,9 +24,9 @@ inline double monotonic_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// Where and how progress is shown. The default is standard error; every part can be replaced for tests.
+/// Where and how progress is shown. The default is where notes go; every part can be replaced for tests.
 struct ProgressOptions {
-  std::ostream* out = &std::cerr;
+  std::ostream* out = &notes();
   /// Draw one line again and again, fitted to the terminal. Otherwise plain lines, never cut: one a tenth of the stage
   /// but none more often than `plain_seconds`, so that a log file stays short, and one after `quiet_seconds` in any
   /// case.

@@ -13,6 +13,7 @@
 #include "paser/report/measure_costs.hpp"
 #include "paser/report/memory.hpp"
 #include "paser/report/method_row.hpp"
+#include "paser/report/notes.hpp"
 #include "paser/report/page_assets.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/reliability_figure.hpp"

@@ -1,0 +1,37 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <algorithm>
+
+#include "paser/io/checkpoint.hpp"
+
+/// How much room the files of a run can take.
+namespace paser::experiment {
+
+/// Of all tensors, in bytes.
+inline std::size_t bytes_of(const io::StateDict& state) {
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : state) bytes += static_cast<std::size_t>(tensor.bytes.numel());
+  return bytes;
+}
+
+/// What the checkpoints of a run hold, in bytes and numbers.
+struct RunSize {
+  std::size_t networks = 0, policy = 0;  ///< bytes of all networks' weights, and of the policy's
+  std::size_t policies = 0;              ///< trained by themselves
+  std::size_t tunings = 0;               ///< trainings of all networks and the policy together
+  std::size_t snapshots = 0;             ///< that such a training keeps
+  std::size_t kept = 0;                  ///< trained PaSeRs with all their networks
+};
+
+/// The most that such a run can take: of what is trained the weights, two moments of Adam and the best state; the
+/// largest file once more while it is replaced; and the log, the results and the page.
+inline std::size_t bytes_of(const RunSize& s) {
+  constexpr std::size_t state = 4, texts = std::size_t{1} << 18;
+  const std::size_t all = s.networks + s.policy, tuning = (state + s.snapshots) * all;
+  const std::size_t largest = s.tunings > 0 ? tuning : state * all;
+  return state * (s.networks + s.policies * s.policy) + s.tunings * tuning + s.kept * all + largest + texts;
+}
+
+}  // namespace paser::experiment
+#include "paser/core/macros_on.inc"
