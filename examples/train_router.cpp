@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "data_options.hpp"
 #include "routing/ablations.hpp"
 #include "routing/page.hpp"
 #include "routing/references.hpp"
@@ -221,7 +222,10 @@ int run(const Arguments& a, const std::string& command) {
   a.run.apply_to(settings);
   const paser::report::InterruptGuard guard;
   Experiment experiment(settings, a.run.folder("router"), a.run.choice);
-  for (const std::string& warning : experiment.data().weights().warnings) std::cerr << "warning: " << warning << "\n";
+  const experiment::FolderData& images = experiment.data();
+  program::tell_division(images.division());
+  for (const auto* warnings : {&images.plain(1).report().warnings, &images.weights().warnings})
+    for (const std::string& warning : *warnings) std::cerr << "warning: " << warning << "\n";
 
   const Study study(experiment, experiment.train());
   Findings found = study.findings();

@@ -8,17 +8,6 @@
 /// The page of a run.
 namespace routing {
 
-namespace detail {
-
-/// The point of a curve whose share of patches that leave f1 is nearest.
-inline const pipeline::MeasuredPoint& nearest(const std::vector<pipeline::MeasuredPoint>& curve, double share) {
-  return *std::min_element(curve.begin(), curve.end(), [&](const auto& a, const auto& b) {
-    return std::abs(a.share - share) < std::abs(b.share - share);
-  });
-}
-
-}  // namespace detail
-
 /// What report.html shows. The curve stands first; the table has each network, and each router at four of its budgets.
 inline report::Results page_results(Experiment& experiment, const Findings& found, const Comparison& comparison) {
   report::Results r;
@@ -41,6 +30,7 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
                                          "Up and left is better. Gray: random mixes of the networks; a way of "
                                          "routing is worth something where it lies above."));
   r.findings = sentences(found);
+  r.advice = advice(found);
   for (std::size_t k = 0; k < first.singles.size(); ++k) {
     const auto& s = first.singles[k];
     r.models.push_back(s.name);

@@ -3,6 +3,7 @@
 #include "paser/pipeline/routing/curve_report_json.hpp"
 #include "paser/report/environment.hpp"
 #include "paser/report/table.hpp"
+#include "routing/advice.hpp"
 #include "routing/comparison.hpp"
 
 /// What a run prints and leaves behind.
@@ -34,6 +35,11 @@ struct Findings {
   std::optional<pipeline::DomainCheck> domain;  ///< of the test images beside those of the calibration
 };
 
+/// See advice.hpp.
+inline std::string advice(const Findings& found) {
+  return advice(found.routers.front().name, found.routers.front().report, found.unseen);
+}
+
 inline nlohmann::json document(const Findings& found, const Comparison& comparison, const Settings& settings) {
   nlohmann::json j = found.routers.front().report;
   j["task"] = found.task;
@@ -41,6 +47,7 @@ inline nlohmann::json document(const Findings& found, const Comparison& comparis
   j["router"] = found.routers.front().name;
   j["command"] = found.command;
   j["split"] = found.split;
+  j["advice"] = advice(found);
   j["settings"] = settings;
   j["machine"] = comparison.machine();
   for (const Judged& r : found.routers) j["routers"][r.name] = r.report;
@@ -89,10 +96,6 @@ inline report::CurveFigure figure_of(const Findings& found) {
   figure.curves.push_back({"oracle (greedy)", found.oracle});
   if (!found.paper.empty()) figure.curves.push_back({"the paper's policy", found.paper});
   return figure;
-}
-
-inline std::string signed_number(double value, int digits = 4) {
-  return (value >= 0 ? "+" : "") + report::fixed(value, digits);
 }
 
 /// The networks alone.
@@ -202,8 +205,8 @@ inline std::vector<std::string> sentences(const Findings& found) {
 /// The tables and the sentences for people.
 inline void tell(std::ostream& out, const Findings& found, const Comparison& comparison) {
   out << "\n"
-      << found.task << ", test images; ms per image on " << comparison.machine().processor << ", "
-      << comparison.machine().threads << " threads" << (comparison.machine().busy ? " (busy)" : "") << "\n";
+      << found.task << ": " << found.split << "\nTest images; ms per image on " << comparison.machine().processor
+      << ", " << comparison.machine().threads << " threads" << (comparison.machine().busy ? " (busy)" : "") << "\n";
   const auto show = [&](const report::ComparisonTable& t) {
     report::TextTable text(t.header);
     for (const auto& row : t.rows) text.add(row);
@@ -212,6 +215,7 @@ inline void tell(std::ostream& out, const Findings& found, const Comparison& com
   for (const auto& t : {table_of_networks(found), table_of_routers(found), table_of_budgets(found)}) show(t);
   for (const auto& t : tables_of_references(found)) show(t);
   for (const std::string& sentence : sentences(found)) out << sentence << "\n";
+  out << "\nAdvice  " << advice(found) << std::endl;
 }
 
 }  // namespace routing

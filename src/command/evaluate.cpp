@@ -145,7 +145,7 @@ class Outputs {
 
   /// Tells all files.
   void tell(program::DryRun& would) const {
-    if (table_) would.writes({table_->path() / table_name_});
+    if (table_) would.writes({(table_->path() / table_name_).lexically_normal()});
     if (!out_) return;
     for (const std::string& name : masks_) would.writes({out_->path() / name});
     for (const char* name : documents) would.writes({out_->path() / name});

@@ -45,8 +45,9 @@ struct Runs {
   explicit Runs(bool hard = true) { write_data(folder / "data", hard); }
 
   Outcome train(std::vector<std::string> more = {}) const {
-    std::vector<std::string> words{
-        PASER_TRAIN_ROUTER, "--data", (folder / "data").string(), "--out", (folder / "run").string(), "--threads", "1"};
+    std::vector<std::string> words{PASER_TRAIN_ROUTER, "--out", (folder / "run").string(), "--threads", "1"};
+    if (std::ranges::find(more, "--data") == more.end())
+      words.insert(words.end(), {"--data", (folder / "data").string()});
     for (const char* setting :
          {"widths=[2,4]", "depths=[1,2]", "grid=[2,2]", "epochs=[3,2]", "folds=2", "router_epochs=3", "resamples=20",
           "router_members=1", "flips=false", "half_turns=false"}) {
@@ -66,8 +67,12 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   const auto first = runs.train();
   INFO(first.err);
   REQUIRE(first.status == 0);
-  CHECK_THAT(first.out, Contains("gap of the best network over f1") && Contains("GainRouter") && Contains("PaSeR") &&
-                            Contains("prices by the calibration alone"));
+  CHECK_THAT(first.out,
+             Contains("gap of the best network over f1") && Contains("GainRouter") && Contains("PaSeR") &&
+                 Contains("prices by the calibration alone") &&
+                 Contains("data: 2 folds of 6 training files: networks of a fold judge its images alone\n") &&
+                 Contains("\nAdvice  "));
+  CHECK(first.err.find("by their names") == std::string::npos);
   const auto j = runs.results();
   for (const char* key : {"gap", "gap_interval", "apgr", "area_over_hull", "z_over_hull", "area_over_entropy",
                           "z_over_entropy", "closed", "singles", "curve", "entropy", "verdict", "routers", "unseen",
@@ -79,6 +84,8 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   CHECK(j["curve"].back()["share"] == 1);
   CHECK(j["budgets"].size() == 5);
   CHECK_THAT(j["split"].get<std::string>(), Contains("2 folds of 6 training files"));
+  CHECK_THAT(first.out, Contains("\nAdvice  " + j["advice"].get<std::string>() + "\n"));
+  CHECK_THAT(content_of(runs.folder / "run" / "report.html"), Contains(j["advice"].get<std::string>().substr(0, 20)));
   for (const char* file :
        {"curve.svg", "curve.csv", "checkpoints/paser.safetensors", "checkpoints/paser_gain_router.safetensors",
         "checkpoints/paser_policy.safetensors", "report.html"})
@@ -129,6 +136,28 @@ TEST_CASE("train_router compares with the paper's policy, with twins, with chanc
   CHECK_THAT(html, Contains("Quality against time") && Contains("Salt and pepper on the test images"));
 }
 
+TEST_CASE("train_router divides a set in one piece by its names, and says so, and who judges which images") {
+  const Runs runs;
+  const fs::path plain = runs.folder / "plain";
+  for (const char* kind : {"images", "masks"}) fs::create_directories(plain / kind);
+  for (const char* part : {"train", "validation", "test"})
+    for (const auto& [from, to] : {std::pair{"_images", "images"}, {"_label", "masks"}})
+      for (const auto& entry : fs::directory_iterator(runs.folder / "data" / (std::string(part) + from)))
+        fs::copy_file(entry.path(), plain / to / (part + entry.path().filename().string()));
+  const auto ended = runs.train({"--data", plain.string(), "--set", "folds=0", "--set", "router_share=0.3"});
+  INFO(ended.err);
+  REQUIRE(ended.status == 0);
+  CHECK_THAT(ended.err, Contains("the images are not divided for training, validation and test: by their names "));
+  const auto count = [&](const std::string& what) {  // "by their names 10 for train, 1 for validation, 1 for test"
+    const std::string before = ended.err.substr(0, ended.err.find(" for " + what));
+    return std::stoi(before.substr(before.find_last_of(' ') + 1));
+  };
+  CHECK(count("train") + count("validation") + count("test") == 12);
+  const auto apart = std::lround(0.3 * count("train"));
+  CHECK_THAT(ended.out, Contains(message("plain: ", count("train") - apart, " training files for the networks, ", apart,
+                                         " others for the routers\n")));
+}
+
 TEST_CASE("what train_router trained segments images at any budget") {
   const Runs runs;
   REQUIRE(runs.train().status == 0);
@@ -176,7 +205,7 @@ TEST_CASE("where the task models gain nothing for sure, train_router ships f1 an
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   CHECK(runs.results()["unseen"]["verdict"] == "nothing to route");
-  CHECK_THAT(ended.out, Contains("nothing to route") && Contains("ship f1"));
+  CHECK_THAT(ended.out, Contains("nothing to route") && Contains("ship f1") && Contains("\nAdvice  use f1 "));
   const auto file = (runs.folder / "run" / "checkpoints" / "paser.safetensors").string();
   std::ifstream in(file, std::ios::binary);
   std::string start(4096, '\0');

@@ -259,4 +259,46 @@ TEST_CASE("output folder: a single file has its folder's manifest") {
   CHECK_THROWS_WITH(io::folder_and_name(folder / "none" / "t.csv"), Contains("its folder does not exist"));
 }
 
+TEST_CASE("output folder: a dry run judges as ever, and makes, writes and removes nothing") {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "a" / "out", mine = folder / "mine";
+  const io::OutputOptions dry{.alone = true, .dry_run = true};
+  {
+    OutputFolder o(out, "evaluate", dry);
+    o.require("masks/a.png");
+    o.write("images.csv", "one");
+    CHECK(o.rewritten("log.jsonl") == out / "log.jsonl");
+    o.remove("images.csv");
+    o.clear();
+  }
+  CHECK_FALSE(fs::exists(folder / "a"));
+  put(mine / "images.csv", "mine");
+  put(mine / "sub", "a file");
+  CHECK_THROWS_WITH(OutputFolder(mine, "evaluate", dry).require("images.csv"), Contains("evaluate did not write it"));
+  CHECK_THROWS_WITH(OutputFolder(mine / "sub" / "out", "evaluate", dry), Contains("Not a directory"));
+  CHECK(names(mine) == std::set<std::string>{"images.csv", "sub"});
+  CHECK_FALSE(fs::exists(mine / io::OutputManifest::file_name));
+
+  OutputFolder(out, "evaluate").write("masks/a.png", "one");
+  const std::string manifest = text_of(out / io::OutputManifest::file_name);
+  in_killed_process([&] { (new io::AtomicFile(out / "masks" / "b.png"))->write("half"); });
+  const auto left = names(out / "masks");
+  REQUIRE(left.size() == 2);
+  {
+    OutputFolder o(out, "evaluate", dry);
+    CHECK(o.lists("masks/a.png"));
+    o.write("masks/a.png", "two");
+    o.clear();
+    CHECK(o.lists_nothing());
+    o.require("masks/a.png");                        // as if it were gone
+    OutputFolder(out, "evaluate", {.alone = true});  // which a dry run keeps nobody from
+  }
+  CHECK(text_of(out / "masks" / "a.png") == "one");
+  CHECK(text_of(out / io::OutputManifest::file_name).starts_with(manifest));
+  put(out / "masks" / "a.png", "edited");
+  CHECK_THROWS_WITH(OutputFolder(out, "evaluate", dry).clear(), Contains("was changed since"));
+  OutputFolder other(out, "other", {.alone = true});
+  CHECK_THROWS_WITH(OutputFolder(out, "evaluate", dry), Contains("works in this folder"));
+}
+
 }  // namespace output_folder_test

@@ -171,6 +171,22 @@ TEST_CASE("A line is fitted to the terminal: bar, share, note and stage give way
   CHECK(w.last() == stage + "  600 of 1200 steps in 1:40  6.0/s  " + note);
 }
 
+TEST_CASE("Progress and notes go to standard error until somebody asks for quiet") {
+  CHECK(&notes() == &std::cerr);
+  CHECK(ProgressOptions().out == &std::cerr);
+  std::ostringstream err;
+  auto* const before = std::cerr.rdbuf(err.rdbuf());
+  quiet() = true;
+  Progress progress("stage", 3, {.terminal = true});
+  progress.update(2);
+  progress.finish();
+  notes() << "a note";
+  std::cerr << "a warning";
+  quiet() = false;
+  std::cerr.rdbuf(before);
+  CHECK(err.str() == "a warning");
+}
+
 TEST_CASE("Lines of a log are not cut") {
   Watched w;
   const std::string note(200, 'x');

@@ -174,7 +174,7 @@ class OutputFolder {
     std::error_code ignored;
     while (!std::filesystem::exists(there, ignored) && there != there.parent_path()) there = there.parent_path();
     check<IoError>(std::filesystem::is_directory(there), "output", quoted(folder),
-                   " cannot be made: a file has this name");
+                   " cannot be made: ", std::strerror(ENOTDIR));
     check<IoError>(::access(there.c_str(), W_OK | X_OK) == 0, "output", quoted(folder),
                    " cannot be written to: ", std::strerror(errno));
     return folder;
