@@ -59,8 +59,8 @@ TEST_CASE("a network says what it takes and gives, and one that does not say has
 
 TEST_CASE("names are listed, and one that is not known is told with those that are") {
   for (const auto& names : {registered_models<float>(), registered_models<double>()})
-    for (const char* name :
-         {"deeplabv3plus", "efficientvit", "gray_to_colour", "normalised", "padded", "resized", "segformer", "unet"})
+    for (const char* name : {"deeplabv3plus", "efficientvit", "gray_to_colour", "matphase", "normalised", "padded",
+                             "resized", "segformer", "unet"})
       CHECK(std::find(names.begin(), names.end(), name) != names.end());
   CHECK_THROWS_AS(make_segmenter("unett", settings, Key{}), ValueError);
   CHECK_THROWS_WITH(make_segmenter("unett", settings, Key{}),

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "paser/autograd/gradient_check.hpp"
+#include "paser/core/rows.hpp"
 
 using namespace paser;
 
@@ -42,9 +43,23 @@ TEST_CASE("rows and columns are extended alike, for any number of channels and i
   }
 }
 
+TEST_CASE("an image is extended above and on the left too") {
+  const auto x = Tensor<float, 4>::from({1, 1, 3, 1}, {1, 2, 3});
+  const auto of = [&](Index width, Border border, Index left) {
+    const auto y = extend_to(x, 2, width, border, 1, left);
+    CHECK(max_abs_difference(slice_rows(y.reshape(Shape{2, width}), 0, 1),
+                             slice_rows(y.reshape(Shape{2, width}), 1, 2)) == 0);
+    return std::vector<float>(y.data(), y.data() + width);
+  };
+  CHECK(of(6, Border::mirrored, 2) == std::vector<float>{3, 2, 1, 2, 3, 2});
+  CHECK(of(8, Border::mirrored, 5) == std::vector<float>{2, 1, 2, 3, 2, 1, 2, 3});
+  CHECK(of(6, Border::edge, 2) == std::vector<float>{1, 1, 1, 2, 3, 3});
+  CHECK_THROWS_WITH(extend_to(x, 1, 4, Border::edge, 0, 2), Catch::Contains("0 of them above and 2 on the left"));
+}
+
 TEST_CASE("the gradient of an extended image is that of its differences") {
   for (const Border border : {Border::mirrored, Border::edge}) {
-    const auto result = gradient_check([&](const auto& x) { return extend_to(x, 8, 11, border); },
+    const auto result = gradient_check([&](const auto& x) { return extend_to(x, 11, 11, border, 3, 7); },
                                        uniform<double>(Key{2}, Shape{2, 5, 4, 3}, -1, 1));
     INFO(result.where << " " << result.worst);
     CHECK(result.passed);

@@ -61,12 +61,13 @@ AxisMap<T> nearest_axis(Index in, Index out, double scale) {
   return map;
 }
 
-/// Output o repeats input o; from the last input on it repeats that, or the inputs mirrored there.
+/// Output o repeats input o - before; outside of the inputs it repeats the one at the edge, or the inputs mirrored
+/// there.
 template <class T>
-AxisMap<T> extended_axis(Index in, Index out, bool mirror) {
+AxisMap<T> extended_axis(Index in, Index out, bool mirror, Index before = 0) {
   AxisMap<T> map(in, out);
   for (Index o = 0; o < out; ++o) {
-    map.add_tap(mirror ? mirrored(o, in) : std::min(o, in - 1), 1);
+    map.add_tap(mirror ? mirrored(o - before, in) : std::clamp<Index>(o - before, 0, in - 1), 1);
     map.end_output();
   }
   return map;

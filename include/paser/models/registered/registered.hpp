@@ -7,6 +7,7 @@
 
 #include "paser/models/registered/deeplabv3plus.hpp"
 #include "paser/models/registered/efficientvit.hpp"
+#include "paser/models/registered/matphase.hpp"
 #include "paser/models/registered/segformer.hpp"
 #include "paser/models/registered/unet.hpp"
 #include "paser/models/registered/wrappers.hpp"

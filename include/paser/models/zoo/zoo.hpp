@@ -13,6 +13,8 @@
 #include "paser/models/zoo/encoder.hpp"
 #include "paser/models/zoo/inverted_residual.hpp"
 #include "paser/models/zoo/lite_mla.hpp"
+#include "paser/models/zoo/matphase.hpp"
+#include "paser/models/zoo/matphase_spec.hpp"
 #include "paser/models/zoo/mix_transformer_block.hpp"
 #include "paser/models/zoo/mlp_decoder.hpp"
 #include "paser/models/zoo/mobile_blocks.hpp"
