@@ -8,6 +8,7 @@
 #include "paser/experiment/data_files.hpp"
 #include "paser/experiment/dry_run.hpp"
 #include "paser/experiment/older_run.hpp"
+#include "paser/experiment/run_settings.hpp"
 #include "paser/experiment/run_size.hpp"
 #include "paser/experiment/shown.hpp"
 #include "paser/experiment/stage_meter.hpp"
@@ -22,21 +23,6 @@
 
 /// The folder of a training run, and how its stages are run.
 namespace paser::experiment {
-
-/// The settings of the run in a folder, as config.json has them. Throws IoError and FormatError.
-template <class Config>
-Config run_settings(const std::filesystem::path& run) {
-  const std::filesystem::path file = run / "config.json";
-  check<IoError>(std::filesystem::exists(file), "run", "cannot read ", file.string(), "; expected the folder of a run");
-  const auto document = io::read_json(file);
-  check<FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
-                     "is not the configuration of a run");
-  try {
-    return document["settings"].template get<Config>();
-  } catch (const nlohmann::json::exception& error) {
-    throw FormatError(message(file.string(), ": ", error.what()));
-  }
-}
 
 /// What is asked of a run's folder on the command line.
 struct RunChoice {
@@ -92,7 +78,7 @@ class RunFolder {
     out_->require(replay_file);
     goes_on_ = out_->lists("config.json") && std::filesystem::exists(file);
     if (goes_on_) {
-      require_same(settings, run_settings<Settings>(path), file);
+      require_same_settings(settings, run_settings<Settings>(path), file);
     } else {
       const bool trained = std::ranges::any_of(
           out_->listed(), [](const auto& listed) { return listed.first.starts_with("checkpoints/"); });
@@ -332,13 +318,6 @@ class RunFolder {
     names.insert(names.end(), needs.results.begin(), needs.results.end());
     if (choice.tensorboard) names.emplace_back("events.out.tfevents.paser");
     for (const std::string& name : names) would_->writes({path() / name});
-  }
-
-  static void require_same(const nlohmann::json& asked, const nlohmann::json& old, const std::filesystem::path& file) {
-    for (const auto& [name, value] : asked.items())
-      check<ValueError>(old.value(name, nlohmann::json()) == value, file.string().c_str(),
-                        "this folder holds a run with ", name, " = ", old.value(name, nlohmann::json()).dump(),
-                        ", asked for is ", value.dump(), "; choose another --out, or --fresh to start over");
   }
 
   std::filesystem::path path_;
