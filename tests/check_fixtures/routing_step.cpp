@@ -136,8 +136,8 @@ void expect_policy_update(Case& c, RoutingStep& step, const RoutingState& state,
   c.expect("log_prob", routes.log_prob(step.actions));
 
   const auto names = paser::io::policy_names();
-  const auto [loss, gradients] = paser::value_and_gradients<float>(mode, paser::Key{}, [&](auto& ctx) {
-    return paser::rl::policy_gradient_loss(step.paser.policy.record(ctx, step.paser.state(state.input)), step.actions,
+  const auto [loss, gradients] = paser::value_and_gradients<float>(mode, paser::Key{}, [&](auto& run) {
+    return paser::rl::policy_gradient_loss(step.paser.policy.record(run, step.paser.state(state.input)), step.actions,
                                            paser::rl::advantage(rewards.reward, {}), {});
   });
   c.expect_number("loss", static_cast<double>(loss));
