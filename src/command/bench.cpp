@@ -38,7 +38,9 @@ void tell_machine(const std::string& processor, int threads, bool busy) {
 
 /// Every part of a PaSeR, as report::measure_costs has it.
 void bench_model(const Arguments& a, const std::filesystem::path& file) {
-  auto [paser, d] = pipeline::load_paser(file);
+  auto loaded = pipeline::load_paser(file);
+  pipeline::Paser<float>& paser = loaded.paser;
+  const pipeline::PaserDescription& d = loaded.description;
   FilterCache<float> filters;
   paser.filters = &filters;
   const Shape<4> image = a.size.empty() ? d.image() : Shape<4>{1, a.size.at(0), a.size.at(1), d.channels};

@@ -11,6 +11,7 @@
 /// 130 interrupted, without a result.
 
 #include <CLI/CLI.hpp>
+#include <set>
 
 #include "command.hpp"
 #include "common_options.hpp"
@@ -187,11 +188,8 @@ nlohmann::json results(const std::vector<evaluation::ImageScore>& scores, const 
 program::DryRun described(const fs::path& model, const Folder& folder, const Outputs& outputs) {
   program::DryRun would;
   would.reads({model});
-  std::vector<fs::path> files;
-  for (Index i = 0; i < folder.size(); ++i)
-    for (const fs::path& file : {folder.info(i).image, folder.info(i).mask}) files.push_back(file);
-  std::ranges::sort(files);
-  files.erase(std::ranges::unique(files).begin(), files.end());  // tiles are of one file
+  std::set<fs::path> files;  // of which several tiles may be
+  for (Index i = 0; i < folder.size(); ++i) files.insert({folder.info(i).image, folder.info(i).mask});
   would.reads_all(files);
   outputs.tell(would);
   return would;

@@ -138,7 +138,8 @@ TEST_CASE("every subcommand: --dry-run says what is read and written, and writes
     std::set<std::string> said;
     for (const auto& item : would.at("writes")) said.insert(item.at("file").get<std::string>());
     for (const std::string& file : said) CHECK(after.contains(file));
-    for (const auto& [file, content] : after) {
+    for (const auto& entry : after) {
+      const std::string& file = entry.first;
       const bool around = std::ranges::any_of(said, [&](const std::string& s) { return s.starts_with(file + "/"); });
       if (before.contains(file) || around || fs::path(file).filename() == ".paser_outputs") continue;
       bool covered = false;

@@ -111,6 +111,21 @@ TEST_CASE("one, two and three processes write the same bytes, and another number
   require_same(results_of(run), expected);
 }
 
+TEST_CASE("a dry run of two processes is told once, and writes nothing") {
+  const TemporaryFolder folder;
+  const fs::path data = folder.path() / "data", run = folder.path() / "run";
+  tiny_run::write_data(data);
+  auto words = training(2, data, run);
+  words.emplace_back("--dry-run");
+  const auto ended = run_program(folder.path(), words);
+  INFO(ended.err);
+  CHECK(ended.status == 0);
+  const auto told = ended.out.find("a dry run: nothing was written\n");
+  CHECK(told != std::string::npos);
+  CHECK(ended.out.find("a dry run", told + 1) == std::string::npos);
+  CHECK_FALSE(fs::exists(run));
+}
+
 TEST_CASE("a process that is killed ends all, one that hangs is named, and what cannot be is refused once") {
   const TemporaryFolder folder;
   const fs::path data = folder.path() / "data", run = folder.path() / "run", err = folder.path() / "err";

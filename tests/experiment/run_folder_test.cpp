@@ -167,6 +167,37 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
   }
 }
 
+TEST_CASE("a dry run says what a run would do, refuses what it would, and its first stage is its end") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "a" / "run", input = folder / "image.png";
+  put(input, "pixels");
+  const auto told = [&](const paser::experiment::RunChoice& choice) -> std::string {
+    paser::experiment::RunFolder r(run, settings, choice, needs({{"image.png", input}}));
+    r.write("results.json", "numbers");
+    try {
+      r.run("f1", "f1", [](const paser::pipeline::Stage&) -> bool { throw std::logic_error("it works"); });
+    } catch (const paser::experiment::DryRunEnds& end) {
+      std::ostringstream text;
+      end.would.print(text, false);
+      return text.str();
+    }
+    return "";
+  };
+  CHECK_THAT(told({.dry_run = true}), Contains("would read   " + folder.path().string() + ": 1 file\n") &&
+                                          Contains(run.string() + ": a new run, at most ") &&
+                                          Contains((run / "images.csv").string() + "\n"));
+  CHECK_FALSE(fs::exists(folder / "a"));
+  open(run, {}, {{"image.png", input}});
+  const auto before = all_of(run);
+  CHECK_THAT(told({.dry_run = true}), Contains("the run that is there goes on"));
+  put(input, "others");
+  CHECK_THROWS_WITH(told({.dry_run = true}), Contains("the data is not that which this run began with"));
+  CHECK_THAT(told({.fresh = true, .tensorboard = true, .dry_run = true}),
+             Contains("in place of any that is there") && Contains("events.out.tfevents.paser"));
+  CHECK_THROWS_WITH(told({.replay = true, .dry_run = true}), Contains("has no replay.json"));
+  CHECK(all_of(run) == before);
+}
+
 TEST_CASE("data that was replaced since the run began is named") {
   const TemporaryFolder folder;
   const fs::path run = folder / "run", a = folder / "data" / "a.png", b = folder / "data" / "b.png";
