@@ -43,12 +43,13 @@ struct DataOptions {
 inline void add_data_options(CLI::App& app, DataOptions& o) {
   constexpr const char* group = "Images with masks";
   app.add_option("--data", o.data,
-                 "folder with train_images, train_label, validation_images, ..., or with images and masks")
+                 "folder with train_images, train_label, validation_images, ..., or with images and masks, or with "
+                 "leftImg8bit and gtFine (Cityscapes)")
       ->group(group);
   app.add_option("--images", o.images, "a folder of images, in place of --data")->group(group);
   app.add_option("--masks-folder", o.masks_folder, "the folder of their masks, paired by file name")->group(group);
   auto* masks = app.add_option("--masks,--map", o.masks,
-                               "what the values of masks mean: index, index:5, battery, or rules such as "
+                               "what the values of masks mean: index, index:5, battery, cityscapes, or rules such as "
                                "0:0,255:1,*:2 or 7:ignore")
                     ->group(group);
   app.add_option("--class-file", o.class_file, "names and colours (or values) of the classes, as JSON or text")

@@ -58,17 +58,13 @@ struct Settings : experiment::FolderSettings, experiment::NetworkSettings {
     v("policy_epochs", s.policy_epochs, Range{1, 10'000}, "of the paper's policy, at each lambda");
     v("noise", s.noise, Range::share(), "share of salt and pepper pixels");
   }
-
-  std::size_t models() const { return widths.size(); }
 };
 
 /// The settings, when they can be a run. Throws ValueError naming the one that cannot.
 inline const Settings& checked(const Settings& s) {
-  experiment::check_lists({{"widths", s.widths.size()},
-                           {"depths", s.depths.size()},
-                           {"epochs", s.epochs.size()},
-                           {"batch", s.batch.size()},
-                           {"rate", s.rate.size()}});
+  auto lists = s.lists();
+  lists.insert(lists.end(), {{"epochs", s.epochs.size()}, {"batch", s.batch.size()}, {"rate", s.rate.size()}});
+  experiment::check_lists(lists);
   experiment::check_settings(s);
   paser::check<paser::ValueError>(s.folds != 1, "folds", s.folds, ", expected 0 or 2 .. 20");
   return s;

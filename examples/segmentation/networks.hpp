@@ -30,7 +30,7 @@ inline pipeline::RouteChoice route_choice(const Config& c) {
 
 inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   auto d = experiment::description_of(data, c);
-  for (std::size_t k = 0; k < c.models(); ++k) d.networks.push_back(experiment::unet_of(data, c, k));
+  for (std::size_t k = 0; k < c.models(); ++k) d.networks.push_back(experiment::network_of(data, c, k));
   d.estimator = paser::uncertainty::McDropout{c.samples}.spec();
   d.coarse_answer = c.small_answer == "mean" ? pipeline::CoarseAnswer::mean : pipeline::CoarseAnswer::first_sample;
   d.policy = pipeline::net_policy_spec({1, 1}, route_choice(c));
@@ -49,7 +49,7 @@ inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
         start.paser.models.size() == c.models() && start.description.networks[k].type == d.networks[k].type &&
             parameters(start.paser, k) == parameters(paser, k) && start.description.channels == d.channels &&
             start.description.classes() == d.classes(),
-        c.initial.c_str(), "its networks are others than this run's; expected the same widths, depths, channels and ",
+        c.initial.c_str(), "its networks are others than this run's; expected the same networks, channels and ",
         "number of classes");
   for (std::size_t k = 0; k < c.models(); ++k) paser.models[k] = start.paser.models[k];
   return paser;

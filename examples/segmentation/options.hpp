@@ -61,11 +61,11 @@ inline const Config& checked(const Config& c) {
   using paser::check;
   using paser::ValueError;
   experiment::check_settings(c);
-  experiment::check_lists({{"widths", c.widths.size()},
-                           {"depths", c.depths.size()},
-                           {"pretrain_epochs", c.pretrain_epochs.size()},
-                           {"pretrain_batch", c.pretrain_batch.size()},
-                           {"pretrain_rate", c.pretrain_rate.size()}});
+  auto lists = c.lists();
+  lists.insert(lists.end(), {{"pretrain_epochs", c.pretrain_epochs.size()},
+                             {"pretrain_batch", c.pretrain_batch.size()},
+                             {"pretrain_rate", c.pretrain_rate.size()}});
+  experiment::check_lists(lists);
   check<ValueError>(c.noise == 0 || c.noise_epochs.size() + 1 == c.models(), "setting", "noise_epochs is of ",
                     c.noise_epochs.size(), " networks, expected ", c.models() - 1, ", all but f1");
   for (const Index epochs : c.noise_epochs)

@@ -24,25 +24,18 @@ inline Config alone(Config c, const std::string& network) {
   return c;
 }
 
-/// What "f2" or NAME:JSON, a network of the registry, is made from. Its "in" and "classes" are those of the data.
-/// Throws ValueError when it is neither.
+/// What "f2" or NAME:JSON, a network of the registry, is made from; see experiment::fitted. Throws ValueError when it
+/// is neither.
 inline paser::models::ModelSpec network_spec(const Config& c, const Data& data) {
-  if (const auto k = place_of(c)) return experiment::unet_of(data, c, *k);
+  if (const auto k = place_of(c)) return experiment::network_of(data, c, *k);
   const auto colon = c.network.find(':');
-  const std::string name = c.network.substr(0, colon);
-  (void)paser::models::model_maker<float>(name);  // throws with the names that there are
-  auto settings = colon == std::string::npos ? nlohmann::json::object()
-                                             : paser::io::parse_json(c.network.substr(colon + 1), "--network");
-  paser::check<paser::ValueError>(settings.is_object(), "--network", "'", c.network, "', expected ",
-                                  experiment::listed(experiment::network_names(c.models())),
+  const paser::models::ModelSpec said{c.network.substr(0, colon),
+                                      colon == std::string::npos ? "{}" : c.network.substr(colon + 1)};
+  (void)paser::models::model_maker<float>(said.type);  // throws with the names that there are
+  paser::check<paser::ValueError>(paser::io::parse_json(said.json, "--network").is_object(), "--network", "'",
+                                  c.network, "', expected ", experiment::listed(experiment::network_names(c.models())),
                                   ", or NAME:{...} with the settings of the network");
-  if (name == "unet") {
-    const nlohmann::json usual{
-        {"in", data.channels()}, {"classes", data.classes()}, {"dropout", c.dropout}, {"upsampling", "bilinear"}};
-    for (const auto& [key, value] : usual.items())
-      if (!settings.contains(key)) settings[key] = value;
-  }
-  return {name, settings.dump()};
+  return experiment::fitted(said, data, c.dropout, data.height(), data.width());
 }
 
 /// The training of a network alone, which ends as a PaSeR of one model.

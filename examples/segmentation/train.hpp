@@ -103,7 +103,8 @@ inline int train(int argc, char** argv) {
   detail::Arguments a;
   CLI::App app("PaSeR on a folder of images and masks.");
   program::add_data_options(app, a.data);
-  app.add_option("--preset", a.run.preset, "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks)")
+  app.add_option("--preset", a.run.preset,
+                 "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks), cityscapes")
       ->capture_default_str();
   app.add_option("--initial", a.initial, "a PaSeR file (checkpoints/paser.safetensors of a run) to start from");
   app.add_option(

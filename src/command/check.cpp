@@ -72,13 +72,16 @@ bool check_data_set(const CheckArguments& a) {
   if (a.common.dry_run) end_dry(parts, options.pairing);
   bool good = true;
   nlohmann::json document;
-  for (const auto& [part, images, masks, stems] : parts) {
+  for (const data::PartFolders& folder : parts) {
+    const std::string& part = folder.part;
     std::optional<report::Progress> shown;
     const auto tell = [&, name = part](Index done, Index total) {
       if (!shown) shown.emplace("check " + name, total, report::ProgressOptions{.unit = "images"});
       shown->update(done);
     };
-    const data::FolderReport report = data::check_folder(images, masks, options, tell);
+    data::FolderOptions files = options;
+    data::restrict_to(files.pairing, folder);
+    const data::FolderReport report = data::check_folder(folder.images, folder.masks, files, tell);
     if (shown) shown->finish();
     good = good && report.ok();
     if (a.common.json) {

@@ -89,4 +89,48 @@ TEST_CASE("data parts: the authors' folders as they are, images and masks divide
   CHECK(all.stems.empty());
 }
 
+TEST_CASE("data parts: Cityscapes as it is downloaded, its val being the test, its other files left alone") {
+  const TemporaryFolder folder;
+  const auto touch = [&](const fs::path& file) {
+    fs::create_directories((folder / "city" / file).parent_path());
+    std::ofstream(folder / "city" / file) << "x";
+  };
+  for (const char* frame : {"train/ulm/ulm_000000_000019", "train/bonn/bonn_000001_000019",
+                            "val/jena/jena_000000_000019", "test/berlin/berlin_000000_000019"}) {
+    touch("leftImg8bit/" + std::string(frame) + "_leftImg8bit.png");
+    for (const char* kind : {"labelIds.png", "color.png", "instanceIds.png", "polygons.json"})
+      touch("gtFine/" + std::string(frame) + "_gtFine_" + kind);
+  }
+  const auto parts = data::data_parts(folder / "city");
+  REQUIRE(parts.size() == 2);
+  CHECK((parts[0].part == "train" && parts[1].part == "test"));
+  CHECK(data::divided_sentence(parts).empty());
+  const auto pairs_of = [&](const data::PartFolders& part, data::PairingOptions options = {}) {
+    data::restrict_to(options, part);
+    return data::pair_files(part.images, part.masks, options);
+  };
+  const auto train = pairs_of(parts[0]);
+  CHECK(train.bad.empty());
+  REQUIRE(train.pairs.size() == 2);
+  CHECK(train.pairs[0].stem == "bonn_000001_000019");
+  CHECK(train.pairs[0].image == folder / "city/leftImg8bit/train/bonn/bonn_000001_000019_leftImg8bit.png");
+  CHECK(train.pairs[0].mask == folder / "city/gtFine/train/bonn/bonn_000001_000019_gtFine_labelIds.png");
+  CHECK(train.pairs[1].stem == "ulm_000000_000019");
+  CHECK(pairs_of(parts[1]).pairs.at(0).stem == "jena_000000_000019");
+  // Masks of another kind are asked for by their suffix, images by a list.
+  CHECK(pairs_of(parts[0], {"_gtFine_color", {"ulm_000000_000019"}}).pairs.at(0).mask.filename() ==
+        "ulm_000000_000019_gtFine_color.png");
+
+  fs::remove(folder / "city/gtFine/train/ulm/ulm_000000_000019_gtFine_labelIds.png");
+  touch("gtFine/train/ulm/ulm_000001_000019_gtFine_labelIds.png");
+  const auto broken = pairs_of(parts[0]);
+  REQUIRE(broken.bad.size() == 2);
+  CHECK_THAT(broken.bad[0].reason, Contains("has no mask") && Contains("'ulm_000000_000019_gtFine_labelIds'"));
+  CHECK_THAT(broken.bad[1].reason, Contains("has no image") && Contains("'ulm_000001_000019_leftImg8bit'"));
+  fs::remove_all(folder / "city/gtFine/train");
+  CHECK(data::data_parts(folder / "city").size() == 1);
+  fs::remove_all(folder / "city/leftImg8bit/val");
+  CHECK_THROWS_WITH(data::data_parts(folder / "city"), Contains("has neither a folder train nor val"));
+}
+
 }  // namespace data_parts_test

@@ -40,6 +40,9 @@ TEST_CASE("label encoding: rules, ranges, the rest, ignored values") {
   CHECK(labels(gray({0, 1, 2}), "index") == Values{0, 1, 2});
   CHECK(labels(gray({0, 10, 11}), "index:11,11:ignore") == Values{0, 10, 255});
   CHECK(labels(gray({0, 65535, 300}, 65535), "0:0,65535:1,*:2") == Values{0, 1, 2});
+  CHECK(labels(gray({0, 7, 8, 10, 11, 26, 29, 33, 34, 255}), "cityscapes") ==
+        Values{255, 0, 1, 255, 2, 13, 255, 18, 255, 255});
+  CHECK((LabelEncoding::cityscapes().classes() == 19 && LabelEncoding::cityscapes().name(18) == "bicycle"));
   CHECK(LabelEncoding::parse("index").classes() == 0);
   CHECK(LabelEncoding::parse("index").with_classes(4).of_value(4) == LabelEncoding::unknown);
   CHECK(LabelEncoding::parse("0:0,255:1").with_classes(3).classes() == 3);

@@ -68,10 +68,28 @@ std::vector<PartFolders> divided(const Whole& whole) {
   return parts;
 }
 
-/// The parts of a data set: those of paser_layout, or of a folder with `images` and `masks` alone those of HashSplit.
-/// Throws IoError when the folder is neither.
+/// The parts of Cityscapes (Cordts et al. 2016) as it is downloaded: leftImg8bit/train/CITY/*_leftImg8bit.png with
+/// gtFine/train/CITY/*_gtFine_labelIds.png, and the same of "val", which is the test here, as it is in the literature:
+/// the masks of its own test are not public. Validation is then left to the training images. None where the two folders
+/// are not there. Throws IoError when neither part is in both.
+template <class Folder = io::Path>
+std::vector<PartFolders> cityscapes_layout(const Folder& root) {
+  const io::Path images = io::Path(root) / "leftImg8bit", masks = io::Path(root) / "gtFine";
+  std::vector<PartFolders> parts;
+  if (!std::filesystem::is_directory(images) || !std::filesystem::is_directory(masks)) return parts;
+  for (const auto& [part, name] : {std::pair{"train", "train"}, {"test", "val"}})
+    if (std::filesystem::is_directory(images / name) && std::filesystem::is_directory(masks / name))
+      parts.push_back({part, images / name, masks / name, {}, "_leftImg8bit", "_gtFine_labelIds", true});
+  check<IoError>(!parts.empty(), "cityscapes_layout", io::quoted(root),
+                 " has neither a folder train nor val in both leftImg8bit and gtFine");
+  return parts;
+}
+
+/// The parts of a data set: those of paser_layout or of cityscapes_layout, or of a folder with `images` and `masks`
+/// alone those of HashSplit. Throws IoError when the folder is none of these.
 template <class Folder = io::Path>
 std::vector<PartFolders> data_parts(const Folder& root) {
+  if (auto parts = cityscapes_layout(root); !parts.empty()) return parts;
   const auto plain = plain_layout(root);
   return plain && !std::filesystem::is_directory(io::Path(root) / "train_images") ? divided(*plain)
                                                                                   : paser_layout(root);
@@ -86,9 +104,13 @@ std::string divided_sentence(const Parts& parts) {
   return text.empty() ? text : "the images are not divided for training, validation and test: by their names" + text;
 }
 
-/// Of the images that a pairing may use those of a part alone. Throws ValueError when none is left.
+/// Of the images that a pairing may use those of a part alone, under the names that they have there. Throws ValueError
+/// when none is left.
 template <class Part = PartFolders>
 void restrict_to(PairingOptions& pairing, const Part& part) {
+  pairing.image_suffix = part.image_suffix;
+  pairing.subfolders = part.subfolders;
+  if (pairing.mask_suffix.empty()) pairing.mask_suffix = part.mask_suffix;
   if (part.stems.empty()) return;
   if (pairing.stems.empty()) {
     pairing.stems = part.stems;

@@ -42,7 +42,19 @@ class LabelEncoding {
     return map;
   }
 
-  /// A map from text: "battery", or rules with commas between.
+  /// The labelIds of Cityscapes (Cordts et al. 2016) as the 19 classes that are trained and judged; all others take no
+  /// part.
+  static LabelEncoding cityscapes() {
+    LabelEncoding map = parse(
+        "7:0,8:1,11:2,12:3,13:4,17:5,19:6,20:7,21:8,22:9,23:10,24:11,25:12,26:13,27:14,28:15,31:16,32:17,33:18,"
+        "*:ignore");
+    map.names_ = {"road",         "sidewalk",   "building", "wall",       "fence",  "pole",  "traffic light",
+                  "traffic sign", "vegetation", "terrain",  "sky",        "person", "rider", "car",
+                  "truck",        "bus",        "train",    "motorcycle", "bicycle"};
+    return map;
+  }
+
+  /// A map from text: "battery", "cityscapes", or rules with commas between.
   ///
   ///   0:0,255:1,*:2       value 0 is class 0, 255 is class 1, every other value class 2
   ///   1-9:0,10:1          a range of values
@@ -53,6 +65,7 @@ class LabelEncoding {
   /// Throws ValueError with the rule that is wrong.
   static LabelEncoding parse(const std::string& text) {
     if (text == "battery") return battery();
+    if (text == "cityscapes") return cityscapes();
     LabelEncoding map;
     map.coding_ = text.starts_with("index") ? MaskCoding::index : MaskCoding::values;
     bool first = true;
@@ -131,7 +144,7 @@ class LabelEncoding {
     if (ok) return;
     throw ValueError(
         message("label encoding '", text, "': ", parts...,
-                "; expected rules VALUE:CLASS such as 0:0,255:1,*:2 (or 1-9:0, 7:ignore, index, battery)"));
+                "; expected rules VALUE:CLASS such as 0:0,255:1,*:2 (or 1-9:0, 7:ignore, index, battery, cityscapes)"));
   }
 
   /// A whole number up to `most`.

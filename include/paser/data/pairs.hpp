@@ -35,6 +35,9 @@ struct Pairing {
 struct PairingOptions {
   std::string mask_suffix;  ///< what a mask's stem has behind its image's: "_mask" for cell.jpg and cell_mask.png
   std::vector<std::string> stems;  ///< when not empty: the images to use, of those in the folder
+  /// When not empty: what an image's name has behind the stem; files without it, and masks without theirs, are others'.
+  std::string image_suffix{};
+  bool subfolders = false;  ///< the files are in folders of the folder
 };
 
 namespace detail {
@@ -50,21 +53,37 @@ inline bool picture_name(const io::Path& path) {
   return false;
 }
 
-/// The pictures of a folder by their stems.
-template <class Result>
-std::map<std::string, std::vector<io::Path>> pictures_in(const io::Path& folder, Result& result) {
+/// What is in a folder, in the order of the names.
+template <class Folder = io::Path>
+std::vector<io::Path> entries_of(const Folder& folder) {
   std::error_code error;
   check<IoError>(std::filesystem::is_directory(folder, error), "pair_files", io::quoted(folder), " is not a folder");
-  std::vector<io::Path> files;
   std::filesystem::directory_iterator entries(folder, error);
   check<IoError>(!error, "pair_files", io::quoted(folder), " cannot be read: ", error.message());
-  for (const auto& entry : entries) files.push_back(entry.path());
-  std::ranges::sort(files, {}, [](const io::Path& p) { return p.filename().string(); });
+  std::vector<io::Path> paths;
+  for (const auto& entry : entries)
+    if (!entry.path().filename().string().starts_with('.')) paths.push_back(entry.path());
+  std::ranges::sort(paths, {}, [](const io::Path& p) { return p.filename().string(); });
+  return paths;
+}
+
+/// The pictures of a folder, or of the folders in it, by their stems, of which `suffix` is cut off. Those that do not
+/// end with it are skipped.
+template <class Result>
+std::map<std::string, std::vector<io::Path>> pictures_in(const io::Path& folder, Result& result,
+                                                         bool subfolders = false, const std::string& suffix = "") {
+  std::vector<io::Path> files = entries_of(folder);
+  if (subfolders) {
+    std::vector<io::Path> within;
+    for (const io::Path& entry : files)
+      if (std::filesystem::is_directory(entry)) std::ranges::move(entries_of(entry), std::back_inserter(within));
+    files = std::move(within);
+  }
   std::map<std::string, std::vector<io::Path>> pictures;
   for (const io::Path& file : files) {
-    if (file.filename().string().starts_with('.')) continue;
-    if (picture_name(file))
-      pictures[file.stem().string()].push_back(file);
+    const std::string stem = file.stem().string();
+    if (picture_name(file) && stem.ends_with(suffix))
+      pictures[stem.substr(0, stem.size() - suffix.size())].push_back(file);
     else
       result.skipped.push_back(file);
   }
@@ -102,8 +121,10 @@ std::string no_partner(const std::string& stem, const char* what, const Files& o
 template <class Options = PairingOptions>
 Pairing pair_files(const io::Path& images, const io::Path& masks, const Options& options = {}) {
   Pairing result;
-  auto from = detail::pictures_in(images, result);
-  const auto to = detail::pictures_in(masks, result);
+  const bool chosen_by_name = !options.image_suffix.empty();
+  auto from = detail::pictures_in(images, result, options.subfolders, options.image_suffix);
+  const auto to = detail::pictures_in(masks, result, options.subfolders, chosen_by_name ? options.mask_suffix : "");
+  const std::string behind = chosen_by_name ? "" : options.mask_suffix;  // of a mask's stem in `to`
   if (!options.stems.empty()) {
     decltype(from) chosen;
     for (const std::string& stem : options.stems) {
@@ -116,7 +137,7 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
   }
   std::map<std::string, bool> used;
   for (const auto& [stem, files] : from) {
-    const auto mask = to.find(stem + options.mask_suffix);
+    const auto mask = to.find(stem + behind);
     if (mask != to.end()) used[mask->first] = true;
     if (files.size() > 1)
       result.bad.push_back({files[0], detail::same_stem(files)});
@@ -129,9 +150,8 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
   }
   for (const auto& [stem, files] : to) {
     if (used.contains(stem) || !options.stems.empty()) continue;
-    const bool suffixed = stem.ends_with(options.mask_suffix);
-    const std::string wanted = suffixed ? stem.substr(0, stem.size() - options.mask_suffix.size()) : stem;
-    result.bad.push_back({files[0], detail::no_partner(wanted, "image", from)});
+    const std::string wanted = stem.ends_with(behind) ? stem.substr(0, stem.size() - behind.size()) : stem;
+    result.bad.push_back({files[0], detail::no_partner(wanted + options.image_suffix, "image", from)});
   }
   return result;
 }
@@ -168,6 +188,9 @@ struct PartFolders {
   std::string part;
   io::Path images, masks;
   std::vector<std::string> stems{};  ///< the images of the part, of those in the folder; empty: all
+  /// As in PairingOptions; of the set, where nothing else is asked for.
+  std::string image_suffix{}, mask_suffix{};
+  bool subfolders = false;
 };
 
 /// The parts of a data set in the layout of the PaSeR reference code: `train_images` and `train_label` in one folder,
@@ -183,8 +206,10 @@ std::vector<PartFolders> paser_layout(const Folder& root) {
                    io::quoted(has_images ? images : masks), " is there");
     if (has_images) parts.push_back({part, images, masks});
   }
-  check<IoError>(!parts.empty(), "paser_layout", io::quoted(root),
-                 " has none of the folders train_images, validation_images, test_images, nor images and masks");
+  check<IoError>(
+      !parts.empty(), "paser_layout", io::quoted(root),
+      " has none of the folders train_images, validation_images, test_images, nor images and masks, nor leftImg8bit "
+      "and gtFine");
   return parts;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "paser/core/shape.hpp"
+#include "paser/core/typed_spec.hpp"
 #include "paser/experiment/settings.hpp"
 
 /// Groups of settings from which experiments put theirs together, by inheritance: JSON has them flat. Networks are f1,
@@ -35,7 +36,7 @@ struct FolderSettings : RunSettings {
   std::string fit = "whole";
   std::array<Index, 2> size{0, 0}, grid{4, 4};
   Index train_images = 0, validation_images = 0, test_images = 0;
-  bool flips = true, half_turns = true;
+  bool in_memory = true, flips = true, half_turns = true;
   double gray_gain = 0, gray_offset = 0;
   std::string class_weights = "auto", absent_class = "left out";
 
@@ -43,10 +44,11 @@ struct FolderSettings : RunSettings {
   static void visit(Self& s, V&& v) {
     RunSettings::visit(s, v);
     v("data", s.data, Anything{},
-      "folder with train_images, train_label, validation_..., test_..., or images and masks");
+      "folder with train_images, train_label, validation_..., test_..., or images and masks, or Cityscapes");
     v("images", s.images, Anything{}, "a folder of images in place of data; they are divided by their names");
     v("masks_folder", s.masks_folder, Anything{}, "the folder of their masks");
-    v("masks", s.masks, Anything{}, "what their values mean: index, index:5, battery, rules such as 0:0,255:1,*:2");
+    v("masks", s.masks, Anything{},
+      "what their values mean: index, index:5, battery, cityscapes, rules such as 0:0,255:1,*:2");
     v("class_file", s.class_file, Anything{}, "names and colours of the classes, in place of `masks`");
     v("mask_suffix", s.mask_suffix, Anything{}, "what a mask's name has behind its image's, such as _mask");
     v("list", s.list, Anything{}, "a file that names the images to use, one per line; empty: all");
@@ -60,6 +62,7 @@ struct FolderSettings : RunSettings {
     v("train_images", s.train_images, Range::count(), "at most so many; 0: all");
     v("validation_images", s.validation_images, Range::count(), "at most so many; 0: all");
     v("test_images", s.test_images, Range::count(), "at most so many; 0: all");
+    v("in_memory", s.in_memory, Anything{}, "keep all images, a byte a value; false: read files at every use");
     v("flips", s.flips, Anything{}, "augmentation of the training images");
     v("half_turns", s.half_turns, Anything{}, "augmentation of the training images");
     v("gray_gain", s.gray_gain, Range::share(), "augmentation: the contrast varies by so much");
@@ -72,12 +75,35 @@ struct FolderSettings : RunSettings {
   const std::string& source() const { return data.empty() ? images : data; }
 };
 
-/// The sizes of networks that are UNets.
+/// A network must be one of the registry with settings of its own; what else is wrong, its maker says.
+struct OfRegistry {
+  /// Throws ValueError on a network without a name.
+  void require(const char* name, const TypedSpec& network) const {
+    check<ValueError>(!network.type.empty(), "setting", name, " = ", network.text(), ", expected a name as its type");
+  }
+  /// What is expected, in words.
+  template <class Value>
+  std::string text() const {
+    return R"({"type": NAME, "spec": {...}} of a network in models.md)";
+  }
+};
+
+/// The networks: UNets by their sizes, or any.
 struct NetworkSettings {
+  std::vector<TypedSpec> networks;
   std::vector<Index> widths{8, 16, 64}, depths{2, 4, 4};
+
+  std::size_t models() const { return networks.empty() ? widths.size() : networks.size(); }  ///< Their number.
+
+  /// The lists that say what they are, with their lengths: see check_lists.
+  std::vector<std::pair<std::string, std::size_t>> lists() const {
+    if (!networks.empty()) return {{"networks", networks.size()}};
+    return {{"widths", widths.size()}, {"depths", depths.size()}};
+  }
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
+    v("networks", s.networks, OfRegistry{}, "in place of the UNets of widths and depths; in, classes from the data");
     v("widths", s.widths, Range{2, 4096, Range::closed, 2}, "channels of the first level of each network");
     v("depths", s.depths, Range{1, 10}, "levels of each network below the first");
   }

@@ -17,16 +17,20 @@ namespace paser::experiment {
 /// Files by the names that data.json and messages have for them.
 using DataFiles = std::map<std::string, std::filesystem::path>;
 
-/// All pictures of a data set's parts, as "train_images/a.png", or "images/a.png" of a set in one piece.
+/// All pictures of a data set's parts, as "train_images/a.png", or "images/a.png" of a set in one piece; of a part
+/// with folders as "train/aachen/a.png".
 inline DataFiles pictures_of(const std::vector<data::PartFolders>& parts) {
   DataFiles files;
   for (const auto& part : parts)
-    for (const auto& [kind, folder] : {std::pair{"images", part.images}, {"masks", part.masks}})
-      for (const auto& entry : std::filesystem::directory_iterator(folder))
-        if (data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.')) {
+    for (const auto& [kind, folder, suffix] :
+         {std::tuple{"images", part.images, part.image_suffix}, {"masks", part.masks, part.mask_suffix}}) {
+      data::Pairing ignored;
+      for (const auto& [stem, pictures] : data::detail::pictures_in(folder, ignored, part.subfolders, suffix))
+        for (const auto& picture : pictures) {
           const auto within = part.stems.empty() ? folder.filename() : std::filesystem::path(kind);
-          files[(within / entry.path().filename()).generic_string()] = entry.path();
+          files[(within / std::filesystem::relative(picture, folder)).generic_string()] = picture;
         }
+    }
   return files;
 }
 

@@ -12,6 +12,7 @@
 #include "paser/experiment/folder_comparison.hpp"
 #include "paser/experiment/folder_data.hpp"
 #include "paser/experiment/folder_summary.hpp"
+#include "paser/experiment/networks.hpp"
 #include "paser/experiment/older_run.hpp"
 #include "paser/experiment/pretrain_stage.hpp"
 #include "paser/experiment/run_folder.hpp"

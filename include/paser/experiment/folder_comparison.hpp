@@ -2,8 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include "paser/experiment/comparison.hpp"
-#include "paser/experiment/folder_data.hpp"
-#include "paser/models/unet.hpp"
+#include "paser/experiment/networks.hpp"
 
 /// What trainings on a folder of images have in common: the description of their PaSeR, and its comparison on the test
 /// images.
@@ -21,16 +20,6 @@ pipeline::PaserDescription description_of(const FolderData& data, const Settings
   d.value_range = value_range(settings);
   d.info["settings"] = without_folders(settings);
   return d;
-}
-
-/// Network k of the settings, a UNet for these images.
-template <class Settings>
-models::UNetSpec unet_of(const FolderData& data, const Settings& settings, std::size_t k) {
-  return {.in = data.channels(),
-          .classes = data.classes(),
-          .width = settings.widths.at(k),
-          .depth = settings.depths.at(k),
-          .dropout = settings.dropout};
 }
 
 /// Methods on the test images of a folder, which nothing has seen before.

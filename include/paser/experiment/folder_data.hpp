@@ -52,6 +52,7 @@ inline data::SegmentationOptions reading(const FolderSettings& c, bool varied) {
     options.height = c.size[0];
     options.width = c.size[1];
   }
+  options.in_memory = c.in_memory;
   options.key = Key{c.seed}.fold(10);
   if (varied)
     options.augmentation = {.flip_columns = c.flips,
@@ -107,7 +108,7 @@ class FolderData {
     const Index left = std::distance(remaining, order.end());
     const Index used = c.train_images > 0 ? std::min(left, c.train_images) : left;
     const auto sizes = data::split_sizes(used, std::array{0.34, 0.33, 0.33});
-    check<ValueError>(used >= (thirds ? 3 : 1), "data", "there are ", used,
+    check<ValueError>((thirds ? sizes.back() : used) >= 1, "data", "there are ", used,
                       " images to train on, expected at least one for each stage");
     for (std::size_t stage = 0; stage < 3; ++stage) {
       if (stage == 0 || thirds) rows_[stage] = take(thirds ? sizes[stage] : used);

@@ -1,0 +1,119 @@
+#include "paser/experiment/networks.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "experiment/tiny_cityscapes.hpp"
+#include "paser/experiment/common_settings.hpp"
+#include "paser/models/registered/registered.hpp"
+
+namespace networks_test {
+
+using namespace paser;
+using namespace paser::experiment;
+using Catch::Matchers::Contains;
+
+const char* const small_segformer =
+    R"({"type":"segformer","spec":{"depths":[1,1,1,1],"widths":[4,4,8,8],"heads":[1,1,1,1],"decoder_width":4}})";
+
+FolderSettings settings_of(const tiny::Cityscapes& set) {
+  FolderSettings s;
+  s.data = set.root().string();
+  s.masks = "cityscapes";
+  return s;
+}
+
+struct Networks : FolderSettings, NetworkSettings {
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    FolderSettings::visit(s, v);
+    NetworkSettings::visit(s, v);
+  }
+};
+
+TEST_CASE("Cityscapes: its training images, val as the test, 19 classes, and the others ignored") {
+  const tiny::Cityscapes set;
+  FolderSettings s = settings_of(set);
+  s.in_memory = false;
+  const FolderData data(s);
+  CHECK((data.classes() == 19 && data.channels() == 3 && data.height() == 64 && data.width() == 128));
+  CHECK(data.class_names()[13] == "car");
+  CHECK_FALSE(data.has_validation());
+  REQUIRE(data.has_test());
+  CHECK(data.validation().size() == 1);  // of the training images
+  CHECK(data.varied(1).size() == 3);
+  CHECK(data.test().size() == 2);
+  CHECK(data.test().info(0).name == "lindau_000000_000019");
+  CHECK(data.files().contains("train/bonn/bonn_000000_000019_leftImg8bit.png"));
+  CHECK(data.files().contains("val/lindau/lindau_000001_000019_gtFine_labelIds.png"));
+  CHECK(data.files().size() == 12);
+  // Columns of ids 0 .. 33, four pixels each.
+  const Labels labels = data.test().range(0, 1).labels;
+  CHECK((labels.data()[0] == 255 && labels.data()[4 * 7] == 0 && labels.data()[4 * 26] == 13));
+  CHECK((labels.data()[4 * 9] == 255 && labels.data()[4 * 31] == 16));
+  FolderSettings kept = settings_of(set);
+  const FolderData in_memory(kept);
+  CHECK_THROWS_WITH(FolderData(kept, true), Contains("there are 3 images to train on"));  // thirds of 2, 1 and 0
+  CHECK(max_abs_difference(in_memory.test().range(0, 2).images, data.test().range(0, 2).images) == 0);
+}
+
+TEST_CASE("networks of the registry get what the data say, and wrappers where they need them") {
+  const tiny::Cityscapes set;
+  const FolderData data(settings_of(set));
+  const auto made = [&](const std::string& network, Index height, Index width) {
+    const auto spec = fitted(nlohmann::json::parse(network).get<TypedSpec>(), data, 0.25, height, width);
+    const auto model = models::make_segmenter<float>(spec, Key{1});
+    CHECK((model.channels() == 3 && model.classes() == 19 && model.stride() == 1));
+    const auto y = infer(model, uniform<float>(Key{2}, Shape{1, height, width, 3}));
+    CHECK(y.shape() == Shape<4>{1, height, width, 19});
+    return spec;
+  };
+  const auto unet = made(R"({"type":"unet","spec":{"width":2,"depth":1}})", 16, 20);
+  CHECK(unet.type == "unet");
+  CHECK_THAT(unet.json, Contains("\"dropout\":0.25"));
+  CHECK_THAT(made(R"({"type":"unet","spec":{"width":2,"depth":1,"dropout":0}})", 16, 20).json,
+             Contains("\"dropout\":0,"));
+  const auto inside = [](const models::ModelSpec& spec) {
+    return nlohmann::json::parse(spec.json)["model"].get<models::ModelSpec>();
+  };
+  const auto segformer = made(small_segformer, 32, 64);
+  CHECK((segformer.type == "resized" && inside(segformer).type == "segformer"));
+  const auto of_patch = made(small_segformer, 16, 32);  // less than it takes
+  CHECK((of_patch.type == "resized" && inside(of_patch).type == "padded"));
+  CHECK(nlohmann::json::parse(inside(of_patch).json)["multiple"] == 4);
+  CHECK(
+      made(R"({"type":"deeplabv3plus","spec":{"convention":"smp","backbone":"mobilenetv2","width":8}})", 24, 32).type ==
+      "padded");
+  // In wrappers of the user's own it is the network inside that is completed.
+  const auto wrapped = made(
+      message(R"({"type":"normalised","spec":{"mean":[0,0,0],"deviation":[1,1,1],"model":)", small_segformer, "}}"), 32,
+      32);
+  CHECK(inside(inside(wrapped)).type == "segformer");
+
+  const auto refused = [&](const std::string& type, const std::string& json, const std::string& sentence) {
+    CHECK_THROWS_WITH(fitted({type, json}, data, 0, 32, 32), Contains(sentence));
+  };
+  refused("segformr", "{}", "did you mean 'segformer'");
+  refused("segformer", "[]", "network 'segformer'");
+  refused("segformer", R"({"size":"B9"})", "its size is 'B9'");
+}
+
+TEST_CASE("networks: a list of settings, of f1 for images and of the others for patches") {
+  Networks s;
+  const tiny::Cityscapes set;
+  static_cast<FolderSettings&>(s) = settings_of(set);
+  CHECK(s.models() == 3);
+  experiment::apply(message("networks=[", small_segformer, ",", small_segformer, "]"), s);
+  check_settings(s);
+  CHECK(s.models() == 2);
+  CHECK(s.lists() == std::vector<std::pair<std::string, std::size_t>>{{"networks", 2}});
+  s.grid = {4, 8};
+  const FolderData data(s);
+  CHECK(nlohmann::json::parse(network_of(data, s, 0).json)["model"]["type"] == "segformer");
+  CHECK(nlohmann::json::parse(network_of(data, s, 1).json)["model"]["type"] == "padded");
+  CHECK_THROWS_WITH(experiment::apply("networks=[{\"type\":3,\"spec\":{}}]", s), Contains("networks"));
+  CHECK_THROWS_WITH(experiment::apply("networks=[\"unet\"]", s), Contains("networks"));
+  experiment::apply("networks=[{\"type\":\"\",\"spec\":{}}]", s);
+  CHECK_THROWS_WITH(check_settings(s), Contains("expected a name"));
+}
+
+}  // namespace networks_test
