@@ -5,8 +5,11 @@ namespace paser::models {
 
 template struct DeepLabV3Plus<float>;
 
-#define PASER_DEEPLAB(Context) \
-  template Image<Context> DeepLabV3Plus<float>::operator()(Context&, const Image<Context>&) const
+#define PASER_DEEPLAB(Context)                                                                 \
+  template std::vector<DeferredNorm<Image<Context>>> DeepLabV3Plus<float>::deterministic_part( \
+      Context&, const Image<Context>&) const;                                                  \
+  template Image<Context> DeepLabV3Plus<float>::stochastic_part(                               \
+      Context&, const std::vector<DeferredNorm<Image<Context>>>&) const
 PASER_DEEPLAB(EvalContext<float>);
 PASER_DEEPLAB(TapeContext<float>);
 PASER_DEEPLAB(CountContext<float>);

@@ -176,6 +176,31 @@ TEST_CASE("recorded and unrecorded runs of a DeepLabV3+ agree, and so do any num
   });
 }
 
+TEST_CASE("Monte Carlo passes of a DeepLabV3+ share all before its dropout") {
+  for (const auto convention : {vainf, smp}) {
+    const auto net = models::AnySegmenter<float>(DeepLabV3Plus<float>({.in = 1,
+                                                                       .classes = 3,
+                                                                       .convention = convention,
+                                                                       .backbone = mobilenetv2,
+                                                                       .width = 8,
+                                                                       .head_width = 8,
+                                                                       .low_width = 4,
+                                                                       .dropout = 0.5},
+                                                                      Key{1}));
+    const auto image = uniform<float>(Key{2}, Shape{1, 48, 32, 1});
+    EvalContext<float> shared(run::mc_dropout), alone(run::mc_dropout);
+    shared.sample_keys = {Key{5}, Key{6}, Key{7}};
+    alone.sample_keys = {Key{6}};
+    auto maps = net.deterministic_part(shared, image);
+    REQUIRE(maps.size() == 3);  // not the image itself, as of a network that is not split
+    for (auto& map : maps) map = map.repeated(3);
+    const auto passes = net.stochastic_part(shared, maps);
+    CHECK(passes.shape() == Shape<4>{3, 48, 32, 3});
+    CHECK(max_abs_difference(slice_rows(passes, 1, 2), net(alone, image)) < 1e-6);
+    CHECK(max_abs_difference(slice_rows(passes, 1, 2), slice_rows(passes, 2, 3)) > 1e-4);
+  }
+}
+
 TEST_CASE("the pyramid's mean is never normalised alone") {
   const DeepLabV3Plus<float> network(narrow(vainf, resnet50), Key{1});
   const auto train = [&network](Index images, Mode mode) {

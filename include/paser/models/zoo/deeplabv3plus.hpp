@@ -67,8 +67,19 @@ struct DeepLabV3Plus {
     f(smp ? "segmentation_head.0" : "classifier.classifier.3", self.head);
   }
 
+  /// The part before the dropout, the same in every MC sample: the map of the pyramid, that of the low level, and one
+  /// without channels that has the size of the image.
   template <class Context>
-  Image<Context> operator()(Context& ctx, const Image<Context>& image) const;
+  std::vector<DeferredNorm<Image<Context>>> deterministic_part(Context& ctx, const Image<Context>& image) const;
+
+  /// The rest: from the maps of deterministic_part() to the logits.
+  template <class Context>
+  Image<Context> stochastic_part(Context& ctx, const std::vector<DeferredNorm<Image<Context>>>& maps) const;
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
+    return stochastic_part(ctx, deterministic_part(ctx, image));
+  }
 
  private:
   static const DeepLabV3PlusSpec& checked(const DeepLabV3PlusSpec& spec) {
@@ -99,21 +110,34 @@ struct DeepLabV3Plus {
 
 template <class T>
 template <class Context>
-Image<Context> DeepLabV3Plus<T>::operator()(Context& ctx, const Image<Context>& image) const {
-  check_image(value_of(image).shape());
+std::vector<DeferredNorm<Image<Context>>> DeepLabV3Plus<T>::deterministic_part(Context& ctx,
+                                                                               const Image<Context>& image) const {
+  const Shape<4>& shape = value_of(image).shape();
+  check_image(shape);
   const TwoLevels<Image<Context>> maps = std::visit([&](const auto& e) { return e(ctx, image); }, encoder);
-  Image<Context> wide = drop(ctx, pyramid(ctx, maps.high));
+  return {pyramid(ctx, maps.high), low_level(ctx, maps.low),
+          ctx.constant(Tensor<T, 4>({shape.n(), shape.h(), shape.w(), 0}))};
+}
+
+template <class T>
+template <class Context>
+Image<Context> DeepLabV3Plus<T>::stochastic_part(Context& ctx,
+                                                 const std::vector<DeferredNorm<Image<Context>>>& maps) const {
+  Image<Context> wide = materialize(drop(ctx, maps.at(0)));
   if (refine) wide = (*refine)(ctx, wide);
-  const Image<Context> low = low_level(ctx, maps.low);
+  const Image<Context> low = materialize(maps.at(1));
   wide = resized(wide, value_of(low).shape());
   const Image<Context> both = spec_.is_smp() ? concat_channels(wide, low) : concat_channels(low, wide);
-  return resized(head(ctx, join(ctx, both)), value_of(image).shape());
+  return resized(head(ctx, join(ctx, both)), maps.at(2).shape());
 }
 
 #ifdef PASER_COMPILED  // these are in the library, so that a program need not compile them again
 extern template struct DeepLabV3Plus<float>;
-#define PASER_DEEPLAB(Context) \
-  extern template Image<Context> DeepLabV3Plus<float>::operator()(Context&, const Image<Context>&) const
+#define PASER_DEEPLAB(Context)                                                                        \
+  extern template std::vector<DeferredNorm<Image<Context>>> DeepLabV3Plus<float>::deterministic_part( \
+      Context&, const Image<Context>&) const;                                                         \
+  extern template Image<Context> DeepLabV3Plus<float>::stochastic_part(                               \
+      Context&, const std::vector<DeferredNorm<Image<Context>>>&) const
 PASER_DEEPLAB(EvalContext<float>);
 PASER_DEEPLAB(TapeContext<float>);
 PASER_DEEPLAB(CountContext<float>);
