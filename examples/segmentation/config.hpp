@@ -94,7 +94,7 @@ struct Config : experiment::FolderSettings,
   std::string distillation = "mse", teacher_view = "patches";
   double distillation_weight = 0.01, temperature = 1;
   bool keep_teacher_logits = true, fine_tune_small = false;
-  Index validate_every = 1, fine_tune_epochs = 200, part_images = 0, policy_group = 0;
+  Index validate_every = 1, fine_tune_epochs = 200, part_images = 0, ghost_batch = 0, policy_group = 0;
 
   template <class Self, class V>
   static void visit(Self& c, V&& v) {
@@ -116,6 +116,9 @@ struct Config : experiment::FolderSettings,
     v("keep_teacher_logits", c.keep_teacher_logits, Anything{}, "made once per image; f1 then gets no augmentation");
     v("validate_every", c.validate_every, Range::steps(), "epochs of stage 1");
     v("part_images", c.part_images, Range{0, 4096}, "whose gradients add up to a batch's; 0: a micro-batch is a part");
+    v("ghost_batch", c.ghost_batch, Range{0, 4096},
+      "images or patches with common statistics in the networks' batch norms; 0: all of a batch, which must then run "
+      "at once");
     v("policy_group", c.policy_group, Range{0, 4096},
       "images with common statistics in the policy's batch norms as it trains; 0: those of a batch");
     RewardSettings::visit(c, v);
@@ -201,6 +204,7 @@ inline Config cityscapes() {
   c.networks = {
       {"unet", R"({"width":8,"depth":2})"}, {"segformer", R"({"size":"B0"})"}, {"segformer", R"({"size":"B5"})"}};
   c.grid = {4, 8};
+  c.micro_batch = c.ghost_batch = 4;
   c.in_memory = false;
   c.flips = c.half_turns = false;
   c.train_images = 0;

@@ -42,6 +42,7 @@ inline pipeline::SupervisedOptions<float> supervised_options(const Config& c, co
   options.ignored = paser::data::ignored_label;
   options.micro_batch = c.micro_batch;
   options.part_images = c.part_images;
+  options.mode.ghost_batch = c.ghost_batch;
   return options;
 }
 
@@ -74,7 +75,9 @@ inline const Config& checked(const Config& c) {
   pipeline::SupervisedOptions<float> batches;
   batches.micro_batch = c.micro_batch;
   batches.part_images = c.part_images;
-  (void)pipeline::images_per_part(batches);
+  const Index part = pipeline::images_per_part(batches);
+  check<ValueError>(c.ghost_batch == 0 || part % c.ghost_batch == 0, "setting", "ghost_batch = ", c.ghost_batch,
+                    ", expected a divisor of the ", part, " images of a part or micro-batch, or 0");
   return c;
 }
 

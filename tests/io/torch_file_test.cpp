@@ -3,6 +3,11 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
+#include "paser/io/safetensors.hpp"
+#include "paser/io/torch_names.hpp"
+#include "paser/io/weights_file.hpp"
+#include "paser/models/policy_net.hpp"
+#include "paser/models/unet.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace torch_file_test {
@@ -142,6 +147,78 @@ TEST_CASE("what is no file of torch.save is told apart") {
   CHECK_THAT(refused(zip_of({{"data.pkl", "\x80\2}."}, {"byteorder", "big"}})), Contains("byte order"));
   CHECK_THAT(refused(file_of(tensor(zero, two, one, two) + "s" + text("y") + "K\1")),
              Contains("'y' among the tensors is none"));
+}
+
+/// A checkpoint as the trainings of the released PaSeR write it: epoch, device, the state of the model, and that of the
+/// optimizer with a moment per parameter. All tensors of a type are in one storage.
+std::string released_checkpoint(const io::StateDict& state) {
+  struct Storage {
+    std::string type, number;
+    Index element;
+    std::string content{};
+  } floats{"Float", "0", 4}, counts{"Long", "1", 8};
+  const auto storage_of = [&](const std::string& name) -> Storage& {
+    return name.ends_with("num_batches_tracked") ? counts : floats;
+  };
+  for (const auto& [name, t] : state)
+    storage_of(name).content.append(reinterpret_cast<const char*>(t.bytes.data()),
+                                    static_cast<std::size_t>(t.bytes.numel()));
+  const auto number = [](Index n) { return "J" + bytes(static_cast<std::uint64_t>(n), 4); };
+  std::map<std::string, Index> offsets;
+  std::string tensors, moments;
+  Index parameter = 0;
+  for (const auto& [name, t] : state) {
+    const Storage& storage = storage_of(name);
+    const bool counter = &storage == &counts;
+    Index& offset = offsets[storage.type];
+    std::string shape, strides;
+    Index stride = 1;
+    for (std::size_t i = counter ? 0 : t.shape.size(); i-- > 0;) {  // a counter is a scalar
+      shape = number(t.shape[i]) + shape;
+      strides = number(stride) + strides;
+      stride *= t.shape[i];
+    }
+    const std::string made = "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") + "ctorch\n" + storage.type +
+                             "Storage\n" + text(storage.number) + text("cuda:0") +
+                             number(static_cast<Index>(storage.content.size()) / storage.element) + "tQ" +
+                             number(offset) + "(" + shape + "t(" + strides + "t\x89)tR";
+    offset += stride;
+    tensors += text(name) + made;
+    if (!counter) moments += number(parameter++) + "}(" + text("exp_avg") + made + "u";
+  }
+  return zip_of(
+      {{"archive/data.pkl", "\x80\2}(" + text("epoch") + number(199) + text("device") + text("cuda:0") +
+                                text("model_state_dict") + "}(" + tensors + "u" + text("optimizer_state_dict") + "}(" +
+                                text("state") + "}(" + moments + "u" + text("param_groups") + "]uu."},
+       {"archive/data/0", floats.content},
+       {"archive/data/1", counts.content}});
+}
+
+TEST_CASE("checkpoints of the released PaSeR load into its UNet and its policy, which answer as PyTorch's") {
+  const TemporaryFolder written;
+  const auto f = io::read_safetensors(PASER_TEST_DATA "/fixtures/model_unet_tiny.safetensors");
+  const io::StateDict weights = io::with_prefix(f.tensors, "tiny_b2/param/");
+  io::write_file(written / "unet.pt", released_checkpoint(weights));
+  models::StaticUNet<1, 3, 8, 2> unet(Key{1});
+  io::load_torch_state_dict(unet, io::read_weights(written / "unet.pt"), io::unet_names(2));
+  const auto nhwc = [](const io::Safetensors& from, const char* name) {
+    return io::nhwc_from_nchw(from.at(name).as<float, 4>());
+  };
+  CHECK(max_abs_difference(infer(unet, nhwc(f, "tiny_b2/input")), nhwc(f, "tiny_b2/logits")) <=
+        std::stod(f.metadata.at("tol:tiny_b2/logits")));
+
+  const auto p = io::read_safetensors(PASER_TEST_DATA "/fixtures/model_policy.safetensors");
+  io::StateDict state = io::with_prefix(p.tensors, "policy_train_b2/param/");
+  state.merge(io::with_prefix(p.tensors, "policy_train_b2/buffer/"));
+  io::write_file(written / "policy.pt", released_checkpoint(state));
+  models::PolicyNet<float> policy(48, Key{1});
+  io::load_torch_state_dict(policy, io::read_weights(written / "policy.pt"), io::policy_names());
+  CHECK(max_abs_difference(infer(policy, nhwc(p, "policy_eval_odd/input")),
+                           p.at("policy_eval_odd/logits").as<float, 2>()) <=
+        std::stod(p.metadata.at("tol:policy_eval_odd/logits")));
+  // One for the other is refused, with the names.
+  CHECK_THROWS_WITH(io::load_torch_state_dict(unet, io::read_weights(written / "policy.pt"), io::unet_names(2)),
+                    Contains("these tensors are not of a UNet") && Contains("layer1.0.conv1.weight"));
 }
 
 }  // namespace torch_file_test
