@@ -149,7 +149,7 @@ TEST_CASE("train_router divides a set in one piece by its names, and says so, an
   REQUIRE(ended.status == 0);
   CHECK_THAT(ended.err, Contains("the images are not divided for training, validation and test: by their names "));
   const auto count = [&](const std::string& what) {  // "by their names 10 for train, 1 for validation, 1 for test"
-    const std::string before = ended.err.substr(0, ended.err.find(" for " + what));
+    const std::string before = ended.err.substr(0, ended.err.rfind(" for " + what));
     return std::stoi(before.substr(before.find_last_of(' ') + 1));
   };
   CHECK(count("train") + count("validation") + count("test") == 12);
