@@ -290,7 +290,8 @@ TEST_CASE("output folder: a dry run judges as ever, and makes, writes and remove
     o.write("masks/a.png", "two");
     o.clear();
     CHECK(o.lists_nothing());
-    o.require("masks/a.png");                        // as if it were gone
+    o.require("masks/a.png");  // as if it were gone
+    CHECK(names(out / "masks") == left);
     OutputFolder(out, "evaluate", {.alone = true});  // which a dry run keeps nobody from
   }
   CHECK(text_of(out / "masks" / "a.png") == "one");
