@@ -54,6 +54,17 @@ TEST_CASE("the peak can start again for a new stage") {
   CHECK(pool.use().current >= mib);
 }
 
+TEST_CASE("a new peak does not take the buffers of a step away") {
+  BufferPool pool;
+  const std::vector<std::size_t> sizes(3, 64 * mib);
+  const auto first = step(pool, sizes);
+  const std::set<const std::byte*> known(first.begin(), first.end());
+  pool.reset_peak();
+  pool.allocate(8 * mib);  // such as a validation between two steps
+  CHECK(pool.use().peak == 8 * mib);
+  for (const std::byte* buffer : step(pool, sizes)) CHECK(known.count(buffer) == 1);
+}
+
 TEST_CASE("a larger idle buffer serves where another would exceed the bound") {
   BufferPool pool;
   const std::byte* large = nullptr;

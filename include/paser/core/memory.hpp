@@ -27,10 +27,12 @@ struct MemoryUse {
 
 /// A cache of freed tensor buffers. A training step asks for the same sizes again and again; handing back a warm buffer
 /// saves the page faults of a fresh one. Thread safe. Idle buffers go back to the system, those first that have been
-/// idle longest, where they and the buffers in use would exceed the peak of use by more than an eighth (or 32 MiB): so
-/// a repeated step finds all its buffers, and a run over many different sizes does not grow. To give a buffer back
-/// takes no memory, since what the cache notes of an idle buffer stands in that buffer. AddressSanitizer sees through
-/// it: whoever touches an idle buffer behind these notes, or what a buffer has beyond the bytes asked for, is reported.
+/// idle longest, where they and the buffers in use would exceed the largest use so far by more than an eighth (or
+/// 32 MiB): so a repeated step finds all its buffers, and a run over many different sizes does not grow. A reset of the
+/// peak does not lower that bound, or a stage whose steps and validations differ in sizes would take buffers from the
+/// system in every step. To give a buffer back takes no memory, since what the cache notes of an idle buffer stands in
+/// that buffer. AddressSanitizer sees through it: whoever touches an idle buffer behind these notes, or what a buffer
+/// has beyond the bytes asked for, is reported.
 class BufferPool {
  public:
   static constexpr std::size_t alignment = detail::buffer_alignment;
@@ -118,7 +120,7 @@ class BufferPool {
   struct Buffer {
     std::byte* data;
     std::size_t size;
-    std::size_t peak_before;  // of use, where the buffer is yet to be allocated
+    std::size_t peak_before, largest_before;  // of use, where the buffer is yet to be allocated
   };
 
   static constexpr std::size_t largest = std::numeric_limits<std::size_t>::max() / 4;
@@ -146,12 +148,12 @@ class BufferPool {
     const bool any = found < size_classes && idle_[found].first != nullptr;
     const bool fits = use_.current + size + idle_bytes_ <= most(least);
     if (!any || (size_of(found) != size && (fits || size_of(found) / largest_waste > size))) {
-      const std::size_t peak_before = use_.peak;
+      const std::size_t peak_before = use_.peak, largest_before = largest_use_;
       use(size);
       while (idle_bytes_ > 0 && use_.current + idle_bytes_ > most(least)) release_oldest();
-      return {nullptr, size, peak_before};
+      return {nullptr, size, peak_before, largest_before};
     }
-    const Buffer buffer{remove(found, idle_[found].last), size_of(found), 0};
+    const Buffer buffer{remove(found, idle_[found].last), size_of(found), 0, 0};
     use(buffer.size);
     return buffer;
   }
@@ -160,14 +162,16 @@ class BufferPool {
     const std::lock_guard lock(mutex_);
     use_.current -= wanted.size;
     use_.peak = std::max(use_.current, wanted.peak_before);
+    largest_use_ = std::max(use_.current, wanted.largest_before);
   }
 
   void use(std::size_t size) {
     use_.current += size;
     use_.peak = std::max(use_.peak, use_.current);
+    largest_use_ = std::max(largest_use_, use_.current);
   }
   std::size_t most(std::size_t least) const {
-    return use_.peak + std::max(least, use_.peak / 8);
+    return largest_use_ + std::max(least, largest_use_ / 8);
   }
 
   void give_back(std::byte* buffer, std::size_t size) noexcept {
@@ -211,6 +215,7 @@ class BufferPool {
   std::size_t idle_bytes_ = 0;
   std::uint64_t given_back_ = 0;
   MemoryUse use_;
+  std::size_t largest_use_ = 0;  ///< the peak of use_ if it had never been reset
 };
 
 /// A buffer of the pool, or none, with any number of owners. What owners do is called and not inlined: nearly every
