@@ -158,6 +158,22 @@ TEST_CASE("stages 2 and 3 by groups have the same bytes for 1 to 4 processes") {
     for (const auto& bytes : with_ranks(size, trained)) CHECK(*bytes == expected);
 }
 
+TEST_CASE("the loss of stage 2 by groups is the mean over the batch") {
+  auto paser = toy::paser(Key{1}, toy::Skill::all_alike);  // so that every action is worth the same
+  PolicyOptions<float> options;
+  options.epochs = 1;
+  options.batch = 5;
+  options.estimate = PolicyGradient::exact;
+  options.mode = groups_of(2);
+  options.reward = {.lambda = 0.5, .costs = {0.2, 0.2, 0.2}, .classes = 2};
+  double loss = 0;
+  Stage stage{.name = "toy"};
+  stage.callbacks.log = [&](const nlohmann::json& record) { loss = record["loss"]; };
+  const toy::Set set(5);
+  REQUIRE(train_policy(paser, set, set, options, stage, Key{1}));
+  CHECK(loss == Approx(0.5 * 0.2));
+}
+
 TEST_CASE("a stage that was interrupted does not go on with other groups, and one without a word of them has none") {
   const TemporaryFolder folder;
   const toy::Set set(8);
