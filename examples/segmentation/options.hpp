@@ -118,6 +118,8 @@ inline pipeline::FineTuneOptions<float> fine_tune_options(const Config& c, const
   const Index per_epoch = std::max<Index>(1, data.varied(3).size() / c.fine_tune_batch);
   options.steps = c.fine_tune_epochs * per_epoch;
   options.supervised = supervised_options(c, data);
+  // The patches that the policy sends to a network are few, and may be one: too few for the statistics of a batch norm.
+  options.supervised.mode = paser::run::frozen_statistics;
   if (c.fine_tune_small) options.small = options.supervised;
   options.policy_mode.ghost_batch = c.policy_group;
   options.reward = rewards;
