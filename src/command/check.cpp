@@ -56,7 +56,9 @@ std::vector<data::PartFolders> folders(const experiment::FolderSettings& s) {
 [[noreturn]] void end_dry(const std::vector<data::PartFolders>& parts, const data::PairingOptions& pairing) {
   program::DryRun would;
   for (const auto& part : parts) {
-    const auto pairs = data::pair_files(part.images, part.masks, pairing).pairs.size();
+    data::PairingOptions own = pairing;
+    data::restrict_to(own, part);
+    const auto pairs = data::pair_files(part.images, part.masks, own).pairs.size();
     would.reads({part.images, program::DryRun::counted(pairs, "image") + " with a mask", {{"files", pairs}}});
     would.reads({part.masks});
   }

@@ -61,6 +61,13 @@ TEST_CASE("the preset cityscapes: networks of three families in all stages, the 
   INFO(checked.out);
   CHECK(checked.status == 0);
   CHECK_THAT(checked.out, Contains("train\n") && Contains("test\n") && Contains("sidewalk"));
+  const auto dry = nlohmann::json::parse(run_program(folder.path(), {PASER_COMMAND, "check", set.root().string(),
+                                                                     "--masks", "cityscapes", "--dry-run", "--json"})
+                                             .out);
+  nlohmann::json pairs;  // of each part, though train and validation are of one folder
+  for (const auto& read : dry["reads"])
+    if (read.contains("files")) pairs.push_back(read["files"]);
+  CHECK(pairs == nlohmann::json({3, 1, 2}));
 }
 
 }  // namespace cityscapes_test
