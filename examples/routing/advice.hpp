@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "paser/experiment/advice.hpp"
 #include "paser/pipeline/routing/curve_report.hpp"
 #include "paser/report/table.hpp"
 
@@ -26,8 +27,8 @@ inline const paser::pipeline::MeasuredPoint& nearest(const std::vector<paser::pi
 /// How sure it is that an area differs from nothing, as words: by its z, two-sided.
 inline std::string certainty(double z) {
   const double p = std::erfc(std::abs(z) / std::sqrt(2.0));
-  const char* word = p < 0.01 ? "sure as far as these files go" : p < 0.05 ? "likely" : "not certain";
-  return paser::message(word, ": z = ", paser::report::fixed(z, 1), ", p = ", paser::report::significant(p, 2));
+  return paser::message(paser::experiment::certainty(p, "files"), ": z = ", paser::report::fixed(z, 1),
+                        ", p = ", paser::report::significant(p, 2));
 }
 
 /// The same of a difference, by its 95 % interval.

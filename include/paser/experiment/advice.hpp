@@ -16,6 +16,11 @@ struct ComparedMethod {
   pipeline::MethodEvaluation evaluation;
 };
 
+/// How sure a difference of this p-value is, as words. measured_on: "images", "files".
+inline std::string certainty(double p, const std::string& measured_on) {
+  return p < 0.01 ? "sure as far as these " + measured_on + " go" : p < 0.05 ? "likely" : "not certain";
+}
+
 /// How sure the difference of two methods' IoU is on the test images that have one, as words: by Student's test of
 /// pairs.
 inline std::string certainty(const std::vector<double>& first, const std::vector<double>& second) {
@@ -29,8 +34,7 @@ inline std::string certainty(const std::vector<double>& first, const std::vector
   if (n < 2) return message("measured on ", n, " image", n == 1 ? "" : "s", ", which says nothing of others");
   if (a == b) return message("equal on all ", n, " test images");
   const double p = metrics::paired_t_test(a, b).p;
-  const char* word = p < 0.01 ? "sure as far as these images go" : p < 0.05 ? "likely" : "not certain";
-  return message(word, ": p = ", report::significant(p, 2), " by a t-test on ", n, " test images");
+  return message(certainty(p, "images"), ": p = ", report::significant(p, 2), " by a t-test on ", n, " test images");
 }
 
 /// What to use: the best PaSeR, or a network alone that is as good (within 0.005 of IoU) and no dearer. Empty when
