@@ -107,9 +107,10 @@ class FolderData {
     }
     const Index left = std::distance(remaining, order.end());
     const Index used = c.train_images > 0 ? std::min(left, c.train_images) : left;
-    const auto sizes = data::split_sizes(used, std::array{0.34, 0.33, 0.33});
+    auto sizes = data::split_sizes(used, std::array{0.34, 0.33, 0.33});
+    if (used == 3) sizes = {1, 1, 1};  // rounding leaves the last one nothing
     check<ValueError>((thirds ? sizes.back() : used) >= 1, "data", "there are ", used,
-                      " images to train on, expected at least one for each stage");
+                      " images to train on, expected at least one", thirds ? " for each of three stages" : "");
     for (std::size_t stage = 0; stage < 3; ++stage) {
       if (stage == 0 || thirds) rows_[stage] = take(thirds ? sizes[stage] : used);
       const auto& rows = rows_[thirds ? stage : 0];
