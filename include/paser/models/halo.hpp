@@ -27,7 +27,7 @@ struct Halo : detail::Wrapper<T> {
   }
 
   ModelSpec spec() const { return this->wrapped("halo", message("\"margin\":", margin_, ",")); }
-  Index margin() const { return margin_; }
+  Index margin() const { return margin_; }  ///< Pixels of the image around all of its answer.
   /// Of the answer, as size_multiple().
   Index smallest_size() const { return std::max<Index>(1, this->model.smallest_size() - 2 * margin_); }
 
