@@ -58,8 +58,8 @@ inline std::string advice(const std::string& router, const paser::pipeline::Curv
                    " times its time was measured on ", files, ", which says nothing of others.");
   if (unseen.verdict == "nothing to route")
     return message("use ", iou_of(coarse), " alone: ", iou_of(best), " takes ", times, " times its time, and on ",
-                   files, " the best network is worth ", signed_number(unseen.gap), ". That there is a difference is ",
-                   detail::certainty(unseen.gap_interval), ".");
+                   files, " the best of the others is worth ", signed_number(unseen.gap),
+                   " over it. That there is a difference is ", detail::certainty(unseen.gap_interval), ".");
   const std::string over = message(signed_number(unseen.area_over_hull), " IoU over random mixes of the networks on ",
                                    files, "; that is ", detail::certainty(unseen.z_over_hull), ".");
   if (unseen.verdict != "routing pays")

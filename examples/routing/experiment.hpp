@@ -246,6 +246,7 @@ class Experiment {
     options.supervised.class_weights = data_.weights().weights;
     options.supervised.ignored = paser::data::ignored_label;
     options.supervised.micro_batch = settings_.micro_batch;
+    options.supervised.mode.ghost_batch = settings_.ghost_batch;
     if (k > 0) options.grid = {settings_.grid[0], settings_.grid[1]};
     return options;
   }

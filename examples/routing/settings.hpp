@@ -11,7 +11,7 @@ using paser::Index;
 /// Every setting of a run; config.json holds it.
 struct Settings : experiment::FolderSettings, experiment::NetworkSettings {
   bool corrected = true, shifts = false;
-  Index halo = 0;
+  Index halo = 0, ghost_batch = 0;
   std::vector<Index> epochs{60, 30}, batch{2, 2};
   std::vector<double> rate{3e-3, 1e-3};
   double final_rate = 0.05;
@@ -39,6 +39,10 @@ struct Settings : experiment::FolderSettings, experiment::NetworkSettings {
     v("corrected", s.corrected, Anything{}, "task models see f1's log-probabilities and add to them");
     v("shifts", s.shifts, Anything{}, "task models are trained on other cuts than the grid's, new ones in every epoch");
     v("halo", s.halo, Range{0, 512}, "pixels of the image that a task model sees around its patch");
+    v("ghost_batch", s.ghost_batch, Range{0, 4096},
+      "images or patches with common statistics in the networks' batch norms; 0: all of a batch, which must then run "
+      "at "
+      "once");
     v("epochs", s.epochs, Range::steps(), "of each network");
     v("batch", s.batch, Range::steps(), "images of a step of each network");
     v("rate", s.rate, Range::rate(), "learning rates");

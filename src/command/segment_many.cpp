@@ -245,7 +245,10 @@ int verify(const Arguments& a, const Manifest& manifest, const io::OutputFolder&
       std::cerr << "error: " << visible(error.what(), "\n") << "\n";
     }
   }
-  if (damaged > 0) std::cerr << damaged << " of " << manifest.chunks() << " chunks are not there or damaged\n";
+  if (damaged > 0)
+    std::cerr << damaged << " of " << manifest.chunks()
+              << " chunks are not there or damaged; remove the .tar, .jsonl and .json of those and run "
+              << "the same command without --verify\n";
   return damaged > 0 ? int{program::failed} : report_totals(a, sums, d);
 }
 

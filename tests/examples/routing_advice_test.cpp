@@ -39,12 +39,12 @@ TEST_CASE("a router's advice: where routing pays, what it gives and costs beside
 
 TEST_CASE("a router's advice: a network alone where nothing is to be routed, or chance routes as well") {
   auto unseen = report(0.5, 0.505, "nothing to route");
-  CHECK(
-      routing::advice("GainRouter", report(0.6, 0.61), unseen) ==
-      "use f1 (IoU 0.600) alone: f2 (IoU 0.610) takes 4.0 times its time, and on 12 training files that the networks "
-      "had "
-      "not seen the best network is worth +0.0050. That there is a difference is not certain: 95 % interval -0.0050 .. "
-      "+0.0150.");
+  CHECK(routing::advice("GainRouter", report(0.6, 0.61), unseen) ==
+        "use f1 (IoU 0.600) alone: f2 (IoU 0.610) takes 4.0 times its time, and on 12 training files that the networks "
+        "had "
+        "not seen the best of the others is worth +0.0050 over it. That there is a difference is not certain: 95 % "
+        "interval -0.0050 .. "
+        "+0.0150.");
   unseen.gap = -0.05;
   unseen.gap_interval = {-0.06, -0.04};
   CHECK_THAT(routing::advice("GainRouter", report(0.6, 0.61), unseen),

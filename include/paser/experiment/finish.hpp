@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "paser/experiment/stages.hpp"
+#include "paser/pipeline/paser_file.hpp"
 #include "paser/report/html.hpp"
 #include "paser/report/results_csv.hpp"
 #include "paser/report/results_file.hpp"
@@ -33,6 +34,18 @@ report::Results finish(RunFolder& folder, const std::string& command, const repo
     folder.write(name, report::html(results, data, page));
   }
   return results;
+}
+
+/// Of the trained PaSeRs that a run keeps, the one whose name is that of the best in the comparison; else the first.
+inline std::string best_trained(const report::Results& results, const RunFolder& folder) {
+  const auto trained = folder.trained();
+  const report::Row* best = nullptr;
+  for (const report::Row& row : results.rows)
+    if (row.kind == "paser" && (!best || row.iou > best->iou)) best = &row;
+  for (std::size_t i = 0; best && trained.size() > 1 && i < trained.size(); ++i)
+    if (pipeline::load_paser(folder.checkpoint(trained[i])).description.info.value("name", "") == best->model)
+      return trained[i];
+  return trained.front();
 }
 
 /// What a run found, for people: methods, other tables, time and memory of the stages, the paper's statements with the
@@ -73,7 +86,7 @@ inline void print_results(std::ostream& out, const report::Results& results, con
   for (std::size_t i = 0; i < trained.size(); ++i)
     out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
   if (!trained.empty())
-    out << "Use it         segment_image " << folder.checkpoint(trained.front()).string() << " IMAGES\n";
+    out << "Use it         segment_image " << folder.checkpoint(best_trained(results, folder)).string() << " IMAGES\n";
   out << std::flush;
 }
 

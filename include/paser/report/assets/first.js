@@ -27,7 +27,9 @@
     if (lean) return [`Routing pays here: ${named(lean)} is as good as the best network alone, ${named(network)}, at ${share(lean, network)}.`, `use ${lean.model}.`];
     return [`It depends on what you can spend: ${named(network)} alone gives the best answers; ${named(top)} comes near at ${share(top, network)}.`, `use ${network.model} where every answer counts, and routing where ${timed ? "time" : "work"} does; the curve shows what each budget buys.`];
   };
-  const [found, advised] = outcome(), advice = results.advice || advised;
+  // Findings of images that the networks have not seen decide; points of a curve, the best of which flatters itself, do not.
+  const judged = (results.findings || []).length > 0;
+  const [found, advised] = judged ? ["", ""] : outcome(), advice = results.advice || advised;
   $("verdict").textContent = found;
   $("verdict").hidden = !found;
   if (advice) $("advice").append(el("b", {}, "Advice: "), advice);
