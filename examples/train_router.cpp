@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "data_options.hpp"
+#include "paser/experiment/finish.hpp"
 #include "routing/ablations.hpp"
 #include "routing/page.hpp"
 #include "routing/references.hpp"
@@ -236,10 +237,12 @@ int run(const Arguments& a, const std::string& command) {
   write_page(experiment, found, study.comparison());
   const auto results = document(found, study.comparison(), experiment.settings());
   experiment.folder().write("results.json", paser::io::json_text(results) + "\n");
-  if (a.json)
+  if (a.json) {
     std::cout << paser::io::json_text(results, 2) << "\n";
-  else
+  } else {
     tell(std::cout, found, study.comparison());
+    experiment::print_files(std::cout, experiment.folder(), "paser");
+  }
   return program::done;
 }
 

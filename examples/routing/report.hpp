@@ -215,7 +215,7 @@ inline void tell(std::ostream& out, const Findings& found, const Comparison& com
   for (const auto& t : {table_of_networks(found), table_of_routers(found), table_of_budgets(found)}) show(t);
   for (const auto& t : tables_of_references(found)) show(t);
   for (const std::string& sentence : sentences(found)) out << sentence << "\n";
-  out << "\nAdvice  " << advice(found) << std::endl;
+  out << "\nAdvice         " << advice(found) << "\n\n";
 }
 
 }  // namespace routing

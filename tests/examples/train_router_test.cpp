@@ -71,7 +71,7 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
              Contains("gap of the best network over f1") && Contains("GainRouter") && Contains("PaSeR") &&
                  Contains("prices by the calibration alone") &&
                  Contains("data: 2 folds of 6 training files: networks of a fold judge its images alone\n") &&
-                 Contains("\nAdvice  "));
+                 Contains("\nAdvice  ") && Contains("\nUse it         segment_image "));
   CHECK(first.err.find("by their names") == std::string::npos);
   const auto j = runs.results();
   for (const char* key : {"gap", "gap_interval", "apgr", "area_over_hull", "z_over_hull", "area_over_entropy",
@@ -84,7 +84,7 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   CHECK(j["curve"].back()["share"] == 1);
   CHECK(j["budgets"].size() == 5);
   CHECK_THAT(j["split"].get<std::string>(), Contains("2 folds of 6 training files"));
-  CHECK_THAT(first.out, Contains("\nAdvice  " + j["advice"].get<std::string>() + "\n"));
+  CHECK_THAT(first.out, Contains("\nAdvice         " + j["advice"].get<std::string>() + "\n"));
   CHECK_THAT(content_of(runs.folder / "run" / "report.html"), Contains(j["advice"].get<std::string>().substr(0, 20)));
   for (const char* file :
        {"curve.svg", "curve.csv", "checkpoints/paser.safetensors", "checkpoints/paser_gain_router.safetensors",
@@ -205,7 +205,7 @@ TEST_CASE("where the task models gain nothing for sure, train_router ships f1 an
   INFO(ended.err);
   REQUIRE(ended.status == 0);
   CHECK(runs.results()["unseen"]["verdict"] == "nothing to route");
-  CHECK_THAT(ended.out, Contains("nothing to route") && Contains("ship f1") && Contains("\nAdvice  use f1 "));
+  CHECK_THAT(ended.out, Contains("nothing to route") && Contains("ship f1") && Contains("\nAdvice         use f1 "));
   const auto file = (runs.folder / "run" / "checkpoints" / "paser.safetensors").string();
   std::ifstream in(file, std::ios::binary);
   std::string start(4096, '\0');

@@ -37,8 +37,10 @@ report::Results finish(RunFolder& folder, const std::string& command, const repo
 }
 
 /// Of the trained PaSeRs that a run keeps, the one whose name is that of the best in the comparison; else the first.
+/// Empty where there is none.
 inline std::string best_trained(const report::Results& results, const RunFolder& folder) {
   const auto trained = folder.trained();
+  if (trained.empty()) return {};
   const report::Row* best = nullptr;
   for (const report::Row& row : results.rows)
     if (row.kind == "paser" && (!best || row.iou > best->iou)) best = &row;
@@ -46,6 +48,18 @@ inline std::string best_trained(const report::Results& results, const RunFolder&
     if (pipeline::load_paser(folder.checkpoint(trained[i])).description.info.value("name", "") == best->model)
       return trained[i];
   return trained.front();
+}
+
+/// Where the files of a run are, and the command that uses the trained PaSeR of the name `best`, where there is one.
+inline void print_files(std::ostream& out, const RunFolder& folder, const std::string& best) {
+  if (const auto page = folder.path() / "report.html"; std::filesystem::exists(page))
+    out << "Report page    " << page.string() << "  (for a browser; one file that loads nothing)\n";
+  out << "All numbers    " << (folder.path() / "results.json").string() << "\n";
+  const auto trained = folder.trained();
+  for (std::size_t i = 0; i < trained.size(); ++i)
+    out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
+  if (!best.empty()) out << "Use it         segment_image " << folder.checkpoint(best).string() << " IMAGES\n";
+  out << std::flush;
 }
 
 /// What a run found, for people: methods, other tables, time and memory of the stages, the paper's statements with the
@@ -79,15 +93,7 @@ inline void print_results(std::ostream& out, const report::Results& results, con
         << (claim.explanation.empty() ? "" : std::string(17, ' ') + claim.explanation + "\n");
   out << (results.claims.empty() ? "" : "\n");
   if (!results.advice.empty()) out << "Advice         " << results.advice << "\n\n";
-  if (const auto page = folder.path() / "report.html"; std::filesystem::exists(page))
-    out << "Report page    " << page.string() << "  (for a browser; one file that loads nothing)\n";
-  out << "All numbers    " << (folder.path() / "results.json").string() << "\n";
-  const auto trained = folder.trained();
-  for (std::size_t i = 0; i < trained.size(); ++i)
-    out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
-  if (!trained.empty())
-    out << "Use it         segment_image " << folder.checkpoint(best_trained(results, folder)).string() << " IMAGES\n";
-  out << std::flush;
+  print_files(out, folder, best_trained(results, folder));
 }
 
 /// The last part of an experiment: finish(), and what it found on standard output, as print_results or as results.json
