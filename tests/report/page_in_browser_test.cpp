@@ -79,6 +79,7 @@ TEST_CASE("in a browser the page runs, says the result first, fits its window, a
   Results results = segmentation_results();
   results.claims.push_back({"IoU", 0.8, 0.9, std::nullopt, "another task"});
   for (const int width : {1400, 500}) {
+    if (width == 500) results.findings.clear();  // those of unseen images decide where there are any
     const auto found = seen(results, width);
     if (found.is_null()) {
       WARN("no chromium: the page was not looked at");
@@ -88,9 +89,11 @@ TEST_CASE("in a browser the page runs, says the result first, fits its window, a
     CHECK(found["problems"].empty());
     CHECK_FALSE(found["wide"].get<bool>());
     CHECK(found["unlabelled"] == nlohmann::json{0});
-    CHECK(found["verdict"] ==
-          "Routing pays here: PaSeR (λ = 0) (IoU 0.843) is better than the best network alone, f1 (IoU "
-          "0.701), at 12 times its computation.");
+    const std::string by_test_images =
+        "Routing pays here: PaSeR (λ = 0) (IoU 0.843) is better than the best network alone, f1 (IoU 0.701), at 12 "
+        "times "
+        "its computation.";
+    CHECK(found["verdict"] == (results.findings.empty() ? by_test_images : ""));
     CHECK(found["advice"] == "Advice: use f1");
     CHECK(found["steps"] == 5);
     CHECK(found["states"] == nlohmann::json{"✔ holds here", "only compared"});
