@@ -1,7 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-
 #include "paser/data/batch.hpp"
 
 namespace paser::data {

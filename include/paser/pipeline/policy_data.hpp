@@ -1,7 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-
 #include "paser/data/batch.hpp"
 #include "paser/metrics/additive_gain.hpp"
 #include "paser/pipeline/cost.hpp"

@@ -1,7 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-
 #include "paser/pipeline/routing/machine_costs.hpp"
 #include "paser/pipeline/segment.hpp"
 #include "paser/report/environment.hpp"

@@ -12,8 +12,8 @@ inline bool& quiet() {
   return asked;
 }
 
-/// Standard error for progress and notes; nowhere while quiet() is asked for. Errors and warnings go to std::cerr, where
-/// nothing silences them.
+/// Standard error for progress and notes; nowhere while quiet() is asked for. Errors and warnings go to std::cerr,
+/// where nothing silences them.
 inline std::ostream& notes() {
   static std::ostream nowhere(nullptr);
   return quiet() ? nowhere : std::cerr;
