@@ -18,7 +18,7 @@ namespace program {
 enum Exit {
   done = 0,
   failed = 1,        ///< something that was asked for could not be done; a message says what
-  wrong_usage = 2,   ///< the options make no sense together, or what they name is not there
+  wrong_usage = 2,   ///< the options make no sense together, or what they name is not there or cannot be read
   not_finite = 3,    ///< a number in training, in a model or in an answer is NaN or infinite; a message says where
   rank_lost = 4,     ///< a process of the team was waited for in vain; what was saved before stays
   interrupted = 130  ///< stopped by Ctrl-C; what was done is saved
@@ -38,13 +38,15 @@ inline CLI::Validator within(double low, double high) {
 
 /// The last line of a program's help.
 inline constexpr const char* statuses =
-    "Exit status: 0 done; 1 something failed; 2 wrong options, or data that cannot be used; 3 a number in training, in "
+    "Exit status: 0 done; 1 something failed; 2 wrong options, or what they name cannot be used; 3 a number in "
+    "training, in "
     "a model or in an answer is not finite, and what was saved before stays; 130 interrupted.";
 
 using paser::experiment::DryRun;
 using paser::experiment::DryRunEnds;
 using paser::experiment::Interrupted;
 using paser::experiment::stops_by_itself;
+using paser::experiment::work_has_begun;
 
 /// The command as one types it into a shell, the program's folder left out: words with characters that a shell takes
 /// for something else stand in single quotes.
@@ -68,9 +70,12 @@ namespace detail {
 
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, const Body& body) {
-  const auto tell = [](const std::exception& error) {
+  const auto ends = [](const std::exception& error, Exit status) {
     std::cerr << "error: " << paser::visible(error.what(), "\n") << "\n";
+    return status;
   };
+  const auto unless_begun = [] { return work_has_begun() ? failed : wrong_usage; };
+  work_has_begun() = false;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -86,21 +91,23 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
     std::cerr << "\n" << stop.what() << "\n";
     return interrupted;
   } catch (const paser::NotFiniteError& error) {
-    std::cerr << "error: " << error.what() << "\n";
-    return not_finite;
+    return ends(error, not_finite);
   } catch (const paser::ValueError& error) {
-    tell(error);
-    return wrong_usage;
+    return ends(error, wrong_usage);
+  } catch (const paser::Error& error) {
+    return ends(error, unless_begun());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return ends(error, unless_begun());
   } catch (const std::exception& error) {
-    tell(error);
-    return failed;
+    return ends(error, failed);
   }
 }
 
 }  // namespace detail
 
 /// Reads the options and runs body(command), which returns an exit status. Every exception becomes a message and a
-/// status, and so does a standard output that cannot be written.
+/// status, and so does a standard output that cannot be written. The body sets work_has_begun() once it has read what
+/// the options name: what cannot be read before is a wrong option (2), what fails afterwards a failure (1).
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, const Body& body) {
   return printed(detail::run(app, argc, argv, body));

@@ -3,7 +3,7 @@
 ///   paser bench run
 ///   paser bench 'segformer:{"in":3,"classes":19,"size":"B0"}' --size 512 512
 ///
-/// Exit status: 0 done; 1 the model cannot be read; 2 wrong options.
+/// Exit status: 0 done; 1 something failed; 2 wrong options, or the model cannot be read.
 
 #include <CLI/CLI.hpp>
 
@@ -50,6 +50,7 @@ void bench_model(const Arguments& a, const std::filesystem::path& file) {
         message(a.rounds, " runs of ", paser.models.size(), " networks on ", image[1], " x ", image[2]);
     throw program::DryRunEnds{program::DryRun().reads({file, about})};
   }
+  program::work_has_begun() = true;
   const auto costs = experiment::shown("bench", "runs", [&](const pipeline::HowFar& how_far) {
     return report::measure_costs(paser, paser.policy, image, {.rounds = a.rounds, .progress = how_far});
   });
@@ -82,6 +83,7 @@ void bench_network(const Arguments& a) {
   FilterCache<float> filters;
   const double gmac = 1e-9 * static_cast<double>(network.count(shape).total());
   if (a.common.dry_run) throw program::DryRunEnds{};
+  program::work_has_begun() = true;
   const report::Timing timing = experiment::shown("bench", "runs", [&](const pipeline::HowFar& how_far) {
     return report::time_in_turn({[&] { infer(network, images, &filters); }}, {.rounds = a.rounds, .progress = how_far})
         .at(0);
@@ -144,7 +146,7 @@ int run_bench(int argc, char** argv) {
   a.common.add_to(app);
   app.footer(
       "Example: paser bench 'segformer:{\"in\":3,\"classes\":19,\"size\":\"B0\"}' --size 512 512\n"
-      "Exit status: 0 done; 1 the model cannot be read; 2 wrong options.");
+      "Exit status: 0 done; 1 something failed; 2 wrong options, or the model cannot be read.");
   return program::run(app, argc, argv, [&](const std::string&) { return bench(a); });
 }
 

@@ -113,13 +113,8 @@ int run_check(int argc, char** argv) {
   app.footer(
       "Example: paser check images masks --masks 0:0,255:1 --mask-suffix _mask\n"
       "Exit status: 0 all good; 1 a bad file or an unusable set; 2 wrong options or an unreadable folder.");
-  return program::run(app, argc, argv, [&](const std::string&) -> int {
-    try {
-      return check_data_set(a) ? program::done : program::failed;
-    } catch (const Error& error) {  // what the options name is not there; a bad file of the set throws nothing
-      throw ValueError(error.what());
-    }
-  });
+  return program::run(app, argc, argv,
+                      [&](const std::string&) { return check_data_set(a) ? program::done : program::failed; });
 }
 
 }  // namespace command

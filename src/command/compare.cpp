@@ -3,7 +3,7 @@
 ///
 ///   paser compare run_seed1 run_seed2 run_seed3
 ///
-/// Exit status: 0 done; 1 a file cannot be read; 2 the options make no sense.
+/// Exit status: 0 done; 2 the options make no sense, or a file cannot be read.
 
 #include <CLI/CLI.hpp>
 
@@ -190,7 +190,7 @@ int run_compare(int argc, char** argv) {
   common.add_to(app);
   app.footer(
       "Example: paser compare run_seed1 run_seed2 run_seed3\n"
-      "Exit status: 0 done; 1 a file cannot be read; 2 the options make no sense.");
+      "Exit status: 0 done; 2 the options make no sense, or a file cannot be read.");
   return program::run(app, argc, argv, [&](const std::string&) { return run(folders, common); });
 }
 

@@ -5,7 +5,8 @@
 ///     --network 'segformer:{"in":3,"classes":19,"size":"B0"}'
 ///   paser convert run f2.safetensors --take f2
 ///
-/// Exit status: 0 done; 1 a file cannot be read or written, or does not fit the network; 2 wrong options.
+/// Exit status: 0 done; 1 the output cannot be written; 2 wrong options, or weights that cannot be read or do not fit
+/// the network.
 
 #include <CLI/CLI.hpp>
 
@@ -87,6 +88,7 @@ void to_model(const Arguments& a) {
                                .estimator = uncertainty::SoftmaxEntropy{}};
   pipeline::detail::check_description<ValueError>(d, "paser convert");
   pipeline::detail::check_networks<ValueError>(paser.models, d, "paser convert");
+  program::work_has_begun() = true;
   if (!a.common.dry_run) pipeline::save_paser(a.out, paser, d);
   tell(a, a.in, spec, published.network, tensors.size());
 }
@@ -111,6 +113,7 @@ void to_weights(const Arguments& a, const fs::path& file) {
   Published published(bare.spec, a.names);
   io::load_state_dict(published.network, state, file.string());
   const io::Safetensors content = published.checkpoint();
+  program::work_has_begun() = true;
   if (!a.common.dry_run) io::write_safetensors(a.out, content);
   tell(a, file, bare.spec, published.network, content.tensors.size());
 }
@@ -159,7 +162,8 @@ int run_convert(int argc, char** argv) {
   app.footer(
       "Example: paser convert model.pth b0.safetensors --network 'segformer:{\"in\":3,\"classes\":19,\"size\":\"B0\"}' "
       "--imagenet\n"
-      "Exit status: 0 done; 1 a file cannot be read or written, or does not fit the network; 2 wrong options.");
+      "Exit status: 0 done; 1 the output cannot be written; 2 wrong options, or weights that cannot be read or do not "
+      "fit\nthe network.");
   return program::run(app, argc, argv, [&](const std::string&) { return convert(a); });
 }
 

@@ -7,8 +7,8 @@
 /// to one size) is as in the training, where the model's file tells. Images of the trained size are segmented as in
 /// training, others window by window (see pipeline/tiled.hpp).
 ///
-/// Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 3 a weight or an answer is not finite;
-/// 130 interrupted, without a result.
+/// Exit status: 0 done; 1 something failed; 2 wrong options, or a model or data that cannot be read; 3 a weight or an
+/// answer is not finite; 130 interrupted, without a result.
 
 #include <CLI/CLI.hpp>
 #include <set>
@@ -230,6 +230,7 @@ std::vector<evaluation::ImageScore> scored(const pipeline::PaserDescription& d, 
 }
 
 int run(const Arguments& a, const std::string& command) {
+  if (!a.csv.empty()) (void)paser::io::folder_and_name(a.csv);
   const fs::path file = a.model.file();
   auto loaded = pipeline::load_paser(file);
   const pipeline::PaserDescription& description = loaded.description;
@@ -246,6 +247,7 @@ int run(const Arguments& a, const std::string& command) {
   Method method = method_of(a, paser, description, config, watch);
   const Folder folder = opened(a, config, description);
   for (const std::string& warning : folder.report().warnings) std::cerr << "warning: " << warning << "\n";
+  program::work_has_begun() = true;
   Outputs outputs(a, file, config, folder);
   if (a.common.dry_run) throw program::DryRunEnds{described(file, folder, outputs)};
   const auto scores = scored(description, paser, folder, method, outputs);
@@ -292,8 +294,9 @@ int run_evaluate(int argc, char** argv) {
   app.footer(
       "What is not said about the images is as in the training.\n"
       "Example: paser evaluate run --images new --masks-folder new_masks --masks 0:0,255:1\n"
-      "Exit status: 0 done; 1 the model or the data cannot be read; 2 wrong options; 3 a weight or an answer is not\n"
-      "finite; 130 interrupted.");
+      "Exit status: 0 done; 1 something failed; 2 wrong options, or a model or data that cannot be read; 3 a weight "
+      "or\n"
+      "an answer is not finite; 130 interrupted.");
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }
 

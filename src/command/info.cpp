@@ -2,7 +2,7 @@
 ///
 ///   paser info run
 ///
-/// Exit status: 0 done; 1 the file cannot be read; 2 wrong options.
+/// Exit status: 0 done; 2 wrong options, or the file cannot be read.
 
 #include <CLI/CLI.hpp>
 
@@ -143,7 +143,7 @@ int run_info(int argc, char** argv) {
   app.add_option("file", file, "a model or a run folder, weights (safetensors, .pt, .pth), or an image")->required();
   app.add_option("--variant", variant, "of a run folder: the checkpoint's name, such as paser_tuned");
   common.add_to(app);
-  app.footer("Example: paser info run\nExit status: 0 done; 1 the file cannot be read; 2 wrong options.");
+  app.footer("Example: paser info run\nExit status: 0 done; 2 wrong options, or the file cannot be read.");
   return program::run(app, argc, argv, [&](const std::string&) { return info(file, variant, common); });
 }
 

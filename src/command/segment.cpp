@@ -26,8 +26,8 @@
 ///
 /// Memory: the decoded page, a byte per pixel of each picture asked for (three of the overlay, four of probabilities
 /// and entropies), and one row of windows. Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong
-/// options or an unreadable model; 3 a number of the model or of an answer is not finite, other images are done; 130
-/// interrupted, what was done before is whole.
+/// options, an unreadable model or list, or a name on the command line of nothing that is there; 3 a number of the
+/// model or of an answer is not finite, other images are done; 130 interrupted, what was done before is whole.
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -54,18 +54,6 @@ struct Arguments {
   program::CommonOptions common;
 };
 
-/// The session, or nothing and a message where the model cannot be read or does not fit the options.
-std::optional<Session> opened(const SessionOptions& options, const fs::path& model) {
-  try {
-    return std::optional<Session>(std::in_place, options, pipeline::load_paser(model));
-  } catch (const NotFiniteError&) {
-    throw;
-  } catch (const std::exception& error) {
-    std::cerr << "error: " << visible(error.what(), "\n") << "\n";
-    return {};
-  }
-}
-
 /// Every image; returns whether it was interrupted.
 bool work(Session& session, const std::vector<fs::path>& files, io::OutputFolder& out) {
   const report::InterruptGuard guard;
@@ -84,9 +72,9 @@ bool work(Session& session, const std::vector<fs::path>& files, io::OutputFolder
 
 int segment_all(const Arguments& a) {
   const fs::path model = a.session.model.file();
-  std::optional<Session> session = opened(a.session, model);
-  if (!session) return program::wrong_usage;
+  Session session(a.session, pipeline::load_paser(model));
   const std::vector<fs::path> files = listed(with_lists(a.inputs, std::cin), a.out);
+  program::work_has_begun() = true;
   io::OutputFolder out(a.out, "segment_image", {.overwrite = a.overwrite, .dry_run = a.common.dry_run});
   out.protect(model);
   for (const fs::path& file : files) out.protect(file);
@@ -95,16 +83,16 @@ int segment_all(const Arguments& a) {
   if (a.common.dry_run) {
     DryRun would;
     would.reads({model});
-    session->describe(files, out, would);
+    session.describe(files, out, would);
     would.print(std::cout, a.common.json);
   } else {
-    stopped = work(*session, files, out);
-    session->write_areas(out);
-    if (a.common.json) std::cout << io::json_text(session->document(model, stopped), 2) << std::endl;
-    session->warn();
+    stopped = work(session, files, out);
+    session.write_areas(out);
+    if (a.common.json) std::cout << io::json_text(session.document(model, stopped), 2) << std::endl;
+    session.warn();
   }
-  if (session->failures() > 0) std::cerr << session->failures() << " images failed\n";
-  return stopped ? program::interrupted : session->status();
+  if (session.failures() > 0) std::cerr << session.failures() << " images failed\n";
+  return stopped ? program::interrupted : session.status();
 }
 
 }  // namespace segment_command
@@ -134,9 +122,9 @@ int run_segment(int argc, char** argv) {
   a.common.add_to(app);
   app.footer(
       "Example: paser segment run new_images scan.tif --out segmented --write mask,overlay,areas\n"
-      "Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options or an unreadable model;\n"
-      "3 a number of the model or of an answer is not finite, other images are done; 130 interrupted, what was done "
-      "before is whole.");
+      "Exit status: 0 all done; 1 some image failed, the others are done; 2 wrong options, or what they\n"
+      "name is not there or cannot be read; 3 a number of the model or of an answer is not finite, other images are\n"
+      "done; 130 interrupted, what was done before is whole.");
   return program::run(app, argc, argv, [&](const std::string&) {
     a.session.talk = !a.common.json;
     return segment_all(a);

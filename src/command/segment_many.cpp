@@ -12,8 +12,9 @@
 /// but the folder; it ends when all chunks are done. docs/cluster.md has more.
 ///
 /// Memory: the decoded page, one row of windows, and the masks of a chunk as PNG; eight bytes per chunk of the list.
-/// Exit status: 0 all done; 1 some image failed, the others are done, or --verify found damage; 2 wrong options or an
-/// unreadable model; 3 a number of the model or of an answer is not finite; 130 interrupted, the same command goes on.
+/// Exit status: 0 all done; 1 some image failed, the others are done, or --verify found damage; 2 wrong options, or an
+/// unreadable model or list; 3 a number of the model or of an answer is not finite; 130 interrupted, the same command
+/// goes on.
 
 #include <chrono>
 #include <functional>
@@ -254,26 +255,19 @@ int verify(const Arguments& a, const Manifest& manifest, const io::OutputFolder&
 
 int segment_list(const Arguments& a) {
   const fs::path model = a.model.file();
-  std::optional<Segmenter> segmenter;
-  try {
-    segmenter.emplace(a.model, a.segmenter, pipeline::load_paser(model));
-  } catch (const NotFiniteError&) {
-    throw;
-  } catch (const std::exception& error) {
-    std::cerr << "error: " << visible(error.what(), "\n") << "\n";
-    return program::wrong_usage;
-  }
+  Segmenter segmenter(a.model, a.segmenter, pipeline::load_paser(model));
   const Manifest manifest(a.manifest, a.chunk);
+  program::work_has_begun() = true;
   io::OutputFolder out(a.out, "segment_many", {.dry_run = a.common.dry_run});
   out.protect(model);
   out.protect(a.manifest);
   begin(job_of(a, model, manifest), out, a.common.dry_run);
   if (a.common.dry_run) throw program::DryRunEnds{described(a, model, manifest, out)};
-  const auto& description = segmenter->description();
+  const auto& description = segmenter.description();
   if (a.verify) return verify(a, manifest, out, description);
   const report::InterruptGuard guard;
   try {
-    Worker(a, *segmenter, manifest, out).run();
+    Worker(a, segmenter, manifest, out).run();
   } catch (const Stopped&) {
     std::cerr << "interrupted; the chunks before are done, and the same command goes on\n";
     return program::interrupted;
@@ -303,7 +297,13 @@ int run_segment_many(int argc, char** argv) {
   segment_image::add_segmenter_options(app, a.segmenter);
   app.add_flag("--verify", a.verify, "segment nothing: read everything back and compare it with what was written");
   a.common.add_to(app);
-  app.footer(std::string("Example: paser segment-many run --manifest images.txt --out masks\n") + program::statuses);
+  app.footer(
+      "Example: paser segment-many run --manifest images.txt --out masks\n"
+      "A chunk that is done is not looked at again, whoever wrote it: whether it is damaged --verify alone finds.\n"
+      "Exit status: 0 all done; 1 some image failed, the others are done, or --verify found damage; 2 wrong options, "
+      "or\n"
+      "the model or the list cannot be read; 3 a number of the model or of an answer is not finite; 130 interrupted,\n"
+      "the same command goes on.");
   return program::run(app, argc, argv, [&](const std::string&) { return segment_list(a); });
 }
 

@@ -267,6 +267,7 @@ int run(const Arguments& arguments) {
                                         {"count", arguments.count},
                                         {"parameters", document(parameters)}};
   const report::InterruptGuard guard;
+  program::work_has_begun() = true;
   Set set(arguments.out, settings, arguments.common.dry_run);
   if (arguments.common.dry_run) throw program::DryRunEnds{described(arguments, parameters, set)};
   const nlohmann::ordered_json manifest = make_set(arguments, parameters, set);

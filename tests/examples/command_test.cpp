@@ -179,8 +179,8 @@ TEST_CASE("paser segment: names by standard input and from a list; --dry-run wri
   io::write_file(folder / "list", "\r\n  b c.png  \r\n");
   REQUIRE(shell(folder, "$PASER segment " + model + " @list" + rest + "2").status == 0);
   CHECK(names_in(folder / "found2") == std::set<std::string>{"b c_mask.png"});
-  CHECK(shell(folder, "$PASER segment " + model + " - </dev/null" + rest).status == 1);
-  CHECK(shell(folder, "$PASER segment " + model + " none.png --dry-run").status == 1);
+  CHECK(shell(folder, "$PASER segment " + model + " - </dev/null" + rest).status == 2);
+  CHECK(shell(folder, "$PASER segment " + model + " none.png --dry-run").status == 2);
 }
 
 TEST_CASE("paser info: a model, weights and an image say what they are") {
@@ -212,8 +212,8 @@ TEST_CASE("paser info: a model, weights and an image say what they are") {
   }
   CHECK(weights.at("numbers") == numbers);
   io::write_file(folder / "text", "neither");
-  CHECK(paser_command(folder, {"info", (folder / "text").string()}).status == 1);
-  CHECK(paser_command(folder, {"info", (folder / "none").string()}).status == 1);
+  CHECK(paser_command(folder, {"info", (folder / "text").string()}).status == 2);
+  CHECK(paser_command(folder, {"info", (folder / "none").string()}).status == 2);
 }
 
 constexpr const char* tiny_segformer =
@@ -276,7 +276,7 @@ TEST_CASE("paser convert: strict, and nothing is replaced") {
     return paser_command(folder, words);
   };
   const auto refused = convert({bad, out, "--network", tiny_segformer});
-  CHECK(refused.status == 1);
+  CHECK(refused.status == 2);
   CHECK_THAT(refused.err, Contains("missing: decode_head.classifier.bias") && Contains("unexpected: extra.weight"));
   CHECK_FALSE(fs::exists(out));
   const auto dry = convert({good, out, "--network", tiny_segformer, "--dry-run", "--json"});

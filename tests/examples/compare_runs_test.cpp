@@ -62,7 +62,7 @@ TEST_CASE("runs that are no repetitions of each other are told, and what is no r
   CHECK_THAT(err, Contains("have the same seed, 1") && Contains("differ in the setting epochs"));
   CHECK(run_program(folder.path(), {PASER_COMPARE_RUNS}).status == 2);
   const auto nothing = run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "nothing").string()});
-  CHECK(nothing.status == 1);
+  CHECK(nothing.status == 2);
   CHECK_THAT(nothing.err, Contains("nothing"));
   std::ofstream(folder / "torn.json") << "{";
   CHECK_THAT(run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "torn.json").string()}).err,

@@ -224,18 +224,18 @@ TEST_CASE("evaluate: what it cannot use ends with a status and a sentence, and w
   refused(2, measure({"--noise", "2"}), "--noise");
   refused(2, measure({"--masks", "0:zero"}), "0:zero");
   refused(2, measure({"--variant", "paser"}), "names a checkpoint of a run folder");
-  refused(1, bench.run({(bench.folder / "no.safetensors").string(), "--data", images}), "no.safetensors");
-  refused(1, bench.run({images + "/a.png", "--data", images}), "a.png");
-  refused(1, bench.run({model, "--images", images, "--masks-folder", (bench.folder / "no").string()}),
+  refused(2, bench.run({(bench.folder / "no.safetensors").string(), "--data", images}), "no.safetensors");
+  refused(2, bench.run({images + "/a.png", "--data", images}), "a.png");
+  refused(2, bench.run({model, "--images", images, "--masks-folder", (bench.folder / "no").string()}),
           "is not a folder");
 
   tiny::write(bench.images() / "words.png", "no picture");
-  refused(1, measure({}), "words.png");
+  refused(2, measure({}), "words.png");
   fs::remove(bench.images() / "words.png");
   REQUIRE(measure({}).status == 0);
   fs::remove(table);
   bench.store("other", 2, [](std::int32_t, Index) { return 7; });
-  refused(1, measure({}), "other.png");
+  refused(2, measure({}), "other.png");
   bench.store_mask("other", Labels::zeros({1, 16, 25}));
-  refused(1, measure({}), "16 x 25");
+  refused(2, measure({}), "16 x 25");
 }

@@ -76,7 +76,19 @@ TEST_CASE("every end of a program has its exit status and a message") {
         }).first == 0);
   const auto throwing = [](const auto& error) { return ended({"p"}, [&](const std::string&) -> int { throw error; }); };
   CHECK(throwing(paser::ValueError("no such thing")) == std::pair<int, std::string>{2, "error: no such thing\n"});
-  CHECK(throwing(paser::FormatError("torn")) == std::pair<int, std::string>{1, "error: torn\n"});
+  // What is read before the work begins is what the options name.
+  CHECK(throwing(paser::FormatError("torn")) == std::pair<int, std::string>{2, "error: torn\n"});
+  CHECK(throwing(std::filesystem::filesystem_error("gone", {})).first == 2);
+  const auto later = [](const auto& error) {
+    return ended({"p"}, [&](const std::string&) -> int {
+      program::work_has_begun() = true;
+      throw error;
+    });
+  };
+  CHECK(later(paser::FormatError("torn")) == std::pair<int, std::string>{1, "error: torn\n"});
+  CHECK(later(std::filesystem::filesystem_error("gone", {})).first == 1);
+  CHECK(later(paser::ValueError("no such thing")).first == 2);
+  CHECK(throwing(paser::IoError("gone")).first == 2);  // the next program begins anew
   CHECK(throwing(std::bad_alloc()).first == 1);
   CHECK(throwing(paser::IoError("no \x1B[2J\nfile")).second == "error: no \\x1B[2J\nfile\n");
   const auto [status, text] = throwing(program::Interrupted());

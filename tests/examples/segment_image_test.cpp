@@ -153,7 +153,9 @@ TEST_CASE("segment_image: what fails is named, the other images are done, and no
   const fs::path missing = bench.folder / "missing.png";
   fs::create_directories(bench.folder / "more");
   io::write_png(bench.folder / "more" / "a.png", tiny::picture(16, 24, 1, 4));
-  const auto ended = bench.segment({missing.string(), (bench.folder / "more").string(), "--json"});
+  tiny::write(bench.folder / "list", missing.string());
+  const auto ended =
+      bench.segment({"@" + (bench.folder / "list").string(), (bench.folder / "more").string(), "--json"});
   CHECK(ended.status == 1);
   for (const char* sentence : {"cut.png", "words.jpg", "missing.png", "the name a already", "4 images failed"})
     CHECK_THAT(ended.err, Contains(sentence));

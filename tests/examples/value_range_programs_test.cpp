@@ -46,7 +46,7 @@ TEST_CASE("images that cannot be those of the model's value range are refused by
   CHECK(segmented.status == 1);
   CHECK_THAT(segmented.err, Contains(sentence) && Contains("1 images failed"));
   CHECK(names_in(bench.folder / "out").empty());
-  CHECK(evaluated.status == 1);
+  CHECK(evaluated.status == 2);
   CHECK_THAT(evaluated.err, Contains(sentence));
   CHECK(bench.segment({"--range", "0,255"}).status == 0);
   CHECK(bench.evaluate({"--range", "0,255"}).status == 0);

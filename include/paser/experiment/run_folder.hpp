@@ -50,11 +50,13 @@ class RunFolder {
  public:
   /// Opens a folder, or makes it. `settings` become a JSON object; those that a run in the folder does not know have
   /// their defaults in it, where the type has such. Throws ValueError when the folder holds files and no run, or a run
-  /// of other settings or other data, IoError when there is no room, and when another process works there.
+  /// of other settings or other data, IoError when there is no room, and when another process works there. What the
+  /// settings name has been read: see work_has_begun.
   template <class Settings>
   RunFolder(const std::filesystem::path& path, const Settings& settings, const RunChoice& choice, const RunNeeds& needs,
             const distributed::Team& team = {})
       : path_(named_in_utf8(path, settings)), results_(needs.results), team_(team) {
+    work_has_begun() = true;
     if (choice.dry_run) would_.emplace();
     if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = read_replay(path_ / replay_file);
     if (!team_.leads()) return;

@@ -29,6 +29,13 @@ inline void end_if_interrupted() {
   if (stops_by_itself() && report::interrupted()) throw Interrupted();
 }
 
+/// Whether this process has read what its options name and begun with its work: a file that cannot be read before is a
+/// wrong option, and one that cannot be read or written afterwards is a failure. RunFolder says it of trainings.
+inline bool& work_has_begun() {
+  static bool begun = false;
+  return begun;
+}
+
 /// Runs work(how_far) and shows how far it is, in a line of its own. Throws Interrupted after Ctrl-C.
 template <class Work>
 auto shown(const std::string& part, const std::string& unit, const Work& work) {

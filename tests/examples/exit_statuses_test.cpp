@@ -1,0 +1,133 @@
+#include <catch2/catch.hpp>
+
+#include "examples/child_process.hpp"
+#include "examples/tiny_training.hpp"
+#include "support/temporary_folder.hpp"
+
+/// The rule of docs/programs.md: what the options name is read before the work begins, and where it is not there or
+/// cannot be read every program ends with 2; what fails afterwards is 1.
+namespace exit_statuses {
+
+using namespace paser;
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+struct Bench {
+  Bench() {
+    fs::create_directories(path("scratch"));
+    const auto d = tiny::description(1);
+    pipeline::save_paser(path("model.safetensors"), pipeline::make_paser(d, Key{21}), d);
+    tiny::write_data_set(path("set"));
+    for (const char* part : {"train", "validation"}) {  // a set whose image is damaged
+      for (const char* kind : {"_images", "_label"}) {
+        fs::create_directories(path("torn_set"));
+        fs::copy(path("set") + "/" + part + kind, path("torn_set") + "/" + part + kind);
+      }
+    }
+    std::ofstream(path("torn_set/train_images/im1.png")) << "no picture";
+    fs::create_directories(path("new"));
+    io::write_png(path("new/a.png"), tiny::picture(16, 24, 1, 1));
+    std::ofstream(path("torn")) << "neither a model nor an image";
+    std::ofstream(path("list")) << path("new/a.png") << "\n";
+    std::ofstream(path("half_list")) << path("new/a.png") << "\n" << path("none.png") << "\n";
+  }
+
+  std::string path(const std::string& name) const { return (folder / name).string(); }
+  Outcome run(Words words, const std::string& program = PASER_COMMAND) const {
+    words.insert(words.begin(), program);
+    return run_program(folder / "scratch", words);
+  }
+  /// It ends with 2 and a sentence with these words, and makes nothing; the same in a dry run.
+  void refuses(Words words, const std::string& sentence, const std::string& program = PASER_COMMAND) const {
+    INFO(program << " " << words[0] << " ... " << sentence);
+    for (const bool dry : {false, true}) {
+      if (dry) words.push_back("--dry-run");
+      const auto ended = run(words, program);
+      CHECK(ended.status == 2);
+      CHECK(ended.out.empty());
+      CHECK_THAT(ended.err, Contains("error: ") && Contains(sentence));
+      CHECK_FALSE(fs::exists(folder / "out"));
+    }
+  }
+
+  TemporaryFolder folder;
+};
+
+TEST_CASE("exit status 2: a folder, list, file or network that the options name is not there or cannot be read") {
+  const Bench b;
+  const std::string model = b.path("model.safetensors"), images = b.path("new"), out = b.path("out"),
+                    none = b.path("none"), torn = b.path("torn"), set = b.path("set"), torn_set = b.path("torn_set");
+  const Words to{"--out", out, "--threads", "1"};
+  const auto with = [&to](Words words) {
+    words.insert(words.end(), to.begin(), to.end());
+    return words;
+  };
+  b.refuses(with({"segment", none, images}), "none");
+  b.refuses(with({"segment", torn, images}), "torn");
+  b.refuses(with({"segment", model, images, none}), "none is not there");
+  b.refuses(with({"segment", model, "@" + none}), "none");
+  b.refuses(with({"segment", model, images, "--variant", "paser"}), "--variant");
+
+  b.refuses(with({"segment-many", none, "--manifest", b.path("list")}), "none");
+  b.refuses(with({"segment-many", torn, "--manifest", b.path("list")}), "torn");
+  b.refuses(with({"segment-many", model, "--manifest", none}), "none");
+  b.refuses(with({"segment-many", model, "--manifest", set}), "set");
+
+  b.refuses(with({"evaluate", none, "--data", set}), "none");
+  b.refuses(with({"evaluate", model, "--data", none}), "none");
+  b.refuses(with({"evaluate", model, "--data", set, "--list", none}), "none");
+  b.refuses(
+      with({"evaluate", model, "--images", torn_set + "/train_images", "--masks-folder", torn_set + "/train_label"}),
+      "im1.png");
+
+  const std::string unet = R"(unet:{"width":2,"depth":1})";
+  b.refuses(with({"train", "--data", none, "--network", unet}), "none");
+  b.refuses(with({"train", "--data", none}), "none");
+  b.refuses(with({"train", "--data", set, "--list", none}), "none");
+  b.refuses(with({"train", "--data", set, "--class-file", none}), "none");
+  b.refuses(with({"train", "--data", set, "--network", "unett:{}"}), "unett");
+  b.refuses(with({"train", "--data", set, "--network", "f7"}), "f7");
+  for (const std::string& initial : {none, torn})
+    b.refuses(
+        with({"train", "--data", set, "--set", "widths=[2,2,2]", "--set", "depths=[1,1,1]", "--initial", initial}),
+        initial);
+  b.refuses(with({"train", "--data", torn_set}), "im1.png");
+  b.refuses(with({"--data", none}), "none", PASER_TRAIN_ROUTER);
+  b.refuses(with({"--data", torn_set}), "im1.png", PASER_TRAIN_ROUTER);
+  b.refuses(with({"--mnist", none}), "none", PASER_TRAIN_NOISY_MNIST);
+
+  b.refuses({"check", none}, "none");
+  b.refuses({"compare", none}, "none");
+  b.refuses({"compare", set}, "set");
+  b.refuses({"info", none}, "none");
+  b.refuses({"info", torn}, "torn");
+  b.refuses({"bench", none}, "none");
+  b.refuses({"bench", torn}, "torn");
+  b.refuses({"convert", none, b.path("out.safetensors"), "--network", unet}, "none");
+  CHECK_FALSE(fs::exists(b.path("out.safetensors")));
+}
+
+TEST_CASE("exit status 1: what was begun fails") {
+  const Bench b;
+  const std::string model = b.path("model.safetensors"), in_the_way = b.path("torn") + "/out";
+  // A list of which an image is not there: the others are done.
+  const auto half = b.run({"segment", model, "@" + b.path("half_list"), "--out", b.path("half"), "--write", "mask"});
+  CHECK(half.status == 1);
+  CHECK(fs::exists(b.path("half") + "/a_mask.png"));
+  CHECK(b.run({"segment-many", model, "--manifest", b.path("half_list"), "--out", b.path("many")}).status == 1);
+  // An output that cannot be made: a file is where its folder should be.
+  for (const Words& words :
+       {Words{"segment", model, b.path("new")}, Words{"segment-many", model, "--manifest", b.path("list")},
+        Words{"train", "--data", b.path("set"), "--network", R"(unet:{"width":2,"depth":1})"},
+        Words{"evaluate", model, "--data", b.path("set")}, Words{"synthesize", "--count", "1", "1", "1"}}) {
+    Words all = words;
+    all.insert(all.end(), {"--out", in_the_way});
+    const auto ended = b.run(all);
+    INFO(words[0] << ": " << ended.err);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.err, Contains("torn"));
+  }
+}
+
+}  // namespace exit_statuses
