@@ -2,7 +2,7 @@
 
 #include "paser/data/shifted.hpp"
 #include "paser/experiment/folder_comparison.hpp"
-#include "paser/experiment/run_folder.hpp"
+#include "paser/experiment/pretrain_stage.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/expert_images.hpp"
 #include "paser/pipeline/paser_file.hpp"
@@ -61,7 +61,7 @@ class Experiment {
         data_(settings),
         description_((require_files(), describe(TaskModels::of(settings)))),
         fresh_(pipeline::make_paser<float>(description_, key(1))),  // before anything is written: whether the sizes fit
-        folder_(out, settings, choice, needs()) {}
+        folder_((require_parts(), out), settings, choice, needs()) {}
 
   const Settings& settings() const { return settings_; }
   const experiment::FolderData& data() const { return data_; }
@@ -165,6 +165,12 @@ class Experiment {
   }
 
  private:
+  /// Whether the networks' batches may run as the settings say.
+  void require_parts() const {
+    for (std::size_t k = 0; k < settings_.models(); ++k)
+      experiment::require_parts(fresh_.models[k], paser::message("f", k + 1), data_, network_options(k));
+  }
+
   experiment::RunNeeds needs() const {
     const auto bytes = [](const auto& part) { return experiment::bytes_of(paser::io::state_dict(part)); };
     std::size_t networks = 0;

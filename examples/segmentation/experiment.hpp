@@ -26,7 +26,7 @@ class Experiment {
         data_(read_data(config)),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
         networks_(fresh_paser(config, description_)),
-        folder_(out, config, choice, needs(), team),
+        folder_((require_parts(), out), config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
         ground_(config.belief_draws, key(3), team) {
     if (team.alone()) return;
@@ -107,6 +107,13 @@ class Experiment {
   }
 
  private:
+  /// Before anything is written: whether the networks' batches may run as the settings say.
+  void require_parts() const {
+    for (std::size_t k = 0; k < config_.models(); ++k)
+      experiment::require_parts(networks_.models[k], paser::message("f", k + 1), data_,
+                                pretrain_options(config_, data_, k));
+  }
+
   experiment::RunNeeds needs() const {
     const std::size_t budgets = (config_.budget_gmac > 0) + (config_.budget_ms > 0);
     auto size = experiment::size_of(networks_);

@@ -46,7 +46,7 @@ class SingleNetwork {
         data_(read_data(config)),
         description_(describe()),
         paser_(pipeline::make_paser<float>(description_, Key{config.seed}.fold(1))),
-        folder_(out, config, choice, needs()) {
+        folder_((require_parts(), out), config, choice, needs()) {
     paser_.micro_batch = config.micro_batch;
     paser_.policy = pipeline::Constant{0};
   }
@@ -56,9 +56,9 @@ class SingleNetwork {
 
   /// Its training alone, at whose end it is saved.
   experiment::Stages stages() {
-    auto training = experiment::pretrain_stage(
-        folder_, {"train " + name(), "network"}, paser_.models[0], data_.varied(1), data_.validation(),
-        pretrain_options(config_, data_, place_of(config_).value_or(0)), Key{config_.seed}.fold(2));
+    auto training =
+        experiment::pretrain_stage(folder_, {"train " + name(), "network"}, paser_.models[0], data_.varied(1),
+                                   data_.validation(), options(), Key{config_.seed}.fold(2));
     training.name = name();
     training.run = [this, train = training.run] {
       train();
@@ -79,6 +79,11 @@ class SingleNetwork {
 
  private:
   std::string name() const { return config_.network.substr(0, config_.network.find(':')); }
+
+  pipeline::PretrainOptions<float> options() const {
+    return pretrain_options(config_, data_, place_of(config_).value_or(0));
+  }
+  void require_parts() const { experiment::require_parts(paser_.models[0], name(), data_, options()); }
 
   pipeline::PaserDescription describe() const {
     auto d = experiment::description_of(data_, config_);

@@ -85,4 +85,45 @@ TEST_CASE("train_segmentation --network takes networks of the registry, and refu
   refused("f2", {"--stage", "f2"}, "--network");
 }
 
+constexpr const char* tiny_segformer =
+    R"(segformer:{"depths":[1,1,1,1],"widths":[4,8,8,8],"heads":[1,1,2,2],"decoder_width":8})";
+
+TEST_CASE("a network with batch norms whose batches run in parts is refused before anything is written") {
+  const Bench bench;
+  const auto ended = bench.train(tiny_segformer, "run"), dry = bench.train(tiny_segformer, "run", {"--dry-run"});
+  CHECK(ended.status == 2);
+  CHECK_THAT(ended.err, Contains("segformer: BatchNorm: a batch of 2 images runs in parts") &&
+                            Contains("In settings: ghost_batch=1, or micro_batch=2"));
+  CHECK(dry.status == 2);
+  CHECK(dry.err.substr(dry.err.find("error: ")) == ended.err.substr(ended.err.find("error: ")));
+  CHECK_FALSE(fs::exists(bench.folder / "run"));
+  // What the sentence says does.
+  for (const char* setting : {"ghost_batch=1", "micro_batch=2"}) {
+    const auto mended = bench.train(tiny_segformer, setting, {"--set", setting});
+    INFO(mended.err);
+    CHECK(mended.status == 0);
+  }
+}
+
+TEST_CASE("a PaSeR of which one network has batch norms is refused as well, by the name of that network") {
+  const Bench bench;
+  std::vector<std::string> words =
+      tiny::training(PASER_TRAIN_SEGMENTATION, bench.folder / "data", bench.folder / "run",
+                     {"--set",
+                      std::string(R"(networks=[{"type":"unet","spec":{"width":2,"depth":1}},)") +
+                          R"({"type":"segformer","spec":{"depths":[1,1,1,1],"widths":[4,8,8,8],)" +
+                          R"("heads":[1,1,2,2],"decoder_width":8}}])",
+                      "--set", "pretrain_epochs=[1,1]", "--set", "pretrain_batch=[2,2]", "--set",
+                      "pretrain_rate=[0.001,0.001]", "--set", "noise_epochs=[0]", "--set", "micro_batch=2"});
+  for (int i = 0; i < 2; ++i) {
+    const auto ended = run_program(bench.folder.path(), words);
+    CHECK(ended.status == 2);
+    CHECK_THAT(ended.err,
+               Contains("f2: BatchNorm: a batch of 8 images runs in parts, and the statistics of 2 of them") &&
+                   Contains("In settings: ghost_batch=2, or micro_batch=8"));
+    CHECK_FALSE(fs::exists(bench.folder / "run"));
+    words.push_back("--dry-run");
+  }
+}
+
 }  // namespace single_network_test

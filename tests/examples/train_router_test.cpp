@@ -242,6 +242,12 @@ TEST_CASE("settings that make no run end with 2 and a sentence") {
   refused("gains=set", "did you mean");
   refused("epochs=[0,1]", "epochs = 0, expected a whole number, at least 1");
   refused("grid=[3,2]", "do not divide into 3 x 2 patches");
+  // Batch norms of whose batches, of 2 images in 4 patches, 4 patches would run at once.
+  const auto parts = runs.train({"--set", "micro_batch=4", "--set",
+                                 R"(networks=[{"type":"unet","spec":{"width":2,"depth":1}},{"type":"segformer","spec":)"
+                                 R"({"depths":[1,1,1,1],"widths":[4,8,8,8],"heads":[1,1,2,2],"decoder_width":8}}])"});
+  CHECK(parts.status == 2);
+  CHECK_THAT(parts.err, Contains("f2: BatchNorm: a batch of 8 images runs in parts"));
   CHECK_FALSE(fs::exists(runs.folder / "run" / "config.json"));  // so that the mended command can use the folder
   fs::remove_all(runs.folder / "data" / "test_images");
   fs::remove_all(runs.folder / "data" / "test_label");

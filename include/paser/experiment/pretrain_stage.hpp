@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include "paser/experiment/folder_data.hpp"
 #include "paser/experiment/stages.hpp"
 #include "paser/pipeline/pretrain.hpp"
 
@@ -11,6 +12,21 @@ namespace paser::experiment {
 struct StageNames {
   std::string stage, file;
 };
+
+/// Throws ValueError, with the settings that would do, when stage 1 would refuse how the batches of a network are cut
+/// into parts: so that a run of networks with batch norms is refused before anything is written.
+inline void require_parts(const models::AnySegmenter<float>& network, const std::string& name, const FolderData& data,
+                          const pipeline::PretrainOptions<float>& options) {
+  const Index images = data.varied(1).size(), part = pipeline::images_per_part(options.supervised);
+  const Index channels = network.channels() > 0 ? network.channels() : data.channels();
+  try {
+    for (const Index n : {std::min(images, options.batch), images % options.batch})
+      pipeline::check_parts(network, options, {n, data.height(), data.width(), channels});
+  } catch (const ValueError& error) {
+    throw ValueError(message(name, ": ", error.what(), ". In settings: ghost_batch=", part,
+                             ", or micro_batch=", std::min(images, options.batch) * options.grid.patches()));
+  }
+}
 
 /// Seconds of one step of pretraining, on a copy of the network: the quicker of two, since the first one makes what
 /// later ones find made. None when it cannot be made; the training itself will say why.

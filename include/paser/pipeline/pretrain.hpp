@@ -86,6 +86,22 @@ SupervisedResult<T> supervised_step(models::AnySegmenter<T>& model, optim::Adam<
   return result;
 }
 
+/// Throws what a step on so many images, (N, H, W, C), would throw about how its batch is cut into parts: a batch norm
+/// refuses those whose statistics are not the batch's. Computes nothing.
+template <class T>
+void check_parts(const models::AnySegmenter<T>& model, const PretrainOptions<T>& options, const Shape<4>& images) {
+  const Index n = images.n() * options.grid.patches(), part = images_per_part(options.supervised);
+  if (n == 0) return;
+  for (const Index begin : {Index{0}, (n - 1) / part * part}) {
+    Operations operations;
+    CountContext<T> ctx(operations, options.supervised.mode);
+    ctx.part = {begin, std::min(n, begin + part), n};
+    const Shape<4> run{ctx.part.end - begin, images.h() / options.grid.rows + 2 * model.margin(),
+                       images.w() / options.grid.columns + 2 * model.margin(), images.c()};
+    model(ctx, Counted<4>(run, operations));
+  }
+}
+
 namespace detail {
 
 /// Remembers under `name` how a batch of at most `images` images is cut into parts, which decides how gradients are
