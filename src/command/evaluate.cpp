@@ -18,6 +18,7 @@
 #include "data_options.hpp"
 #include "evaluate/tell.hpp"
 #include "model_options.hpp"
+#include "paser/experiment/run_settings.hpp"
 #include "paser/io/indexed_png.hpp"
 #include "paser/io/json.hpp"
 #include "paser/io/output_folder.hpp"
@@ -47,8 +48,14 @@ struct Arguments {
   program::CommonOptions common;
 };
 
+/// Whether the command line says in place of the training where a path of the settings is.
+bool said(const program::DataOptions& d, const std::string& setting) {
+  if (setting == "class_file") return !d.masks.empty() || !d.class_file.empty();
+  return !d.data.empty() || !d.images.empty() || (setting == "list" && !d.list.empty());
+}
+
 /// The settings of the training, as far as the model's file has them, with what the command line says. The file knows
-/// no folders; the configuration of the run that it lies in does.
+/// no folders; the configuration of the run that it lies in does, as they were typed where the run was begun.
 experiment::FolderSettings settings(const Arguments& a, const fs::path& file, const pipeline::PaserDescription& d) {
   experiment::FolderSettings c;
   if (d.info.contains("settings")) experiment::read_known(d.info["settings"], c);
@@ -62,8 +69,8 @@ experiment::FolderSettings settings(const Arguments& a, const fs::path& file, co
                                    {"list", &c.list},
                                    {"class_file", &c.class_file}}) {
     if (path->empty()) continue;
-    if (run.is_object() && run.contains("settings"))
-      *path = run["settings"].value(name, *path);
+    if (run.is_object() && run.contains("settings") && !said(a.data, name))
+      *path = experiment::found_again(run["settings"].value(name, *path), run, name).string();
     else if (path != &c.class_file && !fs::path(*path).has_parent_path())
       path->clear();
     else

@@ -85,6 +85,38 @@ TEST_CASE("train_segmentation --network takes networks of the registry, and refu
   refused("f2", {"--stage", "f2"}, "--network");
 }
 
+TEST_CASE("a run finds the data that were typed relative to where it was begun, from any folder") {
+  const Bench bench;
+  fs::create_directories(bench.folder / "elsewhere");
+  const auto in = [&](const std::string& folder, const std::string& command) {
+    return run_program(bench.folder.path(),
+                       {"/bin/sh", "-c", "cd '" + (bench.folder / folder).string() + "'; " + command});
+  };
+  const auto trained = in(".", std::string(PASER_TRAIN_SEGMENTATION) +
+                                   " --data data --out run --threads 1 --network f1 --set widths=[2,2,2] --set "
+                                   "depths=[1,1,1] --set pretrain_epochs=[1,1,1]");
+  INFO(trained.err);
+  REQUIRE(trained.status == 0);
+  const std::string evaluate = std::string(PASER_EVALUATE) + " ../run --json --quiet";
+  const auto here = in(".", std::string(PASER_EVALUATE) + " run --json --quiet"), there = in("elsewhere", evaluate);
+  INFO(there.err);
+  REQUIRE(here.status == 0);
+  REQUIRE(there.status == 0);
+  CHECK(nlohmann::json::parse(there.out)["per_image"].size() == 3);
+  CHECK(nlohmann::json::parse(there.out)["iou"] == nlohmann::json::parse(here.out)["iou"]);
+  // The model's file says nothing of folders.
+  CHECK(content_of(bench.folder / "run/checkpoints/paser.safetensors").find(bench.folder.path().string()) ==
+        std::string::npos);
+  // Moved: what was looked for where, and where one is.
+  fs::rename(bench.folder / "data", bench.folder / "moved");
+  const auto gone = in("elsewhere", evaluate);
+  CHECK(gone.status == 2);
+  CHECK_THAT(gone.err, Contains("'data', which is neither in ") && Contains("nor here") && Contains("--data"));
+  CHECK(in("elsewhere", evaluate + " --data ../moved").status == 0);
+  fs::rename(bench.folder / "moved", bench.folder / "elsewhere/data");
+  CHECK(in("elsewhere", evaluate).status == 0);
+}
+
 constexpr const char* tiny_segformer =
     R"(segformer:{"depths":[1,1,1,1],"widths":[4,8,8,8],"heads":[1,1,2,2],"decoder_width":8})";
 

@@ -43,9 +43,9 @@ struct RunNeeds {
 
 /// A run folder: config.json, data.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and
 /// report.html. It belongs to one process at a time, and no file in it is replaced or removed that a run of this
-/// program did not write, see io::OutputFolder. config.json keeps the paths as they were typed. Of a team the leader
-/// alone opens and writes it; what the others are asked to write is what the leader writes. In a dry run the folder is
-/// judged as ever and nothing is written: the first stage throws DryRunEnds.
+/// program did not write, see io::OutputFolder. config.json keeps the paths as they were typed, and the folder that
+/// they are relative to. Of a team the leader alone opens and writes it; what the others are asked to write is what the
+/// leader writes. In a dry run the folder is judged as ever and nothing is written: the first stage throws DryRunEnds.
 class RunFolder {
  public:
   /// Opens a folder, or makes it. `settings` become a JSON object; those that a run in the folder does not know have
@@ -91,9 +91,12 @@ class RunFolder {
     }
     require_room(needs.bytes);
     if (!goes_on_)
-      out_->write(
-          "config.json",
-          io::json_text(nlohmann::json{{"settings", settings}, {"environment", report::environment()}}, 2) + "\n");
+      out_->write("config.json",
+                  io::json_text(nlohmann::json{{"settings", settings},
+                                               {"environment", report::environment()},
+                                               {"working_folder", as_utf8(std::filesystem::current_path().string())}},
+                                2) +
+                      "\n");
     keep_data(needs.data);
     if (const auto stages = path / "stages.json"; goes_on_ && std::filesystem::exists(stages))
       costs_ = read_costs(stages);

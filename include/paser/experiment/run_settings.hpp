@@ -24,6 +24,27 @@ Config run_settings(const std::filesystem::path& run) {
   }
 }
 
+/// A path of a run's settings, typed perhaps as relative to the folder in which the run was begun: there where it is
+/// there, else relative to where one is, as of runs that do not say, and of those that were moved with their data.
+/// `what` names the setting. Throws ValueError, saying what was looked for where, when it is in neither.
+inline std::filesystem::path found_again(const std::string& typed, const nlohmann::json& configuration,
+                                         const std::string& what) {
+  namespace fs = std::filesystem;
+  const auto kept = configuration.is_object() ? configuration.find("working_folder") : configuration.end();
+  const bool known = kept != configuration.end() && kept->is_string();
+  const std::string begun = known ? kept->get<std::string>() : "";
+  std::error_code none;
+  const fs::path there = fs::path(begun) / typed;
+  if (!begun.empty() && fs::exists(there, none)) return fs::path(typed).is_absolute() ? fs::path(typed) : there;
+  check<ValueError>(fs::exists(typed, none), "run", "its setting ", what, " names '", typed, "', which is ",
+                    fs::path(typed).is_absolute() || begun.empty() ? "not there"
+                                                                   : "neither in " + begun +
+                                                                         ", where the run was "
+                                                                         "begun, nor here",
+                    "; say where the images are now, by --data or --images");
+  return typed;
+}
+
 /// Throws ValueError, naming the setting, unless a run of the settings `old`, which `file` holds, may go on with those
 /// that are asked for.
 inline void require_same_settings(const nlohmann::json& asked, const nlohmann::json& old,
