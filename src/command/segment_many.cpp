@@ -130,6 +130,9 @@ class Worker {
         claims_(out.path() / ".claims", a.stale),
         progress_("segment", manifest.lines(), report::ProgressOptions{.unit = "images"}) {}
 
+  /// The chunks that this process made.
+  Index made() const { return made_; }
+
   /// Throws Stopped after Ctrl-C, with nothing claimed any more.
   void run() {
     const Index chunks = manifest_.chunks();
@@ -178,6 +181,7 @@ class Worker {
       progress_.update(lines_ + line - manifest_.first_line(chunk));
     }
     (void)std::move(work).write(chunk, out_);
+    ++made_;
   }
 
   using Milliseconds = std::chrono::milliseconds;
@@ -196,16 +200,20 @@ class Worker {
   io::OutputFolder& out_;
   Claims claims_;
   report::Progress progress_;
-  Index lines_ = 0;
+  Index lines_ = 0, made_ = 0;
   Milliseconds pause_ = shortest_pause;  ///< before it looks again whether something is left
 };
 
-/// Tells the totals of all chunks, and returns the exit status that they call for.
-int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDescription& d) {
+/// Tells the totals of all chunks, and returns the exit status that they call for. made: the chunks of this process;
+/// none where it only looked at what is there.
+int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDescription& d,
+                  std::optional<Index> made = {}) {
   Index failed = 0;
   for (const auto& [status, count] : s.failures) failed += count;
   if (a.common.json) {
-    std::cout << io::json_text(nlohmann::json(s), 2) << std::endl;
+    nlohmann::json document = s;
+    if (made) document["chunks_made"] = *made;
+    std::cout << io::json_text(document, 2) << std::endl;
   } else {
     std::cout << s.done << " of " << s.lines << " images segmented, " << s.masks << " masks; hash of all masks "
               << hexadecimal(s.hash) << "; " << report::fixed(s.gmac, 3) << " GMAC\n";
@@ -266,15 +274,19 @@ int segment_list(const Arguments& a) {
   const auto& description = segmenter.description();
   if (a.verify) return verify(a, manifest, out, description);
   const report::InterruptGuard guard;
+  Worker worker(a, segmenter, manifest, out);
   try {
-    Worker(a, segmenter, manifest, out).run();
+    worker.run();
   } catch (const Stopped&) {
     std::cerr << "interrupted; the chunks before are done, and the same command goes on\n";
     return program::interrupted;
   }
   Summary sums;
   for (Index chunk = 0; chunk < manifest.chunks(); ++chunk) sums += read_summary(chunk, a.out);
-  return reports() ? report_totals(a, sums, description) : program::done;
+  if (worker.made() == 0)
+    report::notes() << program::DryRun::counted(static_cast<std::size_t>(manifest.chunks()), "chunk")
+                    << " are others' or were done already; this process made none\n";
+  return reports() ? report_totals(a, sums, description, worker.made()) : program::done;
 }
 
 }  // namespace segment_many_command
