@@ -85,6 +85,24 @@ TEST_CASE("train_segmentation --network takes networks of the registry, and refu
   refused("f2", {"--stage", "f2"}, "--network");
 }
 
+TEST_CASE("a network of the literature without settings: the message asks for its size, with an example that works") {
+  const Bench bench;
+  for (const auto& [network, asked] : {std::pair{"segformer", "one of \"B0\" .. \"B5\""},
+                                       {"efficientvit", "\"L2\""},
+                                       {"deeplabv3plus", "\"backbone\""}}) {
+    INFO(network);
+    const auto ended = bench.train(network, "run");
+    CHECK(ended.status == 2);
+    CHECK_THAT(ended.err, Contains(asked));
+    std::string example = ended.err.substr(ended.err.find(std::string(network) + ":{"));
+    example.resize(example.find('}') + 1);
+    std::erase(example, '\n');
+    const auto dry = run_program(bench.folder.path(), {PASER_COMMAND, "bench", example, "--dry-run"});
+    INFO(example << dry.err);
+    CHECK(dry.status == 0);
+  }
+}
+
 TEST_CASE("a run finds the data that were typed relative to where it was begun, from any folder") {
   const Bench bench;
   fs::create_directories(bench.folder / "elsewhere");

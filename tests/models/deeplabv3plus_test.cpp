@@ -263,7 +263,7 @@ TEST_CASE("settings of a DeepLabV3+ that make no network are named") {
   using Catch::Contains;
   CHECK_THAT(refused(R"({"convention": "mmseg"})"), Contains("convention is 'mmseg', expected one of 'vainf', 'smp'"));
   CHECK_THAT(refused(R"({"backbone": "xception"})"), Contains("backbone is 'xception'") && Contains("'mobilenetv2'"));
-  CHECK_THAT(refused(R"({"backbone": null})"), Contains("'backbone' is missing"));
+  CHECK_THAT(refused(R"({"backbone": null})"), Contains("its \"backbone\"") && Contains("\"resnet50\""));
   CHECK_THAT(refused(R"({"output_stride": 4})"), Contains("output stride is 4, expected 8 or 16"));
   CHECK_THAT(refused(R"({"rates": [1, 2]})"), Contains("'rates'"));
   CHECK_THAT(refused(R"({"rates": [1, 0, 2]})"), Contains("dilation of its pyramid is 0"));

@@ -93,7 +93,9 @@ TEST_CASE("an EfficientViT is made by name, says what it is, and refuses what it
     CHECK_THROWS_WITH(make_segmenter("efficientvit", json, Key{}),
                       Contains("model 'efficientvit'") && Contains(sentence));
   };
-  refused(R"({"in": 3, "classes": 19})", "option 'family' is missing");
+  refused(
+      R"({"in": 3, "classes": 19})",
+      R"(its "size" is missing, expected one of "B0" .. "B3", "L1" and "L2", such as efficientvit:{"in":3,"classes":19,)");
   refused(R"({"in": 3, "classes": 19, "size": "B7"})", "its size is 'B7'");
   refused(R"({"in": 3, "classes": 1, "size": "B0"})", "1 classes");
   refused(R"({"in": 3, "classes": 9, "size": "B0", "dropout": 2})", "its dropout is 2");

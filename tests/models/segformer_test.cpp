@@ -185,7 +185,9 @@ TEST_CASE("a SegFormer is made by name, says what it is, and refuses what it can
     CHECK_THROWS_AS(make_segmenter("segformer", json, Key{}), FormatError);
     CHECK_THROWS_WITH(make_segmenter("segformer", json, Key{}), Contains("model 'segformer'") && Contains(sentence));
   };
-  refused(R"({"in": 3, "classes": 19})", "option 'depths' is missing");
+  refused(
+      R"({"in": 3, "classes": 19})",
+      R"(its "size" is missing, expected one of "B0" .. "B5", such as segformer:{"in":3,"classes":19,"size":"B0"})");
   refused(R"({"in": 3, "classes": 19, "size": "b0"})", "its size is 'b0'");
   refused(R"({"in": 3, "classes": 1, "size": "B0"})", "1 classes");
   refused(R"({"in": 3, "classes": 9, "size": "B0", "dropout": 2})", "its dropout is 2");

@@ -17,8 +17,11 @@ DeepLabV3PlusSpec DeepLabV3PlusMaker<T>::read(const std::string& json) {
   double dropout = 0;
   options.require("in", spec.in);
   options.require("classes", spec.classes);
-  options.require("convention", convention);
-  options.require("backbone", backbone);
+  const bool chosen_names = options.read("convention", convention) & options.read("backbone", backbone);
+  check<FormatError>(chosen_names, where,
+                     "expected its \"convention\", \"vainf\" or \"smp\", and its \"backbone\", "
+                     "\"resnet34\", \"resnet50\", \"resnet101\" or \"mobilenetv2\", such as deeplabv3plus:{\"in\":",
+                     spec.in, ",\"classes\":", spec.classes, ",\"convention\":\"smp\",\"backbone\":\"resnet50\"}");
   options.read("output_stride", spec.output_stride);
   if (options.read("rates", rates)) spec.rates = rates;
   options.read("separable", spec.separable);

@@ -20,7 +20,11 @@ EfficientViTSpec EfficientViTMaker<T>::read(const std::string& json) {
       options.read("head", head);
       spec = EfficientViTSpec::of_size(size, spec.in, spec.classes, head);
     } else {
-      options.require("family", family);
+      check<FormatError>(options.read("family", family), where,
+                         "its \"size\" is missing, expected one of \"B0\" .. \"B3\", \"L1\" and \"L2\", such as "
+                         "efficientvit:{\"in\":",
+                         spec.in, ",\"classes\":", spec.classes,
+                         ",\"size\":\"B0\"}; or family, widths, depths, and the head's numbers");
       options.require("widths", spec.widths);
       options.require("depths", spec.depths);
       options.require("head_features", spec.head_features);

@@ -19,7 +19,10 @@ SegFormerSpec SegFormerMaker<T>::read(const std::string& json) {
     if (options.read("size", size)) {
       spec = SegFormerSpec::of_size(size, spec.in, spec.classes);
     } else {
-      options.require("depths", spec.depths);
+      check<FormatError>(
+          options.read("depths", spec.depths), where,
+          "its \"size\" is missing, expected one of \"B0\" .. \"B5\", such as segformer:{\"in\":", spec.in,
+          ",\"classes\":", spec.classes, ",\"size\":\"B0\"}; or all of depths, widths, heads and decoder_width");
       options.require("widths", spec.widths);
       options.require("heads", spec.heads);
       options.require("decoder_width", spec.decoder_width);
