@@ -66,7 +66,7 @@ int run(const Arguments& arguments, const std::string& command) {
   stages.push_back(compare_stage(experiment, command, arguments.run.json));
   arguments.run.carry_out("PaSeR on noisy MNIST, preset " + config.preset, stages, experiment.folder());
   if (!arguments.run.json && std::filesystem::exists(out / "samples"))
-    std::cout << "Test images    " << (out / "samples").string() << "  (a few, for segment_image)" << std::endl;
+    std::cout << "Test images    " << (out / "samples").string() << "  (a few, for paser segment)" << std::endl;
   return program::done;
 }
 

@@ -60,15 +60,15 @@ inline std::vector<fs::path> listed(const std::vector<fs::path>& arguments, cons
       files.push_back(argument);
       continue;
     }
-    paser::check<paser::ValueError>(!fs::equivalent(argument, out, error), "segment_image", argument.string(),
+    paser::check<paser::ValueError>(!fs::equivalent(argument, out, error), "paser segment", argument.string(),
                                     " is the folder of the images and of --out; choose another for the output");
     std::vector<fs::path> pictures;
     fs::directory_iterator entries(argument, error);
-    paser::check<paser::IoError>(!error, "segment_image", argument.string(), " cannot be read: ", error.message());
+    paser::check<paser::IoError>(!error, "paser segment", argument.string(), " cannot be read: ", error.message());
     for (const auto& entry : entries)
       if (paser::data::detail::picture_name(entry.path()) && !entry.path().filename().string().starts_with('.'))
         pictures.push_back(entry.path());
-    paser::check<paser::ValueError>(!pictures.empty(), "segment_image", argument.string(), " has no pictures");
+    paser::check<paser::ValueError>(!pictures.empty(), "paser segment", argument.string(), " has no pictures");
     std::ranges::sort(pictures);
     files.insert(files.end(), pictures.begin(), pictures.end());
   }

@@ -44,21 +44,21 @@ class Segmenter {
             program::chosen_policy(paser_, chosen.only, chosen.thresholds, chosen.target, description_.calibration)) {
     using paser::ValueError;
     auto& d = description_;
-    paser::check<ValueError>(d.channels == 1 || d.channels == 3, "segment_image", "the model takes images of ",
+    paser::check<ValueError>(d.channels == 1 || d.channels == 3, "paser segment", "the model takes images of ",
                              d.channels, " channels; image files have 1 or 3");
-    paser::check<ValueError>(d.classes() <= 256 && paser_.actions() <= 256, "segment_image", "the model has ",
+    paser::check<ValueError>(d.classes() <= 256 && paser_.actions() <= 256, "paser segment", "the model has ",
                              d.classes(), " classes and ", paser_.actions(),
                              " networks, more than a palette has colours");
     paser_.filters = &filters_;
     paser::check<ValueError>(
-        chosen.samples == 0 || !chosen.target.asked(), "segment_image",
+        chosen.samples == 0 || !chosen.target.asked(), "paser segment",
         "--samples changes what the policy sees and costs; the calibration, by which --budget, --quality ",
         "and --share find the price, is of the model's own");
     if (chosen.samples > 0) paser_.estimator = paser::uncertainty::McDropout{chosen.samples};
     if (chosen.only == "paser") program::warn_without_noise(paser_, d.channels);
     costs_ = paser::pipeline::mac_costs(paser_, policy_, d.image());
     if (!options.range.empty()) d.value_range = paser::io::ValueRange{options.range.at(0), options.range.at(1)};
-    paser::check<ValueError>(!d.value_range || d.value_range->low < d.value_range->high, "segment_image",
+    paser::check<ValueError>(!d.value_range || d.value_range->low < d.value_range->high, "paser segment",
                              "--range must rise");
     tiling_.height = d.height;
     tiling_.width = d.width;

@@ -135,7 +135,7 @@ class Session {
   /// Takes a name for the pictures of an image, and returns their files. Throws ValueError when another image has the
   /// name, and as OutputFolder::require when something is in the way.
   std::vector<std::string> claim(io::OutputFolder& out, const std::string& name, const char* ending) {
-    check<ValueError>(names_.insert(name).second, "segment_image",
+    check<ValueError>(names_.insert(name).second, "paser segment",
                       "another image has written the pictures of the name ", name, " already");
     std::vector<std::string> files;
     for (const std::string& picture : pictures_) {

@@ -130,7 +130,8 @@ class Outputs {
  public:
   /// Throws before anything is computed when something is in the way of a file.
   Outputs(const Arguments& a, const fs::path& model, const experiment::FolderSettings& c, const Folder& images) {
-    const paser::io::OutputOptions options{.overwrite = a.overwrite, .dry_run = a.common.dry_run};
+    const paser::io::OutputOptions options{
+        .called = "paser evaluate", .overwrite = a.overwrite, .dry_run = a.common.dry_run};
     if (!a.out.empty()) out_.emplace(a.out, "evaluate", options);
     if (!a.csv.empty()) {
       const auto [folder, name] = paser::io::folder_and_name(a.csv);
@@ -296,7 +297,7 @@ int run_evaluate(int argc, char** argv) {
   app.add_option("--out", a.out,
                  "folder for evaluation.json, images.csv, reliability.csv and .svg, and the masks found");
   app.add_option("--csv", a.csv, "file for a table of all images");
-  app.add_flag("--overwrite", a.overwrite, "replace files that evaluate did not write, but no input");
+  app.add_flag("--overwrite", a.overwrite, "replace files that paser evaluate did not write, but no input");
   a.common.add_to(app);
   app.footer(
       "What is not said about the images is as in the training.\n"

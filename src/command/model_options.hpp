@@ -29,7 +29,7 @@ inline void add_threads_option(CLI::App& app, int& threads) {
 
 /// Which model, of a file or a run.
 inline void add_file_options(CLI::App& app, ModelOptions& o) {
-  app.add_option("model", o.model, "a file that save_paser wrote, or a run folder (then checkpoints/paser.safetensors)")
+  app.add_option("model", o.model, "a trained model's file, or a run folder (then checkpoints/paser.safetensors)")
       ->required();
   app.add_option("--variant", o.variant, "of a run folder: the checkpoint's name, such as paser_tuned");
   add_threads_option(app, o.threads);

@@ -75,7 +75,8 @@ int segment_all(const Arguments& a) {
   Session session(a.session, pipeline::load_paser(model));
   const std::vector<fs::path> files = listed(with_lists(a.inputs, std::cin), a.out);
   program::work_has_begun() = true;
-  io::OutputFolder out(a.out, "segment_image", {.overwrite = a.overwrite, .dry_run = a.common.dry_run});
+  io::OutputFolder out(a.out, "segment_image",
+                       {.called = "paser segment", .overwrite = a.overwrite, .dry_run = a.common.dry_run});
   out.protect(model);
   for (const fs::path& file : files) out.protect(file);
   if (std::ranges::count(a.session.write, "areas") > 0) out.require(AreaTable::file);
@@ -118,7 +119,7 @@ int run_segment(int argc, char** argv) {
       ->check(CLI::IsMember(formats))
       ->capture_default_str();
   add_segmenter_options(app, a.session.segmenter);
-  app.add_flag("--overwrite", a.overwrite, "replace files that segment_image did not write, but no input");
+  app.add_flag("--overwrite", a.overwrite, "replace files that paser segment did not write, but no input");
   a.common.add_to(app);
   app.footer(
       "Example: paser segment run new_images scan.tif --out segmented --write mask,overlay,areas\n"

@@ -80,7 +80,8 @@ class Set {
   /// Opens a folder, or makes it. Throws ValueError when it holds something else, IoError when another process works
   /// there.
   Set(const Path& folder, nlohmann::ordered_json settings, bool dry_run)
-      : out_(folder, "make_electrodes", {.overwrite = false, .alone = true, .dry_run = dry_run}),
+      : out_(folder, "make_electrodes",
+             {.called = "paser synthesize", .overwrite = false, .alone = true, .dry_run = dry_run}),
         settings_(std::move(settings)) {
     if (std::filesystem::exists(description())) {
       check_same();
@@ -91,7 +92,7 @@ class Set {
     std::error_code none;
     for (const auto& entry : std::filesystem::directory_iterator(folder, none))
       paser::check<paser::ValueError>(entry.path().filename() == paser::io::OutputManifest::file_name,
-                                      "make_electrodes", folder.string(),
+                                      "paser synthesize", folder.string(),
                                       " is not an empty folder, and has no electrodes.json; choose another --out");
     save(settings_);
   }

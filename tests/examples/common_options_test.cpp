@@ -184,7 +184,7 @@ TEST_CASE("every subcommand: --dry-run refuses what the work would refuse, with 
       {b.train("finished") + Words{"--seed", "2"}, 2, "holds a run with seed = 1"},
       {b.evaluate() + Words{"--out", mine}, 2, "evaluation.json"},
       {b.evaluate() + Words{"--out", file}, 1, "Not a directory"},
-      {b.evaluate() + Words{"--csv", b.path("table.csv")}, 2, "evaluate did not write it"},
+      {b.evaluate() + Words{"--csv", b.path("table.csv")}, 2, "paser evaluate did not write it"},
       {b.evaluate() + Words{"--csv", b.path("none/table.csv")}, 2, "its folder does not exist"},
       {b.evaluate() + Words{"--out", b.path("set")}, 2, "is an input of this command"},
       {b.segment() + Words{"--out", mine}, 2, "areas.csv"},

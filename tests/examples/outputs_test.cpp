@@ -132,7 +132,7 @@ TEST_CASE("segment_image never writes over a picture that it did not make") {
   };
   const auto ended = bench.segment(words());
   CHECK(ended.status == 1);
-  CHECK_THAT(ended.err, Contains("im0_mask.png") && Contains("segment_image did not write it") &&
+  CHECK_THAT(ended.err, Contains("im0_mask.png") && Contains("paser segment did not write it") &&
                             Contains("--overwrite") && Contains("1 images failed"));
   CHECK(content_of(bench.masks() / "im0_mask.png") == truth);
   CHECK(fs::exists(bench.masks() / "im1_mask.png"));

@@ -228,7 +228,7 @@ TEST_CASE("segment_many replaces nothing of others, and no other job") {
   std::ofstream(list.folder / "out" / "chunk_0000001.tar") << "mine";
   const Outcome refused = list.many("out");
   CHECK(refused.status == 2);
-  CHECK_THAT(refused.err, Contains("chunk_0000001.tar") && Contains("segment_many did not write it"));
+  CHECK_THAT(refused.err, Contains("chunk_0000001.tar") && Contains("paser segment-many did not write it"));
   CHECK(content_of(list.folder / "out" / "chunk_0000001.tar") == "mine");
 
   REQUIRE(list.many("job").status == 1);

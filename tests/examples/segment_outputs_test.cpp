@@ -171,7 +171,7 @@ TEST_CASE("segment_image: a stack with a bad page, and one in whose place somebo
     io::write_file(bench.out() / mine, "mine");
     const auto refused = bench.segment({"--write", "mask,areas"});
     CHECK(refused.status != 0);
-    CHECK_THAT(refused.err, Contains(mine) && Contains("segment_image did not write it") && Contains("--overwrite"));
+    CHECK_THAT(refused.err, Contains(mine) && Contains("paser segment did not write it") && Contains("--overwrite"));
     CHECK(content_of(bench.out() / mine) == "mine");
     fs::remove(bench.out() / mine);
   }

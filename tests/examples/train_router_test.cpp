@@ -71,7 +71,7 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
              Contains("gap of the best network over f1") && Contains("GainRouter") && Contains("PaSeR") &&
                  Contains("prices by the calibration alone") &&
                  Contains("data: 2 folds of 6 training files: networks of a fold judge its images alone\n") &&
-                 Contains("\nAdvice  ") && Contains("\nUse it         segment_image "));
+                 Contains("\nAdvice  ") && Contains("\nUse it         paser segment "));
   CHECK(first.err.find("by their names") == std::string::npos);
   const auto j = runs.results();
   for (const char* key : {"gap", "gap_interval", "apgr", "area_over_hull", "z_over_hull", "area_over_entropy",

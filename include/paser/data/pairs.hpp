@@ -202,12 +202,12 @@ std::vector<PartFolders> paser_layout(const Folder& root) {
   for (const std::string part : {"train", "validation", "test"}) {
     const io::Path images = io::Path(root) / (part + "_images"), masks = io::Path(root) / (part + "_label");
     const bool has_images = std::filesystem::is_directory(images), has_masks = std::filesystem::is_directory(masks);
-    check<IoError>(has_images == has_masks, "paser_layout", io::quoted(has_images ? masks : images), " is missing, ",
+    check<IoError>(has_images == has_masks, "data", io::quoted(has_images ? masks : images), " is missing, ",
                    io::quoted(has_images ? images : masks), " is there");
     if (has_images) parts.push_back({part, images, masks});
   }
   check<IoError>(
-      !parts.empty(), "paser_layout", io::quoted(root),
+      !parts.empty(), "data", io::quoted(root),
       " has none of the folders train_images, validation_images, test_images, nor images and masks, nor leftImg8bit "
       "and gtFine");
   return parts;

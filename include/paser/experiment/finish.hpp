@@ -58,7 +58,7 @@ inline void print_files(std::ostream& out, const RunFolder& folder, const std::s
   const auto trained = folder.trained();
   for (std::size_t i = 0; i < trained.size(); ++i)
     out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
-  if (!best.empty()) out << "Use it         segment_image " << folder.checkpoint(best).string() << " IMAGES\n";
+  if (!best.empty()) out << "Use it         paser segment " << folder.checkpoint(best).string() << " IMAGES\n";
   out << std::flush;
 }
 

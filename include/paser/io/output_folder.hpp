@@ -12,6 +12,7 @@ namespace paser::io {
 
 /// How a program writes into a folder.
 struct OutputOptions {
+  std::string called{};    ///< what messages call the program; empty: by the word that stands in the folder's list
   bool overwrite = false;  ///< also replace what others wrote: the option --overwrite of the programs
   bool alone = false;      ///< nobody else may write into the folder meanwhile
   bool dry_run = false;    ///< everything is judged, and nothing made, written or removed
@@ -226,14 +227,16 @@ class OutputFolder {
   /// Why a file is not this program's own; empty when it is.
   std::string own(const std::string& name, const Path& file) const {
     const auto found = manifest_.files().find(name);
-    if (found == manifest_.files().end()) return "is there, and " + manifest_.program() + " did not write it";
+    if (found == manifest_.files().end()) return "is there, and " + called() + " did not write it";
     const ListedFile& listed = found->second;
     if (listed.program != manifest_.program()) return "was written by " + listed.program;
     if (listed.by_name) return {};
     const ContentSum content = ContentSum::of_file(file);
     if (content == listed.now || content == listed.before) return {};
-    return "was changed since " + manifest_.program() + " wrote it";
+    return "was changed since " + called() + " wrote it";
   }
+
+  const std::string& called() const { return options_.called.empty() ? manifest_.program() : options_.called; }
 
   Path path_;
   OutputOptions options_;

@@ -198,7 +198,7 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
   const bool first = j.is_object() && j.contains("format") && j["format"] == detail::first_paser_format;
   check<FormatError>(first || (j.is_object() && j.contains("format") && j["format"] == detail::paser_format),
                      origin.c_str(), "holds no description of a trained PaSeR, '", detail::paser_format,
-                     "'; expected a file that save_paser wrote");
+                     "'; expected the file of a trained model, such as checkpoints/paser.safetensors of a run");
   BasicPaserDescription<Json> d;
   try {
     d.channels = detail::whole_number(j, "channels", origin);
