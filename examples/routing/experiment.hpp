@@ -204,8 +204,14 @@ class Experiment {
   void require_files() const {
     using paser::check;
     using paser::ValueError;
-    check<ValueError>(data_.has_validation() && data_.has_test(), settings_.source().c_str(),
-                      "expected folders of validation and of test images, which nothing is trained on");
+    check<ValueError>(
+        data_.has_validation() && data_.has_test(), settings_.source().c_str(), "there are no ",
+        data_.has_test()         ? "validation"
+        : data_.has_validation() ? "test"
+                                 : "validation and test",
+        " images, which nothing is trained on: make folders validation_images, validation_label, "
+        "test_images and test_label beside train_images; or put all images into images and all masks into "
+        "masks, which are then divided by their names");
     const std::vector<Index> files = files_of(data_.plain(1));
     const Index count = 1 + *std::max_element(files.begin(), files.end());
     if (settings_.folds == 0)

@@ -57,6 +57,18 @@ std::filesystem::path results_file(const std::filesystem::path& run) {
   return std::filesystem::is_directory(run) ? run / "results.json" : run;
 }
 
+/// The results of a run. Throws FormatError, also on those of train_router, which compares networks and routers by its
+/// own tables.
+report::Results results_of(const std::filesystem::path& run) {
+  const auto file = results_file(run);
+  const auto document = paser::io::read_json(file);
+  paser::check<paser::FormatError>(
+      !document.is_object() || document.contains("rows") || !document.contains("routers"), file.string().c_str(),
+      "is of train_router, whose numbers are other ones; expected runs of paser train or train_noisy_mnist. What its "
+      "routers gain is in its report.html and curve.csv");
+  return report::read_results(file);
+}
+
 /// The settings, but for the seed, that are not the same in all runs. Runs that differ in them are no repetitions.
 std::vector<std::string> differing(const std::vector<report::Results>& runs) {
   std::vector<std::string> names;
@@ -160,7 +172,7 @@ int run(const std::vector<std::string>& folders, const program::CommonOptions& c
   std::vector<report::Results> runs;
   program::DryRun would;
   for (const std::string& folder : folders) {
-    runs.push_back(report::read_results(results_file(folder)));
+    runs.push_back(results_of(folder));
     would.reads({results_file(folder), paser::message(runs.back().title, ", seed ", runs.back().seed)});
   }
   for (std::size_t i = 0; i < runs.size(); ++i)

@@ -64,6 +64,10 @@ TEST_CASE("runs that are no repetitions of each other are told, and what is no r
   const auto nothing = run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "nothing").string()});
   CHECK(nothing.status == 2);
   CHECK_THAT(nothing.err, Contains("nothing"));
+  std::ofstream(folder / "router.json") << R"({"routers": {"PaSeR": {}}, "singles": [], "seed": 1})";
+  const auto router = run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "router.json").string()});
+  CHECK(router.status == 2);
+  CHECK_THAT(router.err, Contains("router.json: is of train_router") && Contains("expected runs of paser train"));
   std::ofstream(folder / "torn.json") << "{";
   CHECK_THAT(run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "torn.json").string()}).err,
              Contains("torn.json: is not JSON"));

@@ -63,7 +63,14 @@ TEST_CASE("train_segmentation --network trains one network, says its plan first,
   CHECK(names_in(bench.folder / "out").size() == 3);
   // The same command again has nothing to do; another network is another run.
   CHECK_THAT(bench.train("f2", "run").err, Contains("made in an earlier run"));
-  CHECK_THAT(bench.train("f1", "run").err, Contains("this folder holds a run with"));
+  CHECK_THAT(bench.train("f1", "run").err,
+             Contains(R"(this folder holds a run with network = "f2", asked for is "f1")"));
+  // What --network and --preset set besides is not named in their place.
+  const auto paser = tiny::training(PASER_TRAIN_SEGMENTATION, bench.folder / "data", run);
+  CHECK_THAT(run_program(bench.folder.path(), paser).err,
+             Contains(R"(this folder holds a run with network = "f2", asked for is "")"));
+  CHECK_THAT(bench.train("f2", "run", {"--preset", "demo"}).err,
+             Contains(R"(holds a run with preset = "standard", asked for is "demo")"));
 }
 
 TEST_CASE("train_segmentation --network takes networks of the registry, and refuses what is none") {
@@ -83,6 +90,11 @@ TEST_CASE("train_segmentation --network takes networks of the registry, and refu
   refused("f4", {}, "'f4'");
   refused("unet:[1]", {}, "expected f1, f2, f3");
   refused("f2", {"--stage", "f2"}, "--network");
+  const auto stage =
+      run_program(bench.folder.path(), tiny::training(PASER_TRAIN_SEGMENTATION, bench.folder / "data",
+                                                      bench.folder / "staged", {"--stage", "fine_tune", "--dry-run"}));
+  CHECK(stage.status == 2);
+  CHECK_THAT(stage.err, Contains("Known: f3, f2, f1, policy, fine-tune, questions, compare, all"));
 }
 
 TEST_CASE("a network of the literature without settings: the message asks for its size, with an example that works") {

@@ -91,6 +91,9 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
         "checkpoints/paser_policy.safetensors", "report.html"})
     CHECK(fs::exists(runs.folder / "run" / file));
 
+  CHECK_THAT(run_program(runs.folder.path(), {PASER_COMMAND, "compare", (runs.folder / "run").string()}).err,
+             Contains("results.json: is of train_router"));
+
   const auto second = runs.train();
   REQUIRE(second.status == 0);
   CHECK_THAT(second.err, Contains("made in an earlier run"));
@@ -251,7 +254,7 @@ TEST_CASE("settings that make no run end with 2 and a sentence") {
   CHECK_FALSE(fs::exists(runs.folder / "run" / "config.json"));  // so that the mended command can use the folder
   fs::remove_all(runs.folder / "data" / "test_images");
   fs::remove_all(runs.folder / "data" / "test_label");
-  CHECK_THAT(runs.train().err, Contains("expected folders of validation and of test images"));
+  CHECK_THAT(runs.train().err, Contains("there are no test images") && Contains("test_images and test_label"));
 }
 
 }  // namespace train_router_test

@@ -46,13 +46,17 @@ inline std::filesystem::path found_again(const std::string& typed, const nlohman
 }
 
 /// Throws ValueError, naming the setting, unless a run of the settings `old`, which `file` holds, may go on with those
-/// that are asked for.
+/// that are asked for. `preset` and `network`, by which a program sets others, are named before these.
 inline void require_same_settings(const nlohmann::json& asked, const nlohmann::json& old,
                                   const std::filesystem::path& file) {
-  for (const auto& [name, value] : asked.items())
+  const auto require = [&](const std::string& name, const nlohmann::json& value) {
     check<ValueError>(old.value(name, nlohmann::json()) == value, file.string().c_str(),
                       "this folder holds a run with ", name, " = ", old.value(name, nlohmann::json()).dump(),
                       ", asked for is ", value.dump(), "; choose another --out, or --fresh to start over");
+  };
+  for (const char* name : {"preset", "network"})
+    if (asked.contains(name)) require(name, asked[name]);
+  for (const auto& [name, value] : asked.items()) require(name, value);
 }
 
 }  // namespace paser::experiment

@@ -49,6 +49,7 @@ inline Stages up_to(const std::string& last, Stages stages) {
   if (found == stages.end()) {
     std::vector<std::string> names;
     for (const RunStage& stage : stages) names.push_back(stage.name);
+    names.emplace_back("all");
     throw ValueError(unknown_name("stage", last, names));
   }
   stages.erase(found + 1, stages.end());
