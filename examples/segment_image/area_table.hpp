@@ -14,7 +14,8 @@ namespace segment_image {
 
 using paser::Index;
 
-/// Pixels, share and area of every class in every image, as CSV. A stack also has the sum of its pages, as page "all".
+/// Pixels, share (0 .. 1, of the image's pixels) and area (in the column `unit`) of every class in every image, as CSV
+/// with a decimal point and without exponents. A stack also has the sum of its pages, as page "all".
 class AreaTable {
  public:
   static constexpr const char* file = "areas.csv";
@@ -36,8 +37,8 @@ class AreaTable {
       record.add(std::to_string(k));
       record.add(classes_.at(k));
       record.add(std::to_string(pixels[k]));
-      record.add(static_cast<double>(pixels[k]) / all);
-      record.add(area ? static_cast<double>(pixels[k]) * area->area : std::numeric_limits<double>::quiet_NaN());
+      record.add_plain(static_cast<double>(pixels[k]) / all);
+      record.add_plain(area ? static_cast<double>(pixels[k]) * area->area : std::numeric_limits<double>::quiet_NaN());
       record.add(area ? area->unit : "");
       text_ += record.line();
     }

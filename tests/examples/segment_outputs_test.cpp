@@ -3,6 +3,7 @@
 #include "examples/segment_image_bench.hpp"
 #include "paser/io/tiff_encoder.hpp"
 #include "paser/report/figures.hpp"
+#include "segment_image/area_table.hpp"
 
 namespace segment_outputs_test {
 
@@ -27,6 +28,20 @@ std::vector<std::string> lines_of(const fs::path& table, const std::string& part
 
 Index count(const Labels& labels, std::int32_t k) {
   return std::count(labels.data(), labels.data() + labels.numel(), k);
+}
+
+TEST_CASE("areas.csv: no number has an exponent, and each reads back as what it is") {
+  segment_image::AreaTable table({"pore", "carbon"});
+  table.add("a.png", "", {1, 999999}, io::PixelArea{2.5e-9, "um2"});
+  table.add("b.png", "", {3, 0}, io::PixelArea{1e21, "rod2"});
+  CHECK(table.text() ==
+        "image,page,class,name,pixels,share,area,unit\r\n"
+        "a.png,,0,pore,1,0.000001,0.0000000025,um2\r\n"
+        "a.png,,1,carbon,999999,0.999999,0.0024999975,um2\r\n"
+        "b.png,,0,pore,3,1,3000000000000000000000,rod2\r\n"
+        "b.png,,1,carbon,0,0,0,rod2\r\n");
+  for (const double value : {0.1, 1.0 / 3, 5e-324, 1.7976931348623157e308, 123456789.0})
+    CHECK(std::strtod(plain_number(value).c_str(), nullptr) == value);
 }
 
 TEST_CASE("segment_image: PNG of 16 bits keeps probabilities and entropy to a step of 1 / 65535") {

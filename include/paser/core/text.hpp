@@ -59,6 +59,13 @@ inline std::string exact_number(double value) {
   return {text.data(), end};
 }
 
+/// The shortest text without an exponent from which the same double is read: 0.00001, 1000000.
+inline std::string plain_number(double value) {
+  std::array<char, 1100> text{};  // the smallest double has 1074 digits behind the point
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed).ptr;
+  return {text.data(), end};
+}
+
 /// A finite number with `digits` behind the point, which is a point in every locale. At most 17 digits.
 inline std::string fixed_number(double value, int digits) {
   std::array<char, 352> text{};  // the largest double has 309 digits before the point
