@@ -91,8 +91,11 @@ nlohmann::json image_info(const fs::path& file) {
     j["pages"].push_back(
         {{"height", page.height()}, {"width", page.width()}, {"kind", page.kind()}, {"orientation", page.orientation}});
   }
-  if (const auto resolution = image.resolution())
+  if (const auto resolution = image.resolution()) {
     if (const auto area = io::pixel_area(*resolution)) j["pixel_area"] = {{"area", area->area}, {"unit", area->unit}};
+    if (const auto apart = io::page_distance(*resolution))
+      j["page_distance"] = {{"distance", apart->first}, {"unit", apart->second}};
+  }
   return j;
 }
 
@@ -104,6 +107,9 @@ void print_image(const nlohmann::json& j) {
   if (first["orientation"] != 1) std::cout << ", turned upright from orientation " << first["orientation"];
   if (j.contains("pixel_area"))
     std::cout << "; a pixel has " << j["pixel_area"]["area"] << " " << j["pixel_area"]["unit"].get<std::string>();
+  if (j.contains("page_distance"))
+    std::cout << "; pages are " << j["page_distance"]["distance"] << " "
+              << visible(j["page_distance"]["unit"].get<std::string>()) << " apart";
   std::cout << "\n";
 }
 

@@ -92,9 +92,9 @@ TEST_CASE("deploy, the example of a program of one's own, answers as segment_ima
 #ifdef PASER_WITH_TIFF
 
 /// Some pages as a TIFF stack of 2 pixels per micrometre.
-void store_stack(const fs::path& file, const std::vector<tiny::Bytes>& pages) {
-  io::TiffEncoder tiff({.pages = static_cast<Index>(pages.size()),
-                        .resolution = io::Resolution{20000, 20000, io::Resolution::centimetre, {}}});
+void store_stack(const fs::path& file, const std::vector<tiny::Bytes>& pages,
+                 const io::Resolution& resolution = {20000, 20000, io::Resolution::centimetre, {}}) {
+  io::TiffEncoder tiff({.pages = static_cast<Index>(pages.size()), .resolution = resolution});
   std::string bytes;
   for (const auto& page : pages) bytes += tiff.page(page);
   io::write_file(file, bytes);
@@ -166,6 +166,20 @@ TEST_CASE("segment_image: a stack becomes stacks with the resolution kept, real 
   const auto j = nlohmann::json::parse(ended.out);
   CHECK(j["images"][1]["files"]["mask"] == (bench.out() / "scan_mask.tif").string());
   CHECK(j["images"][0]["pixel_area"]["area"].get<double>() == Approx(0.25));
+}
+
+TEST_CASE("segment_image: the distance of a stack's pages is kept, with its unit") {
+  const Bench bench(1);
+  io::Resolution r{2, 2, io::Resolution::no_unit, "micron"};
+  r.spacing = 0.75;
+  store_stack(bench.images() / "scan.tif", {tiny::picture(20, 30, 1, 1), tiny::picture(20, 30, 1, 2)}, r);
+  REQUIRE(bench.segment({"--write", "mask,entropy"}).status == 0);
+  for (const char* kind : {"mask", "entropy"}) {
+    const fs::path file = bench.out() / (std::string("scan_") + kind + ".tif");
+    CHECK(io::ImageFile(file).resolution() == r);
+    const auto info = run_program(bench.folder.path(), {PASER_COMMAND, "info", file.string()});
+    CHECK_THAT(info.out, Contains("a pixel has 0.25 um2; pages are 0.75 um apart"));
+  }
 }
 
 TEST_CASE("segment_image: a stack with a bad page, and one in whose place somebody's file is, are not written") {

@@ -154,6 +154,31 @@ TEST_CASE("TiffEncoder: python3-tifffile and libtiff's tools read the same value
   CHECK_THAT(differences("turned.tif"), Contains("Scanline 0, pixel 0"));
 }
 
+TEST_CASE("TiffEncoder keeps the distance of the pages as ImageJ does, with its unit") {
+  const TemporaryFolder folder;
+  const std::vector<Tensor<std::uint8_t, 3>> pages{page<std::uint8_t>(6, 9, 1, 0), page<std::uint8_t>(6, 9, 1, 1)};
+  io::Resolution r{4, 2, io::Resolution::no_unit, "micron"};
+  r.spacing = 0.00725;
+  for (const char* unit : {"", "mm"}) {
+    r.depth_unit = unit;
+    io::write_file(folder / "stack.tif", file_of(pages, {.resolution = r}));
+    const auto found = io::ImageFile(folder / "stack.tif").resolution();
+    REQUIRE(found.has_value());
+    CHECK(*found == r);
+    const auto apart = io::page_distance(*found);
+    REQUIRE(apart.has_value());
+    CHECK(apart->first == Approx(r.depth_unit.empty() ? 0.00725 : 7.25));
+    CHECK(apart->second == "um");
+  }
+  CHECK_THAT(io::read_file(folder / "stack.tif"), Contains("\nunit=micron\nzunit=mm\nspacing=0.00725\nloop=false\n"));
+  // Without a unit it is kept as the number that it is, and says no length.
+  r.imagej_unit = r.depth_unit = "";
+  io::write_file(folder / "stack.tif", file_of(pages, {.resolution = r}));
+  CHECK(io::ImageFile(folder / "stack.tif").resolution()->spacing == 0.00725);
+  CHECK_FALSE(io::page_distance(r).has_value());
+  for (const char* none : {"", "x", "-1", "0", "inf", "nan"}) CHECK(io::detail::positive_number(none) == 0);
+}
+
 TEST_CASE("TiffEncoder refuses what it cannot write") {
   CHECK_THROWS_AS(io::TiffEncoder({.pages = 0}), ValueError);
   CHECK_THROWS_AS(io::TiffEncoder({.pages = 1, .resolution = io::Resolution{-1, 1}}), ValueError);

@@ -1,11 +1,16 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <charconv>
 #include <cmath>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "paser/core/error.hpp"
+#include "paser/core/shape.hpp"
+#include "paser/core/text.hpp"
 
 /// How large the pixels of an image are, where its file says so.
 namespace paser::io {
@@ -18,6 +23,8 @@ struct Resolution {
   double x = 0, y = 0;  ///< pixels per unit
   int unit = inch;
   std::string imagej_unit{};  ///< "micron"; then that is the unit, whatever `unit` says
+  double spacing = 0;         ///< from page to page of a stack, as ImageJ keeps it, in its unit; 0: not said
+  std::string depth_unit{};   ///< ImageJ's unit of `spacing` where that is another one
 
   bool operator==(const Resolution&) const = default;
 };
@@ -49,7 +56,45 @@ inline std::string line_behind(std::string_view text, std::string_view name) {
   return {};
 }
 
+/// The positive number that the text begins with; 0 where there is none.
+inline double positive_number(std::string_view text) {
+  double value = 0;
+  const auto found = std::from_chars(text.data(), text.data() + text.size(), value);
+  return found.ec == std::errc() && value > 0 && std::isfinite(value) ? value : 0;
+}
+
+/// Puts what a description of ImageJ says into the resolution.
+inline void read_imagej(std::string_view description, Resolution& r) {
+  if (!description.starts_with("ImageJ=")) return;
+  r.imagej_unit = line_behind(description, "unit=");
+  r.spacing = positive_number(line_behind(description, "spacing="));
+  r.depth_unit = line_behind(description, "zunit=");
+}
+
+/// The description by which ImageJ takes a file of so many pages for a stack and knows their unit and distance; empty
+/// where there is nothing to say.
+inline std::string imagej_description(const Resolution& r, Index pages) {
+  if (r.imagej_unit.empty() && r.spacing == 0) return {};
+  std::string text = message("ImageJ=1.53\nimages=", pages, "\nslices=", pages);
+  const auto add = [&text](const char* name, const std::string& value) {
+    if (!value.empty()) text += message("\n", name, "=", value);
+  };
+  add("unit", r.imagej_unit);
+  add("zunit", r.depth_unit);
+  add("spacing", r.spacing > 0 ? plain_number(r.spacing) : "");
+  return text + "\nloop=false\n";
+}
+
 }  // namespace detail
+
+/// The distance of the pages of a stack, with its unit: "um" where the length is known, or what ImageJ was told. None
+/// where it is not said.
+inline std::optional<std::pair<double, std::string>> page_distance(const Resolution& r) {
+  const std::string& unit = r.depth_unit.empty() ? r.imagej_unit : r.depth_unit;
+  if (!(r.spacing > 0) || unit.empty() || unit == "pixel" || unit == "pixels") return std::nullopt;
+  const auto length = detail::micrometres(unit);
+  return length ? std::pair{r.spacing * *length, std::string("um")} : std::pair{r.spacing, unit};
+}
 
 /// The area of a pixel in um2, or in the square of a unit of ImageJ that is none of length known here. None without a
 /// unit, and at 72 or 96 pixels per inch: that is a screen's, written by programs that know nothing of the specimen.

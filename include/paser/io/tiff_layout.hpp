@@ -97,9 +97,7 @@ inline std::optional<Resolution> tiff_resolution(TIFF* file) {
   if (orientation >= ORIENTATION_LEFTTOP) std::swap(x, y);
   Resolution r{static_cast<double>(x), static_cast<double>(y), unit, {}};
   const char* text = nullptr;
-  if (TIFFGetField(file, TIFFTAG_IMAGEDESCRIPTION, &text) != 0 && text != nullptr &&
-      std::string_view(text).starts_with("ImageJ="))
-    r.imagej_unit = line_behind(text, "unit=");
+  if (TIFFGetField(file, TIFFTAG_IMAGEDESCRIPTION, &text) != 0 && text != nullptr) read_imagej(text, r);
   return r;
 }
 
