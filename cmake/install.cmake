@@ -21,7 +21,9 @@ write_basic_package_version_file(paserConfigVersion.cmake COMPATIBILITY SameMino
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/paserConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/paserConfigVersion.cmake
               cmake/compiler.cmake cmake/Findstb.cmake cmake/stb_implementation.cpp
         DESTINATION ${package_dir})
-install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The documents, in the places where their links to each other find them; without the figures' numbers.
+install(FILES LICENSE README.md CHANGELOG.md LIMITATIONS.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.png")
 
 # paser.pc and, with the library, paser-compiled.pc, which find the prefix from where they lie.
 file(RELATIVE_PATH pc_prefix /prefix/${found_in}/pkgconfig /prefix)

@@ -15,7 +15,8 @@ endif()
 
 run(${DPKG_DEB} -c ${package})
 foreach(file include/paser/paser.hpp include/paser/core/macros_off.inc share/cmake/paser/paserConfig.cmake
-             share/pkgconfig/paser.pc share/doc/paser/LICENSE)
+             share/pkgconfig/paser.pc share/doc/paser/LICENSE share/doc/paser/README.md share/doc/paser/CHANGELOG.md
+             share/doc/paser/LIMITATIONS.md share/doc/paser/docs/programs.md share/doc/paser/docs/method/reward.md)
   if(NOT output MATCHES " ./usr/${file}\n")
     message(FATAL_ERROR "The package has no /usr/${file}, but:\n${output}")
   endif()
