@@ -22,7 +22,8 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
   r.mac_convention = report::mac_convention;
   r.time_convention = message("per image: one pass of f1, deciding, and the patches that are sent on, ",
                               experiment.settings().micro_batch, " at a time; parts measured in turn on ",
-                              comparison.machine().processor, ", ", comparison.machine().threads, " threads",
+                              comparison.machine().processor, ", ", comparison.machine().threads,
+                              comparison.machine().threads == 1 ? " thread" : " threads",
                               comparison.machine().busy ? ", busy with other programs" : "");
   report::CurveFigure figure = figure_of(found);
   figure.title = "Quality against time";

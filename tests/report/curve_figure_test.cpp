@@ -97,6 +97,16 @@ TEST_CASE("The figure is well-formed and names every network and curve, whatever
   CHECK(svg.find("href") == std::string::npos);
 }
 
+TEST_CASE("Where one network is the best at every cost there is no line of mixes, and the legend has none") {
+  CurveFigure figure = sample();
+  figure.singles = {{"f1", 0.7, 0.7, 3, 1}, {"f2", 0.6, 0.6, 9, 2}};
+  CHECK_THAT(curve_svg(figure), !Contains("random mixes"));
+  CHECK(curve_chart(figure).lines.size() == figure.curves.size());
+  figure.singles[1].iou = 0.8;
+  CHECK_THAT(curve_svg(figure), Contains("random mixes"));
+  CHECK(curve_chart(figure).lines.size() == figure.curves.size() + 1);
+}
+
 TEST_CASE("Everything lies inside the view box, also a single point and tiny differences") {
   check_inside(curve_svg(sample()));
   CurveFigure one;

@@ -102,6 +102,14 @@ inline pipeline::Knots places(const std::vector<pipeline::SingleNetwork>& single
   return finite_only(all);
 }
 
+/// What random mixes of the networks give at best. Empty where one network is the best at every cost: there is no line.
+inline pipeline::Knots mixes_of(const std::vector<pipeline::SingleNetwork>& singles) {
+  const pipeline::Knots all = places(singles);
+  if (all.empty()) return {};
+  pipeline::Knots hull = pipeline::upper_hull(all);
+  return hull.size() > 1 ? hull : pipeline::Knots{};
+}
+
 /// Axes that hold all points. Throws ValueError when there is none.
 inline CurvePlot curve_plot(const CurveFigure& figure) {
   pipeline::Knots all = places(figure.singles);
@@ -172,13 +180,13 @@ inline std::string svg_legend_row(double y, std::string_view stroke, std::string
 /// curve with a line of its own in the legend. Throws ValueError when no point is finite.
 inline std::string curve_svg(const CurveFigure& figure) {
   const detail::CurvePlot plot = detail::curve_plot(figure);
-  const bool mixes = !detail::places(figure.singles).empty();
+  const pipeline::Knots hull = detail::mixes_of(figure.singles);
+  const bool mixes = !hull.empty();
   const double legend = plot.bottom + 62, rows = static_cast<double>(figure.curves.size()) + (mixes ? 1 : 0);
   std::string svg;
   svg += detail::svg_text((plot.left + plot.right) / 2, 20, " text-anchor=\"middle\" font-size=\"14\"", figure.title);
   svg += detail::svg_axes(plot);
-  if (mixes)
-    svg += detail::svg_polyline(plot, pipeline::upper_hull(detail::places(figure.singles)), detail::hull_stroke);
+  if (mixes) svg += detail::svg_polyline(plot, hull, detail::hull_stroke);
   for (std::size_t i = 0; i < figure.curves.size(); ++i)
     svg += detail::svg_polyline(plot, detail::places(figure.curves[i].points), detail::curve_stroke(i));
   for (const pipeline::SingleNetwork& s : figure.singles) svg += detail::svg_single(plot, s);
@@ -206,8 +214,7 @@ Result curve_chart(const CurveFigure& figure, std::string note = {}) {
   };
   for (const pipeline::SingleNetwork& s : figure.singles) chart.points.push_back({s.name, s.ms, s.iou});
   for (const NamedCurve& c : figure.curves) add(c.name, detail::places(c.points), false);
-  const pipeline::Knots singles = detail::places(figure.singles);
-  if (!singles.empty()) add("random mixes of the networks", pipeline::upper_hull(singles), true);
+  add("random mixes of the networks", detail::mixes_of(figure.singles), true);
   return chart;
 }
 
