@@ -21,7 +21,15 @@ struct Arguments {
   std::string mnist = PASER_DATA_DIR "/mnist";
 };
 
-/// The test images that the report shows, as files that segment_image takes.
+/// A mask from its black and white picture.
+std::string encode_mask(const paser::Tensor<std::uint8_t, 4>& picture) {
+  const auto& s = picture.shape();
+  paser::Tensor<std::uint8_t, 3> gray({s.h(), s.w(), 1});
+  for (Index i = 0; i < gray.numel(); ++i) gray.mutable_data()[i] = picture.data()[i * s.c()];
+  return paser::io::encode_png(gray);
+}
+
+/// The test images that the report shows and their masks, as files that `paser segment` and `paser evaluate` take.
 void write_samples(experiment::RunFolder& folder, const std::vector<report::Sample>& samples) {
   std::map<std::string, int> count;
   for (const report::Sample& sample : samples) {
@@ -31,8 +39,9 @@ void write_samples(experiment::RunFolder& folder, const std::vector<report::Samp
         name += '_';
       else if (c != ',')
         name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    folder.write("samples/" + name + "_" + std::to_string(++count[sample.kind]) + ".png",
-                 paser::io::encode_png(sample.pictures.at(0).picture));
+    name += "_" + std::to_string(++count[sample.kind]) + ".png";
+    folder.write("samples/images/" + name, paser::io::encode_png(sample.pictures.at(0).picture));
+    folder.write("samples/masks/" + name, encode_mask(sample.pictures.at(1).picture));
   }
 }
 
@@ -66,7 +75,8 @@ int run(const Arguments& arguments, const std::string& command) {
   stages.push_back(compare_stage(experiment, command, arguments.run.json));
   arguments.run.carry_out("PaSeR on noisy MNIST, preset " + config.preset, stages, experiment.folder());
   if (!arguments.run.json && std::filesystem::exists(out / "samples"))
-    std::cout << "Test images    " << (out / "samples").string() << "  (a few, for paser segment)" << std::endl;
+    std::cout << "Test images    " << (out / "samples").string()
+              << "  (a few, for `paser segment` and `paser evaluate`)" << std::endl;
   return program::done;
 }
 
@@ -79,7 +89,7 @@ int main(int argc, char** argv) {
                  "demo (minutes), standard (about an hour), paper (the paper's settings)")
       ->capture_default_str();
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
-  arguments.run.add_stages_to(app, "f1, f2, f3, policy, fine-tune");
+  arguments.run.add_stages_to(app, "f1, f2, f3, policy, fine-tune, rival1 and others if there are rivals");
   arguments.run.add_to(app, "policy_epochs=5 or tvd=[0.05]");
   app.footer(program::statuses);
   return program::run(app, argc, argv, [&](const std::string& command) { return run(arguments, command); });

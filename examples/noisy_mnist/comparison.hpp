@@ -18,6 +18,7 @@ class Comparison : public experiment::MethodComparison<paser::data::NoisyDigits>
   /// Evaluates every method on the test images, which nothing has seen before, and fills the results.
   void compare(report::Results& r) {
     add_networks(key_);
+    experiment_.rivals().add_to(*this, key_);
     add_cascades();
     add_random(key_.fold(1));
     add_oracle(tabulate("test", test(), key_), kinds_of_test(), "greedy, by the truth");
@@ -29,6 +30,7 @@ class Comparison : public experiment::MethodComparison<paser::data::NoisyDigits>
     }
     r.time_convention = time(timed_images, 7);
     fill(r, experiment_.config());
+    experiment_.rivals().describe(r);
     r.title = "PaSeR on noisy MNIST";
     r.data =
         paser::message("MNIST digits on 32x32 pixels in three noises (Gaussian blur of radius 1 and 2, box blur), ",
@@ -148,8 +150,10 @@ inline std::vector<report::Claim> Comparison::claims() const {
                   rival > 0 ? std::optional(cheapest.iou_per_gmac() >= 1.134 * rival) : std::nullopt,
                   paser::message("per cent over the best of the compared methods within 0.01 of the IoU of ",
                                  cheapest.model, ": ", rival_name,
-                                 ". The paper compares with DeepLabV3+, SegFormer, EfficientViT and MatPhase, which "
-                                 "are not part of this run")});
+                                 experiment_.rivals().size() > 0
+                                     ? ""
+                                     : ". The paper compares with DeepLabV3+, SegFormer, EfficientViT and MatPhase, "
+                                       "which are not part of this run")});
   return list;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "paser/experiment/common_settings.hpp"
+#include "paser/experiment/rival_settings.hpp"
 
 /// The settings of the noisy-MNIST experiment (R4 of the paper) and the presets that name them.
 namespace noisy_mnist {
@@ -10,7 +10,10 @@ using paser::Index;
 
 /// Every setting of a run; config.json holds it. The defaults are the paper's, weeks on two cores. The sets of the
 /// policy, of fine-tuning, validation and test hold the three noises in equal parts.
-struct Config : experiment::RunSettings, experiment::StageSettings {
+struct Config : experiment::RunSettings,
+                experiment::UNetSettings,
+                experiment::StageSettings,
+                experiment::RivalSettings {
   std::string preset = "paper";
   int foreground = 128;
   std::string box = "kernel";
@@ -42,11 +45,13 @@ struct Config : experiment::RunSettings, experiment::StageSettings {
     v("fine_tune_images", c.fine_tune_images, images, "of stage 3");
     v("validation_images", c.validation_images, Range{3, 60'000}, "of all stages");
     v("test_images", c.test_images, Range{1, 10'000}, "of the comparison");
+    UNetSettings::visit(c, v);
     StageSettings::visit(c, v);
     v("policy_baseline", c.policy_baseline, Words{"none", "batch_mean"}, "subtracted from the reward");
     v("fine_tune_steps", c.fine_tune_steps, Range{1, 1e8}, "of stage 3, in which lambda rises from 0");
     v("lambda_to", c.lambda_to, Range::share(), "lambda at the last step if no distance ends the stage before");
     v("tvd", c.tvd, Range{0, 1, Range::above_low}, "distances of the policy from that of stage 2, rising");
+    RivalSettings::visit(c, v);
   }
 };
 
@@ -54,12 +59,26 @@ struct Config : experiment::RunSettings, experiment::StageSettings {
 inline const Config& checked(const Config& c) {
   experiment::check_settings(c);
   experiment::check_lists({{"pretrain_images", c.pretrain_images.size()},
+                           {"widths", c.widths.size()},
+                           {"depths", c.depths.size()},
                            {"pretrain_epochs", c.pretrain_epochs.size()},
                            {"pretrain_batch", c.pretrain_batch.size()},
                            {"pretrain_rate", c.pretrain_rate.size()}});
+  experiment::check_rivals(c);
   paser::check<paser::ValueError>(std::is_sorted(c.tvd.begin(), c.tvd.end()), "setting",
                                   "tvd falls, expected distances of which none is below the one before it");
   return c;
+}
+
+/// The networks that the paper's Table 1 has beside PaSeR, whose sizes it does not say; EfficientViT sees the digits
+/// enlarged to 256 x 256, as there. Trained on the images of stage 2, which hold all noises.
+inline void add_rivals(Config& c) {
+  c.rivals = {{"deeplabv3plus", R"({"convention":"vainf","backbone":"resnet50","output_stride":16})"},
+              {"segformer", R"({"size":"B0"})"},
+              {"resized", R"({"size":[256,256],"model":{"type":"efficientvit","spec":{"size":"B0"}}})"}};
+  c.rival_epochs = {4, 30, 8};
+  c.rival_batch = {64, 32, 32};
+  c.rival_rate = {1e-3, 1e-3, 1e-3};
 }
 
 /// Minutes on two cores: enough to see the whole method work.
@@ -87,7 +106,7 @@ inline Config demo() {
   return c;
 }
 
-/// About an hour on two cores.
+/// About an hour on two cores, and half an hour more for the networks to compare with.
 inline Config standard() {
   Config c = demo();
   c.preset = "standard";
@@ -104,11 +123,20 @@ inline Config standard() {
   c.fine_tune_batch = 64;
   c.fine_tune_policy_rate = 3e-4;
   c.lambda_to = 0.6;
+  add_rivals(c);
+  return c;
+}
+
+/// The paper's settings, weeks on two cores.
+inline Config paper() {
+  Config c;
+  add_rivals(c);
+  c.rival_epochs = {200, 200, 200};
   return c;
 }
 
 inline std::vector<Config> presets() {
-  return {demo(), standard(), Config{}};
+  return {demo(), standard(), paper()};
 }
 
 }  // namespace noisy_mnist

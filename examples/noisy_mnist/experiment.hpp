@@ -2,7 +2,7 @@
 
 #include "noisy_mnist/networks.hpp"
 #include "paser/data/noisy_mnist.hpp"
-#include "paser/experiment/pretrain_stage.hpp"
+#include "paser/experiment/rivals.hpp"
 #include "paser/experiment/stage_options.hpp"
 
 /// The training of the noisy-MNIST experiment: three stages in one run folder, each of which can be stopped and
@@ -32,16 +32,18 @@ class Experiment {
       : config_(checked(config)),
         data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
         paser_(fresh_paser(config)),
+        rivals_(config, description(config), config.dropout, Key{config.seed}.fold(6)),
         folder_(out, config, choice, needs(mnist)) {}
 
   const Config& config() const { return config_; }
   experiment::RunFolder& folder() { return folder_; }
   const paser::data::NoisyMnist& data() const { return data_; }
   const std::vector<Variant>& variants() const { return variants_; }
+  const experiment::Rivals& rivals() const { return rivals_; }
   const pipeline::Paser<float>& untuned() const { return variants_.front().paser; }
 
-  /// f1, f2, f3, policy, fine-tune. Where no time is measured it is milliseconds per image of the preset `demo` on two
-  /// cores of an AMD EPYC (Zen 3) times the images of the configuration.
+  /// f1, f2, f3, policy, fine-tune, rivals. Where no time is measured it is milliseconds per image of the preset `demo`
+  /// on two cores of an AMD EPYC (Zen 3) times the images of the configuration.
   experiment::Stages stages() {
     constexpr std::array networks{"small", "medium", "large"};
     constexpr std::array blurs{"first", "second", "third"};
@@ -63,6 +65,7 @@ class Experiment {
     stages.push_back({"fine-tune",
                       paser::message("policy and networks together: at most ", c.fine_tune_steps, " steps"),
                       [this] { fine_tune(); }, [=] { return tuning; }});
+    rivals_.add_stages(stages, folder_, data_.policy(), data_.validation(), {}, Key{config_.seed}.fold(7));
     return stages;
   }
 
@@ -88,6 +91,7 @@ class Experiment {
     size.policies = size.tunings = 1;
     size.snapshots = config_.tvd.size();
     size.kept = 1 + size.snapshots;
+    size.networks += rivals_.bytes();
     return {"train_noisy_mnist", experiment::bytes_of(size), files, {"results.json", "report.html"}};
   }
 
@@ -145,6 +149,7 @@ class Experiment {
   Config config_;
   paser::data::NoisyMnist data_;
   pipeline::Paser<float> paser_;
+  experiment::Rivals rivals_;
   experiment::RunFolder folder_;
   std::vector<Variant> variants_;
 };

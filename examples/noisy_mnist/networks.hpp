@@ -1,7 +1,7 @@
 #pragma once
 
 #include "noisy_mnist/config.hpp"
-#include "paser/models/registered/unet.hpp"
+#include "paser/models/registered/registered.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
@@ -14,10 +14,9 @@ inline constexpr Index classes = 2;  // background, digit
 inline paser::pipeline::PaserDescription description(const Config& c) {
   paser::pipeline::PaserDescription d;
   d.class_names = {"background", "digit"};
-  using paser::models::UNetSpec;
-  d.networks = {UNetSpec{.classes = classes, .width = 8, .depth = 2, .dropout = c.dropout},
-                UNetSpec{.classes = classes, .width = 16, .depth = 4, .dropout = c.dropout},
-                UNetSpec{.classes = classes, .width = 64, .depth = 4, .dropout = c.dropout}};
+  for (std::size_t k = 0; k < c.widths.size(); ++k)
+    d.networks.push_back(paser::models::UNetSpec{
+        .classes = classes, .width = c.widths[k], .depth = c.depths.at(k), .dropout = c.dropout});
   d.height = d.width = 32;
   d.estimator = paser::uncertainty::McDropout{c.samples}.spec();
   return d;

@@ -30,6 +30,7 @@ class Comparison : public experiment::FolderComparison {
   void compare(report::Results& r) {
     table_ = tabulate("test", test(), key_.fold(0));
     add_networks(key_);
+    experiment_.rivals().add_to(*this, key_);
     add_random(key_.fold(1));
     add_cascades();
     add_oracle(table_, {}, "greedy, by the truth: the largest additive gain on the image; networks of stage 1");
@@ -45,6 +46,7 @@ class Comparison : public experiment::FolderComparison {
     const auto images = [&](std::size_t stage) { return experiment_.data().varied(stage).size(); };
     describe(r, experiment_.config(),
              paser::message(images(1), " + ", images(2), " + ", images(3), " training images for the three stages"));
+    experiment_.rivals().describe(r);
     r.title = "PaSeR on " + std::filesystem::path(experiment_.config().source()).filename().string();
   }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "paser/experiment/common_settings.hpp"
+#include "paser/experiment/rival_settings.hpp"
 
 /// The settings of a PaSeR training on a folder of images and masks, and the presets that name them.
 namespace segmentation {
@@ -87,7 +87,8 @@ struct Config : experiment::FolderSettings,
                 experiment::NetworkSettings,
                 experiment::StageSettings,
                 RewardSettings,
-                QuestionSettings {
+                QuestionSettings,
+                experiment::RivalSettings {
   std::string preset = "standard", network, initial, split = "thirds";
   std::string small_answer = "mean", route_choice = "most probable";
   double pretrain_final_rate = 1;
@@ -126,8 +127,21 @@ struct Config : experiment::FolderSettings,
     v("fine_tune_small", c.fine_tune_small, Anything{},
       "f1 as well, on whole images; the released code and the paper's method leave it");
     QuestionSettings::visit(c, v);
+    RivalSettings::visit(c, v);
   }
 };
+
+/// The networks that the paper's Table 1 has beside PaSeR, whose sizes it does not say, and the reconstruction of
+/// MatPhase.
+inline void add_rivals(Config& c, std::vector<Index> epochs) {
+  c.rivals = {{"deeplabv3plus", R"({"convention":"vainf","backbone":"resnet50","output_stride":16})"},
+              {"segformer", R"({"size":"B0"})"},
+              {"efficientvit", R"({"size":"B0"})"},
+              {"matphase", R"({"width":16})"}};
+  c.rival_epochs = std::move(epochs);
+  c.rival_batch = {4, 4, 4, 2};
+  c.rival_rate = {1e-3, 1e-3, 1e-3, 1e-3};
+}
 
 /// The paper's settings: 200 epochs a stage, batches of 32, Adam 1e-4. Weeks on two cores.
 inline Config paper() {
@@ -142,6 +156,7 @@ inline Config paper() {
   c.noise = 0.01;
   c.noise_epochs = {200, 200};
   c.sample_counts = {5, 20};
+  add_rivals(c, {200, 200, 200, 200});
   return c;
 }
 
@@ -151,6 +166,7 @@ inline Config paper() {
 inline Config standard() {
   Config c = paper();
   c.preset = "standard";
+  static_cast<experiment::RivalSettings&>(c) = {};
   c.gain = "set";
   c.flips = c.half_turns = true;
   c.train_images = 600;
@@ -171,6 +187,14 @@ inline Config standard() {
   c.question_epochs = 5;
   c.noise_epochs = {4, 1};
   c.noise_images = 80;
+  return c;
+}
+
+/// `standard` with the networks of the paper's Table 1 beside it: 40 minutes more.
+inline Config table1() {
+  Config c = standard();
+  c.preset = "table1";
+  add_rivals(c, {6, 20, 16, 6});
   return c;
 }
 
@@ -215,7 +239,7 @@ inline Config cityscapes() {
 }
 
 inline std::vector<Config> presets() {
-  return {demo(), standard(), paper(), cityscapes()};
+  return {demo(), standard(), table1(), paper(), cityscapes()};
 }
 
 }  // namespace segmentation

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "paser/experiment/pretrain_stage.hpp"
+#include "paser/experiment/rivals.hpp"
 #include "segmentation/measured.hpp"
 #include "segmentation/parts.hpp"
 #include "team_program.hpp"
@@ -26,6 +26,7 @@ class Experiment {
         data_(read_data(config)),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
         networks_(fresh_paser(config, description_)),
+        rivals_(config, description_, config.dropout, Key{config.seed}.fold(9)),
         folder_((require_parts(), out), config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
         ground_(config.belief_draws, key(3), team) {
@@ -42,7 +43,7 @@ class Experiment {
   const pipeline::WorkCosts& macs() const { return macs_; }
   experiment::RunFolder& folder() { return folder_; }
   /// The root of one stream of random numbers. 1: weights; 2: stage 1; 3: stage 2; 4: stage 3; 5: the gain; 6: noise
-  /// in training; 7: the comparison; 8: noise in the comparison.
+  /// in training; 7: the comparison; 8: noise in the comparison; 9: rivals.
   Key key(std::uint64_t stream) const { return Key{config_.seed}.fold(stream); }
 
   /// Networks as stage 1 left them; the policy in it is not trained.
@@ -51,7 +52,7 @@ class Experiment {
   const std::vector<Variant>& tuned() const { return tuned_; }
   const Times& times() const { return measured_.times; }
 
-  /// f3, f2, f1 (the largest network first, which teaches f1), policy, fine-tune.
+  /// f3, f2, f1 (the largest network first, which teaches f1), policy, fine-tune, rivals.
   experiment::Stages stages() {
     experiment::Stages stages;
     for (std::size_t k = config_.models(); k-- > 0;) {
@@ -63,8 +64,13 @@ class Experiment {
     const char* each = config_.tuned_reward ? ", with the paper's reward and with the tuned one" : "";
     stages.push_back({"policy", paser::message("which network gets which patch", each), [this] { train_policies(); }});
     stages.push_back({"fine-tune", paser::message("policy and networks together", each), [this] { fine_tune(); }});
+    rivals_.add_stages(stages, folder_, data_.all_varied(), data_.validation(), pretrain_options(config_, data_, 1),
+                       key(9).fold(1));
     return stages;
   }
+
+  /// Networks that the comparison has beside those of the PaSeRs.
+  const experiment::Rivals& rivals() const { return rivals_; }
 
   /// Stage 2 with one reward, on the networks of stage 1. `stage` is its name in the log, `file` its checkpoint.
   Variant train_policy(const std::string& name, const std::string& stage, const std::string& file, const Reward& reward,
@@ -120,6 +126,7 @@ class Experiment {
     if (config_.noise > 0) size.networks *= 2;  // all but f1 once more
     size.policies = 2 + 2 * config_.lambdas.size() + config_.costs.size() +
                     budgets * static_cast<std::size_t>(std::max(config_.budget_trials, 0));
+    size.networks += rivals_.bytes();
     size.tunings = size.kept = 2;
     size.snapshots = 1;
     return {"train_segmentation",
@@ -190,6 +197,7 @@ class Experiment {
   Data data_;
   pipeline::PaserDescription description_;
   Paser networks_;
+  experiment::Rivals rivals_;
   experiment::RunFolder folder_;
   pipeline::WorkCosts macs_;
   pipeline::PolicyCache<float> ground_;

@@ -104,13 +104,15 @@ inline int train(int argc, char** argv) {
   CLI::App app("PaSeR on a folder of images and masks.");
   program::add_data_options(app, a.data);
   app.add_option("--preset", a.run.preset,
-                 "demo (<= 15 minutes on two cores), standard (<= 90 minutes), paper (weeks), cityscapes")
+                 "demo (<= 15 minutes on two cores), standard (<= 90 minutes), table1 (standard and "
+                 "the networks that the paper compares with), paper (weeks), cityscapes")
       ->capture_default_str();
   app.add_option("--initial", a.initial, "a PaSeR file (checkpoints/paser.safetensors of a run) to start from");
   app.add_option(
       "--network", a.network,
       "train this network alone, without routing: f1, f2, ..., or NAME:JSON such as unet:{\"width\":8,\"depth\":3}");
-  a.run.add_stages_to(app, "f3, f2, f1 (the largest first), policy, fine-tune, questions");
+  a.run.add_stages_to(
+      app, "f3, f2, f1 (the largest first), policy, fine-tune, rival1 and others if there are rivals, questions");
   app.add_option("--wait-limit", a.wait_limit,
                  "of several processes: seconds after which one that does not answer ends all")
       ->check(program::within(1, 1e6))

@@ -13,22 +13,25 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
   const TemporaryFolder folder;
   const auto run = folder / "run";
   std::vector<std::string> words{PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--threads", "1"};
-  for (const char* setting : {"pretrain_images=[12,12,6]", "pretrain_epochs=[1,1,1]", "policy_images=12",
-                              "policy_epochs=2", "policy_batch=6", "fine_tune_images=12", "fine_tune_steps=4",
-                              "fine_tune_batch=6", "validation_images=6", "test_images=9", "tvd=[1e-9]"})
+  for (const char* setting :
+       {"pretrain_images=[12,12,6]", "pretrain_epochs=[1,1,1]", "policy_images=12", "policy_epochs=2", "policy_batch=6",
+        "fine_tune_images=12", "fine_tune_steps=4", "fine_tune_batch=6", "validation_images=6", "test_images=9",
+        "tvd=[1e-9]", "widths=[4,6,8]", "depths=[1,2,2]", R"(rivals=[{"type":"unet","spec":{"width":2,"depth":1}}])",
+        "rival_epochs=[2]", "rival_batch=[6]", "rival_rate=[1e-3]"})
     words.insert(words.end(), {"--set", setting});
   const auto [status, out, err] = run_program(folder.path(), words);
   INFO(out << err);
   REQUIRE(status == 0);
-  CHECK_THAT(err, Contains("preset demo, 6 stages, ") && Contains(":\n  f1   ") && Contains("Ctrl-C stops"));
+  CHECK_THAT(err, Contains("preset demo, 7 stages, ") && Contains(":\n  f1   ") && Contains("Ctrl-C stops"));
   CHECK_THAT(out, Contains("ms/image: median [quartiles]") && Contains("ms: median of 7 runs on a batch of 9 test"));
   CHECK_THAT(out, Contains((run / "report.html").string()) &&
                       Contains((run / "checkpoints" / "paser_tvd0.safetensors").string()));
   for (const std::string part :
        {"pretrain f1  1 step", "pretrain f2  ", "pretrain f3  ", "policy: every network on training images  12 images",
-        "policy  4 steps", "fine-tune  1 of 4 steps", "compare: f1  9 images",
-        "compare: thresholds of the cascade  441", "compare: PaSeR on validation images  6 images",
-        "compare: every network on test images  9 images", "compare: times of all methods in turn  64 runs"}) {
+        "policy  4 steps", "fine-tune  1 of 4 steps", "rival unet  4 steps", "compare: f1  9 images",
+        "compare: unet  9 images", "compare: thresholds of the cascade  441",
+        "compare: PaSeR on validation images  6 images", "compare: every network on test images  9 images",
+        "compare: times of all methods in turn  72 runs"}) {
     INFO(part);
     CHECK_THAT("\n" + err, Contains("\n" + part));
   }
@@ -37,11 +40,31 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
     INFO(row.model);
     CHECK(row.ms_spread.has_value() == (row.kind != "bound"));
   }
+  CHECK(std::ranges::count(results.rows, std::string("unet"), &report::Row::model) == 1);
+  CHECK(results.parameters.at("unet") > 0);
   CHECK_THAT(results.advice, Contains("PaSeR") && Contains("on 9 test images"));
   CHECK_THAT(out, Contains("\nAdvice         " + results.advice + "\n"));
   CHECK(results.stages.at(4).steps == 1);
   CHECK(results.stages.at(4).planned == 4);
-  CHECK(std::distance(std::filesystem::directory_iterator(run / "samples"), {}) >= 3);
+  const auto kept = pipeline::load_paser(run / "checkpoints" / "paser_tvd0.safetensors").description;
+  const auto large = nlohmann::json::parse(kept.networks.at(2).json);
+  CHECK(large["width"] == 8);
+  CHECK(large["depth"] == 2);
+  const auto samples = std::distance(std::filesystem::directory_iterator(run / "samples" / "images"), {});
+  CHECK(samples >= 3);
+  const auto scored = run_program(
+      folder.path(), {PASER_COMMAND, "evaluate", (run / "checkpoints" / "paser_tvd0.safetensors").string(), "--images",
+                      (run / "samples" / "images").string(), "--masks-folder", (run / "samples" / "masks").string(),
+                      "--masks", "0:0,255:1", "--part", "all", "--json"});
+  INFO(scored.err);
+  REQUIRE(scored.status == 0);
+  CHECK(nlohmann::json::parse(scored.out)["images"] == samples);
+
+  auto uneven = words;
+  uneven.insert(uneven.end(), {"--set", "widths=[4,6]"});
+  const auto two = run_program(folder.path(), uneven);
+  CHECK(two.status == 2);
+  CHECK_THAT(two.err, Contains("of the same two or more networks"));
 
   const auto again = run_program(folder.path(), words);
   CHECK(again.status == 0);

@@ -64,7 +64,8 @@ TEST_CASE("networks of the registry get what the data say, and wrappers where th
   const tiny::Cityscapes set;
   const FolderData data(settings_of(set));
   const auto made = [&](const std::string& network, Index height, Index width) {
-    const auto spec = fitted(nlohmann::json::parse(network).get<TypedSpec>(), data, 0.25, height, width);
+    const auto spec =
+        fitted(nlohmann::json::parse(network).get<TypedSpec>(), {data.channels(), data.classes(), height, width}, 0.25);
     const auto model = models::make_segmenter<float>(spec, Key{1});
     CHECK((model.channels() == 3 && model.classes() == 19 && model.stride() == 1));
     const auto y = infer(model, uniform<float>(Key{2}, Shape{1, height, width, 3}));
@@ -94,7 +95,7 @@ TEST_CASE("networks of the registry get what the data say, and wrappers where th
   CHECK(inside(inside(wrapped)).type == "segformer");
 
   const auto refused = [&](const std::string& type, const std::string& json, const std::string& sentence) {
-    CHECK_THROWS_WITH(fitted({type, json}, data, 0, 32, 32), Contains(sentence));
+    CHECK_THROWS_WITH(fitted({type, json}, {data.channels(), data.classes(), 32, 32}, 0), Contains(sentence));
   };
   refused("segformr", "{}", "did you mean 'segformer'");
   refused("segformer", "[]", "network 'segformer'");

@@ -88,10 +88,20 @@ struct OfRegistry {
   }
 };
 
-/// The networks: UNets by their sizes, or any.
-struct NetworkSettings {
-  std::vector<TypedSpec> networks;
+/// UNets by their sizes.
+struct UNetSettings {
   std::vector<Index> widths{8, 16, 64}, depths{2, 4, 4};
+
+  template <class Self, class V>
+  static void visit(Self& s, V&& v) {
+    v("widths", s.widths, Range{2, 4096, Range::closed, 2}, "channels of the first level of each network");
+    v("depths", s.depths, Range{1, 10}, "levels of each network below the first");
+  }
+};
+
+/// The networks: UNets by their sizes, or any.
+struct NetworkSettings : UNetSettings {
+  std::vector<TypedSpec> networks;
 
   std::size_t models() const { return networks.empty() ? widths.size() : networks.size(); }  ///< Their number.
 
@@ -104,8 +114,7 @@ struct NetworkSettings {
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("networks", s.networks, OfRegistry{}, "in place of the UNets of widths and depths; in, classes from the data");
-    v("widths", s.widths, Range{2, 4096, Range::closed, 2}, "channels of the first level of each network");
-    v("depths", s.depths, Range{1, 10}, "levels of each network below the first");
+    UNetSettings::visit(s, v);
   }
 };
 

@@ -15,6 +15,8 @@
 #include "paser/experiment/networks.hpp"
 #include "paser/experiment/older_run.hpp"
 #include "paser/experiment/pretrain_stage.hpp"
+#include "paser/experiment/rival_settings.hpp"
+#include "paser/experiment/rivals.hpp"
 #include "paser/experiment/run_folder.hpp"
 #include "paser/experiment/run_settings.hpp"
 #include "paser/experiment/run_size.hpp"

@@ -117,6 +117,10 @@ class FolderData {
       varied_.push_back(all.only(rows));
       plain_.push_back(plain.only(rows));
     }
+    std::vector<Index> used_rows = rows_[0];
+    for (std::size_t stage = 1; thirds && stage < 3; ++stage)
+      used_rows.insert(used_rows.end(), rows_[stage].begin(), rows_[stage].end());
+    all_varied_ = all.only(used_rows);
     require_one_size(all);
     require_one_size(*validation_);
   }
@@ -132,6 +136,8 @@ class FolderData {
 
   /// The images of stage 1, 2 or 3, varied epoch by epoch, or as they are.
   const Folder& varied(std::size_t stage) const { return varied_[stage - 1]; }
+  /// The images of all stages, varied epoch by epoch.
+  const Folder& all_varied() const { return *all_varied_; }
   const Folder& plain(std::size_t stage) const { return plain_[stage - 1]; }  ///< The same images as they are.
   const Folder& validation() const { return *validation_; }  ///< The images by which stages choose their best state.
 
@@ -213,7 +219,7 @@ class FolderData {
   data::ClassWeights weights_;
   std::array<std::vector<Index>, 3> rows_;
   std::vector<Folder> varied_, plain_;
-  std::optional<Folder> validation_;
+  std::optional<Folder> validation_, all_varied_;
 };
 
 }  // namespace paser::experiment

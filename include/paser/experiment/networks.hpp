@@ -11,20 +11,30 @@
 /// The networks of an experiment: UNets by widths and depths, or any of the registry.
 namespace paser::experiment {
 
+/// What images a network is for.
+struct ImageKind {
+  Index channels, classes, height, width;
+};
+
+/// The whole images of a set.
+inline ImageKind kind_of(const FolderData& data) {
+  return {data.channels(), data.classes(), data.height(), data.width()};
+}
+
 namespace detail {
 
 /// The settings of a network with those that the data say: "in" and "classes", of a UNet also its dropout; in wrappers
 /// those of the network inside.
-inline nlohmann::json completed(const std::string& type, nlohmann::json settings, const FolderData& data,
-                                Index channels, double dropout) {
+inline nlohmann::json completed(const std::string& type, nlohmann::json settings, Index channels, Index classes,
+                                double dropout) {
   if (const auto inside = settings.find("model"); inside != settings.end()) {
     auto spec = inside->get<models::ModelSpec>();
     *inside = {{"type", spec.type},
-               {"spec", completed(spec.type, nlohmann::json::parse(spec.json), data,
-                                  type == "gray_to_colour" ? 3 : channels, dropout)}};
+               {"spec", completed(spec.type, nlohmann::json::parse(spec.json), type == "gray_to_colour" ? 3 : channels,
+                                  classes, dropout)}};
     return settings;
   }
-  nlohmann::json said{{"in", channels}, {"classes", data.classes()}};
+  nlohmann::json said{{"in", channels}, {"classes", classes}};
   if (type == "unet") said.update({{"dropout", dropout}, {"upsampling", "bilinear"}});
   said.update(settings);
   return said;
@@ -32,23 +42,22 @@ inline nlohmann::json completed(const std::string& type, nlohmann::json settings
 
 }  // namespace detail
 
-/// A network for images of height x width pixels of these data. What its settings leave out is that of the data (see
+/// A network for these images. What its settings leave out is that of the images (see
 /// docs/models.md): "in", "classes", a UNet's dropout. It gets wrappers where it cannot do as a task model otherwise:
 /// "padded" when it takes other sizes only, "resized" by a factor of 1, which enlarges its logits, when it has a
 /// stride. Throws ValueError or FormatError when there is no such network.
-inline models::ModelSpec fitted(const models::ModelSpec& spec, const FolderData& data, double dropout, Index height,
-                                Index width) {
+inline models::ModelSpec fitted(const models::ModelSpec& spec, const ImageKind& images, double dropout) {
   const std::string where = "network '" + spec.type + "'";
   (void)models::model_maker<float>(spec.type);  // throws with the names that there are
   auto settings = io::parse_json(spec.json, where);
   check<ValueError>(settings.is_object(), where.c_str(), "its settings are ", excerpt(spec.json),
                     ", expected {...} as docs/models.md lists them");
-  const models::ModelSpec full{
-      spec.type, io::json_text(detail::completed(spec.type, std::move(settings), data, data.channels(), dropout))};
+  const models::ModelSpec full{spec.type, io::json_text(detail::completed(spec.type, std::move(settings),
+                                                                          images.channels, images.classes, dropout))};
   models::AnySegmenter<float> network = models::make_segmenter<float>(full, Key{});
   models::ModelSpec fits = network.spec();
   const Index multiple = network.size_multiple(), least = network.smallest_size(), stride = network.stride();
-  if (height % multiple != 0 || width % multiple != 0 || height < least || width < least)
+  if (images.height % multiple != 0 || images.width % multiple != 0 || images.height < least || images.width < least)
     fits = {"padded", message("{\"multiple\":", std::lcm(multiple, stride), ",\"model\":", fits.text(), "}")};
   if (stride > 1) fits = {"resized", "{\"factor\":1,\"model\":" + fits.text() + "}"};
   return fits;
@@ -64,7 +73,10 @@ models::ModelSpec network_of(const FolderData& data, const Settings& s, std::siz
                             .depth = s.depths.at(k),
                             .dropout = s.dropout};
   const Index rows = k == 0 ? 1 : s.grid[0], columns = k == 0 ? 1 : s.grid[1];
-  return fitted(s.networks.at(k), data, s.dropout, data.height() / rows, data.width() / columns);
+  ImageKind images = kind_of(data);
+  images.height /= rows;
+  images.width /= columns;
+  return fitted(s.networks.at(k), images, s.dropout);
 }
 
 }  // namespace paser::experiment

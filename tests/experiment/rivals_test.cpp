@@ -1,0 +1,125 @@
+#include "paser/experiment/rivals.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "paser/models/registered/unet.hpp"
+#include "support/temporary_folder.hpp"
+
+namespace rivals_test {
+
+using Catch::Matchers::Contains;
+using namespace paser;
+using experiment::Rivals;
+
+struct Settings : experiment::RivalSettings {
+  std::string preset = "mine";
+  std::uint64_t seed = 1;
+};
+void to_json(nlohmann::json& j, const Settings& s) {
+  j = {{"preset", s.preset}, {"seed", s.seed}};
+}
+void from_json(const nlohmann::json& j, Settings& s) {
+  j.at("seed").get_to(s.seed);
+}
+
+Settings two() {
+  Settings s;
+  s.rivals = {
+      {"unet", R"({"width":4,"depth":1,"dropout":0})"},
+      {"normalised", R"({"mean":[0.5],"deviation":[0.5],"model":{"type":"unet","spec":{"width":4,"depth":1}}})"}};
+  s.rival_epochs = {80, 2};
+  s.rival_batch = {4, 2};
+  s.rival_rate = {3e-2, 1e-3};
+  return s;
+}
+
+pipeline::PaserDescription beside() {
+  pipeline::PaserDescription d;
+  d.class_names = {"dark", "bright"};
+  d.height = d.width = 8;
+  d.grid = {2, 2};
+  d.networks = {models::UNetSpec{.classes = 2, .width = 2, .depth = 1, .dropout = 0.2},
+                models::UNetSpec{.classes = 2, .width = 4, .depth = 1, .dropout = 0.2}};
+  d.estimator = uncertainty::McDropout{2}.spec();
+  return d;
+}
+
+/// Images of which the left or the upper half is bright.
+struct Halves {
+  Index first = 0, count = 0;
+
+  Index size() const { return count; }
+  data::Batch rows(std::span<const Index> numbers) const {
+    const auto n = static_cast<Index>(numbers.size());
+    data::Batch batch{Tensor<float, 4>({n, 8, 8, 1}), Labels({n, 8, 8}), {}, {}};
+    for (Index i = 0; i < n; ++i) {
+      const auto id = static_cast<std::uint64_t>(first + numbers[static_cast<std::size_t>(i)]);
+      for (Index p = 0; p < 64; ++p) {
+        const bool bright = (id % 2 == 0 ? p / 8 : p % 8) < 4;
+        batch.labels.mutable_data()[i * 64 + p] = bright;
+        batch.images.mutable_data()[i * 64 + p] =
+            static_cast<float>(0.6 * bright + 0.4 * Key{7}.fold(id).uniform(static_cast<std::uint64_t>(p)));
+      }
+      batch.ids.push_back(id);
+    }
+    return batch;
+  }
+  data::Batch range(Index begin, Index end) const { return rows(data::numbers_from(begin, end)); }
+};
+
+/// Trains the rivals of a folder; returns the rows of the comparison.
+std::deque<experiment::ComparedMethod> train(const std::filesystem::path& out, const Settings& s) {
+  const Halves train{0, 8}, validation{100, 4}, test{200, 4};
+  Rivals rivals(s, beside(), 0.2, Key{1});
+  experiment::RunFolder folder(out, s, {}, {.program = "mine", .results = {"results.json"}});
+  experiment::Stages stages;
+  rivals.add_stages(stages, folder, train, validation, {}, Key{2});
+  CHECK(stages.size() == s.rivals.size());
+  for (std::size_t k = 0; k < stages.size(); ++k) {
+    CHECK(stages[k].name == message("rival", k + 1));
+    stages[k].run();
+  }
+  const auto networks = pipeline::make_paser<float>(beside(), Key{1});
+  experiment::MethodComparison<Halves> comparison(test, networks, beside(), {});
+  rivals.add_to(comparison, Key{3});
+  report::Results results;
+  rivals.describe(results);
+  CHECK(results.parameters.size() == s.rivals.size());
+  return comparison.methods();
+}
+
+TEST_CASE("rivals are trained alone, have rows of their own, and are kept as files that segment takes") {
+  const TemporaryFolder folder;
+  const auto rows = train(folder / "run", two());
+  REQUIRE(rows.size() == 2);
+  CHECK(rows[0].row.model == "unet");
+  CHECK(rows[1].row.model == "unet (2)");
+  for (const auto& row : rows) {
+    CHECK(row.row.kind == "single");
+    CHECK(row.row.gmac > 0);
+    CHECK_THAT(row.row.note, Contains("whole image"));
+  }
+  CHECK(rows[0].row.iou > 0.5);  // it has learned something
+  const auto kept = pipeline::load_paser<float>(folder / "run" / "checkpoints" / "paser_rival2.safetensors");
+  CHECK(kept.description.grid.patches() == 1);
+  CHECK(kept.description.networks.at(0).type == "normalised");
+  CHECK(kept.description.class_names == beside().class_names);
+  const auto again = train(folder / "run", two());  // found made
+  for (std::size_t k = 0; k < 2; ++k) CHECK(again[k].evaluation.image_iou == rows[k].evaluation.image_iou);
+}
+
+TEST_CASE("rivals: none is no stage, and lists of other lengths and unknown networks are refused") {
+  const TemporaryFolder folder;
+  CHECK(train(folder / "run", {}).empty());
+  Settings s = two();
+  s.rivals.clear();
+  CHECK(Rivals(s, beside(), 0, Key{1}).size() == 0);
+  s = two();
+  s.rival_rate = {1e-3};
+  CHECK_THROWS_WITH(Rivals(s, beside(), 0, Key{1}), Contains("rival_rate of 2 networks"));
+  s = two();
+  s.rivals[0].type = "unett";
+  CHECK_THROWS_WITH(Rivals(s, beside(), 0, Key{1}), Contains("did you mean 'unet'"));
+}
+
+}  // namespace rivals_test
