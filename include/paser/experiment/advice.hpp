@@ -34,7 +34,8 @@ inline std::string certainty(const std::vector<double>& first, const std::vector
   if (n < 2) return message("measured on ", n, " image", n == 1 ? "" : "s", ", which says nothing of others");
   if (a == b) return message("equal on all ", n, " test images");
   const double p = metrics::paired_t_test(a, b).p;
-  return message(certainty(p, "images"), ": p = ", report::significant(p, 2), " by a t-test on ", n, " test images");
+  return message(certainty(p, "images"), p < 1e-12 ? ": p < 1e-12" : ": p = " + report::significant(p, 2),
+                 " by a t-test on ", n, " test images");
 }
 
 /// What to use: the best PaSeR, or a network alone that is as good (within 0.005 of IoU) and no dearer. Empty when
