@@ -43,6 +43,13 @@ struct RunOptions {
     add_json_option(app, json);
   }
 
+  /// Throws ValueError with the names unless --stage is one of these, "compare" or "all": before a folder is made.
+  void require_stage(std::vector<std::string> names) const {
+    names.insert(names.end(), {"compare", "all"});
+    if (std::ranges::find(names, stage) == names.end())
+      throw paser::ValueError(paser::unknown_name("stage", stage, names));
+  }
+
   /// Tells what is going to happen, and does it, up to the stage that was asked for.
   void carry_out(const std::string& title, paser::experiment::Stages stages,
                  const paser::experiment::RunFolder& folder) const {

@@ -68,6 +68,8 @@ int run(const Arguments& arguments, const std::string& command) {
   checked(config);
   const std::filesystem::path out = arguments.run.folder("noisy_mnist_" + config.preset);
 
+  arguments.run.require_stage({"f1", "f2", "f3", "policy", "fine-tune"});
+
   const report::InterruptGuard guard;
   Experiment experiment(config, out, arguments.mnist, arguments.run.choice);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;

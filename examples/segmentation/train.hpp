@@ -53,6 +53,10 @@ inline void run_single(const Arguments& a, const Config& config, const std::file
 /// Trains and tests PaSeR, and answers the paper's questions.
 inline void run_paser(const Arguments& a, const Config& config, const paser::distributed::Team& team,
                       const std::filesystem::path& out, const std::string& command) {
+  std::vector<std::string> stages_there;
+  for (std::size_t k = config.models(); k > 0; --k) stages_there.push_back(paser::message("f", k));
+  stages_there.insert(stages_there.end(), {"policy", "fine-tune", "questions"});
+  a.run.require_stage(stages_there);
   Experiment experiment(config, out, a.run.choice, team);
   experiment::print_data(report::notes(), std::cerr, config, experiment.data());
   if (config.part_images > 0)

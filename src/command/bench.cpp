@@ -3,7 +3,8 @@
 ///   paser bench run
 ///   paser bench 'segformer:{"in":3,"classes":19,"size":"B0"}' --size 512 512
 ///
-/// Exit status: 0 done; 1 something failed; 2 wrong options, or the model cannot be read.
+/// Exit status: 0 done; 1 something failed; 2 wrong options, or the model cannot be read; 3 a number of the model is
+/// not finite.
 
 #include <CLI/CLI.hpp>
 
@@ -146,7 +147,9 @@ int run_bench(int argc, char** argv) {
   a.common.add_to(app);
   app.footer(
       "Example: paser bench 'segformer:{\"in\":3,\"classes\":19,\"size\":\"B0\"}' --size 512 512\n"
-      "Exit status: 0 done; 1 something failed; 2 wrong options, or the model cannot be read.");
+      "Exit status: 0 done; 1 something failed; 2 wrong options, or the model cannot be read; 3 a number of the model "
+      "is "
+      "not\nfinite.");
   return program::run(app, argc, argv, [&](const std::string&) { return bench(a); });
 }
 

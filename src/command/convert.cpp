@@ -6,7 +6,7 @@
 ///   paser convert run f2.safetensors --take f2
 ///
 /// Exit status: 0 done; 1 the output cannot be written; 2 wrong options, or weights that cannot be read or do not fit
-/// the network.
+/// the network; 3 a number of them is not finite.
 
 #include <CLI/CLI.hpp>
 
@@ -163,7 +163,7 @@ int run_convert(int argc, char** argv) {
       "Example: paser convert model.pth b0.safetensors --network 'segformer:{\"in\":3,\"classes\":19,\"size\":\"B0\"}' "
       "--imagenet\n"
       "Exit status: 0 done; 1 the output cannot be written; 2 wrong options, or weights that cannot be read or do not "
-      "fit\nthe network.");
+      "fit\nthe network; 3 a number of them is not finite.");
   return program::run(app, argc, argv, [&](const std::string&) { return convert(a); });
 }
 

@@ -2,7 +2,7 @@
 ///
 ///   paser info run
 ///
-/// Exit status: 0 done; 2 wrong options, or the file cannot be read.
+/// Exit status: 0 done; 2 wrong options, or the file cannot be read; 3 a number of the model is not finite.
 
 #include <CLI/CLI.hpp>
 
@@ -149,7 +149,9 @@ int run_info(int argc, char** argv) {
   app.add_option("file", file, "a model or a run folder, weights (safetensors, .pt, .pth), or an image")->required();
   app.add_option("--variant", variant, "of a run folder: the checkpoint's name, such as paser_tuned");
   common.add_to(app);
-  app.footer("Example: paser info run\nExit status: 0 done; 2 wrong options, or the file cannot be read.");
+  app.footer(
+      "Example: paser info run\nExit status: 0 done; 2 wrong options, or the file cannot be read; 3 a number of the "
+      "model is not finite.");
   return program::run(app, argc, argv, [&](const std::string&) { return info(file, variant, common); });
 }
 

@@ -99,7 +99,10 @@ TEST_CASE("a model with a NaN in it answers nothing") {
   auto checkpoint = io::Checkpoint::load(file);
   checkpoint.tensors["f3/head.bias"] = io::RawTensor::of(Tensor<float, 1>::from({3}, {NAN, 0, 0}));
   checkpoint.save(file);
-  for (const auto& words : {evaluate, segment}) {
+  const std::vector<std::string> info{PASER_COMMAND, "info", file.string()},
+      timed{PASER_COMMAND, "bench", file.string()},
+      converted{PASER_COMMAND, "convert", file.string(), (folder / "f3.safetensors").string(), "--take", "f3"};
+  for (const auto& words : {evaluate, segment, info, timed, converted}) {
     const auto [status, out, err] = run_program(folder.path(), words);
     CHECK(status == 3);
     CHECK_THAT(err, Contains("model.safetensors") && Contains("'f3': head.bias has nan at position 0 of 3"));

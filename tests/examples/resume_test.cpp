@@ -275,5 +275,5 @@ TEST_CASE("a training that is interrupted and killed in every stage ends with th
   CHECK(evaluated(folder, {whole.run.string(), "--part", "tests"}).status == 2);
   CHECK(evaluated(folder, {whole.run.string(), "--only", "f4"}).status == 2);
   CHECK(evaluated(folder, {whole.run.string(), "--images", large.string()}).status == 2);
-  CHECK(evaluated(folder, {(folder / "nothing.safetensors").string()}).status == 1);
+  CHECK(evaluated(folder, {(folder / "nothing.safetensors").string()}).status == 2);
 }

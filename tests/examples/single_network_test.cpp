@@ -92,9 +92,10 @@ TEST_CASE("train_segmentation --network takes networks of the registry, and refu
   refused("f2", {"--stage", "f2"}, "--network");
   const auto stage =
       run_program(bench.folder.path(), tiny::training(PASER_TRAIN_SEGMENTATION, bench.folder / "data",
-                                                      bench.folder / "staged", {"--stage", "fine_tune", "--dry-run"}));
+                                                      bench.folder / "staged", {"--stage", "fine_tune"}));
   CHECK(stage.status == 2);
   CHECK_THAT(stage.err, Contains("Known: f3, f2, f1, policy, fine-tune, questions, compare, all"));
+  CHECK_FALSE(fs::exists(bench.folder / "staged"));
 }
 
 TEST_CASE("a network of the literature without settings: the message asks for its size, with an example that works") {

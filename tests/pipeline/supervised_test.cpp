@@ -154,6 +154,36 @@ TEST_CASE("batch statistics of parts that are not the batch are refused, and not
   CHECK_NOTHROW(without.gradients(3, 0, training_by(2)));
 }
 
+TEST_CASE("check_parts refuses what a step would refuse, in the same words and without a step, and nothing else") {
+  const Task<float> task(Normed<float>{}, 8);
+  const auto said = [](const auto& work) -> std::string {
+    try {
+      work();
+    } catch (const ValueError& error) {
+      return error.what();
+    }
+    return "nothing";
+  };
+  int refused = 0;
+  for (const Index size : {1, 2, 3, 4, 8})
+    for (const Index ghost : {0, 1, 2, 3}) {
+      INFO("micro-batches of " << size << ", ghost batches of " << ghost);
+      PretrainOptions<float> options;
+      options.supervised.micro_batch = size;
+      options.supervised.mode = training_by(ghost);
+      const std::string step = said([&] { task.gradients(size, 0, training_by(ghost)); });
+      CHECK(said([&] { check_parts(task.model, options, task.images.shape()); }) == step);
+      refused += step != "nothing";
+    }
+  CHECK(refused == 9);             // the four that cut without ghost batches, and five that cut one
+  PretrainOptions<float> patches;  // of which 4 make an image
+  patches.grid = {2, 2};
+  patches.supervised.micro_batch = 8;
+  CHECK_NOTHROW(check_parts(task.model, patches, {2, 8, 8, 2}));
+  CHECK_THROWS_WITH(check_parts(task.model, patches, {3, 8, 8, 2}), Catch::Contains("a batch of 12 images"));
+  CHECK_NOTHROW(check_parts(task.model, patches, {0, 8, 8, 2}));
+}
+
 TEST_CASE("training by frozen statistics drops, leaves the statistics alone and does not depend on the micro-batch") {
   const Task<double> task(Normed<double>{}, 8);
   const auto whole = task.gradients(8, 0, run::frozen_statistics);
