@@ -3,7 +3,8 @@
 ///   check NAME FILE                writes what the comparison compares, float32 in NCHW order -> ok
 ///   run NAME                       runs the workload once -> milliseconds
 ///   drop NAME                      frees its memory -> ok
-/// KIND is `inference`, `mc_dropout`, `policy` or `training`. The only argument of the program: how many threads.
+/// NETWORK is a UNet, the policy network or one of models/zoo/, see scripts/peers/networks.py. KIND is `inference`,
+/// `mc_dropout`, `policy` or `training`. The only argument of the program: how many threads.
 
 #include <chrono>
 #include <fstream>
@@ -12,12 +13,16 @@
 #include <map>
 #include <memory>
 
+#include "paser/io/published_weights.hpp"
 #include "paser/io/safetensors.hpp"
 #include "paser/io/state.hpp"
 #include "paser/io/torch_names.hpp"
 #include "paser/models/any_segmenter.hpp"
 #include "paser/models/policy_net.hpp"
 #include "paser/models/unet.hpp"
+#include "paser/models/zoo/deeplabv3plus.hpp"
+#include "paser/models/zoo/efficientvit.hpp"
+#include "paser/models/zoo/segformer.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/optim/adam.hpp"
 #include "paser/rl/categorical.hpp"
@@ -45,6 +50,23 @@ models::AnySegmenter<float> segmenter(const std::string& name, const io::StateDi
   if (name == "small") return loaded(models::StaticUNet<1, 3, 8, 2>(Key{1}, dropout));
   if (name == "medium") return loaded(models::StaticUNet<1, 3, 16, 4>(Key{1}, dropout));
   if (name == "large") return loaded(models::StaticUNet<1, 3, 64, 4>(Key{1}, dropout));
+  constexpr Index in = 3, classes = 19;
+  const auto published = [&](auto network) {
+    io::load_published(network, weights, {}, name);
+    return models::AnySegmenter<float>(std::move(network));
+  };
+  if (name == "segformer_b0" || name == "segformer_b5") {
+    auto spec = models::SegFormerSpec::of_size(name == "segformer_b0" ? "B0" : "B5", in, classes);
+    if (dropout == 0) spec.dropout = spec.drop_path = 0;
+    return published(models::SegFormer<float>(spec, Key{1}));
+  }
+  if (name == "deeplab") {
+    models::DeepLabV3PlusSpec spec{.in = in, .classes = classes};
+    if (dropout == 0) spec.dropout = 0;
+    return published(models::DeepLabV3Plus<float>(spec, Key{1}));
+  }
+  if (name == "efficientvit")
+    return published(models::EfficientViT<float>(models::EfficientViTSpec::of_size("B1", in, classes), Key{1}));
   throw ValueError("there is no network '" + name + "'");
 }
 

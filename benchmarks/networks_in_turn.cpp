@@ -12,6 +12,9 @@
 #include "paser/kernels/filter_cache.hpp"
 #include "paser/models/policy_net.hpp"
 #include "paser/models/unet.hpp"
+#include "paser/models/zoo/deeplabv3plus.hpp"
+#include "paser/models/zoo/efficientvit.hpp"
+#include "paser/models/zoo/segformer.hpp"
 #include "paser/ops/cross_entropy.hpp"
 #include "paser/optim/adam.hpp"
 #include "paser/uncertainty/mc_dropout.hpp"
@@ -20,9 +23,9 @@ namespace {
 
 using namespace paser;
 
-template <class Model>
-std::function<void()> inference(const Shape<4>& shape) {
-  auto model = std::make_shared<Model>(Key{1});
+template <class Model, class... Spec>
+std::function<void()> inference(const Shape<4>& shape, const Spec&... spec) {
+  auto model = std::make_shared<Model>(spec..., Key{1});
   auto filters = std::make_shared<FilterCache<float>>();
   return [=, x = uniform<float>(Key{2}, shape)] { infer(*model, x, filters.get()); };
 }
@@ -33,12 +36,12 @@ std::function<void()> mc_dropout(const Shape<4>& shape) {
   return [=, x = uniform<float>(Key{2}, shape)] { uncertainty::mc_dropout(*model, x, Key{3}); };
 }
 
-template <class Model>
-std::function<void()> training(const Shape<4>& shape) {
-  auto model = std::make_shared<Model>(Key{1});
+template <class Model, class... Spec>
+std::function<void()> training(const Shape<4>& shape, Index stride, const Spec&... spec) {
+  auto model = std::make_shared<Model>(spec..., Key{1});
   auto adam = std::make_shared<optim::Adam<float>>(optim::AdamOptions{.learning_rate = 1e-4});
   const auto x = uniform<float>(Key{2}, shape);
-  const auto labels = Labels::zeros({shape.n(), shape.h(), shape.w()});
+  const auto labels = Labels::zeros({shape.n(), shape.h() / stride, shape.w() / stride});
   return [=, step = std::uint64_t{0}]() mutable {
     const auto result = value_and_gradients<float>(run::training, Key{4}.fold(step++), [&](auto& ctx) {
       return cross_entropy((*model)(ctx, ctx.constant(x)), labels);
@@ -66,12 +69,26 @@ int main(int argc, char** argv) try {
   workloads["W3"] = inference<Large>({16, 56, 64, 1});
   workloads["W4"] = [policy = std::make_shared<models::PolicyNet<float>>(16 * 3, Key{1}),
                      x = uniform<float>(Key{2}, Shape{1, 224, 256, 2})] { infer(*policy, x); };
-  workloads["W5s"] = training<Small>({4, 224, 256, 1});
-  workloads["W5m"] = training<Medium>({16, 56, 64, 1});
+  workloads["W5s"] = training<Small>({4, 224, 256, 1}, 1);
+  workloads["W5m"] = training<Medium>({16, 56, 64, 1}, 1);
   workloads["W6s"] = inference<Small>({128, 32, 32, 1});
   workloads["W6m"] = inference<Medium>({128, 32, 32, 1});
-  workloads["W6st"] = training<Small>({128, 32, 32, 1});
-  workloads["W6mt"] = training<Medium>({32, 32, 32, 1});
+  workloads["W6st"] = training<Small>({128, 32, 32, 1}, 1);
+  workloads["W6mt"] = training<Medium>({32, 32, 32, 1}, 1);
+  const auto zoo = [&]<class Model>(const std::string& name, Index stride, const auto& spec) {
+    workloads[name] = [=, run = std::function<void()>()]() mutable {  // made when it is asked for
+      if (!run) run = inference<Model>({1, 512, 512, 3}, spec);
+      run();
+    };
+    workloads[name + "t"] = [=, run = std::function<void()>()]() mutable {
+      if (!run) run = training<Model>({2, 256, 256, 3}, stride, spec);
+      run();
+    };
+  };
+  zoo.operator()<models::SegFormer<float>>("Z1", 4, models::SegFormerSpec::of_size("B0", 3, 19));
+  zoo.operator()<models::SegFormer<float>>("Z2", 4, models::SegFormerSpec::of_size("B5", 3, 19));
+  zoo.operator()<models::DeepLabV3Plus<float>>("Z3", 1, models::DeepLabV3PlusSpec{.in = 3, .classes = 19});
+  zoo.operator()<models::EfficientViT<float>>("Z4", 8, models::EfficientViTSpec::of_size("B1", 3, 19));
   std::cerr << isa() << ", " << threads() << " threads\n";
   std::string name;
   for (int runs = 0; std::cin >> name >> runs;) {

@@ -11,13 +11,18 @@ from . import layer_files, tensors
 from .layers import LAYERS
 from .networks import SharedPrefixMcDropout, network
 from .onnx import export_onnx
-from .workloads import NETWORKS, SAMPLES, WORKLOADS
+from .workloads import NETWORKS, SAMPLES, WORKLOADS, ZOO
 
 
 def random_network(name):
     """The network as PyTorch initialises it; batch norms have the statistics of a trained one, which are not 0 and 1."""
-    torch.manual_seed(1 + sorted([*NETWORKS, "policy"]).index(name))
+    torch.manual_seed(51 + list(ZOO).index(name) if name in ZOO else 1 + sorted([*NETWORKS, "policy"]).index(name))
     model = network(name).eval()
+    if name in ZOO:  # deep networks of which nothing but norms keeps the values large
+        for module in model.modules():
+            if isinstance(module, (torch.nn.BatchNorm2d, torch.nn.LayerNorm)):
+                module.weight.uniform_(0.8, 1.4)
+                module.bias.uniform_(-0.3, 0.3)
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-0.2, 0.2)
@@ -27,13 +32,16 @@ def random_network(name):
 
 def inputs_of(workload, model):
     torch.manual_seed(100 + WORKLOADS.index(workload))
-    size = (workload.batch, 1, workload.height, workload.width)
+    zoo = workload.network in ZOO
+    size = (workload.batch, 3 if zoo else 1, workload.height, workload.width)
     if workload.kind == "policy":
         labels = torch.randint(0, 3, size).float()
         return {"image": torch.cat([labels, 1.0986 * torch.rand(size)], 1)}
     inputs = {"image": torch.rand(size)}
     if workload.kind == "training":
-        inputs["labels"] = torch.randint(0, 3, (workload.batch, workload.height, workload.width), dtype=torch.int32)
+        stride = ZOO[workload.network][1] if zoo else 1
+        shape = (workload.batch, workload.height // stride, workload.width // stride)
+        inputs["labels"] = torch.randint(0, 3, shape, dtype=torch.int32)
     if workload.kind == "mc_dropout":
         shapes = []
         model.suffix(model.prefix(inputs["image"]), lambda call, x: shapes.append(x.shape) or x)

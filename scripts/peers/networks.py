@@ -3,7 +3,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .workloads import NETWORKS
+from .workloads import NETWORKS, ZOO
+from .zoo import zoo_network
 
 
 class DoubleConv(nn.Module):
@@ -138,4 +139,6 @@ class Policy(nn.Module):
 
 
 def network(name, dropout=0.5):
+    if name in ZOO:
+        return zoo_network(name, dropout)
     return Policy() if name == "policy" else UNet(*NETWORKS[name], dropout=dropout)

@@ -10,7 +10,7 @@ from typing import Callable
 from .layers import Layer
 from .workloads import Workload
 
-BIN = "build/release/bin"
+BIN = f"build/{os.environ.get('PASER_PRESET', 'release')}/bin"
 WORK = "build/peers"
 SOURCES = "scripts/peers"
 

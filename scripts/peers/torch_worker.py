@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from . import tensors
 from .networks import SharedPrefixMcDropout, belief, network
-from .workloads import SAMPLES
+from .workloads import NETWORKS, SAMPLES
 
 
 def seconds(work):
@@ -123,7 +123,7 @@ def load(name, network_name, kind, folder):
 
     def make(dropout=0.5):
         model = network(network_name, dropout)
-        model.load_state_dict(state, strict=network_name != "policy")
+        model.load_state_dict(state, strict=network_name in NETWORKS)  # counters of batch norms are left out
         return model
 
     if kind == "training":
