@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "paser/models/unet.hpp"
+#include "paser/nn/norm.hpp"
 #include "support/same_bits.hpp"
 
 using namespace paser;
@@ -30,4 +31,39 @@ TEST_CASE("kept filters change no bit of a network, and follow its weights") {
 
   filters.clear();
   CHECK(filters.bytes() == 0);
+}
+
+TEST_CASE("a norm is folded into kept weights once, and follows all that it is made of") {
+  const Key key{3};
+  nn::Conv2d<float> conv(nn::Conv2dSpec::same(24, 40), key.fold(1));
+  nn::BatchNorm<float> norm(40);
+  for (auto* vector : {&norm.weight.value, &norm.bias.value, &norm.running_mean.value})
+    *vector = uniform<float>(key.fold(2).fold(static_cast<std::uint64_t>(vector - &norm.weight.value)), Shape{40});
+  const auto x = uniform<float>(key.fold(5), Shape{1, 9, 11, 24});
+  const auto run = [&](FilterCache<float>* filters) {
+    EvalContext<float> ctx{run::inference};
+    ctx.filters = filters;
+    return materialize(norm(ctx, conv(ctx, DeferredNorm(x))));
+  };
+  FilterCache<float> filters;
+  CHECK(same_bits(run(&filters), run(nullptr)));
+  const std::size_t bytes = filters.bytes();
+  CHECK(bytes >= (9 * 24 * 40 + 40) * sizeof(float));
+  CHECK(same_bits(run(&filters), run(nullptr)));
+  CHECK(filters.bytes() == bytes);
+
+  const auto change = [&](auto& value) {
+    const auto before = run(nullptr);
+    value.mutable_data()[7] += 0.5F;
+    const auto after = run(nullptr);
+    CHECK(!same_bits(after, before));
+    CHECK(same_bits(run(&filters), after));
+    CHECK(filters.bytes() == bytes);
+  };
+  change(norm.weight.value);
+  change(norm.bias.value);
+  change(norm.running_mean.value);
+  change(norm.running_var.value);
+  change(conv.bias.value);
+  change(conv.weight.value);
 }

@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -9,6 +11,13 @@
 #include "paser/kernels/conv2d.hpp"
 
 namespace paser {
+
+/// A convolution's weights with a batch norm in them.
+template <class T>
+struct FoldedConv {
+  Tensor<T, 4> weight;  ///< (R, S, C / groups, K)
+  Tensor<T, 1> bias;    ///< (K)
+};
 
 /// The transformed or packed weights of the convolutions of a model, kept for its inference runs. It never gives a
 /// wrong answer: it holds on to the weights that it has prepared, so a model that is trained on gets buffers of its own
@@ -40,11 +49,35 @@ class FilterCache {
     return made;
   }
 
-  /// Bytes of prepared weights.
+  /// The weights with a norm in them: what `fold()` gives, made on first use. `vectors` are what it computes them from
+  /// beside `weight` and `eps`: bias, which may be empty, gamma, beta, mean and variance.
+  template <class Fold>
+  FoldedConv<T> folded(const Tensor<T, 4>& weight, const std::array<Tensor<T, 1>, 5>& vectors, double eps,
+                       const Fold& fold) {
+    const auto find = [&]() -> const FoldedEntry* {
+      for (const FoldedEntry& e : folded_)
+        if (e.is_of(weight, vectors, eps)) return &e;
+      return nullptr;
+    };
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto* found = find()) return found->result;
+    }
+    FoldedConv<T> made = fold();
+    const std::lock_guard lock(mutex_);
+    if (const auto* found = find()) return found->result;
+    std::erase_if(folded_, [](const FoldedEntry& e) { return e.is_forgotten(); });
+    folded_.push_back({weight, vectors, eps, made});
+    return made;
+  }
+
+  /// Bytes of prepared and folded weights.
   std::size_t bytes() const {
     const std::lock_guard lock(mutex_);
     std::size_t sum = 0;
     for (const Entry& e : entries_) sum += e.filter->bytes();
+    for (const FoldedEntry& e : folded_)
+      sum += static_cast<std::size_t>(e.result.weight.numel() + e.result.bias.numel()) * sizeof(T);
     return sum;
   }
 
@@ -52,6 +85,7 @@ class FilterCache {
   void clear() {
     const std::lock_guard lock(mutex_);
     entries_.clear();
+    folded_.clear();
   }
 
  private:
@@ -60,9 +94,26 @@ class FilterCache {
     ConvAlgorithm algorithm;
     Prepared filter;
   };
+  struct FoldedEntry {
+    Tensor<T, 4> weight;
+    std::array<Tensor<T, 1>, 5> vectors;
+    double eps;
+    FoldedConv<T> result;
+
+    bool is_of(const Tensor<T, 4>& w, const std::array<Tensor<T, 1>, 5>& v, double e) const {
+      const auto same = [](const Tensor<T, 1>& a, const Tensor<T, 1>& b) { return a.data() == b.data(); };
+      return weight.data() == w.data() && eps == e && std::equal(vectors.begin(), vectors.end(), v.begin(), same);
+    }
+    /// Nobody else holds some of what it was made of. The weight alone may be an Entry's too.
+    bool is_forgotten() const {
+      return weight.is_unique() || std::any_of(vectors.begin(), vectors.end(),
+                                               [](const Tensor<T, 1>& v) { return !v.empty() && v.is_unique(); });
+    }
+  };
 
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
+  std::vector<FoldedEntry> folded_;
 };
 
 }  // namespace paser

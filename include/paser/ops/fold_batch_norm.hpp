@@ -5,17 +5,11 @@
 #include <optional>
 #include <vector>
 
+#include "paser/core/parallel.hpp"
 #include "paser/ops/batch_norm.hpp"
 #include "paser/ops/deferred_conv.hpp"
 
 namespace paser {
-
-/// A convolution's weights with a batch norm in them.
-template <class T>
-struct FoldedConv {
-  Tensor<T, 4> weight;  ///< (R, S, C / groups, K)
-  Tensor<T, 1> bias;    ///< (K)
-};
 
 /// The convolution of weight (R, S, C / groups, K) and bias (K), if any, followed by batch_norm with running
 /// statistics: the norm is a scale and an offset per channel, which the weights and the bias take up. It differs from
@@ -39,21 +33,29 @@ FoldedConv<T> fold_batch_norm(const Tensor<T, 4>& weight, const std::optional<Te
   }
   const T* const from = weight.data();
   T* const to = folded.weight.mutable_data();
-  for (Index i = 0; i < weight.numel(); ++i)
-    to[i] = static_cast<T>(static_cast<double>(from[i]) * scale[static_cast<std::size_t>(i % k)]);
+  parallel_for(k > 0 ? weight.numel() / k : 0, std::max<Index>(1, 16384 / std::max<Index>(k, 1)),
+               [&, factor = scale.data()](Index begin, Index end) {
+                 for (Index row = begin; row < end; ++row)
+                   for (Index i = 0; i < k; ++i)
+                     to[row * k + i] = static_cast<T>(static_cast<double>(from[row * k + i]) * factor[i]);
+               });
   return folded;
 }
 
-/// The same of a bare convolution that has not run.
+/// The same of a bare convolution that has not run. Where it has a cache the weights are folded once.
 template <class T>
 DeferredConv<Tensor<T, 4>> fold_batch_norm(DeferredConv<Tensor<T, 4>> x, const Tensor<T, 1>& gamma,
                                            const Tensor<T, 1>& beta, const Tensor<T, 1>& mean,
                                            const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
   auto& kernel = *x.kernel;
-  FoldedConv<T> folded = fold_batch_norm(kernel.weight, kernel.bias, gamma, beta, mean, variance, options);
+  const auto fold = [&] { return fold_batch_norm(kernel.weight, kernel.bias, gamma, beta, mean, variance, options); };
+  FoldedConv<T> folded =
+      kernel.cache
+          ? kernel.cache->folded(kernel.weight, {kernel.bias.value_or(Tensor<T, 1>()), gamma, beta, mean, variance},
+                                 options.eps, fold)
+          : fold();
   kernel.weight = std::move(folded.weight);
   kernel.bias = std::move(folded.bias);
-  kernel.cache = nullptr;  // these weights are made anew for every run
   x.relu = options.relu;
   return x;
 }

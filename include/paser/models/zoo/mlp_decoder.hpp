@@ -52,8 +52,15 @@ struct MlpDecoder {
     if constexpr (std::is_same_v<Context, EvalContext<T>>)
       if (!ctx.mode.batch_statistics) {
         const auto& n = batch_norm;
-        const auto folded = fold_batch_norm(linear_fuse.weight.value, {}, n.weight.value, n.bias.value,
-                                            n.running_mean.value, n.running_var.value, n.options);
+        const auto fold = [&] {
+          return fold_batch_norm(linear_fuse.weight.value, {}, n.weight.value, n.bias.value, n.running_mean.value,
+                                 n.running_var.value, n.options);
+        };
+        const auto folded = ctx.filters ? ctx.filters->folded(linear_fuse.weight.value,
+                                                              {Tensor<T, 1>(), n.weight.value, n.bias.value,
+                                                               n.running_mean.value, n.running_var.value},
+                                                              n.options.eps, fold)
+                                        : fold();
         return fused(ctx, maps, folded.weight, folded.bias, true);
       }
     const auto none = ctx.constant(Tensor<T, 1>::zeros({batch_norm.bias.value.numel()}));
