@@ -156,7 +156,15 @@ void multiply_tile_into(const MatrixView<T>& a, const T* b, Index b_stride, Inde
                         const GemmOutput<T>& output) {
   constexpr Index width = simd::width<T>;
   for (Index i = 0; i < rows; ++i) simd::prefetch(c + i * output.row_stride);
-  if (rows == GemmTile<T>::rows && columns == GemmTile<T>::columns && output.bias == nullptr) {
+  if (rows == GemmTile<T>::rows && columns == GemmTile<T>::columns && output.bias != nullptr && !output.accumulate) {
+    const auto left_bias = simd::load(output.bias), right_bias = simd::load(output.bias + width);
+    multiply_tile(a, b, b_stride, [&](Index i, const auto& left, const auto& right) {
+      simd::store(c + i * output.row_stride, simd::add(left_bias, left));
+      simd::store(c + i * output.row_stride + width, simd::add(right_bias, right));
+    });
+    return;
+  }
+  if (rows == GemmTile<T>::rows && columns == GemmTile<T>::columns) {
     multiply_tile(a, b, b_stride, [&](Index i, const auto& left, const auto& right) {
       T* const row = c + i * output.row_stride;
       simd::store(row, output.accumulate ? simd::add(simd::load(row), left) : left);
