@@ -189,3 +189,22 @@ TEST_CASE("maps that do not fit side by side are refused") {
   CHECK_THROWS_WITH(concat_channels(map(2, 8), map(2, 9)), Catch::Contains("differ in batch"));
   CHECK_THROWS_AS(materialize(conv2d<Tensor<float, 4>>(map(2, 8), {weight, bias, same})), ShapeError);
 }
+
+TEST_CASE("an activation of a convolution that has not run is that of its result") {
+  const auto x = normal<double>(Key{1}, Shape{1, 5, 6, 4}), w = normal<double>(Key{2}, Shape{3, 3, 4, 5});
+  const auto b = normal<double>(Key{3}, Shape{5});
+  const auto plain = conv2d(x, w, b, same);
+  const auto waiting = [&] { return conv2d(ConcatenatedMaps<Tensor<double, 4>>(x), {w, b, same}); };
+  CHECK(same_bits(hardswish(waiting()), hardswish(plain)));
+  CHECK(same_bits(gelu(waiting()), gelu(plain)));
+  CHECK(same_bits(gelu_tanh(waiting()), gelu_tanh(plain)));
+  CHECK(same_bits(gelu(relu(waiting())), gelu(relu(plain))));
+  CHECK(same_bits(gelu(add(waiting(), plain)), gelu(add(plain, plain))));
+  const auto normed = instance_norm(waiting());
+  CHECK(same_bits(gelu(normed), gelu(materialize(normed))));
+  const auto recorded = [](const auto& image, const auto& weight, const auto& bias) {
+    using V = std::decay_t<decltype(image)>;
+    return hardswish(conv2d(ConcatenatedMaps<V>(image), {weight, bias, same}));
+  };
+  CHECK(gradient_check(recorded, x, w, b).passed);
+}

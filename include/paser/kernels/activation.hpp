@@ -163,9 +163,9 @@ simd::Packet<T> gelu_tanh_gradient(const simd::Packet<T>& x, const simd::Packet<
   return simd::mul(g, simd::add(s, simd::select(simd::equal(spread, simd::zero<T>()), simd::zero<T>(), bend)));
 }
 
-template <class T>
-void activate(Activation f, Index n, const T* x, T* y) {
-  const auto run = [&](const auto& function) { map_packets(n, y, function, x); };
+/// Calls run with the function on packets.
+template <class T, class Run>
+void with_activation(Activation f, const Run& run) {
   switch (f) {
     case Activation::relu:
       return run([](const auto& v) { return relu<T>(v); });
@@ -182,6 +182,22 @@ void activate(Activation f, Index n, const T* x, T* y) {
     case Activation::gelu_tanh:
       return run([](const auto& v) { return gelu_tanh<T>(v); });
   }
+}
+
+template <class T>
+void activate(Activation f, Index n, const T* x, T* y) {
+  with_activation<T>(f, [&](const auto& function) { map_packets(n, y, function, x); });
+}
+
+/// The same of n elements in place, with the same bits, on this thread alone: of what was just written.
+template <class T>
+[[gnu::noinline]] void activate_piece(Activation f, Index n, T* y) {
+  constexpr Index width = simd::width<T>;
+  with_activation<T>(f, [&](const auto& function) {
+    Index i = 0;
+    for (; i + width <= n; i += width) simd::store(y + i, function(simd::load(y + i)));
+    if (i < n) simd::store_partial(y + i, function(simd::load_partial(y + i, n - i)), n - i);
+  });
 }
 
 template <class T>

@@ -8,6 +8,8 @@
 #include "paser/autograd/counted.hpp"
 #include "paser/ops/arithmetic.hpp"
 #include "paser/ops/concatenated_maps.hpp"
+#include "paser/ops/gelu.hpp"
+#include "paser/ops/hardswish.hpp"
 #include "paser/ops/instance_norm.hpp"
 #include "paser/ops/relu.hpp"
 #include "paser/ops/relu6.hpp"
@@ -44,8 +46,8 @@ DeferredNorm<V> run(const DeferredConv<V>& x);
 }  // namespace detail
 
 /// A convolution that has not run, and what is to follow it, in this order: an instance norm, an addend, a ReLU or
-/// ReLU6. It runs when it converts to a map. Without a kernel the map itself stands in place of the convolution's
-/// result.
+/// ReLU6, and of plain tensors another activation. It runs when it converts to a map. Without a kernel the map itself
+/// stands in place of the convolution's result.
 template <class V>
 struct DeferredConv {
   using Scalar = typename V::Scalar;
@@ -63,7 +65,8 @@ struct DeferredConv {
   std::optional<InstanceNormOptions> norm{};
   std::optional<V> addend{};
   bool relu = false;
-  bool six = false;  ///< the ReLU is a ReLU6
+  bool six = false;                        ///< the ReLU is a ReLU6
+  std::optional<Activation> activation{};  ///< of tensors alone
 
   DeferredConv(ConcatenatedMaps<V> x, Kernel k) : input(std::move(x)), kernel(std::move(k)) {
     if (kernel->bias) detail::check_conv2d_bias(kernel->weight.shape(), kernel->bias->shape());
@@ -143,7 +146,7 @@ DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& 
   if (!shared && first.repeats() > 1) first = materialize(first);
   ConvMoments moments;
   ConvMoments* const wanted = x.norm ? &moments : nullptr;
-  done = x.norm ? !x.addend && !x.six : !shared;
+  done = x.norm ? !x.addend && !x.six && !x.activation : !shared;
   kernels::ConvEpilogue<T> epilogue{.bias = bias};
   if (!x.norm && !shared) {
     if (x.addend) {
@@ -155,6 +158,7 @@ DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& 
     }
     epilogue.relu = x.relu;
     if (x.six) epilogue.highest = T(6);
+    epilogue.activation = x.activation;
   }
   auto y =
       shared ? convolve_shared(first, *second, weight, options, bias, wanted)
@@ -199,10 +203,13 @@ DeferredNorm<V> run(const DeferredConv<V>& x) {
                       : x.norm
                           ? DeferredNorm<V>(instance_norm(materialize(x.input.first), InstanceNormOptions{x.norm->eps}))
                           : x.input.first;
-  if (done || (!x.addend && !x.relu)) return y;
+  if (done || (!x.addend && !x.relu && !x.activation)) return y;
   V result = materialize(y);
   if (x.addend) result = add(result, *x.addend);
-  return x.six ? paser::relu6(result) : x.relu ? paser::relu(result) : result;
+  if (x.relu) result = x.six ? paser::relu6(result) : paser::relu(result);
+  if constexpr (std::is_same_v<V, Tensor<typename V::Scalar, 4>>)
+    if (x.activation) return activate(*x.activation, result);
+  return result;
 }
 
 template <class V>
@@ -212,8 +219,8 @@ DeferredNorm<V> run_and_pool(const DeferredConv<V>& x, const Pool2dOptions& opti
 /// Where a convolution has few taps, its ReLU and the pooling are done as it writes.
 template <class T>
 DeferredNorm<Tensor<T, 4>> run_and_pool(const DeferredConv<Tensor<T, 4>>& x, const Pool2dOptions& options) {
-  const bool fits = x.kernel && !x.norm && !x.addend && x.relu && !x.six && !x.input.second && !x.input.first.norm() &&
-                    x.input.first.repeats() == 1;
+  const bool fits = x.kernel && !x.norm && !x.addend && x.relu && !x.six && !x.activation && !x.input.second &&
+                    !x.input.first.norm() && x.input.first.repeats() == 1;
   const auto s =
       fits ? conv2d_shape(x.input.shape(), x.kernel->weight.shape(), x.kernel->options) : kernels::ConvShape{};
   if (!fits || !kernels::fuses_with_pool(s)) return max_pool2d(run(x), options);
@@ -268,6 +275,35 @@ template <class V>
 DeferredConv<V> relu6(DeferredConv<V> x) {
   x.relu = x.six = true;
   return x;
+}
+
+/// The activation of the result, taken as the convolution writes where nothing is recorded.
+template <class T>
+Tensor<T, 4> hardswish(DeferredConv<Tensor<T, 4>> x) {
+  x.activation = Activation::hardswish;
+  return materialize(x);
+}
+template <class T>
+Tensor<T, 4> gelu(DeferredConv<Tensor<T, 4>> x) {
+  x.activation = Activation::gelu;
+  return materialize(x);
+}
+template <class T>
+Tensor<T, 4> gelu_tanh(DeferredConv<Tensor<T, 4>> x) {
+  x.activation = Activation::gelu_tanh;
+  return materialize(x);
+}
+template <class V>
+V hardswish(const DeferredConv<V>& x) {
+  return hardswish(materialize(x));
+}
+template <class V>
+V gelu(const DeferredConv<V>& x) {
+  return gelu(materialize(x));
+}
+template <class V>
+V gelu_tanh(const DeferredConv<V>& x) {
+  return gelu_tanh(materialize(x));
 }
 
 /// max_pool2d of the result.

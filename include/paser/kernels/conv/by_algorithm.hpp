@@ -68,7 +68,11 @@ void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input,
   };
   const auto by_tiles = [&](auto tile) {
     const T* const transformed = kept(tile() == 2 ? ConvAlgorithm::winograd_2x2 : ConvAlgorithm::winograd_4x4);
-    winograd::forward<tile()>(shape, input, winograd::Filter<T>{filter.data, false, transformed}, epilogue, y);
+    const winograd::Filter<T> weights{filter.data, false, transformed};
+    ConvEpilogue<T> fused = epilogue;
+    fused.activation.reset();
+    winograd::forward<tile()>(shape, input, weights, fused, y);
+    if (epilogue.activation) activate(*epilogue.activation, shape.y_size(), y, y);
   };
   if (detail::with_winograd<T>(shape, ConvDirection::forward, by_tiles)) return;
   if (!depthwise::applies(shape))

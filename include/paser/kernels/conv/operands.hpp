@@ -2,7 +2,9 @@
 #include "paser/core/macros_off.inc"
 
 #include <limits>
+#include <optional>
 
+#include "paser/kernels/activation.hpp"
 #include "paser/kernels/channel_norm.hpp"
 #include "paser/kernels/conv/shape.hpp"
 
@@ -37,7 +39,7 @@ struct ConvInput {
   bool is_plain() const { return second.channels == 0 && first.map == nullptr; }
 };
 
-/// y = min(highest, relu(convolution + bias + addend)), each part optional, and the moments of y.
+/// y = activation(min(highest, relu(convolution + bias + addend))), each part optional, and the moments of y.
 template <class T>
 struct ConvEpilogue {
   const T* bias = nullptr;  ///< (k)
@@ -49,6 +51,7 @@ struct ConvEpilogue {
   /// Mean and biased variance of y per image and channel, (n, k) each, as channel_moments gives them up to rounding;
   /// both null or neither.
   double *mean = nullptr, *variance = nullptr;
+  std::optional<Activation> activation{};  ///< not beside moments
 
   bool limited() const { return highest < std::numeric_limits<T>::infinity(); }
 };

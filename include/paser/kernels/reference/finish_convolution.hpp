@@ -19,6 +19,7 @@ void finish_convolution(const ConvShape& s, const ConvEpilogue<T>& e, T* y) {
         y[i] = y[i] > e.highest ? e.highest : y[i];
       }
     });
+  if (e.activation) activate(*e.activation, s.n * image, y, y);
   if (e.mean) channel_moments({s.n, s.out_h() * s.out_w(), s.k}, y, e.mean, e.variance);
 }
 

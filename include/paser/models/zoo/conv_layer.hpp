@@ -57,14 +57,8 @@ struct ConvLayer {
     auto y = conv(ctx, DeferredNorm(x));
     if (norm) y = (*norm)(ctx, y);
     if (addend) y = add(y, *addend);
-    return activate(ctx, materialize(y));
-  }
-
- private:
-  template <class Context>
-  Image<Context> activate(Context&, const Image<Context>& x) const {
-    if (!function) return x;
-    return *function == ConvStyle::Function::hardswish ? hardswish(x) : gelu_tanh(x);
+    if (!function) return materialize(y);
+    return *function == ConvStyle::Function::hardswish ? hardswish(y) : gelu_tanh(y);
   }
 };
 

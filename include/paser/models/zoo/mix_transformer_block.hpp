@@ -99,7 +99,7 @@ struct MixFfn {
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    return dense2(ctx, gelu(dwconv(ctx, dense1(ctx, x))));
+    return dense2(ctx, gelu(dwconv(ctx, DeferredNorm(dense1(ctx, x)))));
   }
 };
 

@@ -6,12 +6,13 @@
 /// What the direct convolutions do to the part of y that they just wrote, while it is in cache.
 namespace paser::kernels::direct {
 
-/// Adds the addend to, and takes the ReLU and the limit of, `channels` channels from `first` on of `pixels` pixels of
-/// one image, from pixel `pixel` of the image on.
+/// Adds the addend to, and takes the ReLU, the limit and the activation of, `channels` channels from `first` on of
+/// `pixels` pixels of one image, from pixel `pixel` of the image on.
 template <class T>
 void finish_pixels(const Problem<T>& p, Index image, Index pixel, Index pixels, Index first, Index channels) {
   const ConvEpilogue<T>& e = p.epilogue;
-  if (e.addend == nullptr && !e.relu && !e.limited()) return;
+  const bool adds = e.addend != nullptr || e.relu || e.limited();
+  if (!adds && !e.activation) return;
   constexpr Index width = simd::width<T>;
   const Index stride = p.out * p.groups, size = p.out_rows * p.out_columns * stride, at = pixel * stride + first;
   T* const y = p.y + image * size + at;
@@ -27,7 +28,7 @@ void finish_pixels(const Problem<T>& p, Index image, Index pixel, Index pixels, 
   };
   for (Index run = 0; run < runs; ++run) {
     const Index begin = run * stride, end = begin + length;
-    Index i = begin;
+    Index i = adds ? begin : end;
     for (; i + width <= end; i += width) {
       auto v = simd::load(y + i);
       if (addend != nullptr) v = simd::add(v, simd::load(addend + i));
@@ -36,6 +37,7 @@ void finish_pixels(const Problem<T>& p, Index image, Index pixel, Index pixels, 
       simd::store(y + i, v);
     }
     for (; i < end; ++i) y[i] = finish(y[i], i);
+    if (e.activation) activate_piece(*e.activation, length, y + begin);
   }
 }
 
