@@ -49,10 +49,15 @@ TEST_CASE("the plan takes large tiles for many pixels, and direct summation for 
     CHECK(choose_algorithm(conv3x3(1, 224, 256, 4, 8), direction) == ConvAlgorithm::direct);
     CHECK(choose_algorithm(conv3x3(1, 224, 256, 3, 64), direction) == ConvAlgorithm::direct);
     for (const Conv2dOptions& options :
-         {Conv2dOptions{.stride = {2, 2}, .padding = {1, 1}}, Conv2dOptions{.padding = {2, 2}, .dilation = {2, 2}},
+         {Conv2dOptions{.stride = {2, 2}, .padding = {1, 1}}, Conv2dOptions{.padding = {1, 1}, .dilation = {2, 2}},
           Conv2dOptions{.padding = {1, 1}, .groups = 2}, Conv2dOptions{.padding = {3, 3}}})
       CHECK(choose_algorithm({16, 56, 64, 64, 64, 3, 3, options}, direction) == ConvAlgorithm::direct);
     CHECK(choose_algorithm({16, 56, 64, 64, 64, 5, 5, {.padding = {2, 2}}}, direction) == ConvAlgorithm::direct);
+    // Dilated taps that keep the size are plain ones of the phases, where these are not too small for the tiles.
+    CHECK(choose_algorithm({1, 32, 32, 512, 512, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}}}, direction) !=
+          ConvAlgorithm::direct);
+    CHECK(choose_algorithm({1, 32, 32, 2048, 256, 3, 3, {.padding = {18, 18}, .dilation = {18, 18}}}, direction) ==
+          ConvAlgorithm::direct);
   }
   CHECK(choose_algorithm(conv3x3(1, 1, 1, 64, 64), ConvDirection::forward) == ConvAlgorithm::direct);
 }

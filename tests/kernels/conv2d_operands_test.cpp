@@ -3,8 +3,10 @@
 
 #include "kernels/convolutions.hpp"
 #include "paser/core/random.hpp"
+#include "paser/kernels/activation.hpp"
 #include "paser/kernels/conv2d.hpp"
 #include "paser/kernels/reference/conv2d.hpp"
+#include "support/same_bits.hpp"
 
 using namespace paser;
 using kernels::ConvShape;
@@ -59,6 +61,10 @@ const TwoSources operand_cases[] = {
     {{2, 19, 9, 20, 20, 3, 3, {.padding = {1, 1}, .groups = 20}}, 7},
     {{1, 9, 19, 19, 19, 5, 3, {.stride = {2, 1}, .padding = {2, 0}, .groups = 19}}, 0},
     {{2, 8, 8, 8, 12, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}, .groups = 2}}, 4},
+    // Winograd by phases, of equal sizes and of others.
+    {{2, 12, 16, 64, 64, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}}}, 0},
+    {{1, 23, 34, 80, 72, 3, 3, {.padding = {2, 3}, .dilation = {2, 3}}}, 16},
+    {{2, 25, 1, 64, 64, 3, 3, {.padding = {1, 2}, .dilation = {1, 2}}}, 32},
 };
 
 template <class T>
@@ -133,6 +139,66 @@ void check_case(const TwoSources& c, double tolerance) {
 }
 
 }  // namespace
+
+TEST_CASE("the gradient of the input of dilated convolutions, and their bits on several threads") {
+  for (const TwoSources& c : operand_cases) {
+    const ConvShape& s = c.shape;
+    if (!kernels::winograd::splits_into_phases(s)) continue;
+    CAPTURE(s.h, s.w, s.options.dilation[0], s.options.dilation[1]);
+    const auto x = uniform<float>(Key{1}, Shape{s.x_size()}, -1, 1),
+               dy = uniform<float>(Key{2}, Shape{s.y_size()}, -1, 1),
+               weight = uniform<float>(Key{3}, Shape{s.weight_size()}, -1, 1);
+    const auto all = [&] {
+      Tensor<float, 1> out({s.y_size() + s.x_size() + s.weight_size()});
+      float* const to = out.mutable_data();
+      kernels::conv2d_forward<float>(s, x.data(), weight.data(), nullptr, to);
+      kernels::conv2d_backward_input(s, dy.data(), weight.data(), to + s.y_size());
+      kernels::conv2d_backward_weight(s, x.data(), dy.data(), to + s.y_size() + s.x_size());
+      return out;
+    };
+    CHECK(same_for_all_threads(all));
+    const auto got = all();
+    const std::vector<double> wide_dy(dy.data(), dy.data() + dy.numel()),
+        wide_weight(weight.data(), weight.data() + weight.numel());
+    std::vector<double> expected(static_cast<std::size_t>(s.x_size()));
+    kernels::reference::conv2d_backward_input(s, wide_dy.data(), wide_weight.data(), expected.data());
+    double largest = 0, worst = 0;
+    for (Index i = 0; i < s.x_size(); ++i) {
+      const double e = expected[static_cast<std::size_t>(i)];
+      largest = std::max(largest, std::abs(e));
+      worst = std::max(worst, std::abs(e - static_cast<double>(got.data()[s.y_size() + i])));
+    }
+    CHECK(worst <= 1e-5 * largest);
+  }
+}
+
+TEST_CASE("an activation that a convolution takes as it writes has the bits of one behind it") {
+  const ConvShape shapes[] = {
+      {1, 9, 11, 16, 20, 3, 3, {.padding = {1, 1}}},                       // direct
+      {1, 24, 24, 64, 64, 3, 3, {.padding = {1, 1}}},                      // Winograd
+      {1, 24, 24, 64, 64, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}}},  // Winograd by phases
+      {2, 13, 10, 12, 40, 1, 1, {}},                                       // pointwise
+      {2, 13, 10, 33, 3, 1, 1, {}},                                        // pointwise to few
+      {1, 9, 10, 19, 19, 3, 3, {.padding = {1, 1}, .groups = 19}},         // depthwise
+      {1, 9, 10, 40, 40, 5, 5, {.stride = {2, 2}, .padding = {2, 2}, .groups = 40}},
+      {1, 3, 4, 256, 256, 3, 3, {.padding = {1, 1}}},  // few pixels
+      {1, 30, 30, 3, 8, 3, 3, {.padding = {1, 1}}},    // sliding
+  };
+  for (const ConvShape& s : shapes)
+    for (const Activation f : {Activation::hardswish, Activation::gelu, Activation::gelu_tanh}) {
+      CAPTURE(s.h, s.c, s.k, s.r, s.options.groups, static_cast<int>(f));
+      const auto x = uniform<float>(Key{1}, Shape{s.x_size()}, -1, 1), bias = uniform<float>(Key{2}, Shape{s.k}, -1, 1),
+                 weight = uniform<float>(Key{3}, Shape{s.weight_size()}, -1, 1);
+      Tensor<float, 1> plain({s.y_size()}), fused({s.y_size()});
+      const kernels::ConvInput<float> input(x.data(), s.c);
+      kernels::ConvEpilogue<float> epilogue{.bias = bias.data()};
+      kernels::conv2d_forward(s, input, weight.data(), epilogue, plain.mutable_data());
+      kernels::activate(f, s.y_size(), plain.data(), plain.mutable_data());
+      epilogue.activation = f;
+      kernels::conv2d_forward(s, input, weight.data(), epilogue, fused.mutable_data());
+      CHECK(same_bits(plain, fused));
+    }
+}
 
 TEST_CASE("a convolution reads two mapped sources and finishes its result in place") {
   for (const TwoSources& c : operand_cases) {

@@ -186,7 +186,11 @@ const std::vector<ConvShape> network_shapes{
     {1, 28, 32, 24, 20, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}},  // ASPP
     {1, 14, 16, 12, 16, 3, 3, {.padding = {12, 12}, .dilation = {12, 12}}},
     {1, 7, 8, 8, 8, 3, 3, {.padding = {36, 36}, .dilation = {36, 36}}},  // only the centre tap meets data
-    {2, 32, 36, 3, 16, 4, 4, {.stride = {4, 4}}},                        // patch embedding
+    // Read in place: tiles of pixels whose taps differ, several slices of channels, groups, uneven dilations.
+    {2, 20, 23, 45, 36, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}},
+    {1, 9, 32, 300, 40, 3, 3, {.padding = {3, 18}, .dilation = {3, 18}}},
+    {2, 11, 10, 70, 66, 3, 2, {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 4}, .groups = 2}},
+    {2, 32, 36, 3, 16, 4, 4, {.stride = {4, 4}}},  // patch embedding
     {1, 28, 32, 3, 24, 7, 7, {.stride = {4, 4}, .padding = {3, 3}}},
     {1, 28, 30, 20, 32, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}},
     {1, 9, 9, 5, 6, 1, 1, {.stride = {2, 2}}},  // inputs that nothing reads

@@ -47,6 +47,24 @@ constexpr bool applies(const ConvShape& s) {
   return s.r == 3 && s.s == 3 && stride[0] == 1 && stride[1] == 1 && dilation[0] == 1 && dilation[1] == 1 &&
          s.options.groups == 1 && in_window(padding[0]) && in_window(padding[1]) && s.out_h() > 0 && s.out_w() > 0;
 }
+
+/// True for a dilated 3x3 convolution that keeps the size of the image: see phase_shape.
+constexpr bool splits_into_phases(const ConvShape& s) {
+  const auto &stride = s.options.stride, &padding = s.options.padding, &dilation = s.options.dilation;
+  return s.r == 3 && s.s == 3 && stride[0] == 1 && stride[1] == 1 && dilation[0] * dilation[1] > 1 &&
+         padding[0] == dilation[0] && padding[1] == dilation[1] && s.options.groups == 1;
+}
+
+/// The plain convolution that such a dilated one is of the phases of its images, all in one batch.
+constexpr ConvShape phase_shape(const ConvShape& s) {
+  const auto& d = s.options.dilation;
+  ConvShape phases = s;
+  phases.n = s.n * d[0] * d[1];
+  phases.h = (s.h + d[0] - 1) / d[0];
+  phases.w = (s.w + d[1] - 1) / d[1];
+  phases.options.padding = phases.options.dilation = {1, 1};
+  return phases;
+}
 }  // namespace winograd
 
 /// True when `algorithm` can compute the convolution.

@@ -6,6 +6,7 @@
 #include "paser/kernels/conv/direct/forward.hpp"
 #include "paser/kernels/conv/direct/input_gradient.hpp"
 #include "paser/kernels/conv/direct/weight_gradient.hpp"
+#include "paser/kernels/conv/phases.hpp"
 #include "paser/kernels/conv/plain_input.hpp"
 #include "paser/kernels/conv/winograd/winograd.hpp"
 #include "paser/kernels/conv2d.hpp"
@@ -71,7 +72,10 @@ void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input,
     const winograd::Filter<T> weights{filter.data, false, transformed};
     ConvEpilogue<T> fused = epilogue;
     fused.activation.reset();
-    winograd::forward<tile()>(shape, input, weights, fused, y);
+    if (winograd::splits_into_phases(shape))
+      winograd::forward_by_phases<tile()>(shape, input, weights, fused, y);
+    else
+      winograd::forward<tile()>(shape, input, weights, fused, y);
     if (epilogue.activation) activate(*epilogue.activation, shape.y_size(), y, y);
   };
   if (detail::with_winograd<T>(shape, ConvDirection::forward, by_tiles)) return;
@@ -84,7 +88,12 @@ void conv2d_forward(const ConvShape& shape, const ConvInput<T>& input,
 template <class T>
 void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight, T* dx) {
   if (shape.n == 0) return;
-  const auto by_tiles = [&](auto tile) { winograd::backward_input<tile()>(shape, dy, weight, dx); };
+  const auto by_tiles = [&](auto tile) {
+    if (winograd::splits_into_phases(shape))
+      winograd::backward_input_by_phases<tile()>(shape, dy, weight, dx);
+    else
+      winograd::backward_input<tile()>(shape, dy, weight, dx);
+  };
   if (detail::with_winograd<T>(shape, ConvDirection::backward_input, by_tiles)) return;
   if (depthwise::applies(shape)) return depthwise::backward_input(shape, dy, weight, dx);
   direct::backward_input(shape, dy, weight, dx);
@@ -93,7 +102,12 @@ void conv2d_backward_input(const ConvShape& shape, const T* dy, const T* weight,
 template <class T>
 void conv2d_backward_weight(const ConvShape& shape, const ConvInput<T>& input, const T* dy, T* dw) {
   if (shape.n == 0) return static_cast<void>(std::fill_n(dw, shape.weight_size(), T(0)));
-  const auto by_tiles = [&](auto tile) { winograd::backward_weight<tile()>(shape, input, dy, dw); };
+  const auto by_tiles = [&](auto tile) {
+    if (winograd::splits_into_phases(shape))
+      winograd::backward_weight_by_phases<tile()>(shape, input, dy, dw);
+    else
+      winograd::backward_weight<tile()>(shape, input, dy, dw);
+  };
   if (detail::with_winograd<T>(shape, ConvDirection::backward_weight, by_tiles)) return;
   if (!depthwise::applies(shape)) return direct::backward_weight(shape, input, dy, dw);
   Scratch<T> scratch(0);

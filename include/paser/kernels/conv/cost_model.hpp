@@ -39,21 +39,28 @@ inline double valid_products(const ConvShape& s) {
 }
 
 /// The work of direct summation, of tiles of 2x2 and of tiles of 4x4. A direct weight gradient counts only the taps
-/// that meet data, which on small maps are few.
+/// that meet data, which on small maps are few, and so does any of dilated taps; tiles of these are of the phases of
+/// the images, which are copied.
 inline std::array<ConvWork, 3> conv_work(const ConvShape& s, ConvDirection direction) {
   const auto pixels = static_cast<double>(s.out_h() * s.out_w());
-  const auto by_tiles = [&](auto plane) { return work_of_cells(s, static_cast<double>(plane.tiles()), plane.points); };
+  const bool dilated = winograd::splits_into_phases(s);
+  const ConvShape plain = dilated ? winograd::phase_shape(s) : s;
+  const auto by_tiles = [&](auto plane) {
+    ConvWork work = work_of_cells(s, static_cast<double>(plane.tiles()), plane.points);
+    if (dilated) work.values += static_cast<double>(s.n) * pixels * static_cast<double>(s.c + s.k);
+    return work;
+  };
   return {work_of_cells(s, static_cast<double>(s.n) * pixels,
-                        direction == ConvDirection::backward_weight ? valid_products(s) / pixels : 9),
-          by_tiles(winograd::Plane<2>::forward(s)), by_tiles(winograd::Plane<4>::forward(s))};
+                        dilated || direction == ConvDirection::backward_weight ? valid_products(s) / pixels : 9),
+          by_tiles(winograd::Plane<2>::forward(plain)), by_tiles(winograd::Plane<4>::forward(plain))};
 }
 
 /// False where Winograd's algorithm cannot be used, or has too few channels.
 inline bool fits_winograd(const ConvShape& s, ConvDirection direction, const ConvCosts& costs) {
   const bool turned = direction == ConvDirection::backward_input;
   const auto& fewest = costs[static_cast<std::size_t>(direction)].fewest;
-  return winograd::applies(s) && (turned ? s.k : s.c) >= fewest.read && (turned ? s.c : s.k) >= fewest.written &&
-         s.c * s.k >= fewest.pairs;
+  return (winograd::applies(s) || winograd::splits_into_phases(s)) && (turned ? s.k : s.c) >= fewest.read &&
+         (turned ? s.c : s.k) >= fewest.written && s.c * s.k >= fewest.pairs;
 }
 
 /// What choose_algorithm decides, and the part of the time that goes into the weights.

@@ -16,7 +16,8 @@
 /// Weights are packed into blocks of two packets of output channels. A task copies the input rows of a band of output
 /// rows into a padded scratch (so no inner loop ever tests for the border) and runs register tiles of some pixels by
 /// one block over it. Pixels are ordered by which taps meet data; taps that lie in the padding for a whole tile are
-/// skipped. Every output is summed over (channel block, row, column, channel) in an order that the shape alone decides.
+/// skipped. The bands of dilated taps are far larger than what they compute, so there the input is read where it lies.
+/// Every output is summed over (channel block, row, column, channel) in an order that the shape alone decides.
 namespace paser::kernels::direct {
 
 /// An output pixel: offsets into a slice of the band's input and into y, from the band's first output.
@@ -28,10 +29,16 @@ struct Pixel {
 /// cache for as many products; 12, for which 32 registers would do, are no faster on AVX-512.
 inline constexpr int most_pixels = simd::registers >= 32 ? 8 : 6;
 
+/// The taps of a pixel that meet data.
+struct PixelTaps {
+  Range rows, columns;
+};
+
 /// Consecutive pixels computed together, and the taps of which at least one of them meets data.
 struct TileRun {
   Index first, count;
   Range row_taps, column_taps;
+  bool equal;  // each pixel meets data with all of these
 };
 
 /// The output pixels of a band and their tiles. Bands of the same size and at the same distance from the borders share
@@ -40,16 +47,18 @@ struct Tiles {
   Index images;
   std::vector<TapRun> rows;
   std::vector<Pixel> pixels;
+  std::vector<PixelTaps> taps;  // of every pixel
   std::vector<TileRun> runs;
 };
 
 /// The runs of tiles of a band, by the taps that each meets.
 template <class T>
 Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source) {
-  Tiles tiles{band.images.size(), equal_tap_runs(p.rows, band.rows), {}, {}};
+  Tiles tiles{band.images.size(), equal_tap_runs(p.rows, band.rows), {}, {}, {}};
   const auto columns = equal_tap_runs(p.columns, {0, p.columns.outputs});
   const Index channels = p.out * p.groups, total = tiles.images * band.rows.size() * p.columns.outputs;
   tiles.pixels.resize(static_cast<std::size_t>(total));
+  tiles.taps.reserve(tiles.pixels.size());
   Pixel* pixel = tiles.pixels.data();
   struct Class {
     Index end;
@@ -69,6 +78,7 @@ Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source) {
             *pixel++ = {from, to};
             from += p.columns.stride * source.pixel;
             to += p.columns.out_step * channels;
+            tiles.taps.push_back({row.taps, column.taps});
           }
         }
       classes.push_back({pixel - tiles.pixels.data(), row.taps, column.taps});
@@ -76,7 +86,7 @@ Tiles plan_tiles(const Problem<T>& p, const Band& band, const Layout& source) {
   std::size_t at = 0;
   for (Index first = 0; first < total;) {
     const Index end = first + tile_size(total - first, most_pixels);
-    TileRun run{first, end - first, classes[at].row_taps, classes[at].column_taps};
+    TileRun run{first, end - first, classes[at].row_taps, classes[at].column_taps, classes[at].end >= end};
     while (classes[at].end < end) {
       ++at;
       run.row_taps = hull(run.row_taps, classes[at].row_taps);
@@ -102,13 +112,21 @@ struct BlockTask {
   T* partial;        // running sums between two slices
   T* y;              // at the first channel of the block
   Index channels;    // of the block
+  const T* zeros;    // what taps in the padding read, where the input is read in place, or null
 };
+
+/// True when a convolution reads its input where it lies instead of copying the rows of a band: with dilated taps such
+/// a copy has many times the values of the band.
+template <class T>
+bool reads_in_place(const Problem<T>& p) {
+  return p.input.is_plain() && (p.rows.tap_step > 1 || p.columns.tap_step > 1) && p.in >= 2 * simd::width<T>;
+}
 
 /// P pixels of the block over one slice of the input channels.
 template <class T, int P, int V>
 void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
   using Sums = Tile<T, P, V>;
-  const auto& [p, b, layout, tiles, source, weights, start, partial, y, channels] = task;
+  const auto& [p, b, layout, tiles, source, weights, start, partial, y, channels, zeros] = task;
   const Pixel* const pixels = tiles.pixels.data() + run.first;
   std::array<const T*, P> at;
   for (Index i = 0; i < P; ++i)
@@ -122,12 +140,19 @@ void compute_tile(const BlockTask<T>& task, const TileRun& run, Index slice) {
   // What the tile writes at its end comes while it is computed.
   for (Index i = 0; i < P; ++i) simd::prefetch(y + pixels[std::min(i, run.count - 1)].target);
   // Neighbouring columns are neighbours in memory: without dilation one loop runs over columns and channels.
-  const bool joined = p.columns.tap_step == 1 && layout.pixel == b.slice;
-  const Index length = joined ? run.column_taps.size() * b.slice : b.slice;
+  const bool joined = zeros == nullptr && p.columns.tap_step == 1 && layout.pixel == b.slice;
+  const Index depth = zeros != nullptr ? std::min(b.slice, p.in - slice * b.slice) : b.slice;
+  const Index length = joined ? run.column_taps.size() * b.slice : depth;
   for (Index t = run.row_taps.first; t < run.row_taps.end; ++t)
     for (Index u = run.column_taps.first; u < run.column_taps.end; ++u) {
       auto x = at;
       for (const T*& pointer : x) pointer += t * p.rows.tap_step * layout.row + u * p.columns.tap_step * layout.pixel;
+      if (zeros != nullptr && !run.equal)
+        for (Index i = 0; i < P; ++i) {
+          const PixelTaps& taps = tiles.taps[static_cast<std::size_t>(run.first + std::min(i, run.count - 1))];
+          if (t < taps.rows.first || t >= taps.rows.end || u < taps.columns.first || u >= taps.columns.end)
+            x[static_cast<std::size_t>(i)] = zeros;
+        }
       const Index tap = t * p.columns.taps + u;
       tile.add_products(x, 1, weights + tap * b.slice * Sums::columns, length);
       if (joined) break;
@@ -166,8 +191,11 @@ void convolve(const Problem<T>& p) {
   const Index images = std::clamp<Index>(256 / std::max<Index>(pixels, 1), 1, p.images);
   const Index row_bytes =
       p.columns.input_span({0, p.columns.outputs}).size() * p.rows.stride * p.in * static_cast<Index>(sizeof(T));
-  const Index band_rows = std::clamp<Index>(
-      std::min(160 * 1024 / std::max<Index>(row_bytes, 1), 1024 / p.columns.outputs), std::min<Index>(rows, 2), rows);
+  const bool in_place = reads_in_place(p);
+  const Index band_rows =
+      std::clamp<Index>(in_place ? 256 / p.columns.outputs
+                                 : std::min(160 * 1024 / std::max<Index>(row_bytes, 1), 1024 / p.columns.outputs),
+                        std::min<Index>(rows, 2), rows);
   const Index bands = ceil_div(rows, band_rows), image_groups = ceil_div(p.images, images);
   const Index splits = std::clamp<Index>(ceil_div(16, bands * image_groups * p.groups), 1, b.blocks);
 
@@ -191,21 +219,26 @@ void convolve(const Problem<T>& p) {
     };
     const auto found = std::find_if(plans.begin(), plans.end(), same);
     plan_of.push_back(static_cast<std::size_t>(found - plans.begin()));
-    if (found == plans.end()) plans.push_back(plan_tiles(p, band, band_layout(p, b, band)));
+    if (found == plans.end())
+      plans.push_back(plan_tiles(p, band, in_place ? whole_layout(p, b) : band_layout(p, b, band)));
   }
 
   const PieceMoments<T> moments(p, rows, p.columns.outputs, bands, p.groups * splits == 1);
   parallel_each(p.groups * image_groups * bands * splits, [&](Index i) {
     const Index split = i % splits, group = i / splits % p.groups, band_index = i / splits / p.groups;
     const Band band = band_at(band_index);
-    const Layout layout = band_layout(p, b, band);
+    const Layout layout = in_place ? whole_layout(p, b) : band_layout(p, b, band);
     const Tiles& tiles = plans[plan_of[static_cast<std::size_t>(band_index)]];
     const auto sums = static_cast<Index>(tiles.pixels.size() + most_pixels) * b.width;
-    Scratch<T> scratch(
-        static_cast<std::size_t>(layout.slice * b.slices + sums + b.width + (pack_by_slice ? b.slice_size() : 0)));
-    T *const source = scratch.data(), *const partial = source + layout.slice * b.slices, *const start = partial + sums,
+    const Index copied = in_place ? b.slice : layout.slice * b.slices;
+    Scratch<T> scratch(static_cast<std::size_t>(copied + sums + b.width + (pack_by_slice ? b.slice_size() : 0)));
+    T *const copy = scratch.data(), *const partial = copy + copied, *const start = partial + sums,
              *const own = start + b.width;
-    copy_band(p, b, band, group, source);
+    if (in_place)
+      std::fill_n(copy, copied, T(0));
+    else
+      copy_band(p, b, band, group, copy);
+    const T* const source = in_place ? first_input(p, band, group) : copy;
     T* const y = p.y + p.output(band.images.first, band.rows.first) + group * p.out;
     const Range blocks = part(b.blocks, splits, split);
     for (Index block = blocks.first; block < blocks.end; ++block) {
@@ -215,7 +248,8 @@ void convolve(const Problem<T>& p) {
         if (pack_by_slice) pack_slice(p, b, group, block, slice, own);
         const T* const from =
             pack_by_slice ? own : weights + (group * b.blocks + block) * block_size + slice * b.slice_size();
-        const BlockTask<T> task{p, b, layout, tiles, source, from, start, partial, y + first, channels};
+        const BlockTask<T> task{
+            p, b, layout, tiles, source, from, start, partial, y + first, channels, in_place ? copy : nullptr};
         if (b.width == simd::width<T>) {
           compute_slice<T, 1>(task, slice);
         } else {

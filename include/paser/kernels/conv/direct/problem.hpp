@@ -120,6 +120,20 @@ Layout band_layout(const Problem<T>& p, const Blocking<T>& b, const Band& band) 
   return {b.slice, columns * b.slice, rows * columns * b.slice, band.images.size() * rows * columns * b.slice};
 }
 
+/// The values of the input where they lie, plain.
+template <class T>
+Layout whole_layout(const Problem<T>& p, const Blocking<T>& b) {
+  const Index pixel = p.in * p.groups, row = p.columns.inputs * pixel;
+  return {pixel, row, p.rows.inputs * row, b.slice};
+}
+
+/// What the first tap of the band's first output meets in the plain input; it may lie outside of it.
+template <class T>
+const T* first_input(const Problem<T>& p, const Band& band, Index group) {
+  const Index row = band.images.first * p.rows.inputs + p.rows.input(band.rows.first, 0);
+  return p.input.first.data + (row * p.columns.inputs + p.columns.input(0, 0)) * p.in * p.groups + group * p.in;
+}
+
 /// Copies input rows as a band needs them: pixels b.slice apart, with zeros where the image or the channels end.
 template <class T>
 class RowCopy {
