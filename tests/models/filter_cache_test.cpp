@@ -67,3 +67,17 @@ TEST_CASE("a norm is folded into kept weights once, and follows all that it is m
   change(conv.bias.value);
   change(conv.weight.value);
 }
+
+TEST_CASE("the weights of a 1x1 convolution are kept where packing them is a part of the work") {
+  const auto weight = uniform<float>(Key{1}, Shape{1, 1, 300, 200}, -1, 1);
+  const auto x = uniform<float>(Key{2}, Shape{1, 12, 13, 300}, -1, 1);
+  FilterCache<float> filters;
+  const auto run = [&](FilterCache<float>* cache) {
+    return materialize(conv2d(ConcatenatedMaps<Tensor<float, 4>>(x), {weight, {}, {}, cache}));
+  };
+  const auto expected = run(nullptr);
+  CHECK(same_bits(run(&filters), expected));
+  CHECK(filters.bytes() >= 300 * 200 * sizeof(float));
+  CHECK(same_bits(run(&filters), expected));
+  CHECK(same_for_all_threads([&] { return run(&filters); }));
+}

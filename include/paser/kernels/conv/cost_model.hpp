@@ -51,7 +51,8 @@ inline std::array<ConvWork, 3> conv_work(const ConvShape& s, ConvDirection direc
     return work;
   };
   return {work_of_cells(s, static_cast<double>(s.n) * pixels,
-                        dilated || direction == ConvDirection::backward_weight ? valid_products(s) / pixels : 9),
+                        dilated || direction == ConvDirection::backward_weight ? valid_products(s) / pixels
+                                                                               : static_cast<double>(s.r * s.s)),
           by_tiles(winograd::Plane<2>::forward(plain)), by_tiles(winograd::Plane<4>::forward(plain))};
 }
 

@@ -291,7 +291,7 @@ Problem<T> forward_problem(const ConvShape& s, const T* weight) {
 template <class T>
 bool keeps_packed(const ConvShape& s) {
   const auto p = forward_problem<T>(s, nullptr);
-  return !is_pointwise(p) && !slides(p);
+  return is_pointwise(p) ? !goes_to_few(p) : !slides(p);
 }
 
 /// The forward pass of a convolution: y = epilogue(input * weight), overwritten. `packed` may be the weights as

@@ -153,15 +153,18 @@ void compute_blocks(const Problem<T>& p, const Blocking<T>& b, const T* x, Index
 template <class T>
 void convolve_pointwise(const Problem<T>& p) {
   const Blocking<T> b(p);
-  Scratch<T> packed(static_cast<std::size_t>(b.blocks * (b.block_size() + b.width)));
-  T *const weights = packed.data(), *const biases = weights + b.blocks * b.block_size();
-  const bool to_few = goes_to_few(p);
-  for (Index i = 0; i < b.blocks; ++i) {
-    if (!to_few) pack_weights(p, b, 0, i, weights + i * b.block_size());
-    copy_bias(p, b, 0, i, biases + i * b.width);
-  }
+  const Index size = b.blocks * b.block_size();
+  const bool to_few = goes_to_few(p), kept = p.packed != nullptr && !to_few;
+  Scratch<T> packed(static_cast<std::size_t>((kept ? 0 : size) + b.blocks * b.width));
+  T *const biases = packed.data(), *const own = biases + b.blocks * b.width;
+  for (Index i = 0; i < b.blocks; ++i) copy_bias(p, b, 0, i, biases + i * b.width);
+  if (!kept && !to_few)
+    parallel_for(b.blocks, std::max<Index>(1, 16384 / b.block_size()), [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) pack_weights(p, b, 0, i, own + i * b.block_size());
+    });
   for (Index k = 0; to_few && k < p.out; ++k)
-    for (Index c = 0; c < p.in; ++c) weights[k * p.in + c] = p.weight[k * p.out_step + c * p.in_step];
+    for (Index c = 0; c < p.in; ++c) own[k * p.in + c] = p.weight[k * p.out_step + c * p.in_step];
+  const T* const weights = kept ? p.packed : own;
   const Index image = p.rows.outputs * p.columns.outputs;
   // At least one whole tile a chunk: the last tile of a chunk is moved back to end with it. For moments a chunk belongs
   // to one image, which must not make it small.
