@@ -30,11 +30,17 @@ std::string script(const char* name) {
 
 #ifdef PASER_WITH_TIFF
 
-/// A stack of three pages with pixels of half a micrometre, segmented, and what the library says of its pages.
+/// A stack of three pages with pixels of half a micrometre, segmented, and what the library says of its pages. The size
+/// of the pixels stands in the tags, or with the distance of the pages, 0.75 micrometres, where ImageJ has it.
 class Segmented {
  public:
-  Segmented() : bench_(1) {
-    io::TiffEncoder tiff({.pages = 3, .resolution = io::Resolution{20000, 20000, io::Resolution::centimetre, {}}});
+  explicit Segmented(bool imagej) : bench_(1), imagej_(imagej) {
+    io::Resolution resolution{20000, 20000, io::Resolution::centimetre, {}};
+    if (imagej) {
+      resolution = {2, 2, io::Resolution::no_unit, "micron"};
+      resolution.spacing = 0.75;
+    }
+    io::TiffEncoder tiff({.pages = 3, .resolution = resolution});
     std::string bytes;
     pipeline::TiledOptions options;
     options.class_probabilities = true;
@@ -69,14 +75,15 @@ class Segmented {
       INFO(picture);
       Index wide = 0, high = 0, pages = 0;
       int bits = 0;
-      double across = 0, down = 0;
-      REQUIRE(in >> wide >> high >> pages >> bits >> across >> down);
+      double across = 0, down = 0, apart = 0;
+      REQUIRE(in >> wide >> high >> pages >> bits >> across >> down >> apart);
       CHECK(wide == width);
       CHECK(high == height);
       REQUIRE(pages == 3);
       CHECK(bits == (picture == "overlay" ? 24 : picture == "mask" || picture == "routes" ? 8 : 32));
       CHECK(across == Approx(0.5));
       CHECK(down == Approx(0.5));
+      if (imagej_) CHECK(apart == Approx(0.75));
       Index different = 0;
       for (Index page = 0; page < pages; ++page) {
         const std::vector<double> expected = values(picture, page);
@@ -118,17 +125,19 @@ class Segmented {
   }
 
   segment_image_bench::Bench bench_;
+  bool imagej_;
   std::vector<std::decay_t<decltype(std::declval<pipeline::TiledImage<float>>().maps)>> pages_;
 };
 
 TEST_CASE("segmented stacks are read by tifffile", "[.]") {
   const auto python = python_with("numpy, tifffile");
   if (!python) return;
-  const Segmented segmented;
-  REQUIRE(
-      std::system((*python + " " + script("tiff_values.py") + " " + segmented.text().string() + segmented.files(" "))
-                      .c_str()) == 0);
-  segmented.check_values();
+  for (const bool imagej : {false, true}) {
+    const Segmented segmented(imagej);
+    const std::string read = *python + " " + script("tiff_values.py") + " ";
+    REQUIRE(std::system((read + segmented.text().string() + segmented.files(" ")).c_str()) == 0);
+    segmented.check_values();
+  }
 }
 
 TEST_CASE("segmented stacks are read by ImageJ", "[.]") {
@@ -137,14 +146,16 @@ TEST_CASE("segmented stacks are read by ImageJ", "[.]") {
     std::cout << "skipped: needs imagej, java and xvfb-run" << std::endl;
     return;
   }
-  const Segmented segmented;
-  // A home of its own: ImageJ keeps its preferences there. A macro that fails would wait in a dialogue.
-  const std::string home = segmented.text().parent_path().string();
-  REQUIRE(std::system(("HOME=" + home + " timeout 240 xvfb-run -a java -jar " + jar + " -ijpath " + home + " -batch " +
-                       script("tiff_values.ijm") + " '" + segmented.text().string() + segmented.files("\n") +
-                       "' >/dev/null 2>&1")
-                          .c_str()) == 0);
-  segmented.check_values();
+  for (const bool imagej : {false, true}) {
+    const Segmented segmented(imagej);
+    // A home of its own: ImageJ keeps its preferences there. A macro that fails would wait in a dialogue.
+    const std::string home = segmented.text().parent_path().string();
+    REQUIRE(std::system(("HOME=" + home + " timeout 240 xvfb-run -a java -jar " + jar + " -ijpath " + home +
+                         " -batch " + script("tiff_values.ijm") + " '" + segmented.text().string() +
+                         segmented.files("\n") + "' >/dev/null 2>&1")
+                            .c_str()) == 0);
+    segmented.check_values();
+  }
 }
 
 #endif

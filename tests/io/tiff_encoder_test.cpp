@@ -171,6 +171,8 @@ TEST_CASE("TiffEncoder keeps the distance of the pages as ImageJ does, with its 
     CHECK(apart->second == "um");
   }
   CHECK_THAT(io::read_file(folder / "stack.tif"), Contains("\nunit=micron\nzunit=mm\nspacing=0.00725\nloop=false\n"));
+  // A number of images would make ImageJ look for them without gaps between.
+  CHECK_THAT(io::read_file(folder / "stack.tif"), !Contains("images="));
   // Without a unit it is kept as the number that it is, and says no length.
   r.imagej_unit = r.depth_unit = "";
   io::write_file(folder / "stack.tif", file_of(pages, {.resolution = r}));

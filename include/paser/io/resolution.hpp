@@ -71,11 +71,12 @@ inline void read_imagej(std::string_view description, Resolution& r) {
   r.depth_unit = line_behind(description, "zunit=");
 }
 
-/// The description by which ImageJ takes a file of so many pages for a stack and knows their unit and distance; empty
-/// where there is nothing to say.
-inline std::string imagej_description(const Resolution& r, Index pages) {
+/// The description from which ImageJ knows unit and distance of the pages of a stack; empty where there is nothing to
+/// say. It does not say how many pages there are: ImageJ would then take real numbers for pages without gaps between
+/// them, and not look at their directories.
+inline std::string imagej_description(const Resolution& r) {
   if (r.imagej_unit.empty() && r.spacing == 0) return {};
-  std::string text = message("ImageJ=1.53\nimages=", pages, "\nslices=", pages);
+  std::string text = "ImageJ=1.53";
   const auto add = [&text](const char* name, const std::string& value) {
     if (!value.empty()) text += message("\n", name, "=", value);
   };

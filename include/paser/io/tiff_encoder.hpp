@@ -123,7 +123,7 @@ class TiffEncoder {
                                        number(257, u32, static_cast<std::uint64_t>(s[0])),
                                        number(258, u16, 8 * sample_bytes, channels), number(259, u16, packed ? 8 : 1),
                                        number(262, u16, channels == 3 ? 2 : 1)};
-    if (std::string text = done_ == 1 && r ? detail::imagej_description(*r, options_.pages) : ""; !text.empty()) {
+    if (std::string text = done_ == 1 && r ? detail::imagej_description(*r) : ""; !text.empty()) {
       text += '\0';
       all.push_back({270, ascii, text.size(), text});
     }

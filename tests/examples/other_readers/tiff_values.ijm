@@ -4,6 +4,7 @@
 function size(length, unit) {
   if (unit == "cm") return 10000 * length;
   if (unit == "inch") return 25400 * length;
+  if (startsWith(unit, "micron")) return length;
   if (endsWith(unit, "m")) return length;  // micrometres, by a letter that not every locale has
   exit("a pixel is measured in " + unit);
 }
@@ -13,8 +14,8 @@ setBatchMode(true);
 text = "";
 for (k = 1; k < names.length; k++) {
   open(names[k]);
-  getPixelSize(unit, wide, high);
-  text += "" + getWidth() + " " + getHeight() + " " + nSlices + " " + bitDepth() + " " + size(wide, unit) + " " + size(high, unit) + "\n";
+  getVoxelSize(wide, high, apart, unit);
+  text += "" + getWidth() + " " + getHeight() + " " + nSlices + " " + bitDepth() + " " + size(wide, unit) + " " + size(high, unit) + " " + apart + "\n";
   for (page = 1; page <= nSlices; page++) {
     setSlice(page);
     for (y = 0; y < getHeight(); y++) {
