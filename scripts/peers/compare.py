@@ -17,7 +17,7 @@ except ImportError:
     sys.exit("bench_peers needs numpy (Debian: python3-numpy)")
 
 from . import report, roofline
-from .checks import TOLERANCE, ZOO_TOLERANCE, disagreement
+from .checks import disagreement
 from .layers import LAYERS
 from .peers import BIN, WORK, all_peers, environment, is_layer, is_network, versions
 from .worker import Worker, WorkerError
@@ -158,8 +158,7 @@ class Comparison:
                 results[worker.peer] = maps.transpose(0, 2, 1).ravel()
         ours = results["paser"]
         for name, theirs in results.items():
-            deep = is_network(workload) and workload.network in ZOO
-            problem = disagreement(workload.kind, ours, theirs, ZOO_TOLERANCE if deep else TOLERANCE)
+            problem = disagreement(workload.kind, ours, theirs, is_network(workload) and workload.network in ZOO)
             if problem:
                 self.disagreements.append(f"{workload.name}, {threads} threads: {name} disagrees with paser: {problem}")
                 print(self.disagreements[-1], flush=True)
