@@ -277,30 +277,35 @@ DeferredConv<V> relu6(DeferredConv<V> x) {
   return x;
 }
 
-/// The activation of the result, taken as the convolution writes where nothing is recorded.
+/// hardswish of the result, taken as the convolution writes.
 template <class T>
 Tensor<T, 4> hardswish(DeferredConv<Tensor<T, 4>> x) {
   x.activation = Activation::hardswish;
   return materialize(x);
 }
+/// gelu of the result, taken as the convolution writes.
 template <class T>
 Tensor<T, 4> gelu(DeferredConv<Tensor<T, 4>> x) {
   x.activation = Activation::gelu;
   return materialize(x);
 }
+/// gelu_tanh of the result, taken as the convolution writes.
 template <class T>
 Tensor<T, 4> gelu_tanh(DeferredConv<Tensor<T, 4>> x) {
   x.activation = Activation::gelu_tanh;
   return materialize(x);
 }
+/// hardswish of the result, recorded or counted.
 template <class V>
 V hardswish(const DeferredConv<V>& x) {
   return hardswish(materialize(x));
 }
+/// gelu of the result, recorded or counted.
 template <class V>
 V gelu(const DeferredConv<V>& x) {
   return gelu(materialize(x));
 }
+/// gelu_tanh of the result, recorded or counted.
 template <class V>
 V gelu_tanh(const DeferredConv<V>& x) {
   return gelu_tanh(materialize(x));

@@ -14,6 +14,7 @@ namespace paser::kernels::winograd {
 template <class T>
 class Phases {
  public:
+  /// Of maps of the size of s.
   Phases(const ConvShape& s, Index images, Index channels)
       : rows_(s.options.dilation[0]),
         columns_(s.options.dilation[1]),
@@ -24,6 +25,7 @@ class Phases {
         images_(images),
         channels_(channels) {}
 
+  /// Values of all phases.
   std::size_t size() const {
     return static_cast<std::size_t>(images_ * rows_ * columns_ * phase_h_ * phase_w_ * channels_);
   }
