@@ -45,7 +45,9 @@ TEMPLATE_TEST_CASE("packed weights of direct summation give the bits of the weig
       conv3x3(40, 2, 2, 19, 37, direct),  // groups of images
       conv3x3(1, 12, 9, 24, 20, direct),
       {2, 5, 4, 24, 36, 3, 2, {.stride = {2, 1}, .dilation = {1, 2}, .groups = 3, .algorithm = direct}},
-      {1, 4, 5, 40, 9, 2, 4, {.padding = {1, 2}, .algorithm = direct}}};
+      {1, 4, 5, 40, 9, 2, 4, {.padding = {1, 2}, .algorithm = direct}},
+      {2, 13, 10, 44, 40, 1, 1, {.algorithm = direct}},
+      {1, 3, 3, 44, 12, 1, 1, {.algorithm = direct}}};
   for (const ConvShape& s : shapes) {
     CAPTURE(s.n, s.h, s.c, s.k);
     const auto weight = uniform<TestType>(Key{3}, Shape{s.weight_size()}, -1, 1),
@@ -84,8 +86,10 @@ TEST_CASE("filters are prepared where the weights outweigh the tiles") {
   CHECK_FALSE(kernels::worth_preparing<float>(conv3x3(1, 224, 256, 4, 8)));
   CHECK(kernels::worth_preparing<float>(conv3x3(1, 3, 4, 512, 512, ConvAlgorithm::direct)));
   CHECK_FALSE(kernels::worth_preparing<float>(conv3x3(16, 14, 16, 512, 512, ConvAlgorithm::direct)));
+  CHECK(kernels::worth_preparing<float>({1, 32, 32, 512, 512, 1, 1, {}}));
+  CHECK_FALSE(kernels::worth_preparing<float>({1, 128, 128, 64, 64, 1, 1, {}}));
   // Kernels that pack a few weights as they go, and depthwise ones that pack none.
-  CHECK_FALSE(kernels::worth_preparing<float>({1, 4, 4, 64, 64, 1, 1, {}}));
+  CHECK_FALSE(kernels::worth_preparing<float>({1, 4, 4, 64, 3, 1, 1, {}}));
   CHECK_FALSE(kernels::worth_preparing<float>(
       {1, 3, 4, 64, 64, 3, 3, {.padding = {1, 1}, .groups = 64, .algorithm = ConvAlgorithm::direct}}));
 }
