@@ -73,7 +73,10 @@ std::deque<experiment::ComparedMethod> train(const std::filesystem::path& out, c
   Rivals rivals(s, beside(), 0.2, Key{1});
   experiment::RunFolder folder(out, s, {}, {.program = "mine", .results = {"results.json"}});
   experiment::Stages stages;
-  rivals.add_stages(stages, folder, train, validation, {}, Key{2});
+  pipeline::PretrainOptions<float> common;  // of a network that sees patches and has a teacher, which rivals do not
+  common.grid = {2, 2};
+  common.supervised.distillation.emplace();
+  rivals.add_stages(stages, folder, train, validation, common, Key{2});
   CHECK(stages.size() == s.rivals.size());
   for (std::size_t k = 0; k < stages.size(); ++k) {
     CHECK(stages[k].name == message("rival", k + 1));
