@@ -71,13 +71,16 @@ int run(const Arguments& arguments, const std::string& command) {
   arguments.run.require_stage({"f1", "f2", "f3", "policy", "fine-tune"});
 
   const report::InterruptGuard guard;
+  paser::check<paser::ValueError>(
+      std::filesystem::is_directory(arguments.mnist), "--mnist", "there is no folder '", arguments.mnist,
+      "', expected that of the four files of MNIST, such as data/mnist of ", "the repository");
   Experiment experiment(config, out, arguments.mnist, arguments.run.choice);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   auto stages = experiment.stages();
   stages.push_back(compare_stage(experiment, command, arguments.run.json));
   arguments.run.carry_out("PaSeR on noisy MNIST, preset " + config.preset, stages, experiment.folder());
   if (!arguments.run.json && std::filesystem::exists(out / "samples"))
-    std::cout << "Test images    " << (out / "samples").string()
+    std::cout << "Test images    " << (out / "samples" / "images").string()
               << "  (a few, for `paser segment` and `paser evaluate`)" << std::endl;
   return program::done;
 }

@@ -241,7 +241,7 @@ int run(const Arguments& a, const std::string& command) {
     std::cout << paser::io::json_text(results, 2) << "\n";
   } else {
     tell(std::cout, found, study.comparison());
-    experiment::print_files(std::cout, experiment.folder(), "paser");
+    experiment::print_files(std::cout, experiment.folder(), {"paser", ""});
   }
   return program::done;
 }

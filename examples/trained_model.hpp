@@ -99,7 +99,9 @@ inline std::optional<double> chosen_price(const std::optional<paser::pipeline::C
   const int asked = !target.budget.empty() + target.quality.has_value() + !target.share.empty();
   paser::check<ValueError>(asked == 1, "policy", "--budget, --quality and --share exclude each other");
   paser::check<ValueError>(calibration.has_value(), "policy",
-                           "the model holds no calibration, by which --budget, --quality and --share find the price");
+                           "the model holds no calibration, by which --budget, --quality and --share find the price; "
+                           "train_router makes one, and where it found nothing to route, the routers of its run are ",
+                           "--variant paser_gain_router and --variant paser_policy");
   if (!target.budget.empty())
     return paser::pipeline::price_for_budget(*calibration, paser::pipeline::parse_budget(target.budget));
   if (target.quality) return paser::pipeline::price_for_quality(*calibration, *target.quality);

@@ -19,7 +19,8 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
   r.iou_convention =
       message("mean over the classes of the IoU of all test images together; a class that is in neither ",
               "answer nor truth is ", experiment.settings().absent_class == "zero" ? "0" : "left out");
-  r.mac_convention = report::mac_convention;
+  r.mac_convention =
+      "multiply-accumulates by fvcore's rules (the paper's Flops): one pass of f1, and of the patches that are sent on";
   r.time_convention = message("per image: one pass of f1, deciding, and the patches that are sent on, ",
                               experiment.settings().micro_batch, " at a time; parts measured in turn on ",
                               comparison.machine().processor, ", ", comparison.machine().threads,
@@ -27,9 +28,10 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
                               comparison.machine().busy ? ", busy with other programs" : "");
   report::CurveFigure figure = figure_of(found);
   figure.title = "Quality against time";
-  r.charts.push_back(report::curve_chart(figure,
-                                         "Up and left is better. Gray: random mixes of the networks; a way of "
-                                         "routing is worth something where it lies above."));
+  auto chart = report::curve_chart(figure, "Up and left is better.");
+  if (std::ranges::any_of(chart.lines, &report::ChartLine::reference))
+    chart.note += " Gray: random mixes of the networks; a way of routing is worth something where it lies above.";
+  r.charts.push_back(std::move(chart));
   r.findings = sentences(found);
   r.advice = advice(found);
   for (std::size_t k = 0; k < first.singles.size(); ++k) {

@@ -102,7 +102,7 @@ inline report::CurveFigure figure_of(const Findings& found) {
 inline report::ComparisonTable table_of_networks(const Findings& found) {
   const pipeline::CurveReport& first = found.routers.front().report;
   report::ComparisonTable t{"Networks alone",
-                            paser::message("gap of the best network over f1: ", signed_number(first.gap),
+                            paser::message("gap of the best other network over f1: ", signed_number(first.gap),
                                            ", 95 % interval ", signed_number(first.gap_interval[0]), " .. ",
                                            signed_number(first.gap_interval[1]), " (", first.groups, " files)"),
                             {"network", "IoU of the set", "mean IoU of images", "ms", "GMAC"},

@@ -175,6 +175,10 @@ int run(const std::vector<std::string>& folders, const program::CommonOptions& c
     runs.push_back(results_of(folder));
     would.reads({results_file(folder), paser::message(runs.back().title, ", seed ", runs.back().seed)});
   }
+  for (std::size_t i = 1; i < runs.size(); ++i)
+    paser::check<paser::ValueError>(runs[i].kinds == runs[0].kinds && runs[i].classes == runs[0].classes,
+                                    folders[i].c_str(), "is of other images (", runs[i].title, ") than ", folders[0],
+                                    " (", runs[0].title, "); expected runs with the same classes");
   for (std::size_t i = 0; i < runs.size(); ++i)
     for (std::size_t k = 0; k < i; ++k)
       if (runs[i].seed == runs[k].seed)

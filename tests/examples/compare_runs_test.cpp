@@ -10,11 +10,13 @@ using Catch::Matchers::Contains;
 namespace {
 
 /// A run of two methods and one claim.
-void write_run(const std::filesystem::path& folder, std::uint64_t seed, double iou, int epochs = 3) {
+void write_run(const std::filesystem::path& folder, std::uint64_t seed, double iou, int epochs = 3,
+               const std::vector<std::string>& classes = {"pore", "metal"}) {
   report::Results r;
   r.preset = "standard";
   r.seed = seed;
   r.models = {"f1", "f2"};
+  r.classes = classes;
   r.rows = {{.model = "f1", .kind = "single", .iou = 0.5, .gmac = 0.25, .ms_per_image = 4, .share = {1, 0}},
             {.model = "PaSeR", .kind = "paser", .iou = iou, .gmac = 2, .share = {0.25, 0.75}}};
   r.claims = {{.text = "PaSeR is better", .paper = 0.1, .measured = iou - 0.5, .reproduced = iou > 0.5}};
@@ -60,6 +62,11 @@ TEST_CASE("runs that are no repetitions of each other are told, and what is no r
       run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "a").string(), (folder / "b").string()});
   CHECK(status == 0);
   CHECK_THAT(err, Contains("have the same seed, 1") && Contains("differ in the setting epochs"));
+  write_run(folder / "digits", 2, 0.7, 3, {"background", "digit"});
+  const auto others =
+      run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "a").string(), (folder / "digits").string()});
+  CHECK(others.status == 2);
+  CHECK_THAT(others.err, Contains("is of other images") && Contains("expected runs with the same classes"));
   CHECK(run_program(folder.path(), {PASER_COMPARE_RUNS}).status == 2);
   const auto nothing = run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "nothing").string()});
   CHECK(nothing.status == 2);

@@ -68,7 +68,7 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   INFO(first.err);
   REQUIRE(first.status == 0);
   CHECK_THAT(first.out,
-             Contains("gap of the best network over f1") && Contains("GainRouter") && Contains("PaSeR") &&
+             Contains("gap of the best other network over f1") && Contains("GainRouter") && Contains("PaSeR") &&
                  Contains("prices by the calibration alone") &&
                  Contains("data: 2 folds of 6 training files: networks of a fold judge its images alone\n") &&
                  Contains("\nAdvice  ") && Contains("\nUse it         paser segment "));

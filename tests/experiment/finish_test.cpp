@@ -15,7 +15,7 @@ models::AnySegmenter<float> unet(std::uint64_t seed) {
   return models::UNet<float>({.in = 1, .classes = 2, .width = 2, .depth = 1, .dropout = 0.5}, Key{seed});
 }
 
-TEST_CASE("of two trained PaSeRs that one is named for use which the comparison found best") {
+TEST_CASE("what is named for use is the PaSeR that the comparison found best, or the network that it advises") {
   const TemporaryFolder folder;
   experiment::RunFolder run(folder / "run", nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
   pipeline::PaserDescription d;
@@ -26,19 +26,29 @@ TEST_CASE("of two trained PaSeRs that one is named for use which the comparison 
                                      .policy = pipeline::Constant{0},
                                      .grid = {2, 2},
                                      .estimator = uncertainty::SoftmaxEntropy{}};
-  for (const auto& [file, name] : {std::pair{"paser", "PaSeR"}, std::pair{"paser_tuned", "PaSeR, tuned reward"}}) {
+  for (const auto& [file, name] : {std::pair{"paser", "PaSeR"}, std::pair{"paser_tuned", "PaSeR, tuned reward"},
+                                   std::pair{"paser_rival1", "segformer B0"}}) {
     d.info["name"] = name;
     pipeline::save_paser(run.checkpoint_to_write(file), paser, d);
   }
   report::Results results;
-  results.rows = {{.model = "PaSeR", .kind = "paser", .iou = 0.5},
-                  {.model = "PaSeR, tuned reward", .kind = "paser", .iou = 0.7},
-                  {.model = "f1", .kind = "single", .iou = 0.9}};
-  CHECK(experiment::best_trained(results, run) == "paser_tuned");
+  results.rows = {{.model = "PaSeR", .kind = "paser", .iou = 0.5, .gmac = 1},
+                  {.model = "PaSeR, tuned reward", .kind = "paser", .iou = 0.7, .gmac = 1},
+                  {.model = "f1", .kind = "single", .iou = 0.6, .gmac = 0.1},
+                  {.model = "segformer B0", .kind = "single", .iou = 0.9, .gmac = 2}};
+  const auto used = [&] {
+    const auto choice = experiment::best_trained(results, run);
+    return choice.name + (choice.only.empty() ? "" : " --only " + choice.only);
+  };
+  CHECK(used() == "paser_tuned");
   results.rows[0].iou = 0.8;
-  CHECK(experiment::best_trained(results, run) == "paser");
+  CHECK(used() == "paser");
+  results.rows[2].iou = 0.796;  // as good as PaSeR, and cheaper
+  CHECK(used() == "paser --only f1");
+  results.rows[3].gmac = 0.05;
+  CHECK(used() == "paser_rival1");
   results.rows.clear();
-  CHECK(experiment::best_trained(results, run) == "paser");
+  CHECK(used() == "paser");
 }
 
 }  // namespace finish_test

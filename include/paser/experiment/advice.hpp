@@ -2,6 +2,8 @@
 #include "paser/core/macros_off.inc"
 
 #include <deque>
+#include <functional>
+#include <ranges>
 
 #include "paser/metrics/significance/t_test.hpp"
 #include "paser/report/method_row.hpp"
@@ -38,18 +40,33 @@ inline std::string certainty(const std::vector<double>& first, const std::vector
                  " by a t-test on ", n, " test images");
 }
 
+/// IoUs that differ by no more count as the same.
+inline constexpr double same_iou = 0.005;
+
+/// Of the rows of a comparison the best PaSeR, and the cheapest network alone that is as good; null where there is
+/// none. row_of(element): the report::Row of an element.
+template <class Elements, class RowOf = std::identity>
+auto best_and_rival(const Elements& elements, const RowOf& row_of = {}) {
+  using Element = std::ranges::range_value_t<Elements>;
+  std::pair<const Element*, const Element*> found{};
+  auto& [routed, single] = found;
+  for (const Element& e : elements)
+    if (row_of(e).kind == "paser" && (!routed || row_of(e).iou > row_of(*routed).iou)) routed = &e;
+  for (const Element& e : elements)
+    if (routed && row_of(e).kind == "single" && row_of(e).iou >= row_of(*routed).iou - same_iou &&
+        (!single || row_of(e).gmac < row_of(*single).gmac))
+      single = &e;
+  return found;
+}
+
 /// What to use: the best PaSeR, or a network alone that is as good (within 0.005 of IoU) and no dearer. Empty when
 /// there is nothing to choose between.
 inline std::string advice(const std::deque<ComparedMethod>& methods) {
-  const ComparedMethod *routed = nullptr, *single = nullptr, *best = nullptr;
-  constexpr double alike = 0.005;
+  const ComparedMethod* best = nullptr;
+  const auto [routed, single] =
+      best_and_rival(methods, [](const ComparedMethod& m) -> const report::Row& { return m.row; });
   for (const auto& m : methods)
-    if (m.row.kind == "paser" && (!routed || m.row.iou > routed->row.iou)) routed = &m;
-  for (const auto& m : methods)
-    if (m.row.kind == "single") {
-      if (!best || m.row.iou > best->row.iou) best = &m;
-      if (routed && m.row.iou >= routed->row.iou - alike && (!single || m.row.gmac < single->row.gmac)) single = &m;
-    }
+    if (m.row.kind == "single" && (!best || m.row.iou > best->row.iou)) best = &m;
   if (!routed || !best) return {};
   const report::Row& paser = routed->row;
   const auto times = [](double ratio) { return ratio < 10 ? report::significant(ratio, 2) : report::fixed(ratio, 0); };
@@ -61,11 +78,11 @@ inline std::string advice(const std::deque<ComparedMethod>& methods) {
   };
   if (single && single->row.gmac <= paser.gmac) {
     const report::Row& lean = single->row;
-    const bool better = lean.iou > paser.iou + alike;
+    const bool better = lean.iou > paser.iou + same_iou;
     std::string text = message("use ", iou_of(lean), " alone: ", better ? "better than " : "as good as ", iou_of(paser),
                                " and ", times(paser.gmac / lean.gmac), " times cheaper. ",
                                better ? "That it is better is " : "The difference is ", sure(*single));
-    if (best->row.iou > lean.iou + alike)
+    if (best->row.iou > lean.iou + same_iou)
       text += message(" ", iou_of(best->row), " is better at ", times(best->row.gmac / lean.gmac), " times its cost.");
     return text;
   }
@@ -74,7 +91,7 @@ inline std::string advice(const std::deque<ComparedMethod>& methods) {
     return message(" at ", ratio < 1 ? times(1 / ratio) + " times" : "1 / " + times(ratio) + " of",
                    " its cost. The difference is ", sure(other));
   };
-  if (paser.iou < best->row.iou - alike)
+  if (paser.iou < best->row.iou - same_iou)
     return message("use ", iou_of(best->row), " for the best answers; ", iou_of(paser), " has less", against(*best));
   const ComparedMethod& other = single ? *single : *best;
   return message(

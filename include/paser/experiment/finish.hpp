@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "paser/experiment/advice.hpp"
 #include "paser/experiment/stages.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/report/html.hpp"
@@ -36,29 +37,41 @@ report::Results finish(RunFolder& folder, const std::string& command, const repo
   return results;
 }
 
-/// Of the trained PaSeRs that a run keeps, the one whose name is that of the best in the comparison; else the first.
-/// Empty where there is none.
-inline std::string best_trained(const report::Results& results, const RunFolder& folder) {
+/// A trained PaSeR that a run keeps, and the network of it to use alone; empty: as its policy says.
+struct TrainedChoice {
+  std::string name, only;
+};
+
+/// What the advice means: of the trained PaSeRs that a run keeps, the one whose name is that of the best in the
+/// comparison, else the first; or the network that does without routing. Empty where there is none.
+inline TrainedChoice best_trained(const report::Results& results, const RunFolder& folder) {
   const auto trained = folder.trained();
   if (trained.empty()) return {};
-  const report::Row* best = nullptr;
-  for (const report::Row& row : results.rows)
-    if (row.kind == "paser" && (!best || row.iou > best->iou)) best = &row;
-  for (std::size_t i = 0; best && trained.size() > 1 && i < trained.size(); ++i)
-    if (pipeline::load_paser(folder.checkpoint(trained[i])).description.info.value("name", "") == best->model)
-      return trained[i];
-  return trained.front();
+  const auto named = [&](const std::string& model) {
+    for (std::size_t i = 0; trained.size() > 1 && i < trained.size(); ++i)
+      if (pipeline::load_paser(folder.checkpoint(trained[i])).description.info.value("name", "") == model)
+        return trained[i];
+    return std::string();
+  };
+  const auto [best, alone] = best_and_rival(results.rows);
+  const std::string routed = best ? named(best->model) : "";
+  const TrainedChoice choice{routed.empty() ? trained.front() : routed, ""};
+  if (!alone || alone->gmac > best->gmac) return choice;
+  if (const std::string rival = named(alone->model); !rival.empty()) return {rival, ""};
+  return {choice.name, alone->model};
 }
 
-/// Where the files of a run are, and the command that uses the trained PaSeR of the name `best`, where there is one.
-inline void print_files(std::ostream& out, const RunFolder& folder, const std::string& best) {
+/// Where the files of a run are, and the command that uses what was trained, where there is something.
+inline void print_files(std::ostream& out, const RunFolder& folder, const TrainedChoice& best) {
   if (const auto page = folder.path() / "report.html"; std::filesystem::exists(page))
     out << "Report page    " << page.string() << "  (for a browser; one file that loads nothing)\n";
   out << "All numbers    " << (folder.path() / "results.json").string() << "\n";
   const auto trained = folder.trained();
   for (std::size_t i = 0; i < trained.size(); ++i)
     out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
-  if (!best.empty()) out << "Use it         paser segment " << folder.checkpoint(best).string() << " IMAGES\n";
+  if (!best.name.empty())
+    out << "Use it         paser segment " << folder.checkpoint(best.name).string() << " IMAGES"
+        << (best.only.empty() ? "" : " --only " + best.only) << "\n";
   out << std::flush;
 }
 
