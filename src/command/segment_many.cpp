@@ -232,7 +232,7 @@ int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDes
     std::cout << std::flush;
   }
   if (failed > 0)
-    std::cerr << "why an image has no mask stands in its line of the .jsonl files of " << a.out.string() << "\n";
+    report::notes() << "why an image has no mask stands in its line of the .jsonl files of " << a.out.string() << "\n";
   if (s.turned > 0)
     std::cerr << "warning: " << s.turned
               << " images were turned upright, as the orientation in their files says, and so are their masks\n";

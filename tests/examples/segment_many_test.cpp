@@ -95,6 +95,7 @@ TEST_CASE("segment_many answers every line as segment_image does, and says what 
   const Outcome outcome = list.many("out");
   INFO(outcome.err);
   REQUIRE(outcome.status == 1);
+  CHECK_THAT(outcome.err, Contains("stands in its line of the .jsonl files of "));
   const auto totals = totals_of(outcome.out);
   CHECK(totals.at("lines") == 23);
   CHECK(totals.at("done") == 21);
