@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "experiment/halves.hpp"
 #include "paser/models/registered/unet.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -11,16 +12,8 @@ using Catch::Matchers::Contains;
 using namespace paser;
 using experiment::Rivals;
 
-struct Settings : experiment::RivalSettings {
-  std::string preset = "mine";
-  std::uint64_t seed = 1;
-};
-void to_json(nlohmann::json& j, const Settings& s) {
-  j = {{"preset", s.preset}, {"seed", s.seed}};
-}
-void from_json(const nlohmann::json& j, Settings& s) {
-  j.at("seed").get_to(s.seed);
-}
+using Settings = experiment::RivalSettings;
+using tiny::Halves;
 
 Settings two() {
   Settings s;
@@ -44,34 +37,11 @@ pipeline::PaserDescription beside() {
   return d;
 }
 
-/// Images of which the left or the upper half is bright.
-struct Halves {
-  Index first = 0, count = 0;
-
-  Index size() const { return count; }
-  data::Batch rows(std::span<const Index> numbers) const {
-    const auto n = static_cast<Index>(numbers.size());
-    data::Batch batch{Tensor<float, 4>({n, 8, 8, 1}), Labels({n, 8, 8}), {}, {}};
-    for (Index i = 0; i < n; ++i) {
-      const auto id = static_cast<std::uint64_t>(first + numbers[static_cast<std::size_t>(i)]);
-      for (Index p = 0; p < 64; ++p) {
-        const bool bright = (id % 2 == 0 ? p / 8 : p % 8) < 4;
-        batch.labels.mutable_data()[i * 64 + p] = bright;
-        batch.images.mutable_data()[i * 64 + p] =
-            static_cast<float>(0.6 * bright + 0.4 * Key{7}.fold(id).uniform(static_cast<std::uint64_t>(p)));
-      }
-      batch.ids.push_back(id);
-    }
-    return batch;
-  }
-  data::Batch range(Index begin, Index end) const { return rows(data::numbers_from(begin, end)); }
-};
-
 /// Trains the rivals of a folder; returns the rows of the comparison.
 std::deque<experiment::ComparedMethod> train(const std::filesystem::path& out, const Settings& s) {
   const Halves train{0, 8}, validation{100, 4}, test{200, 4};
   Rivals rivals(s, beside(), 0.2, Key{1});
-  experiment::RunFolder folder(out, s, {}, {.program = "mine", .results = {"results.json"}});
+  experiment::RunFolder folder(out, nlohmann::json{{"seed", 1}}, {}, {.program = "mine", .results = {"results.json"}});
   experiment::Stages stages;
   pipeline::PretrainOptions<float> common;  // of a network that sees patches and has a teacher, which rivals do not
   common.grid = {2, 2};
