@@ -60,6 +60,27 @@ TEST_CASE("Cityscapes: its training images, val as the test, 19 classes, and the
   CHECK(max_abs_difference(in_memory.test().range(0, 2).images, data.test().range(0, 2).images) == 0);
 }
 
+TEST_CASE("UNets of the settings have the norm that is asked for, one for each") {
+  const tiny::Cityscapes set;
+  Networks s;
+  static_cast<FolderSettings&>(s) = settings_of(set);
+  s.widths = {4, 8};
+  s.depths = {1, 1};
+  const FolderData data(s);
+  const auto norm = [&](std::size_t k) {
+    return nlohmann::json::parse(network_of(data, s, k).json).value("norm", "instance");
+  };
+  CHECK((norm(0) == "instance" && norm(1) == "instance"));
+  s.norms = {"instance", "batch"};
+  CHECK_NOTHROW(check_lists(s.lists()));
+  CHECK_NOTHROW(check_settings(s));
+  CHECK((norm(0) == "instance" && norm(1) == "batch"));
+  s.norms = {"batch"};
+  CHECK_THROWS_WITH(check_lists(s.lists()), Contains("norms"));
+  s.norms = {"instance", "layer"};
+  CHECK_THROWS_WITH(check_settings(s), Contains("'layer', expected instance or batch"));
+}
+
 TEST_CASE("networks of the registry get what the data say, and wrappers where they need them") {
   const tiny::Cityscapes set;
   const FolderData data(settings_of(set));

@@ -45,6 +45,22 @@ TEST_CASE("a name and settings make the network that its type makes, bit by bit"
   CHECK(model_parameters(made.spec()) == nn::count_parameters(direct));
 }
 
+TEST_CASE("the norm of a UNet is a setting of its own, which older files do not have") {
+  UNetSpec spec{.classes = 3, .width = 4, .norm = UNetNorm::batch};
+  const ModelSpec batch = spec;
+  CHECK(nlohmann::json::parse(batch.json).at("norm") == "batch");
+  const auto made = make_segmenter(batch, Key{3});
+  const auto image = uniform<float>(Key{2}, Shape{1, 19, 22, 1});
+  CHECK(same_bits(infer(made, image), infer(UNet<float>(spec, Key{3}), image)));
+  CHECK(model_parameters(batch) == nn::count_parameters(made));
+  spec.norm = UNetNorm::instance;
+  const ModelSpec instance = spec;
+  CHECK_FALSE(nlohmann::json::parse(instance.json).contains("norm"));
+  CHECK(model_parameters(instance) < model_parameters(batch));
+  CHECK(make_segmenter("unet", with("norm", "instance"), Key{}).spec() ==
+        make_segmenter("unet", settings, Key{}).spec());
+}
+
 TEST_CASE("a network says what it takes and gives, and one that does not say has the defaults") {
   const auto made = make_segmenter("unet", settings, Key{3});
   CHECK(nlohmann::json::parse(made.spec().json) == nlohmann::json::parse(settings));
@@ -94,6 +110,7 @@ TEST_CASE("settings of a UNet that are unknown, missing or wrong are named") {
   refused(with("classes", 1), "1 classes");
   refused(with("in", std::int64_t{1} << 60), "channels");
   refused(with("dropout", 1.5), "dropout is 1.5");
+  refused(with("norm", "layer"), "its norm is 'layer', expected 'instance' or 'batch'");
   refused(with("upsampling", "nearest"), "upsampling is 'nearest', expected 'bilinear' or 'transposed'");
   refused("[1]", "expected an object");
   refused("{", "not JSON");

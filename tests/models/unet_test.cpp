@@ -102,6 +102,44 @@ TEST_CASE("a UNet whose sizes are numbers of a file is the one whose sizes the c
           {.in = 3, .classes = 2, .width = 4, .depth = 3, .upsampling = Upsampling::transposed});
 }
 
+TEST_CASE("a UNet with batch norm: its parameters, its gradients, and statistics that are not those of the image") {
+  using models::UNetNorm;
+  const models::UNet<double> model({.classes = 3, .width = 2, .depth = 2, .dropout = 0.3, .norm = UNetNorm::batch},
+                                   Key{3});
+  CHECK(nn::count_parameters(model) == models::unet_parameters(1, 3, 2, 2, Upsampling::bilinear, UNetNorm::batch));
+  const auto x = uniform<double>(Key{4}, Shape<4>{3, 9, 7, 1});
+  for (const Mode& mode : {run::training, run::frozen_statistics}) {
+    const auto result = nn::gradient_check(model, mode, Key{5}, {}, x);
+    INFO(result.where << " " << result.worst);
+    CHECK(result.passed);
+  }
+
+  models::UNet<float> net({.classes = 2, .width = 4, .depth = 2, .norm = UNetNorm::batch}, Key{3});
+  nn::walk(net, [](const std::string& name, auto& member) {  // as after training
+    if (name.ends_with("running_mean"))
+      for (Index i = 0; i < member.value.numel(); ++i)
+        member.value.mutable_data()[i] = 0.1f * static_cast<float>(i) + 0.01f * static_cast<float>(name.size());
+    if (name.ends_with("running_var"))
+      for (Index i = 0; i < member.value.numel(); ++i) member.value.mutable_data()[i] = 0.5f + static_cast<float>(i);
+  });
+  const auto image = uniform<float>(Key{2}, Shape<4>{2, 16, 20, 1});
+  TapeContext<float> tape;
+  const auto recorded = net(tape, tape.constant(image)).value();
+  CHECK(max_abs_difference(infer(net, image), recorded) < 1e-4f);  // the norm is in the weights
+  // Far from each other's receptive field a pixel does not see what changes; by instance norm all of the image does.
+  const auto apart = [](const auto& of) {
+    const auto plain = uniform<float>(Key{2}, Shape<4>{1, 96, 96, 1});
+    auto changed = plain;
+    for (Index i = 0; i < 96 * 8; ++i) changed.mutable_data()[i] = 1;
+    const auto a = infer(of, plain), b = infer(of, changed);
+    float far = 0;
+    for (Index i = 95 * 96 * 2; i < 96 * 96 * 2; ++i) far = std::max(far, std::abs(a.data()[i] - b.data()[i]));
+    return far;
+  };
+  CHECK(apart(net) == 0);
+  CHECK(apart(models::UNet<float>({.classes = 2, .width = 4, .depth = 2}, Key{3})) > 1e-5f);
+}
+
 TEST_CASE("numbers that make no network are refused") {
   const auto made = [](const models::UNetSpec& spec) { return models::UNet<float>(spec, Key{1}).spec().width; };
   CHECK(made({}) == 8);

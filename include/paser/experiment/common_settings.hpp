@@ -102,19 +102,24 @@ struct UNetSettings {
 /// The networks: UNets by their sizes, or any.
 struct NetworkSettings : UNetSettings {
   std::vector<TypedSpec> networks;
+  std::vector<std::string> norms;
 
   std::size_t models() const { return networks.empty() ? widths.size() : networks.size(); }  ///< Their number.
 
   /// The lists that say what they are, with their lengths: see check_lists.
   std::vector<std::pair<std::string, std::size_t>> lists() const {
     if (!networks.empty()) return {{"networks", networks.size()}};
-    return {{"widths", widths.size()}, {"depths", depths.size()}};
+    std::vector<std::pair<std::string, std::size_t>> all{{"widths", widths.size()}, {"depths", depths.size()}};
+    if (!norms.empty()) all.emplace_back("norms", norms.size());
+    return all;
   }
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
     v("networks", s.networks, OfRegistry{}, "in place of the UNets of widths and depths; in, classes from the data");
     UNetSettings::visit(s, v);
+    v("norms", s.norms, Words{"instance", "batch"},
+      "of each of these UNets: statistics of the patch, or of all; empty: instance");
   }
 };
 

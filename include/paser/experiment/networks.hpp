@@ -71,7 +71,10 @@ models::ModelSpec network_of(const FolderData& data, const Settings& s, std::siz
                             .classes = data.classes(),
                             .width = s.widths.at(k),
                             .depth = s.depths.at(k),
-                            .dropout = s.dropout};
+                            .dropout = s.dropout,
+                            .norm = s.norms.empty() || s.norms.at(k) == models::norm_name(models::UNetNorm::instance)
+                                        ? models::UNetNorm::instance
+                                        : models::UNetNorm::batch};
   const Index rows = k == 0 ? 1 : s.grid[0], columns = k == 0 ? 1 : s.grid[1];
   ImageKind images = kind_of(data);
   images.height /= rows;

@@ -24,11 +24,13 @@ inline const char* upsampling_name(Upsampling upsampling) {
   return upsampling == Upsampling::bilinear ? "bilinear" : "transposed";
 }
 
-/// Parameters of StaticUNet<in, classes, width, depth>, in closed form.
+/// Parameters of a UNet with these settings, in closed form.
 constexpr Index unet_parameters(Index in, Index classes, Index width, Index depth,
-                                Upsampling upsampling = Upsampling::bilinear) {
+                                Upsampling upsampling = Upsampling::bilinear, UNetNorm norm = UNetNorm::instance) {
   const auto conv = [](Index from, Index to, Index kernel) { return from * to * kernel * kernel + to; };
-  const auto twice = [&](Index from, Index middle, Index to) { return conv(from, middle, 3) + conv(middle, to, 3); };
+  const auto twice = [&](Index from, Index middle, Index to) {
+    return conv(from, middle, 3) + conv(middle, to, 3) + (norm == UNetNorm::batch ? 2 * (middle + to) : 0);
+  };
   const bool bilinear = upsampling == Upsampling::bilinear;
   Index count = conv(in, width / 2, 1) + twice(width / 2, width, width) + conv(width, classes, 1);
   for (Index i = 0; i < depth; ++i) {
@@ -47,19 +49,20 @@ struct UNetSpec {
   Index depth = 2;                               ///< poolings, 1 .. 10
   Upsampling upsampling = Upsampling::bilinear;  ///< of the decoder
   double dropout = 0.5;                          ///< probability that a channel's value is dropped, in [0,1]
+  UNetNorm norm = UNetNorm::instance;            ///< behind each of the 3x3 convolutions
 
   /// The same for the registry, where a UNet is called "unet".
   operator ModelSpec() const {
-    return {"unet",
-            message("{\"in\":", in, ",\"classes\":", classes, ",\"width\":", width, ",\"depth\":", depth,
-                    ",\"dropout\":", exact_number(dropout), ",\"upsampling\":\"", upsampling_name(upsampling), "\"}")};
+    return {"unet", message("{\"in\":", in, ",\"classes\":", classes, ",\"width\":", width, ",\"depth\":", depth,
+                            ",\"dropout\":", exact_number(dropout), ",\"upsampling\":\"", upsampling_name(upsampling),
+                            "\"", norm == UNetNorm::batch ? ",\"norm\":\"batch\"}" : "}")};
   }
 };
 
 /// U-Net (Ronneberger et al. 2015) as PaSeR uses it: a 1x1 convolution to width / 2 channels, double convolutions with
-/// instance norm, `depth` times 2x2 max pooling, dropout between the levels and after the first decoder block.
-/// image: (N, H, W, in) -> logits: (N, H, W, classes) for any H, W >= smallest_size().
-/// Skips carry the values before dropout. StaticUNet<...> is the same network with its sizes checked by the compiler.
+/// instance norm (or batch norm), `depth` times 2x2 max pooling, dropout between the levels and after the first decoder
+/// block. image: (N, H, W, in) -> logits: (N, H, W, classes) for any H, W >= smallest_size(). Skips carry the values
+/// before dropout. StaticUNet<...> is the same network with its sizes checked by the compiler.
 template <class T = float>
 class UNet {
  public:
@@ -127,14 +130,14 @@ class UNet {
 template <class T>
 UNet<T>::UNet(const UNetSpec& spec, Key key)
     : stem({.in = checked(spec).in, .out = spec.width / 2, .kernel = 1}, key.fold(1)),
-      entry(spec.width / 2, spec.width, spec.width, key.fold(2)),
+      entry(spec.width / 2, spec.width, spec.width, key.fold(2), spec.norm),
       head({.in = spec.width, .out = spec.classes, .kernel = 1}, key.fold(3)),
       drop{spec.dropout},
       spec_(spec) {
   const bool bilinear = spec.upsampling == Upsampling::bilinear;
   for (Index i = 0; i < spec.depth; ++i) {
     const Index here = spec.width << i, below = bilinear && i + 1 == spec.depth ? here : 2 * here;
-    down.emplace_back(here, below, below, key.fold(4).fold(static_cast<std::uint64_t>(i)));
+    down.emplace_back(here, below, below, key.fold(4).fold(static_cast<std::uint64_t>(i)), spec.norm);
   }
   for (Index i = spec.depth; i-- > 0;) {
     const Index here = spec.width << i;
@@ -143,7 +146,7 @@ UNet<T>::UNet(const UNetSpec& spec, Key key)
           nn::ConvTranspose2dSpec{.in = 2 * here, .out = here, .kernel = 2, .options = {.stride = {2, 2}}},
           key.fold(5).fold(static_cast<std::uint64_t>(i)));
     up.emplace_back(2 * here, bilinear && i > 0 ? here / 2 : here, here,
-                    key.fold(6).fold(static_cast<std::uint64_t>(i)));
+                    key.fold(6).fold(static_cast<std::uint64_t>(i)), spec.norm);
   }
 }
 

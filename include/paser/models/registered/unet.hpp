@@ -4,8 +4,9 @@
 #include "paser/models/registry.hpp"
 
 /// \file
-/// Makes the name "unet" known to the registry. Its settings are those of UNetSpec, all of them required:
-/// {"in": 1, "classes": 3, "width": 8, "depth": 2, "dropout": 0.5, "upsampling": "bilinear" or "transposed"}.
+/// Makes the name "unet" known to the registry. Its settings are those of UNetSpec, all of them required but
+/// the last: {"in": 1, "classes": 3, "width": 8, "depth": 2, "dropout": 0.5, "upsampling": "bilinear" or "transposed",
+/// "norm": "instance" or "batch"}.
 namespace paser::models {
 
 struct UNetSpec;
