@@ -70,9 +70,11 @@ class Comparison : public experiment::FolderComparison {
   void add_cascades() {
     const auto& validation = experiment_.data().validation();
     const auto points = thresholds(validation, key_.fold(2));
-    add_cascade("IDK cascade", pipeline::most_parsimonious(points), key_.fold(0),
-                "best IoU per GMAC on validation (Eq. 5)");
+    add_cascade("IDK cascade", pipeline::most_parsimonious(points), key_.fold(0), "best IoU per GMAC on validation");
     for (const Variant& v : experiment_.tuned()) {
+      const auto reward = experiment_.reward_options(v.reward);
+      add_cascade("IDK cascade, loss of " + v.name, pipeline::cost_aware(points, reward.costs, reward.lambda),
+                  key_.fold(0), "least loss on validation by that PaSeR's costs and lambda (Eq. 5)");
       const double target =
           evaluate(v.name + " on validation images", run_of(v.paser, v.paser.policy, key_.fold(2)), validation).iou;
       add_cascade("IDK cascade, IoU of " + v.name, pipeline::iou_match(points, target), key_.fold(0),

@@ -54,6 +54,27 @@ TEST_CASE("the threshold search finds the cheapest match and the most parsimonio
   CHECK(most_parsimonious(points).iou / most_parsimonious(points).gmac >= 0.5 / ((5 + 115) / 2.0) - 1e-12);
 }
 
+TEST_CASE("the cost-aware cascade weighs what is lost by what every patch pays on its way") {
+  const auto table = small_table();
+  const auto point = [&](const Thresholds& t) {
+    return evaluate_thresholds(table, t, five_pass_costs, metrics::ClassMean::present);
+  };
+  const auto all = point({0, 0.2}), some = point({0.55, 0.2}), none = point({1, 1});
+  CHECK(all.visits == std::vector<double>{1, 1, 0.5});
+  CHECK(some.visits == std::vector<double>{1, 0.5, 0.5});
+  CHECK(none.visits == std::vector<double>{1, 0, 0});
+  const Costs costs{0.1, 0.3, 0.6};
+  CHECK(cascade_loss(all, costs, 0.25) == Approx(0.25 * (0.1 + 0.3 + 0.3)));
+  CHECK(cascade_loss(none, costs, 0.25) == Approx(0.75 + 0.25 * 0.1));
+  const std::vector<CascadePoint> points{all, some, none};
+  CHECK(&cost_aware(points, costs, 0) == &points[0]);
+  CHECK(&cost_aware(points, costs, 1) == &points[2]);
+  // Losses at 0.5: 0.35, 0.525, 0.55; at 0.65: 0.455, 0.5325, 0.415.
+  CHECK(&cost_aware(points, costs, 0.5) == &points[0]);
+  CHECK(&cost_aware(points, costs, 0.65) == &points[2]);
+  CHECK_THROWS_WITH(cascade_loss(all, {0.5, 0.5}, 0.5), Catch::Contains("2 costs of 3 models"));
+}
+
 TEST_CASE("the oracle takes the cheapest of the best models") {
   const auto result = evaluate_oracle(small_table(), five_pass_costs, {0, 1}, evaluation);
   CHECK(result.iou == Approx(1));

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/routing_table.hpp"
 #include "paser/pipeline/simple_policies.hpp"
 
@@ -10,14 +11,15 @@ namespace paser::pipeline {
 struct CascadePoint {
   Thresholds thresholds;
   double iou = 0, gmac = 0;
+  std::vector<double> visits{};  ///< by model: share of the patches that it answers, the last or on the way
 };
 
 /// Mean image IoU and mean 1e9 multiply-accumulates of the cascade: the estimator, then every model that a patch visits
 /// on its way. costs: in multiply-accumulates.
 inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresholds& thresholds, const WorkCosts& costs,
                                         metrics::ClassMean class_mean) {
-  CascadePoint point{thresholds, 0, 0};
-  const double n = static_cast<double>(table.images);
+  CascadePoint point{thresholds, 0, 0, std::vector<double>(table.entropy.size())};
+  const double n = static_cast<double>(table.images), patches = n * static_cast<double>(table.patches);
   std::vector<double> ious;
   for (Index image = 0; image < table.images; ++image) {
     std::vector<Index> choice;
@@ -25,8 +27,11 @@ inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresho
     for (Index p = 0; p < table.patches; ++p) {
       const auto patch = static_cast<std::size_t>(image * table.patches + p);
       std::size_t model = 0;
-      while (model < thresholds.size() && table.entropy[model][patch] > thresholds[model])
+      point.visits[0] += 1 / patches;
+      while (model < thresholds.size() && table.entropy[model][patch] > thresholds[model]) {
         macs += costs.patch.at(++model);
+        point.visits[model] += 1 / patches;
+      }
       choice.push_back(static_cast<Index>(model));
     }
     ious.push_back(metrics::mean_iou(table.composed(image, choice), class_mean));
@@ -78,6 +83,23 @@ inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, co
 inline const CascadePoint& most_parsimonious(const std::vector<CascadePoint>& points) {
   return *std::max_element(points.begin(), points.end(), [](const CascadePoint& a, const CascadePoint& b) {
     return a.iou * b.gmac < b.iou * a.gmac;
+  });
+}
+
+/// What a cascade loses with these costs of a patch by model: (1 - lambda) (1 - IoU) + lambda times the mean cost of a
+/// patch, which pays for every model on its way. The cost-aware objective of Wang et al. (2018) with the weights of
+/// PaSeR's reward (Eq. 2), so that both seek the same trade. Throws ValueError unless there is a cost for each model.
+inline double cascade_loss(const CascadePoint& point, const Costs& costs, double lambda) {
+  check<ValueError>(costs.size() == point.visits.size(), "cascade_loss", costs.size(), " costs of ",
+                    point.visits.size(), " models");
+  const double cost = std::inner_product(costs.begin(), costs.end(), point.visits.begin(), 0.0);
+  return (1 - lambda) * (1 - point.iou) + lambda * cost;
+}
+
+/// The point of the smallest cascade_loss.
+inline const CascadePoint& cost_aware(const std::vector<CascadePoint>& points, const Costs& costs, double lambda) {
+  return *std::min_element(points.begin(), points.end(), [&](const CascadePoint& a, const CascadePoint& b) {
+    return cascade_loss(a, costs, lambda) < cascade_loss(b, costs, lambda);
   });
 }
 
