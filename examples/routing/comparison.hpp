@@ -2,6 +2,7 @@
 
 #include "paser/pipeline/routing/calibration.hpp"
 #include "paser/pipeline/routing/curve_report.hpp"
+#include "paser/pipeline/routing/network_size.hpp"
 #include "paser/pipeline/routing/quality_floor.hpp"
 #include "paser/pipeline/routing/with_price.hpp"
 #include "paser/report/curve_figure.hpp"
@@ -210,6 +211,9 @@ class Comparison {
   }
   paser::metrics::ClassMean mean() const { return mean_; }
   const pipeline::MachineCosts& machine() const { return machine_; }
+  std::vector<pipeline::NetworkSize> sizes() const {
+    return pipeline::network_sizes(networks_, experiment_.description().image());
+  }
 
  private:
   const Experiment& experiment_;

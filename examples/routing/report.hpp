@@ -50,6 +50,7 @@ inline nlohmann::json document(const Findings& found, const Comparison& comparis
   j["advice"] = advice(found);
   j["settings"] = settings;
   j["machine"] = comparison.machine();
+  j["networks"] = comparison.sizes();
   for (const Judged& r : found.routers) j["routers"][r.name] = r.report;
   j["unseen"] = found.unseen;
   const auto point = [](const pipeline::MeasuredPoint& p) {

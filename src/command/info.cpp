@@ -13,6 +13,7 @@
 #include "paser/io/weights_file.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/paser_file.hpp"
+#include "paser/pipeline/routing/network_size.hpp"
 #include "paser/report/table.hpp"
 #include "program.hpp"
 #include "trained_model.hpp"
@@ -28,6 +29,7 @@ namespace fs = std::filesystem;
 nlohmann::json model_info(const fs::path& file) {
   const auto [paser, d] = pipeline::load_paser(file);
   const auto costs = pipeline::mac_costs(paser, d);
+  const auto sizes = pipeline::network_sizes(paser, d.image());
   nlohmann::json j = d;
   j.erase("info");
   j["kind"] = "model";
@@ -35,9 +37,9 @@ nlohmann::json model_info(const fs::path& file) {
   j["bytes"] = fs::file_size(file);
   if (d.info.contains("settings")) j["settings"] = d.info["settings"];
   for (std::size_t k = 0; k < paser.models.size(); ++k) {
-    j["networks"][k]["name"] = message("f", k + 1);
-    j["networks"][k]["parameters"] = nn::count_parameters(paser.models[k]);
-    j["networks"][k]["gmac"] = 1e-9 * (k == 0 ? costs.coarse : costs.patch[k]);
+    nlohmann::json& network = j["networks"][k];
+    network["name"] = message("f", k + 1);
+    network.update(nlohmann::json(sizes[k]));
   }
   j["estimate_gmac"] = 1e-9 * costs.estimate;
   return j;
@@ -55,11 +57,13 @@ void print_model(const nlohmann::json& j) {
   std::cout << "\npatches    " << grid["rows"] << " x " << grid["columns"] << "\nestimator  "
             << j["estimator"]["type"].get<std::string>() << "\npolicy     " << j["policy"]["type"].get<std::string>()
             << (j.contains("calibration") ? ", calibrated: takes --budget, --quality and --share" : "") << "\n\n";
-  report::TextTable table({"network", "type", "parameters", "GMAC", "of"});
+  report::TextTable table({"network", "type", "parameters", "weights, KB", "GMAC", "done", "sent, KB", "of"});
   for (std::size_t k = 0; k < j["networks"].size(); ++k) {
     const auto& n = j["networks"][k];
     table.add({n["name"], n["type"], std::to_string(n["parameters"].get<Index>()),
-               report::significant(n["gmac"].get<double>()), k == 0 ? "an image" : "a patch"});
+               report::significant(1e-3 * n["weight_bytes"].get<double>()),
+               report::significant(n["gmac"].get<double>()), report::significant(n["done_gmac"].get<double>()),
+               report::significant(1e-3 * n["sent_bytes"].get<double>()), k == 0 ? "an image" : "a patch"});
   }
   std::cout << table;
 }

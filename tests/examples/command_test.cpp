@@ -197,6 +197,8 @@ TEST_CASE("paser info: a model, weights and an image say what they are") {
     const Shape<4> shape = k == 0 ? Shape<4>{1, 16, 24, 1} : Shape<4>{1, 8, 12, 1};
     CHECK(j.at("networks")[k].at("gmac").get<double>() ==
           Approx(1e-9 * static_cast<double>(paser.models[k].count(shape).total())));
+    CHECK(j.at("networks")[k].at("weight_bytes") == 4 * nn::count_parameters(paser.models[k]));
+    CHECK(j.at("networks")[k].at("sent_bytes") == (k == 0 ? 0 : 2 * 8 * 12));
   }
   io::write_png(folder / "a.png", tiny::picture(16, 24, 3, 1));
   CHECK_THAT(paser_command(folder, {"info", (folder / "a.png").string()}).out, Contains("1 page of 16 x 24, 8-bit"));

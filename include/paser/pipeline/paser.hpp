@@ -114,24 +114,27 @@ inline std::vector<Index> patches_of(const Actions& actions, Index k) {
   return chosen;
 }
 
+/// The shape of a patch as model k > 0 takes it, of an image of this shape, (1, height, width, channels): with further
+/// channels for a model that corrects and pixels around it for one with a margin.
+template <class T>
+Shape<4> expert_shape(const Paser<T>& paser, Index k, const Shape<4>& image) {
+  const Index margin = 2 * paser.models[static_cast<std::size_t>(k)].margin();
+  return {1, paser.grid.height_of(image.h()) + margin, paser.grid.width_of(image.w()) + margin,
+          image.c() + (corrects(paser, k) ? paser.models[0].classes() : 0)};
+}
+
 /// What each kind of work costs in multiply-accumulates, by the paper's convention (one counts as one), on an image of
-/// this shape, (1, height, width, channels), and its patches, which have further channels for a model that corrects
-/// and pixels around them for one with a margin.
+/// this shape, (1, height, width, channels), and its patches.
 /// Models, estimator and policy count themselves. Throws what a run would throw about shapes.
 template <class T>
 WorkCosts mac_costs(const Paser<T>& paser, const std::type_identity_t<Policy<T>>& policy, const Shape<4>& image) {
-  const Shape<4> patch{1, paser.grid.height_of(image.h()), paser.grid.width_of(image.w()), image.c()};
   const auto macs = [](const Operations& operations) { return static_cast<double>(operations.total()); };
   WorkCosts costs{.estimate = macs(paser.estimator.operations(paser.models[0], image)),
                   .decide = macs(policy.operations({1, image.h(), image.w()})),
                   .coarse = macs(paser.models[0].count(image)),
                   .patch = {0}};
-  for (Index k = 1; k < paser.actions(); ++k) {
-    const models::AnySegmenter<T>& model = paser.models[static_cast<std::size_t>(k)];
-    Shape<4> taken{1, patch.h() + 2 * model.margin(), patch.w() + 2 * model.margin(), patch.c()};
-    if (corrects(paser, k)) taken[3] += paser.models[0].classes();
-    costs.patch.push_back(macs(model.count(taken)));
-  }
+  for (Index k = 1; k < paser.actions(); ++k)
+    costs.patch.push_back(macs(paser.models[static_cast<std::size_t>(k)].count(expert_shape(paser, k, image))));
   return costs;
 }
 

@@ -26,6 +26,7 @@
 #include "paser/pipeline/routing/fit_router.hpp"
 #include "paser/pipeline/routing/gain_router.hpp"
 #include "paser/pipeline/routing/machine_costs.hpp"
+#include "paser/pipeline/routing/network_size.hpp"
 #include "paser/pipeline/routing/patch_head.hpp"
 #include "paser/pipeline/routing/patch_policy.hpp"
 #include "paser/pipeline/routing/quality_floor.hpp"
