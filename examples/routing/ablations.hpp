@@ -28,12 +28,19 @@ class Ablations {
     const auto seen = table("the networks' own training images", experiment_.network_images(), experiment_.networks());
     const auto own = examples_of({seen}, {files_of(experiment_.network_images())}, gain, comparison_.mean());
     judge(training_.gain_router("in-sample gains", own), test);
+    for (const std::uint64_t number : {2u, 3u}) {  // how much of a difference is that of random numbers alone
+      const RouterTraining other = training_.again(number);
+      judge(other.gain_router(paser::message("GainRouter, fit ", number), examples(tables, gain)), test);
+      judge(other.policy(paser::message("PaSeR, fit ", number), examples(tables, gain)), test);
+    }
     five_passes();
     const Settings& s = experiment_.settings();
     if (s.folds > 0) return;  // each fold would need networks of its own
     other_kind(s.corrected ? "plain" : "corrected", {!s.corrected, s.shifts, s.halo});
     other_kind(s.shifts ? "on_grid" : "shifted", {s.corrected, !s.shifts, s.halo});
     other_kind(s.halo > 0 ? "no_halo" : "halo_8", {s.corrected, s.shifts, s.halo > 0 ? 0 : 8});
+    if (s.networks.empty() && s.norms.empty())
+      other_kind("batch_norm", {.corrected = s.corrected, .shifts = s.shifts, .halo = s.halo, .batch_norm = true});
   }
 
  private:

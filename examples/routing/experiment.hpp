@@ -40,7 +40,8 @@ inline std::vector<Index> files_of(const Folder& folder) {
 struct TaskModels {
   bool corrected = true, shifts = false;
   Index halo = 0;
-  bool twin = false;  ///< other random numbers throughout
+  bool twin = false;        ///< other random numbers throughout
+  bool batch_norm = false;  ///< by the statistics of all patches, whatever the settings say
 
   static TaskModels of(const Settings& s) { return {s.corrected, s.shifts, s.halo}; }
 };
@@ -144,7 +145,8 @@ class Experiment {
       }
       const std::string name = paser::message(prefix, "f", k + 1);
       folder_.run(name, name, [&](const pipeline::Stage& stage) {
-        const auto options = network_options(k);
+        auto options = network_options(k);
+        if (kind.batch_norm && settings_.ghost_batch == 0) options.supervised.mode.ghost_batch = settings_.micro_batch;
         const auto on = [&](const auto& train, const auto& validation) {
           return pipeline::pretrain(paser.models[k], train, validation, options, stage,
                                     (kind.twin ? key(13) : key(2)).fold(k));
@@ -176,7 +178,7 @@ class Experiment {
     std::size_t networks = 0;
     for (const auto& model : fresh_.models) networks += bytes(model);
     const auto kinds = static_cast<std::size_t>(std::max<Index>(settings_.folds, 0) + 1 +
-                                                (settings_.ablations ? 3 : 0) + (settings_.references ? 1 : 0));
+                                                (settings_.ablations ? 4 : 0) + (settings_.references ? 1 : 0));
     // A router reads less than a thousand numbers of a patch.
     const auto width = static_cast<std::size_t>(settings_.router_width * settings_.router_members);
     experiment::RunSize size{.networks = kinds * networks, .policy = sizeof(float) * width * (width + 1000), .kept = 3};
@@ -231,10 +233,15 @@ class Experiment {
 
   pipeline::PaserDescription describe(const TaskModels& kind) const {
     auto d = experiment::description_of(data_, settings_);
+    Settings s = settings_;
+    if (kind.batch_norm) {
+      s.norms.resize(s.models(), "instance");
+      std::fill(s.norms.begin() + 1, s.norms.end(), "batch");
+    }
     d.info["settings"] =
         experiment::without_folders<experiment::FolderSettings>(settings_);  // by it others read images
     for (std::size_t k = 0; k < settings_.models(); ++k) {
-      paser::models::ModelSpec network = experiment::network_of(data_, settings_, k);
+      paser::models::ModelSpec network = experiment::network_of(data_, s, k);
       if (k > 0 && kind.corrected) network = {"corrected", "{\"model\":" + network.text() + "}"};
       if (k > 0 && kind.halo > 0)
         network = {"halo", paser::message("{\"margin\":", kind.halo, ",\"model\":", network.text(), "}")};

@@ -69,6 +69,9 @@ class RouterTraining {
       return pipeline::fit_gain_router(examples, prices_, patches(), fit, key_.fold(0));
     });
   }
+  /// The same with other random numbers.
+  RouterTraining again(std::uint64_t number) const { return {settings_, prices_, key_.fold(2).fold(number)}; }
+
   Router policy(const std::string& name, const pipeline::RouterExamples& examples,
                 const pipeline::PolicyFit& options = {}) const {
     return shown(name, [&](const pipeline::RouterFit& fit) {
