@@ -120,6 +120,15 @@ TEST_CASE("folder check: every bad file is named with its reason, and the rest i
   CHECK(one == four);
 }
 
+TEST_CASE("folder check: many classes without a pixel stand in one line") {
+  const tiny::DataFolder data;
+  data.add("a", {1, 2, 3, 4}, {0, 9, 9, 9}, 2);
+  std::ostringstream text;
+  print(text, check_folder(data.images, data.masks, mapped("index:12")));
+  CHECK_THAT(text.str(),
+             Contains("class 1 .. 8  no pixel\nclass 9 ") && Contains("class 10 ") && Contains("class 11 "));
+}
+
 TEST_CASE("folder check: masks of 0 and 255 without a map are a problem that lists the values") {
   const tiny::DataFolder data;
   data.add("a", {1, 2, 3, 4}, {0, 255, 255, 255}, 2);

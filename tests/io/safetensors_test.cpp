@@ -94,9 +94,10 @@ TEST_CASE("safetensors: malformed files are refused with a sentence") {
   };
   refused("", "0 bytes are too few");
   refused("1234567", "7 bytes are too few");
-  refused(std::string(8, '\xff') + good, "claims 18446744073709551615 bytes");
-  refused(std::string("\x00\x00\x00\x00\x00\x00\x00\x40", 8) + good, "claims 4611686018427387904");
-  refused(file_of(good, 4).substr(0, 30), "the file has 22");
+  refused(std::string(8, '\xff') + good, "a header of 18446744073709551615 bytes follows");
+  refused(std::string("\x00\x00\x00\x00\x00\x00\x00\x40", 8) + good, "4611686018427387904 bytes follows");
+  refused(file_of(good, 4).substr(0, 30), "and there are 22");
+  refused("# Words, and no tensors\n", "no safetensors file, or one that was cut");
   refused(file_of("", 0), "does not start with '{'");
   refused(file_of("[]", 0), "does not start with '{'");
   refused(file_of(" " + good, 4), "does not start with '{'");

@@ -44,8 +44,16 @@ void print(std::ostream& out, const Report& report, std::size_t most = 20) {
   out << "\nmasks      " << detail::counted_list(report.mask_kinds, text);
   if (!report.mask_values.empty()) out << ", values " << detail::counted_list(report.mask_values, number);
   out << "\n";
+  const auto empty = [&](Index k) { return report.class_pixels[static_cast<std::size_t>(k)] == 0; };
   for (Index k = 0; k < report.classes(); ++k) {
     const auto i = static_cast<std::size_t>(k);
+    Index end = k;  // of many classes without a pixel, as where no rule says how many there are
+    while (end < report.classes() && empty(end)) ++end;
+    if (end - k > 3) {
+      out << "class " << k << " .. " << end - 1 << "  no pixel\n";
+      k = end - 1;
+      continue;
+    }
     out << "class " << k << "    " << detail::percent(report.share(k)) << "  " << report.class_pixels[i] << " pixels  "
         << visible(report.class_names[i]) << "\n";
   }

@@ -131,10 +131,16 @@ struct ElementOf<Value> {
   using type = typename Value::value_type;
 };
 
+/// What a setting may be, in words.
+template <class Value, class Legal>
+std::string kind_of_setting(const Legal& legal) {
+  return (is_list<Value> ? "a list; each " : "") + legal.template text<typename ElementOf<Value>::type>();
+}
+
 /// Reads one value. Throws ValueError when it is of another kind: what the library bends until it fits (1.5 to 1, true
 /// to 1, -1 to 2^64 - 1, a long list to a short one) is another value afterwards.
-template <class Value>
-void read_setting(const char* name, const nlohmann::json& given, Value& value) {
+template <class Value, class Legal>
+void read_setting(const char* name, const nlohmann::json& given, Value& value, const Legal& legal) {
   const nlohmann::json before = value;
   bool fits = true;
   try {
@@ -145,8 +151,8 @@ void read_setting(const char* name, const nlohmann::json& given, Value& value) {
     fits = false;
   }
   if (!fits)
-    throw ValueError(message("setting ", name, ": ", excerpt(io::json_text(given)), " is not of the kind of ",
-                             before.dump(), ", its default"));
+    throw ValueError(message("setting ", name, " = ", excerpt(io::json_text(given)), ", expected ",
+                             kind_of_setting<Value>(legal), ", such as ", before.dump(), ", its default"));
 }
 
 }  // namespace detail
@@ -155,8 +161,9 @@ void read_setting(const char* name, const nlohmann::json& given, Value& value) {
 /// value. Throws ValueError on a value of another kind.
 template <Settings S>
 void read_known(const nlohmann::json& document, S& settings) {
-  S::visit(settings, [&](const char* name, auto& value, const auto&, const char*) {
-    if (const auto found = document.find(name); found != document.end()) detail::read_setting(name, *found, value);
+  S::visit(settings, [&](const char* name, auto& value, const auto& legal, const char*) {
+    if (const auto found = document.find(name); found != document.end())
+      detail::read_setting(name, *found, value, legal);
   });
 }
 
@@ -230,10 +237,8 @@ template <Settings S>
 std::string settings_page(const std::string& title, const S& defaults = {}) {
   std::string page = "## " + title + "\n\n| setting | default | may be | meaning |\n|---|---|---|---|\n";
   S::visit(defaults, [&](const char* name, const auto& value, const auto& legal, const char* help) {
-    using Value = std::decay_t<decltype(value)>;
-    const std::string kind = legal.template text<typename detail::ElementOf<Value>::type>();
     page += message("| `", name, "` | `", nlohmann::json(value).dump(), "` | ",
-                    detail::is_list<Value> ? "a list; each " : "", kind, " | ", help, " |\n");
+                    detail::kind_of_setting<std::decay_t<decltype(value)>>(legal), " | ", help, " |\n");
   });
   return page;
 }

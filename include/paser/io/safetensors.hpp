@@ -120,8 +120,9 @@ std::vector<SafetensorsEntry> parse_safetensors_header(const std::string& text, 
 
 inline Index checked_header_length(std::uint64_t length, Index file_size, const std::string& origin) {
   const Index rest = file_size - 8;
-  check<FormatError>(length <= static_cast<std::uint64_t>(rest), origin.c_str(), "the header claims ", length,
-                     " bytes, the file has ", rest, " after the first eight");
+  check<FormatError>(length <= static_cast<std::uint64_t>(rest), origin.c_str(),
+                     "no safetensors file, or one that was cut: by its first eight bytes a header of ", length,
+                     " bytes follows, and there are ", rest);
   check<FormatError>(length <= static_cast<std::uint64_t>(safetensors_header_limit), origin.c_str(),
                      "the header claims ", length, " bytes, more than the limit of ", safetensors_header_limit);
   return static_cast<Index>(length);
