@@ -49,7 +49,8 @@ namespace paser::kernels {
 
 namespace detail {
 
-/// Sums over a patch, in lanes of their own so that neighbouring pixels are added side by side.
+/// Sums over a patch, in lanes of their own so that neighbouring pixels are added side by side, in one pass over its
+/// rows.
 template <class T>
 class PatchSums {
  public:
@@ -62,35 +63,29 @@ class PatchSums {
         width_(width),
         first_(first),
         shares_(scratch),
-        entropies_(shares_ + classes),
+        entropies_(shares_ + classes * lanes),
         probabilities_(entropies_ + classes * lanes),
-        labels_(probabilities_ + classes * lanes) {
+        labels_(probabilities_ + classes * lanes),
+        labels_above_(labels_ + width + lanes) {
     const T most = static_cast<T>(std::log(static_cast<double>(classes)));
     for (Index i = 0; i < 3; ++i) limits_[i] = most * static_cast<T>(2 * i + 1) / 8;
-    std::fill_n(scratch, classes * (1 + 2 * lanes), T(0));
-    std::fill_n(labels_, width + lanes, T(-1));  // what is read beyond a row's end is of no class
-  }
-  static constexpr Index scratch_size(Index classes, Index width) { return classes * (1 + 2 * lanes) + width + lanes; }
-
-  /// One row of the patch; `below`: the labels of the next one, null at the last.
-  void add_row(const T* p, const std::int32_t* labels, const std::int32_t* below, const T* entropy) {
-    for (Index i = 0; i < width_; ++i) labels_[i] = static_cast<T>(labels[i]);
-    row_ = simd::zero<T>();
-    for (Index x = 0; x < width_; x += lanes)
-      add_entropy(x + lanes <= width_ ? simd::load(entropy + x) : simd::load_partial(entropy + x, width_ - x),
-                  simd::load(labels_ + x));
-    add_probabilities(p);
-    add_shares(labels);
-    differ_ += differing(width_ - 1, labels, labels + 1);
-    pairs_ += width_ - 1;
-    if (below) {
-      differ_ += differing(width_, labels, below);
-      pairs_ += width_;
+    std::fill_n(scratch, classes * 3 * lanes, T(0));
+    // What is read beyond a row's end is of no class, and of none that is read beside or above it.
+    for (Index i = 0; i < width + lanes; ++i) {
+      labels_[i] = static_cast<T>(-1 - i);
+      labels_above_[i] = static_cast<T>(-2 - width - lanes - i);
     }
+  }
+  static constexpr Index scratch_size(Index classes, Index width) { return classes * 3 * lanes + 2 * (width + lanes); }
+
+  /// The next row of the patch.
+  void add_row(const T* p, const std::int32_t* labels, const T* entropy) {
+    std::swap(labels_, labels_above_);
+    for (Index i = 0; i < width_; ++i) labels_[i] = static_cast<T>(labels[i]);
+    add_pixels(entropy);
+    add_probabilities(p);
+    pairs_ += width_ - 1 + (pixels_ > 0 ? width_ : 0);
     pixels_ += width_;
-    const double mean = fold(row_) / static_cast<double>(width_);
-    largest_row_ = pixels_ == width_ ? mean : std::max(largest_row_, mean);
-    sum_ += fold(row_);
   }
 
   void write(T* out) const {
@@ -98,10 +93,11 @@ class PatchSums {
     out[0] = static_cast<T>(first + mean);
     out[1] = static_cast<T>(std::sqrt(std::max(0.0, fold(squares_) / n - mean * mean)));
     for (Index i = 0; i < 3; ++i) out[2 + i] = static_cast<T>(fold(above_[i]) / n);
-    out[5] = static_cast<T>(static_cast<double>(differ_) / static_cast<double>(std::max<Index>(pairs_, 1)));
+    out[5] = static_cast<T>((static_cast<double>(pairs_) - fold(alike_lanes_)) /
+                            static_cast<double>(std::max<Index>(pairs_, 1)));
     out[6] = static_cast<T>(first + largest_row_);
     for (Index k = 0; k < classes_; ++k) {
-      out[7 + k] = static_cast<T>(static_cast<double>(shares_[k]) / n);
+      out[7 + k] = static_cast<T>(fold(simd::load(shares_ + k * lanes)) / n);
       double probability = 0;
       for (Index i = 0; i < lanes; ++i) probability += static_cast<double>(probabilities_[i * classes_ + k]);
       out[7 + classes_ + k] = static_cast<T>(probability / n);
@@ -114,25 +110,35 @@ class PatchSums {
 
   static double fold(const Packet& sums) { return static_cast<double>(simd::sum<T>(sums)); }
 
-  static Index differing(Index n, const std::int32_t* a, const std::int32_t* b) {
-    std::int32_t count = 0;
-    for (Index i = 0; i < n; ++i) count += a[i] != b[i];
-    return count;
-  }
-
-  void add_entropy(const Packet& e, const Packet& label) {
-    const Packet one = simd::broadcast(T(1)), none = simd::broadcast(T(-0.5));
-    // Lanes beyond the row's end have the label -1.
-    const Packet d = simd::mask_and(simd::less(none, label), simd::sub(e, simd::broadcast(first_)));
-    row_ = simd::add(row_, d);
-    squares_ = simd::fma(d, d, squares_);
-    for (Index i = 0; i < 3; ++i)
-      above_[i] = simd::add(above_[i], simd::mask_and(simd::less(simd::broadcast(limits_[i]), e), one));
-    for (Index k = 0; k < classes_; ++k) {
-      const Packet mine = simd::equal(label, simd::broadcast(static_cast<T>(k)));
-      T* const sum = entropies_ + k * lanes;
-      simd::store(sum, simd::add(simd::load(sum), simd::mask_and(mine, e)));
+  /// Of a row whose labels are in labels_. Sums are kept in locals: what is stored could be taken for a member's
+  /// change.
+  void add_pixels(const T* entropy) {
+    const Packet one = simd::broadcast(T(1)), none = simd::broadcast(T(-0.5)), first = simd::broadcast(first_),
+                 limit[3] = {simd::broadcast(limits_[0]), simd::broadcast(limits_[1]), simd::broadcast(limits_[2])};
+    Packet row = simd::zero<T>(), squares = squares_, above[3] = {above_[0], above_[1], above_[2]},
+           alike = alike_lanes_;
+    for (Index x = 0; x < width_; x += lanes) {
+      const Packet e = x + lanes <= width_ ? simd::load(entropy + x) : simd::load_partial(entropy + x, width_ - x),
+                   label = simd::load(labels_ + x);
+      const Packet d = simd::mask_and(simd::less(none, label), simd::sub(e, first));  // 0 beyond the row's end
+      row = simd::add(row, d);
+      squares = simd::fma(d, d, squares);
+      for (Index i = 0; i < 3; ++i) above[i] = simd::add(above[i], simd::mask_and(simd::less(limit[i], e), one));
+      alike = simd::add(alike, simd::mask_and(simd::equal(label, simd::load(labels_ + x + 1)), one));
+      alike = simd::add(alike, simd::mask_and(simd::equal(label, simd::load(labels_above_ + x)), one));
+      for (Index k = 0; k < classes_; ++k) {
+        const Packet mine = simd::equal(label, simd::broadcast(static_cast<T>(k)));
+        T *const share = shares_ + k * lanes, *const sum = entropies_ + k * lanes;
+        simd::store(share, simd::add(simd::load(share), simd::mask_and(mine, one)));
+        simd::store(sum, simd::add(simd::load(sum), simd::mask_and(mine, e)));
+      }
     }
+    squares_ = squares;
+    for (Index i = 0; i < 3; ++i) above_[i] = above[i];
+    alike_lanes_ = alike;
+    const double of_row = fold(row), mean = of_row / static_cast<double>(width_);
+    largest_row_ = pixels_ == 0 ? mean : std::max(largest_row_, mean);
+    sum_ += of_row;
   }
 
   void add_probabilities(const T* p) {
@@ -144,22 +150,13 @@ class PatchSums {
     for (Index i = 0; at + i < all; ++i) probabilities_[i] += p[at + i];
   }
 
-  void add_shares(const std::int32_t* labels) {
-    for (Index k = 0; k < classes_; ++k) {
-      const auto label = static_cast<std::int32_t>(k);
-      std::int32_t count = 0;
-      for (Index i = 0; i < width_; ++i) count += labels[i] == label;
-      shares_[k] += static_cast<T>(count);
-    }
-  }
-
-  Index classes_, width_, pixels_ = 0, pairs_ = 0, differ_ = 0;
+  Index classes_, width_, pixels_ = 0, pairs_ = 0;
   T first_;
   double largest_row_ = 0, sum_ = 0;
-  Packet row_ = simd::zero<T>(), squares_ = simd::zero<T>();
+  Packet squares_ = simd::zero<T>(), alike_lanes_ = simd::zero<T>();
   Packet above_[3] = {simd::zero<T>(), simd::zero<T>(), simd::zero<T>()};
   T limits_[3];
-  T *shares_, *entropies_, *probabilities_, *labels_;
+  T *shares_, *entropies_, *probabilities_, *labels_, *labels_above_;
 };
 
 }  // namespace detail
@@ -177,8 +174,7 @@ void patch_statistics(const PatchMapShape& s, const T* probabilities, const std:
       detail::PatchSums<T> sums(s.classes, w, entropy[first], scratch.data());
       for (Index y = 0; y < h; ++y) {
         const Index at = first + y * s.width;
-        sums.add_row(probabilities + at * s.classes, labels + at, y + 1 < h ? labels + at + s.width : nullptr,
-                     entropy + at);
+        sums.add_row(probabilities + at * s.classes, labels + at, entropy + at);
       }
       sums.write(statistics + i * size);
     }
