@@ -28,6 +28,9 @@ class Ablations {
     const auto seen = table("the networks' own training images", experiment_.network_images(), experiment_.networks());
     const auto own = examples_of({seen}, {files_of(experiment_.network_images())}, gain, comparison_.mean());
     judge(training_.gain_router("in-sample gains", own), test);
+    judge(training_.policy("PaSeR, judged by its most probable routes", examples(tables, gain),
+                           {.judged_by_expectation = false}),
+          test);
     for (const std::uint64_t number : {2u, 3u}) {  // how much of a difference is that of random numbers alone
       const RouterTraining other = training_.again(number);
       judge(other.gain_router(paser::message("GainRouter, fit ", number), examples(tables, gain)), test);

@@ -97,6 +97,21 @@ TEST_CASE("the policy gradient over many prices learns the order that the regres
   CHECK(worth > 0.7 * best);
 }
 
+TEST_CASE("from noisy gains the policy learns as well as the regression, if it is judged by what it expects") {
+  double regression = 0, policy = 0, by_routes = 0;
+  for (const std::uint64_t seed : {1u, 2u, 3u}) {
+    const auto train = examples(Key{seed}, 250, 0.8), test = examples(Key{9}, 200, 0);
+    const auto of = [&](const auto& router) { return area(test, router.gains(state_dict(test))) / 3; };
+    regression += of(fit_gain_router(train, {{0, 2.0}, 0}, patches, quick, Key{seed}));
+    policy += of(train_patch_policy(train, {{0, 2.0}, 0}, patches, quick, {}, Key{seed}));
+    by_routes +=
+        of(train_patch_policy(train, {{0, 2.0}, 0}, patches, quick, {.judged_by_expectation = false}, Key{seed}));
+  }
+  INFO(regression << ", " << policy << ", " << by_routes);
+  CHECK(policy > 0.95 * regression);
+  CHECK(by_routes < 0.9 * regression);
+}
+
 TEST_CASE("a higher price never sends more patches on, and prices span the whole curve") {
   const auto train = examples(Key{1}, 100, 0.2);
   const auto state = state_dict(train);

@@ -30,6 +30,9 @@ struct PolicyFit {
   double entropy_bonus = 0;
   double exploit_from = 0.7, exploit_to = 0.95;  ///< alpha of Eq. 4, where actions are drawn
   rl::Baseline baseline = rl::Baseline::batch_mean;
+  /// Which epoch's weights are kept is judged on held-out patches by the reward that the policy expects; else by that
+  /// of its most probable routes, of which few change from epoch to epoch, so that noise of the gains decides.
+  bool judged_by_expectation = true;
   /// The price that all patches have in training, in place of the many of which the policy is to learn the whole curve.
   std::optional<double> one_price{};
 };

@@ -159,7 +159,7 @@ class PolicyMember {
     return rl::policy_gradient_loss(logits, actions, rl::advantage(drawn, {.baseline = fit_.baseline}), spec);
   }
 
-  /// Reward of the most probable model, summed over patches and prices, which are the same in every epoch.
+  /// Reward, summed over prices, which are the same in every epoch: what PolicyFit::judged_by_expectation says.
   double score(const std::vector<Index>& rows) const {
     const Tensor<float, 2> statistics = gather_rows<float, 2>(examples_.statistics, rows);
     EvalContext<float> ctx(run::inference);
@@ -167,10 +167,15 @@ class PolicyMember {
     constexpr int asked = 15;
     for (int i = 0; i < asked; ++i) {
       const std::vector<double> price(rows.size(), fit_.one_price.value_or(std::lerp(low_, high_, (i + 0.5) / asked)));
-      const auto chosen = rl::Categorical<float>(module.logits(ctx, statistics, price), 1).argmax();
+      const Tensor<float, 2> logits = module.logits(ctx, statistics, price);
       const Tensor<float, 3> reward = rewards(rows, price);
-      for (Index r = 0; r < chosen.numel(); ++r)
-        sum += static_cast<double>(reward.data()[r * reward.shape()[2] + chosen.data()[r]]);
+      if (fit_.judged_by_expectation) {
+        sum -= static_cast<double>(rl::expected_reward_loss(logits, reward)(0));
+      } else {
+        const auto chosen = rl::Categorical<float>(logits, 1).argmax();
+        for (Index r = 0; r < chosen.numel(); ++r)
+          sum += static_cast<double>(reward.data()[r * reward.shape()[2] + chosen.data()[r]]);
+      }
     }
     return sum;
   }
