@@ -74,10 +74,10 @@ class Comparison : public experiment::MethodComparison<paser::data::NoisyDigits>
     const auto points = thresholds(validation, key_);
     const double target = evaluate("PaSeR on validation images", run_of(paser_, paser_.policy, key_), validation).iou;
     add_cascade("IDK cascade", pipeline::most_parsimonious(points), key_, "best IoU per GMAC on validation");
-    const auto& v = experiment_.variants().front();
+    const auto& v = experiment_.variants().back();  // at the largest lambda; the first one's is 0
     add_cascade("IDK cascade, loss of " + v.name,
                 pipeline::cost_aware(points, pipeline::cost_shares(experiment::parameters_of(paser_)), v.lambda), key_,
-                "least loss on validation by PaSeR's costs and that lambda (Eq. 5)");
+                "least loss on validation by PaSeR's costs and that lambda");
     add_cascade(
         "IDK cascade, IoU match", pipeline::iou_match(points, target), key_,
         paser::message("cheapest with PaSeR's validation IoU of ", report::fixed(target, 4), ", else the best"));

@@ -74,7 +74,7 @@ class Comparison : public experiment::FolderComparison {
     for (const Variant& v : experiment_.tuned()) {
       const auto reward = experiment_.reward_options(v.reward);
       add_cascade("IDK cascade, loss of " + v.name, pipeline::cost_aware(points, reward.costs, reward.lambda),
-                  key_.fold(0), "least loss on validation by that PaSeR's costs and lambda (Eq. 5)");
+                  key_.fold(0), "least loss on validation by that PaSeR's costs and lambda");
       const double target =
           evaluate(v.name + " on validation images", run_of(v.paser, v.paser.policy, key_.fold(2)), validation).iou;
       add_cascade("IDK cascade, IoU of " + v.name, pipeline::iou_match(points, target), key_.fold(0),
