@@ -54,4 +54,18 @@ TEST_CASE("the message has the tensor, the value, its place and the size") {
   CHECK(value_text(0.5f) == "0.5");
 }
 
+TEST_CASE("what several threads look through is finite when every number is, and the first that is not is told") {
+  std::vector<double> x(100'003, 1.0);
+  const auto n = static_cast<Index>(x.size());
+  CHECK(all_finite(n, x.data()));
+  CHECK(all_finite(0, x.data()));
+  for (const std::size_t place : {0u, 16'383u, 16'384u, 70'001u, 100'002u}) {
+    auto y = x;
+    y[place] = y.back() = inf;
+    CHECK_FALSE(all_finite(n, y.data()));
+    CHECK_THROWS_WITH(check_finite("here", n, y.data(), "x"),
+                      message("here: x has inf at position ", place, " of 100003, expected finite numbers"));
+  }
+}
+
 }  // namespace finite_test

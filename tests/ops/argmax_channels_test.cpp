@@ -42,4 +42,16 @@ TEST_CASE("a class that cannot be, of logit minus infinity, may stand beside a n
   CHECK_THROWS_WITH(argmax_channels(x), Contains("class 2 has nan at row 1, column 2 of image 1"));
 }
 
+TEST_CASE("a pixel that is not a number is found in whichever part of an image it is") {
+  for (const Index at : {0, 2047, 2048, 5000, 9999}) {
+    auto x = Tensor<float, 4>::zeros({1, 100, 100, 2});
+    x.mutable_data()[2 * at + 1] = 1;
+    const auto labels = argmax_channels(x);
+    for (Index i = 0; i < labels.numel(); ++i)
+      if (labels.data()[i] != (i == at ? 1 : 0)) FAIL("pixel " << i << " is " << labels.data()[i]);
+    x.mutable_data()[2 * at + 1] = NAN;
+    CHECK_THROWS_WITH(argmax_channels(x), Contains(message("row ", at / 100, ", column ", at % 100, " of image 0")));
+  }
+}
+
 }  // namespace argmax_channels_test

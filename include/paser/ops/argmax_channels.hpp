@@ -1,9 +1,11 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <atomic>
 #include <cmath>
 
 #include "paser/core/finite.hpp"
+#include "paser/core/parallel.hpp"
 #include "paser/core/tensor.hpp"
 #include "paser/kernels/argmax.hpp"
 
@@ -46,9 +48,18 @@ template <class T>
 Labels argmax_channels(const Tensor<T, 4>& logits) {
   const Shape<4>& shape = logits.shape();
   check(shape.c() >= 1, "argmax_channels", "no channels in ", shape);
-  detail::check_comparable(logits);
   Labels labels({shape.n(), shape.h(), shape.w()});
-  kernels::argmax(labels.numel(), shape.c(), logits.data(), labels.mutable_data());
+  const T* const x = logits.data();
+  std::int32_t* const to = labels.mutable_data();
+  const Index classes = shape.c();
+  // A piece is looked at while it is in the cache for its labels.
+  std::atomic<bool> finite{true};
+  parallel_for(labels.numel(), Index{1} << 11, [&](Index begin, Index end) {
+    const Index n = (end - begin) * classes;
+    if (first_non_finite(n, x + begin * classes) < n) finite.store(false, std::memory_order_relaxed);
+    kernels::argmax(end - begin, classes, x + begin * classes, to + begin);
+  });
+  if (!finite.load(std::memory_order_relaxed)) detail::check_comparable(logits);
   return labels;
 }
 
