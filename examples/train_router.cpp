@@ -28,22 +28,23 @@ struct Arguments {
   bool json = false;
 };
 
-/// Times of an earlier start of this run; none when they cannot be read, or are of another machine or other threads.
-std::optional<pipeline::MachineCosts> measured_before(const std::filesystem::path& file) {
+/// What an earlier start of this run measured; none of another machine or other threads, and of a version that measured
+/// other things.
+std::optional<pipeline::MachineCosts> measured_before(const std::string& text) {
   try {
-    auto machine = paser::io::read_json(file).get<pipeline::MachineCosts>();
+    auto machine = nlohmann::json::parse(text).get<pipeline::MachineCosts>();
     if (machine.processor == report::cpu_name() && machine.threads == paser::threads()) return machine;
-  } catch (const std::exception&) {  // measured anew
+  } catch (const nlohmann::json::exception&) {  // measured anew
   }
   return {};
 }
 
 /// Measured once per run.
 pipeline::MachineCosts machine_of(Experiment& experiment) {
-  const auto file = experiment.folder().path() / "measured.json";
-  if (auto before = measured_before(file)) return *before;
+  const std::string name = "measured.json";
+  if (auto before = measured_before(experiment.folder().kept(name))) return *before;
   const auto machine = measure_machine(experiment, experiment.networks());
-  experiment.folder().write("measured.json", paser::io::json_text(nlohmann::json(machine), 1) + "\n");
+  experiment.folder().write(name, paser::io::json_text(nlohmann::json(machine), 1) + "\n");
   return machine;
 }
 

@@ -173,11 +173,9 @@ class Experiment {
 
   const Measured& measured() {
     if (!measured_.times.patch.empty()) return measured_;
-    const auto file = folder_.path() / "measured.json";
     const distributed::Team& team = folder_.team();
-    const bool known = team.leads() && std::filesystem::exists(file);
-    const std::string text = team.of_leader(known ? paser::io::read_text(file) : "", "what was measured");
-    if (!text.empty()) return measured_ = read_measured(text, file);
+    const std::string text = team.of_leader(folder_.kept("measured.json"), "what was measured");
+    if (!text.empty()) return measured_ = read_measured(text, folder_.path() / "measured.json");
     Times times;
     if (team.leads())
       times = experiment::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {

@@ -1,7 +1,9 @@
+#include <array>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 
 /// Programs that are killed at any moment, and whose disk fails at any call. The environment sizes it:
 /// PASER_CRASH_KILLS, kills at random moments (50), and PASER_CRASH_CALLS, how many of a program's calls fail, spread
-/// evenly, each in one way (60); 0: every call in every way.
+/// evenly, each in one way (60); 0: every call in every way; PASER_CRASH_FLIPS, bits that are turned (60).
 namespace crash_test {
 
 namespace {
@@ -216,6 +218,38 @@ TEST_CASE("whatever call of the disk fails, a finished training and its results 
     check_end(again(call, kind), kind);
     trained.check_goes_on(run);
   });
+}
+
+TEST_CASE("a bit of a run's files that is another is told, or changes nothing of what the training goes on to",
+          "[flips]") {
+  const Trained trained;
+  const fs::path run = trained.folder / "run";
+  const auto whole = all_of(trained.folder / "whole");
+  std::vector<std::string> names;
+  for (const auto& [name, content] : whole)
+    if (!content.empty()) names.push_back(name);
+  const long flips = from_environment("PASER_CRASH_FLIPS", 60);
+  std::map<std::string, std::array<long, 2>> counts;
+  for (long i = 0; i < flips; ++i) {
+    const Key key = Key{78}.fold(static_cast<std::uint64_t>(i));
+    const std::string& name = names[key.uniform_int(0, names.size())];
+    std::string bad = whole.at(name);
+    const std::uint64_t place = key.uniform_int(1, 8 * bad.size());
+    bad[place / 8] = static_cast<char>(static_cast<unsigned char>(bad[place / 8]) ^ (1u << place % 8));
+    fs::remove_all(run);
+    fs::copy(trained.folder / "whole", run, fs::copy_options::recursive);
+    std::ofstream(run / name, std::ios::binary) << bad;
+    const auto ended = trained.train(run);
+    CAPTURE(name, place / 8, place % 8, ended.status, ended.err);
+    ++counts[name][ended.status == 0];
+    if (ended.status == 0)
+      CHECK(result_of(run) == trained.expected);
+    else
+      CHECK_THAT(ended.err, Contains("error: ") && (Contains(name) || Contains(run.string())));
+  }
+  if (std::getenv("PASER_CRASH_FLIPS") != nullptr)
+    for (const auto& [name, count] : counts)
+      std::cout << name << ": " << count[0] << " refused, " << count[1] << " harmless\n";
 }
 
 TEST_CASE("whatever call of the disk fails, an evaluation writes whole files, and its next run needs no permission",

@@ -39,6 +39,12 @@ paser::experiment::RunNeeds needs(paser::experiment::DataFiles data = {}) {
   return {.program = "train", .data = std::move(data), .results = {"results.json", "images.csv"}};
 }
 
+/// Settings of a program that has none.
+struct KnowsNone {};
+void from_json(const nlohmann::json& j, KnowsNone&) {
+  throw paser::ValueError("unknown setting '" + j.begin().key() + "'");
+}
+
 /// Opens the folder and closes it.
 void open(const fs::path& run, const paser::experiment::RunChoice& choice = {},
           const paser::experiment::DataFiles& data = {}) {
@@ -92,6 +98,38 @@ TEST_CASE("--overwrite lets a run begin among other files, and replaces those in
   // What came into the way since, as before.
   put(folder / "images.csv", "mine");
   CHECK_THROWS_WITH(open(folder.path()), Contains("images.csv") && Contains("was changed since train wrote it"));
+}
+
+TEST_CASE("what a run kept of its measurements is read as it was written, or refused by name") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  {
+    paser::experiment::RunFolder r(run, settings, {}, needs());
+    CHECK(r.kept("measured.json").empty());
+    r.write("measured.json", "{\"gain\": 0.5}");
+    r.add_cost({"f1", 1});
+  }
+  CHECK(paser::experiment::RunFolder(run, settings, {}, needs()).kept("measured.json") == "{\"gain\": 0.5}");
+  put(run / "measured.json", "{\"gain\": 0.4}");
+  {
+    const paser::experiment::RunFolder r(run, settings, {}, needs());
+    CHECK_THROWS_AS(r.kept("measured.json"), paser::FormatError);
+    CHECK_THROWS_WITH(r.kept("measured.json"), Contains((run / "measured.json").string()) &&
+                                                   Contains("was changed since train wrote it; remove it"));
+  }
+  const std::string costs = content_of(run / "stages.json");
+  put(run / "stages.json", costs + " ");
+  CHECK_THROWS_WITH(open(run), Contains("stages.json") && Contains("was changed since"));
+  fs::remove(run / "stages.json");
+  CHECK_NOTHROW(open(run));
+}
+
+TEST_CASE("settings that a program does not know are told with the name of the file that has them") {
+  const TemporaryFolder folder;
+  put(folder / "config.json", "{\"settings\": {\"sed\": 7}}");
+  CHECK_THROWS_AS(paser::experiment::run_settings<KnowsNone>(folder.path()), paser::FormatError);
+  CHECK_THROWS_WITH(paser::experiment::run_settings<KnowsNone>(folder.path()),
+                    Contains((folder / "config.json").string()) && Contains("unknown setting 'sed'"));
 }
 
 TEST_CASE("a run is removed by --fresh as far as it wrote it; other files in its folder stay") {

@@ -98,8 +98,7 @@ class RunFolder {
                                 2) +
                       "\n");
     keep_data(needs.data);
-    if (const auto stages = path / "stages.json"; goes_on_ && std::filesystem::exists(stages))
-      costs_ = read_costs(stages);
+    if (!kept("stages.json").empty()) costs_ = read_costs(path / "stages.json");
     if (choice.dry_run) {
       describe(choice, needs);
       return;
@@ -122,6 +121,13 @@ class RunFolder {
       if (const auto name = entry.path().stem().string(); name.starts_with("paser")) names.push_back(name);
     std::ranges::sort(names);
     return names;
+  }
+  /// What an earlier process of this run wrote into a file; empty where there is none, and in a process of a team that
+  /// does not lead. Throws FormatError when the file is not as it was written.
+  std::string kept(const std::string& name) const {
+    if (!goes_on_ || !std::filesystem::exists(path_ / name)) return "";
+    out_->require_unchanged(name);
+    return io::read_text(path_ / name);
   }
   /// Writes any other file, whole or not at all. Throws as OutputFolder::write.
   void write(const std::string& name, const std::string& content) {

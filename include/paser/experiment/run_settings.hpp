@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <exception>
 #include <filesystem>
 #include <string>
 
@@ -19,7 +20,7 @@ Config run_settings(const std::filesystem::path& run) {
                      "is not the configuration of a run");
   try {
     return document["settings"].template get<Config>();
-  } catch (const nlohmann::json::exception& error) {
+  } catch (const std::exception& error) {
     throw FormatError(message(file.string(), ": ", error.what()));
   }
 }

@@ -74,6 +74,13 @@ class OutputFolder {
   /// when it is no file. For what is written after long work.
   void require(const std::string& name) { own_content(name); }
 
+  /// Throws FormatError, saying why, unless what is there under a name is what this program wrote: for what it reads
+  /// again, and no person writes.
+  void require_unchanged(const std::string& name) const {
+    const std::string problem = own(name, path_ / name);
+    check<FormatError>(problem.empty(), (path_ / name).c_str(), problem, "; remove it to go on without it");
+  }
+
   /// Writes a file, whole or not at all. Throws as require, and IoError.
   void write(const std::string& name, std::string_view content) {
     const Path file = path_ / name;
