@@ -7,6 +7,14 @@
 #include <csignal>
 #include <thread>
 
+/// AddressSanitizer's allocator may be locked by a thread of the parent at the moment of a fork, and then hangs in the
+/// child: what children do is tried without it.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool children_can_allocate = false;
+#else
+inline constexpr bool children_can_allocate = true;
+#endif
+
 /// What `check` returns in a child of fork(), which is a process of one thread; false where it does not end in time.
 template <class Check>
 bool in_child(const Check& check, std::chrono::seconds limit = std::chrono::seconds(60)) {

@@ -118,6 +118,7 @@ TEST_CASE("a caller who waits for a worker sleeps") {
 }
 
 TEST_CASE("loops in the child of a fork", "[fork]") {
+  if (!children_can_allocate) return;
   const double alone = result_alone();
   set_threads(3);
   REQUIRE(result() == alone);
@@ -147,6 +148,7 @@ TEST_CASE("loops in the child of a fork", "[fork]") {
 }
 
 TEST_CASE("a child counts its processors anew", "[fork]") {
+  if (!children_can_allocate) return;
   set_threads(0);
   CHECK(threads() >= 1);
   set_threads(2);
@@ -172,6 +174,7 @@ TEST_CASE("several threads of a program at once") {
 }
 
 TEST_CASE("where no thread can be started, loops run with fewer", "[fork]") {
+  if (!children_can_allocate) return;
   const double alone = result_alone();
   CHECK(in_child([&] {
     // Addresses for the stacks of a few threads more.

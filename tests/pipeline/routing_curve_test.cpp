@@ -76,6 +76,11 @@ TEST_CASE("what a curve cannot be made of is refused") {
   CHECK_THROWS_WITH(measure(table, {{0, {0, 2}}}, costs_of({0, 1})), Contains("patch 1 goes to model 2"));
   CHECK_THROWS_AS(measure(table, {{0, {0, 1}}}, costs_of({0})), ValueError);
   CHECK_THROWS_AS(single(table, 2, costs_of({0, 1})), ValueError);
+  const std::vector<Index> wrong{0, 2}, few{0}, right{1, 0};
+  CHECK_THROWS_WITH(table.composed(0, wrong), Contains("patch 1 goes to model 2, there are 2"));
+  CHECK_THROWS_WITH(table.composed(0, few), Contains("1 choices for image 0"));
+  CHECK_THROWS_AS(table.composed(1, right), ValueError);
+  CHECK_NOTHROW(table.composed(0, right));
 }
 
 TEST_CASE("an entropy curve sends the patches of largest entropy, a random one as many") {

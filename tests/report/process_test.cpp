@@ -23,7 +23,9 @@ TEST_CASE("The memory of a stage is that of its largest moment") {
     BufferPool::instance().release();
     const MemoryMeter after;
     CHECK(after.peak().tensors < size);
+#ifndef __SANITIZE_ADDRESS__  // which keeps what is given back for a while
     CHECK(after.peak().process + size / 2 < peak.process);
+#endif
   }
 }
 

@@ -20,8 +20,20 @@ struct RoutingTable {
 
   Index models() const { return static_cast<Index>(entropy.size()); }  ///< The networks in the table.
 
-  /// Counts of the whole image when patch p of it is answered by choice[p].
+  /// Throws ValueError unless `choices` has a model of the table for each patch of each image.
+  void check_choices(std::span<const Index> choices) const {
+    check<ValueError>(static_cast<Index>(choices.size()) == images * patches && !choices.empty(), "RoutingTable",
+                      choices.size(), " choices for ", images, " images of ", patches, " patches");
+    for (std::size_t i = 0; i < choices.size(); ++i) check_model(i, choices[i]);
+  }
+
+  /// Counts of the whole image when patch p of it is answered by choice[p]. Throws ValueError where there is no such
+  /// image or model.
   metrics::Confusion<2> composed(Index image, std::span<const Index> choice) const {
+    check<ValueError>(image >= 0 && image < images && static_cast<Index>(choice.size()) == patches, "RoutingTable",
+                      choice.size(), " choices for image ", image, ", there are ", images, " images of ", patches,
+                      " patches");
+    for (std::size_t p = 0; p < choice.size(); ++p) check_model(p, choice[p]);
     auto sum = metrics::Confusion<2>::zeros({classes, classes});
     Index* out = sum.mutable_data();
     const Index cells = classes * classes;
@@ -31,6 +43,12 @@ struct RoutingTable {
       std::transform(out, out + cells, counts, out, std::plus<>{});
     }
     return sum;
+  }
+
+ private:
+  void check_model(std::size_t patch, Index k) const {
+    check<ValueError>(k >= 0 && k < models(), "RoutingTable", "patch ", patch, " goes to model ", k, ", there are ",
+                      models());
   }
 };
 

@@ -194,15 +194,11 @@ namespace detail {
 
 /// Counts of every image, (N, K, K), when each patch is answered by the model chosen for it.
 inline metrics::Confusion<3> image_counts(const RoutingTable& table, const std::vector<Index>& choices) {
-  check<ValueError>(static_cast<Index>(choices.size()) == table.images * table.patches && !choices.empty(),
-                    "RoutingCurve", choices.size(), " choices for ", table.images, " images of ", table.patches,
-                    " patches");
+  table.check_choices(choices);
   const Index cells = table.classes * table.classes;
   auto sums = metrics::Confusion<3>::zeros({table.images, table.classes, table.classes});
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const Index k = choices[i], patch = static_cast<Index>(i);
-    check<ValueError>(k >= 0 && k < table.models(), "RoutingCurve", "patch ", i, " goes to model ", k, ", there are ",
-                      table.models());
     const Index* const counts = table.confusion[static_cast<std::size_t>(k)].data() + patch * cells;
     Index* const out = sums.mutable_data() + patch / table.patches * cells;
     std::transform(out, out + cells, counts, out, std::plus<>{});
@@ -212,6 +208,7 @@ inline metrics::Confusion<3> image_counts(const RoutingTable& table, const std::
 
 /// Patches by model.
 inline std::vector<Index> patches_by_model(const RoutingTable& table, const std::vector<Index>& choices) {
+  table.check_choices(choices);
   std::vector<Index> counts(static_cast<std::size_t>(table.models()), 0);
   for (const Index k : choices) ++counts[static_cast<std::size_t>(k)];
   return counts;
