@@ -22,7 +22,7 @@ void allow_here() {
   for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
                            "OMPI_MCA_rmaps_base_oversubscribe", "PRTE_MCA_rmaps_default_mapping_policy"})
     ::setenv(name, std::string(name).find("policy") == std::string::npos ? "1" : ":oversubscribe", 0);
-  ::setenv("ASAN_OPTIONS", "detect_leaks=0", 0);  // MPI's own
+  ::setenv("LSAN_OPTIONS", "detect_leaks=0", 0);  // MPI's own; ASAN_OPTIONS may be set already
 }
 
 /// A training that takes a second, by so many processes; 0: without mpirun.
