@@ -194,7 +194,7 @@ class TiffFile {
         k, "has ", t.samples, " samples per pixel of photometric kind ", t.photometric,
         "; expected gray, palette or RGB");
     const bool whole = t.bits == 8 || t.bits == 16 || t.bits == 32;
-    const bool packed = t.bits <= 16 && (t.bits <= 2 || t.bits % 2 == 0);  // as cameras have: 10, 12, 14
+    const bool packed = t.bits >= 1 && t.bits <= 16 && (t.bits == 1 || t.bits % 2 == 0);  // cameras have 10, 12, 14
     const bool known = t.format == SAMPLEFORMAT_UINT     ? packed || whole
                        : t.format == SAMPLEFORMAT_INT    ? whole
                        : t.format == SAMPLEFORMAT_IEEEFP ? t.bits == 32 || t.bits == 64

@@ -123,11 +123,7 @@ Out tiff_sample(const unsigned char* row, const TiffLayout& t, Index index) {
     std::memcpy(&value, row + index * static_cast<Index>(sizeof(T)), sizeof(T));
     return static_cast<Out>(value);
   };
-  if (t.bits < 8) {
-    const Index bit = index * t.bits;
-    return static_cast<Out>(row[bit / 8] >> (8 - t.bits - bit % 8) & ((1 << t.bits) - 1));
-  }
-  if (t.bits < 16 && t.bits > 8) {  // over the border of one or two bytes
+  if (t.bits < 16 && t.bits != 8) {  // within a byte, or over the border of one or two
     const Index bit = index * t.bits;
     unsigned value = 0;
     for (Index at = bit / 8; at <= (bit + t.bits - 1) / 8; ++at) value = value << 8 | row[at];
