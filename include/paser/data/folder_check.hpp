@@ -36,7 +36,7 @@ struct PairFindings {
 
 /// The reason without the file's name in front, which stands beside it anyway.
 inline std::string reason_of(const std::exception& error, const io::Path& file) {
-  const std::string text = error.what();
+  std::string text = error.what();
   for (const std::string& prefix : {file.string() + ": ", "read: " + io::quoted(file) + " "})
     if (text.starts_with(prefix)) return text.substr(prefix.size());
   return text;

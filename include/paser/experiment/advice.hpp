@@ -63,8 +63,8 @@ auto best_and_rival(const Elements& elements, const RowOf& row_of = {}) {
 /// there is nothing to choose between.
 inline std::string advice(const std::deque<ComparedMethod>& methods) {
   const ComparedMethod* best = nullptr;
-  const auto [routed, single] =
-      best_and_rival(methods, [](const ComparedMethod& m) -> const report::Row& { return m.row; });
+  const auto found = best_and_rival(methods, [](const ComparedMethod& m) -> const report::Row& { return m.row; });
+  const ComparedMethod *const routed = found.first, *const single = found.second;
   for (const auto& m : methods)
     if (m.row.kind == "single" && (!best || m.row.iou > best->row.iou)) best = &m;
   if (!routed || !best) return {};

@@ -55,7 +55,7 @@ inline TrainedChoice best_trained(const report::Results& results, const RunFolde
   };
   const auto [best, alone] = best_and_rival(results.rows);
   const std::string routed = best ? named(best->model) : "";
-  const TrainedChoice choice{routed.empty() ? trained.front() : routed, ""};
+  TrainedChoice choice{routed.empty() ? trained.front() : routed, ""};
   if (!alone || alone->gmac > best->gmac) return choice;
   if (const std::string rival = named(alone->model); !rival.empty()) return {rival, ""};
   return {choice.name, alone->model};

@@ -25,9 +25,9 @@ struct BasicCheckpoint {
 
   BasicCheckpoint() = default;
   BasicCheckpoint(const BasicCheckpoint&) = default;
-  BasicCheckpoint(BasicCheckpoint&&) = default;
+  BasicCheckpoint(BasicCheckpoint&&) noexcept = default;
   BasicCheckpoint& operator=(const BasicCheckpoint&) = default;
-  BasicCheckpoint& operator=(BasicCheckpoint&&) = default;
+  BasicCheckpoint& operator=(BasicCheckpoint&&) noexcept = default;
   ~BasicCheckpoint() { dissolve(info); }
 
   /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken, NotFiniteError when a

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "paser/io/bytes.hpp"
@@ -126,7 +127,8 @@ class NpyFile {
       Sample* to = values.mutable_data();
       for (Index i = 0; i < values.numel(); ++i) {
         std::memcpy(&value, raw.data() + i * static_cast<Index>(sizeof(T)), sizeof(T));
-        to[i] = static_cast<Sample>(value);
+        // Integers below 0 are read as floating-point samples alone.
+        if constexpr (std::is_floating_point_v<Sample> || std::is_unsigned_v<T>) to[i] = static_cast<Sample>(value);
       }
     };
     if (kind_ == 'f')

@@ -80,7 +80,7 @@ class PickleMachine {
   std::string line() {
     const auto end = code_.find('\n', at_);
     require(end != std::string_view::npos, "it is cut off");
-    const std::string text(take(end - at_));
+    std::string text(take(end - at_));
     take(1);
     return text;
   }

@@ -19,8 +19,10 @@ struct ConcatenatedMaps {
   DeferredNorm<V> first;
   std::optional<DeferredNorm<V>> second{};
 
+  /// A ConcatenatedMaps is none itself, so that the constructor does not stand in for a copy.
   template <std::convertible_to<DeferredNorm<V>> Map>
-  ConcatenatedMaps(Map&& map) : first(std::forward<Map>(map)) {}
+  ConcatenatedMaps(Map&& map)  // NOLINT(bugprone-forwarding-reference-overload): see above
+      : first(std::forward<Map>(map)) {}
   /// Throws ShapeError when batch, height or width differ.
   ConcatenatedMaps(DeferredNorm<V> a, DeferredNorm<V> b) : first(std::move(a)), second(std::move(b)) {
     detail::concat_shape(std::array{first.shape(), second->shape()});

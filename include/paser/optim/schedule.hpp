@@ -52,7 +52,10 @@ inline Schedule poly_schedule(double base, Index steps, double power = 0.9) {
 /// `base`, multiplied by gamma after every `interval` (torch.optim.lr_scheduler.StepLR).
 inline Schedule step_schedule(double base, Index interval, double gamma = 0.1) {
   check<ValueError>(interval >= 1, "step_schedule", "expected an interval of at least 1, got ", interval);
-  return [=](Index i) { return base * std::pow(gamma, static_cast<double>(i / interval)); };
+  return [=](Index i) {
+    const Index times = i / interval;
+    return base * std::pow(gamma, static_cast<double>(times));
+  };
 }
 
 /// Rises linearly to the first value of `rest` during `steps` (1/steps of it at 0), then follows `rest` from its start.

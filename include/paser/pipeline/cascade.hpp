@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <cmath>
+
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/routing_table.hpp"
 #include "paser/pipeline/simple_policies.hpp"
@@ -63,7 +65,7 @@ inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, co
   }
   std::vector<CascadePoint> points;
   std::vector<std::size_t> place(free, 0);
-  const auto total = static_cast<Index>(std::pow(static_cast<double>(steps), static_cast<double>(free)) + 0.5);
+  const auto total = static_cast<Index>(std::llround(std::pow(static_cast<double>(steps), static_cast<double>(free))));
   if (how_far) how_far(0, total);
   for (bool more = true; more;) {
     Thresholds t;

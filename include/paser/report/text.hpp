@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -48,7 +49,7 @@ inline std::string clip(std::string_view text, std::size_t width) {
 /// A span of time as 9 s, 3:07 (minutes) or 1:02:40 (hours).
 inline std::string duration(double seconds) {
   if (!(seconds >= 0) || seconds > 1e9) return "?";
-  const auto total = static_cast<long long>(seconds + 0.5);
+  const auto total = std::llround(seconds);
   if (total < 60) return std::to_string(total) + " s";
   const auto two = [](long long n) { return (n < 10 ? "0" : "") + std::to_string(n); };
   const long long hours = total / 3600, minutes = total / 60 % 60;

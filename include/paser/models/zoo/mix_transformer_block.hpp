@@ -72,9 +72,9 @@ struct EfficientAttention {
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
     const Image<Context> reduced = sr ? (*layer_norm)(ctx, (*sr)(ctx, x)) : x;
-    const double features = static_cast<double>(query.bias.value.numel() / heads);
-    return dense(
-        ctx, attention_heads(query(ctx, x), key(ctx, reduced), value(ctx, reduced), heads, 1 / std::sqrt(features)));
+    const Index features = query.bias.value.numel() / heads;
+    const double scale = 1 / std::sqrt(static_cast<double>(features));
+    return dense(ctx, attention_heads(query(ctx, x), key(ctx, reduced), value(ctx, reduced), heads, scale));
   }
 };
 

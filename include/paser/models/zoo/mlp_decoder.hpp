@@ -94,7 +94,7 @@ struct MlpDecoder {
     for (std::size_t i = maps.size(); i-- > 0;) {
       const auto rows = static_cast<Index>(terms.size()) * block;
       const auto part = reshape(slice_channels(flat, rows, block), Shape<2>{width, width});
-      const auto own = ctx(linear_c[i].weight);
+      const auto& own = ctx(linear_c[i].weight);
       offset = add(offset, matmul(reshape(ctx(linear_c[i].bias), Shape<2>{1, width}), part));
       // Two layers without a bias between them are one, whichever product is made first.
       const Shape<4> shape = value_of(maps[i]).shape();

@@ -160,6 +160,7 @@ inline Knots knots_by_ms(std::vector<ResampledPoint> points, double coarse_ms, d
 inline Knots knots_by_share(std::vector<ResampledPoint> points) {
   std::stable_sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.share < b.share; });
   Knots knots;
+  knots.reserve(points.size());
   for (const ResampledPoint& p : points) knots.push_back({p.share, p.iou});
   return knots;
 }
@@ -168,6 +169,7 @@ inline ResampledFigures figures(const CurveSums& sums, const std::vector<double>
   std::vector<double> overlap(2 * sums.classes);
   const auto points_of = [&](const std::vector<GroupSums>& all) {
     std::vector<ResampledPoint> points;
+    points.reserve(all.size());
     for (const GroupSums& s : all)
       points.push_back(resampled(s, weight, sums.groups, sums.patches, sums.class_mean, overlap));
     return points;
@@ -211,6 +213,7 @@ struct Spread {
 inline Spread spread_of(const std::vector<ResampledFigures>& resamples, double ResampledFigures::*figure,
                         std::size_t groups) {
   std::vector<double> values;
+  values.reserve(resamples.size());
   for (const ResampledFigures& f : resamples) values.push_back(f.*figure);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   if (std::isnan(values.front()) || groups < 2) return {{nan, nan}, nan};

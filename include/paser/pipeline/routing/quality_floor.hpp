@@ -83,6 +83,7 @@ inline FloorChoice certify_floor(const FloorCandidates& candidates, double e, do
   FloorChoice choice;
   for (std::size_t i = candidates.losses.size(); i-- > 0;) {
     std::vector<double> values;
+    values.reserve(order.size());
     for (const Index g : order) values.push_back((candidates.losses[i][static_cast<std::size_t>(g)] + 1) / 2);
     if (betting_p_value(values, (e + 1) / 2, 1 - confidence) > 1 - confidence) break;
     const double saved = 1 - candidates.ms[i] / candidates.best_ms;

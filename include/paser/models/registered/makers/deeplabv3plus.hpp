@@ -17,8 +17,9 @@ DeepLabV3PlusSpec DeepLabV3PlusMaker<T>::read(const std::string& json) {
   double dropout = 0;
   options.require("in", spec.in);
   options.require("classes", spec.classes);
-  const bool chosen_names = options.read("convention", convention) & options.read("backbone", backbone);
-  check<FormatError>(chosen_names, where,
+  const bool has_convention = options.read("convention", convention);
+  const bool has_backbone = options.read("backbone", backbone);
+  check<FormatError>(has_convention && has_backbone, where,
                      "expected its \"convention\", \"vainf\" or \"smp\", and its \"backbone\", "
                      "\"resnet34\", \"resnet50\", \"resnet101\" or \"mobilenetv2\", such as deeplabv3plus:{\"in\":",
                      spec.in, ",\"classes\":", spec.classes, ",\"convention\":\"smp\",\"backbone\":\"resnet50\"}");
