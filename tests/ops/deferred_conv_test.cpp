@@ -125,6 +125,25 @@ TEST_CASE("a repeated map beside another gives what as many copies of its images
   check_repeat(0.0F, 2e-5);
 }
 
+TEST_CASE("a convolution whose ReLU is pooled as it is written gives what one after the other gives") {
+  const auto x = normal<float>(Key{1}, Shape{2, 23, 41, 3});
+  const auto weight = normal<float>(Key{2}, Shape{3, 3, 3, 21});
+  const auto bias = normal<float>(Key{3}, Shape{21});
+  REQUIRE(kernels::fuses_with_pool(paser::detail::conv2d_shape(x.shape(), weight.shape(), same)));
+  const Tensor<float, 4> plain = relu(conv2d(x, weight, bias, same));
+  const Pool2dOptions windows[] = {halves,
+                                   {.kernel = {7, 1}, .stride = {2, 1}, .padding = {3, 0}},
+                                   {.kernel = {1, 7}, .stride = {1, 2}, .padding = {0, 3}},
+                                   {.kernel = {3, 2}, .stride = {1, 4}, .padding = {1, 1}},
+                                   {.kernel = {2, 3}, .stride = {5, 1}},
+                                   {.kernel = {23, 41}, .stride = {1, 1}}};
+  for (const Pool2dOptions& window : windows) {
+    CAPTURE(window.kernel[0], window.kernel[1]);
+    const auto pooled = max_pool2d(relu(conv2d<Tensor<float, 4>>(x, {weight, bias, same})), window);
+    CHECK(max_abs_difference(materialize(pooled), max_pool2d(plain, window)) < 1e-5);
+  }
+}
+
 TEST_CASE("what follows a convolution is done in the order in which it is said") {
   const auto x = normal<double>(Key{1}, Shape{2, 6, 5, 3}), beside = normal<double>(Key{2}, Shape{2, 6, 5, 4});
   const auto weight = normal<double>(Key{3}, Shape{3, 3, 3, 4});

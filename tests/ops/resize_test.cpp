@@ -134,6 +134,8 @@ TEST_CASE("maps that are added as they are resized are the sum of their resizing
       const auto none = add_resized(x, {}, with_relu);
       CHECK(max_abs_difference(none, with_relu ? relu(x) : x) == 0);
     }
+    CHECK(same_bits(add_resized(x, maps), add_resized(x, maps, false)));
+    CHECK(same_bits(add_resized(Var(x), vars).value(), add_resized(Var(x), vars, false).value()));
     CHECK_THROWS_AS(add_resized(x, {Tensor<float, 4>::zeros({1, 3, 5, c})}), ShapeError);
   }
 }
