@@ -1,7 +1,6 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <exception>
 #include <filesystem>
 #include <string>
 
@@ -20,7 +19,9 @@ Config run_settings(const std::filesystem::path& run) {
                      "is not the configuration of a run");
   try {
     return document["settings"].template get<Config>();
-  } catch (const std::exception& error) {
+  } catch (const Error& error) {
+    throw FormatError(message(file.string(), ": ", error.what()));
+  } catch (const nlohmann::json::exception& error) {
     throw FormatError(message(file.string(), ": ", error.what()));
   }
 }
