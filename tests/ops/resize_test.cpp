@@ -151,6 +151,10 @@ TEST_CASE("resizing has the same bits for any number of threads") {
 TEST_CASE("resizing says what is wrong with its input") {
   const auto x = Tensor<float, 4>::zeros({1, 3, 8, 2});
   CHECK_THROWS_AS(upsample_bilinear(x, {}), ValueError);
+  for (const std::array<Index, 2> half : {std::array<Index, 2>{4, 0}, {0, 4}}) {
+    CHECK_THROWS_AS(upsample_bilinear(x, {.scale = 2, .size = half}), ValueError);
+    CHECK_THROWS_AS(upsample_bilinear(x, {.size = half}), ShapeError);
+  }
   CHECK_THROWS_WITH(upsample_bilinear(x, {.scale = 2, .size = {4, 4}}),
                     Catch::Contains("either a positive scale or a size"));
   CHECK_THROWS_WITH(upsample_nearest(x, scale(0.25)),
