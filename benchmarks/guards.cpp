@@ -6,6 +6,7 @@
 #include <atomic>
 #include <iostream>
 
+#include "count_argument.hpp"
 #include "paser/core/finite.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/ops/argmax_channels.hpp"
@@ -72,11 +73,7 @@ struct Subject {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const std::string given = argc > 1 ? argv[1] : "15";
-  check<ValueError>(!given.empty() && given.size() <= 4 && given.find_first_not_of("0123456789") == given.npos &&
-                        std::stoi(given) >= 1 && std::stoi(given) <= 1000,
-                    "guards", "'", given, "' rounds, expected 1 .. 1000");
-  const int rounds = std::stoi(given);
+  const int rounds = benchmark_program::count_argument(argc, argv, 1, 15, "rounds", 1000);
   // As the programs run them: f1 on an image, the others on 16 patches; training steps of 2 images, 16 and 4 patches.
   std::vector<std::pair<models::UNetSpec, std::array<Shape<4>, 2>>> cases{
       {{.classes = 3, .width = 8, .depth = 2}, {Shape<4>{1, 224, 256, 1}, Shape<4>{2, 224, 256, 1}}},

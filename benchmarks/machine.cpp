@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "count_argument.hpp"
 #include "paser/core/simd.hpp"
 #include "paser/core/tensor.hpp"
 
@@ -126,7 +127,7 @@ Index cache_bytes(int level, Index fallback) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int threads = argc > 1 ? std::stoi(argv[1]) : 1;
+  const int threads = benchmark_program::count_argument(argc, argv, 1, 1, "threads");
   const Index l1 = cache_bytes(1, 32 << 10), l2 = cache_bytes(2, 512 << 10), l3 = cache_bytes(3, 16 << 20);
   // A virtual machine may be told of more third-level cache than its share: a few times the second level is in it.
   const Index in_l3 = std::min(l3 / 2 / threads, 6 * l2),

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 
+#include "count_argument.hpp"
 #include "paser/io/published_weights.hpp"
 #include "paser/io/safetensors.hpp"
 #include "paser/io/state.hpp"
@@ -179,7 +180,7 @@ void answer(std::istream& request, std::map<std::string, Workload>& workloads) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1) set_threads(std::stoi(argv[1]));
+  if (argc > 1) set_threads(benchmark_program::count_argument(argc, argv, 1, 1, "threads"));
   std::map<std::string, Workload> workloads;
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream request(line);

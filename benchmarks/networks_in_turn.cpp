@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 
+#include "count_argument.hpp"
 #include "paser/core/error.hpp"
 #include "paser/core/isa.hpp"
 #include "paser/kernels/filter_cache.hpp"
@@ -53,12 +54,7 @@ std::function<void()> training(const Shape<4>& shape, Index stride, const Spec&.
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc > 1) {
-    const std::string count = argv[1];
-    check<ValueError>(!count.empty() && count.size() <= 4 && count.find_first_not_of("0123456789") == count.npos,
-                      "networks_in_turn", "expected a number of threads, got '", count, "'");
-    set_threads(std::stoi(count));
-  }
+  if (argc > 1) set_threads(benchmark_program::count_argument(argc, argv, 1, 1, "threads"));
   using Small = models::StaticUNet<1, 3, 8, 2>;
   using Medium = models::StaticUNet<1, 3, 16, 4>;
   using Large = models::StaticUNet<1, 3, 64, 4>;

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "count_argument.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/optim/adam.hpp"
 #include "paser/pipeline/paser.hpp"
@@ -113,12 +114,8 @@ void compare_parts(int rounds) {
 
 int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "";
-  const int number = argc > 2 ? std::stoi(argv[2]) : what == "parts" ? 9 : 16;
+  const int number = benchmark_program::count_argument(argc, argv, 2, what == "parts" ? 9 : 16, "images");
   FilterCache<float> filters;
-  if (number < 1) {
-    std::cerr << "peak_memory: expected a number of at least 1, got " << number << '\n';
-    return 2;
-  }
   if (what == "inference" || what == "kept") {
     infer(number, what == "kept" ? &filters : nullptr);
   } else if (what == "training") {

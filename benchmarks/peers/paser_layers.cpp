@@ -1,5 +1,6 @@
 /// Single layers by paser, its convolutions by the algorithm of that name: paser_layers [ALGORITHM] THREADS
 
+#include "../count_argument.hpp"
 #include "layer_worker.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/core/tensor.hpp"
@@ -54,6 +55,6 @@ Job make(const Layer& l, paser::ConvAlgorithm algorithm) {
 
 int main(int argc, char** argv) {
   const auto algorithm = paser::conv_algorithm(argc > 2 ? argv[1] : "automatic");
-  if (argc > 1) paser::set_threads(std::stoi(argv[argc - 1]));
+  if (argc > 1) paser::set_threads(benchmark_program::count_argument(argc, argv, argc - 1, 1, "threads"));
   serve([algorithm](const Layer& l) { return make(l, algorithm); });
 }
