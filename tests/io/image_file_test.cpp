@@ -138,7 +138,9 @@ TEST_CASE("tiff: gray and RGB, with and without alpha, of 8 and 16 bits and eith
           if (i % channels < (channels < 3 ? 1 : 3)) kept.push_back(value);
         }
         const int photometric = channels < 3 ? 1 : 2;
-        tiny::write(folder / "m.tif", tiny::tiff({{3, 2, bits, 1, channels, photometric, bytes}}, big));
+        tiny::TiffPage stored{3, 2, bits, 1, channels, photometric, bytes};
+        if (channels % 2 == 0) stored.extra = {EXTRASAMPLE_UNASSALPHA};
+        tiny::write(folder / "m.tif", tiny::tiff({stored}, big));
         const io::DecodedImage page = io::ImageFile(folder / "m.tif").page(0);
         CHECK(samples(page.integers) == kept);
         CHECK(page.integers.maximum == (bits == 8 ? 255u : 65535u));

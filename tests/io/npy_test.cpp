@@ -74,6 +74,12 @@ TEST_CASE("NPY: what cannot be an image is refused with a sentence") {
   refused(npy("|u1", "(1, 1, 2, 2)", "abcd"), "4 dimensions, the last of 2");
   refused(npy("|u1", "(0, 2)", ""), "empty");
   refused(npy("|u1", "(2, 2)", "abc"), "is cut off");
+  refused(npy("|u1", "(2, 2)", "abcde"), "holds 1 bytes behind its array");
+  refused(npy("|u1", "(5, 2, 4)", std::string(40, 'a')), "an image of 4 channels");
+  refused(npy("|u1", "(5, 2, 2)", std::string(20, 'a')), "an image of 2 channels");
+  for (const char* shape :
+       {"(-2, -2)", "(2 2)", "('2', 2)", "(2, , 2)", "(2e0, 2)", "(2, 2L)", "2, 2", "(9999999999999, 2)"})
+    refused(npy("|u1", shape, "abcd"), "no 'shape' of whole numbers");
   refused(npy("|u1", "(99999999, 99999999)", "abc"), "pixels");
   refused("\x93NUMPY\x01", "header");
   refused(std::string("\x93NUMPY\x01\0\xff\xff", 10) + "{}", "header");

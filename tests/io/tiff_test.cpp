@@ -104,6 +104,14 @@ TEST_CASE("N06: more images claimed than there are is an error with both numbers
   refused({page_of(3, 2, 1, "ImageJ=1.53t\nimages=4\n", 3)},
           "claims 4 images (in the description by ImageJ), and holds 1");
   refused({page_of(3, 2, 1, "ImageJ=1.53t\nimages=3\n"), page_of(3, 2, 1)}, "claims 3 images");
+  // What lies behind the pixels is the directory, and what belongs to it.
+  for (const std::string text : {"ImageJ=1.53t\nimages=2\n", "{\"shape\": [2, 2, 3]}"}) {
+    tiny::TiffPage page = page_of(3, 2, 1, text);
+    page.data_first = true;
+    refused({page}, "claims 2 images");
+    page.data = page_of(3, 2, 1, "", 2).data;
+    CHECK(io::ImageFile(file(tiny::tiff({page}, false))).pages() == 2);
+  }
   refused({page_of(3, 2, 1, "ImageJ=1.53t\nimages=999999999999\n")}, "claims 999999999999 images");
   refused({page_of(3, 2, 1, "{\"shape\": [3, 2, 3]}")}, "claims 3 images (in the description by tifffile)");
   const std::string ome =
@@ -137,6 +145,29 @@ TEST_CASE("N06: reduced copies marked by the old tag 255 are no pages") {
   io::ImageFile image(file(tiny::tiff({full, reduced, part}, false)));
   REQUIRE(image.pages() == 2);
   CHECK(samples(image.page(1).integers) == counted(20, 6));
+}
+
+TEST_CASE("TIFF: alpha is dropped, and further channels are refused") {
+  const Files file;
+  const auto page = [&](int count, int photometric, std::vector<int> extra) {
+    tiny::TiffPage p{2, 1, 8, 1, count, photometric, {}};
+    for (int i = 0; i < 2 * count; ++i) p.data += static_cast<char>(i);
+    p.extra = std::move(extra);
+    io::ImageFile image(file(tiny::tiff({p}, true)));
+    return samples(image.page(0).integers);
+  };
+  constexpr int gray = 1, rgb = 2, unspecified = 0, associated = 1, unassociated = 2;
+  for (const int alpha : {associated, unassociated}) {
+    CHECK(page(2, gray, {alpha}) == std::vector<int>{0, 2});
+    CHECK(page(4, rgb, {alpha}) == std::vector<int>{0, 1, 2, 4, 5, 6});
+  }
+  // One sample beyond RGB of which nothing is said is no colour.
+  CHECK(page(4, rgb, {unspecified}) == std::vector<int>{0, 1, 2, 4, 5, 6});
+  CHECK(page(4, rgb, {}) == std::vector<int>{0, 1, 2, 4, 5, 6});
+  CHECK_THROWS_WITH(page(2, gray, {unspecified}), Contains("does not say that sample 1 is alpha"));
+  CHECK_THROWS_WITH(page(2, gray, {}), Contains("has 2 samples per pixel") && Contains("stack.tif"));
+  CHECK_THROWS_WITH(page(6, rgb, {associated, unspecified, unspecified}), Contains("sample 4 is alpha"));
+  CHECK_THROWS_WITH(page(5, rgb, {}), Contains("sample 3 is alpha"));
 }
 
 TEST_CASE("TIFF: colour maps of 8 bits, as some writers store them, are told from those of 16") {

@@ -93,9 +93,11 @@ struct TiffPage {
   std::string description = {};                        ///< tag 270
   int orientation = 0, old_kind = 0, compression = 0;  ///< tags 274, 255 and 259; 0: without
   std::string colours = {};                            ///< tag 320: the bytes of the colour map
+  std::vector<int> extra = {};                         ///< tag 338: the kinds of the samples beyond gray or RGB
+  bool data_first = false;                             ///< of the first page: its directory lies behind its data
 };
 
-/// A TIFF file, each page in one strip, whose data are the last of the page.
+/// A TIFF file, each page in one strip, whose data are the last of the page, or the first of the file.
 inline std::string tiff(const std::vector<TiffPage>& pages, bool big) {
   struct Entry {
     std::uint64_t tag, value;
@@ -103,7 +105,9 @@ inline std::string tiff(const std::vector<TiffPage>& pages, bool big) {
     std::string bytes;  // when not empty, the value is these
   };
   constexpr int ascii = 2, word = 3, wide = 4;
-  std::string file = (big ? std::string("MM") : std::string("II")) + number(42, 2, big) + number(8, 4, big);
+  std::string file = (big ? std::string("MM") : std::string("II")) + number(42, 2, big);
+  const std::string ahead = pages[0].data_first ? pages[0].data + std::string(pages[0].data.size() % 2, '\0') : "";
+  file += number(8 + ahead.size(), 4, big) + ahead;
   for (std::size_t k = 0; k < pages.size(); ++k) {
     const TiffPage& p = pages[k];
     const auto as = [](auto v) { return static_cast<std::uint64_t>(v); };
@@ -120,6 +124,10 @@ inline std::string tiff(const std::vector<TiffPage>& pages, bool big) {
     entries.insert(entries.end(),
                    {{277, as(p.samples), word, {}}, {278, as(p.height), word, {}}, {279, p.data.size(), wide, {}}});
     if (!p.colours.empty()) entries.push_back({320, 0, word, p.colours});
+    std::string extra;
+    for (const int kind : p.extra) extra += number(as(kind), 2, big);
+    if (p.extra.size() == 1) entries.push_back({338, as(p.extra[0]), word, {}});
+    if (p.extra.size() > 2) entries.push_back({338, 0, word, extra});
     entries.push_back({339, as(p.format), word, {}});
     std::size_t behind = file.size() + 2 + 12 * entries.size() + 4, data = behind;
     for (const Entry& e : entries) data += e.bytes.size() + e.bytes.size() % 2;
@@ -133,11 +141,12 @@ inline std::string tiff(const std::vector<TiffPage>& pages, bool big) {
         file += number(behind + more.size(), 4, big);
         more += e.bytes + std::string(e.bytes.size() % 2, '\0');
       } else {
-        file += number(e.tag == 273 ? data : e.value, e.type == wide ? 4 : 2, big) +
+        file += number(e.tag == 273 ? (p.data_first ? 8 : data) : e.value, e.type == wide ? 4 : 2, big) +
                 std::string(e.type == wide ? 0 : 2, '\0');
       }
     }
-    file += number(k + 1 < pages.size() ? end : 0, 4, big) + more + p.data + std::string(p.data.size() % 2, '\0');
+    file += number(k + 1 < pages.size() ? end : 0, 4, big) + more;
+    if (!p.data_first) file += p.data + std::string(p.data.size() % 2, '\0');
   }
   return file;
 }

@@ -19,8 +19,9 @@ inline DecodedImage decode_page(std::string_view bytes, const std::string& origi
   if (is_png(bytes)) return decode_png(bytes, origin, limits);
   if (is_jpeg(bytes)) return decode_jpeg(bytes, origin, limits);
   if (is_bmp(bytes)) return decode_bmp(bytes, origin, limits);
-  check<FormatError>(is_pnm(bytes), origin.c_str(),
-                     "is not a PNG, JPEG, BMP or PNM image (told by its first bytes, not by its name)");
+  check<FormatError>(
+      is_pnm(bytes), origin.c_str(),
+      "is not a PNG, JPEG, BMP, PNM (P5 or P6), TIFF or NPY image (told by its first bytes, not by its name)");
   DecodedImage page;
   page.integers = decode_pnm(bytes, origin, limits);
   page.bits = page.integers.maximum > 255 ? 16 : 8;

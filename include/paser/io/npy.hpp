@@ -42,7 +42,7 @@ class NpyFile {
     check<FormatError>(legal, name_.c_str(), "holds numbers of kind '", kind, "', which are not read");
     check<FormatError>(header.find("'fortran_order': False") != header.npos, name_.c_str(),
                        "holds an array in Fortran's order; save it by numpy.ascontiguousarray");
-    take_shape(numbers_behind(header, "'shape':"));
+    take_shape(shape_in(header));
   }
 
   Index pages() const { return pages_; }  ///< The pages of a stack, or 1.
@@ -87,20 +87,30 @@ class NpyFile {
     return end == text.npos ? std::string() : text.substr(begin + 1, end - begin - 1);
   }
 
-  /// The whole numbers between the brackets behind a name; those that are not to be believed are 0.
-  static std::vector<Index> numbers_behind(const std::string& text, std::string_view name) {
-    std::vector<Index> found;
-    auto at = text.find(name);
-    const auto end = at == text.npos ? at : text.find(')', at);
-    if (end == text.npos) return found;
-    for (at = text.find('(', at); at < end; ++at) {
-      if (text[at] < '0' || text[at] > '9') continue;
+  /// The sizes between the brackets behind the name 'shape'. Throws FormatError when they are no whole numbers between
+  /// commas.
+  std::vector<Index> shape_in(const std::string& text) const {
+    constexpr std::string_view name = "'shape':";
+    const auto at = text.find(name), begin = at == text.npos ? at : text.find('(', at + name.size()),
+               end = begin == text.npos ? begin : text.find(')', begin);
+    const auto refuse = [&] {
+      check<FormatError>(false, name_.c_str(), "its NPY header has no 'shape' of whole numbers, as (480, 640)");
+    };
+    if (end == text.npos) refuse();
+    std::vector<Index> sizes;
+    std::string_view rest = std::string_view(text).substr(begin + 1, end - begin - 1);
+    while (rest.find_first_not_of(' ') != rest.npos) {
+      const auto comma = std::min(rest.find(','), rest.size());
+      std::string_view size = rest.substr(0, comma);
+      size.remove_prefix(std::min(size.find_first_not_of(' '), size.size()));
+      size = size.substr(0, size.find_last_not_of(' ') + 1);
+      if (size.empty() || size.size() > 12 || size.find_first_not_of("0123456789") != size.npos) refuse();
       Index value = 0;
-      for (; text[at] >= '0' && text[at] <= '9'; ++at)
-        value = value > Index{1} << 40 ? 0 : 10 * value + (text[at] - '0');
-      found.push_back(value);
+      for (const char digit : size) value = 10 * value + (digit - '0');
+      sizes.push_back(value);
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
     }
-    return found;
+    return sizes;
   }
 
   void take_shape(std::vector<Index> s) {
@@ -110,14 +120,22 @@ class NpyFile {
                        "holds an array of ", s.size(), " dimensions",
                        s.empty() ? std::string() : message(", the last of ", s.back()),
                        "; expected (H, W), (H, W, 1 or 3), (N, H, W) or (N, H, W, 1 or 3)");
+    const bool channels_last = s.size() == 3 && (s.back() == 2 || s.back() == 4) && s.front() > 4;
+    check<FormatError>(!channels_last, name_.c_str(), "holds an array of ", s.front(), " x ", s[1], " x ", s.back(),
+                       ": an image of ", s.back(),
+                       " channels, or so many narrow ones; expected 1 or 3 channels, and "
+                       "others as images of their own");
     if (!coloured) s.push_back(1);
     pages_ = s.size() == 4 ? s.front() : 1;
     const std::size_t first = s.size() - 3;
     check<FormatError>(pages_ >= 1 && s[first] >= 1 && s[first + 1] >= 1, name_.c_str(), "holds an empty array");
     require_pixels(s[first], s[first + 1], limits_, name_);
     shape_ = {s[first], s[first + 1], s[first + 2]};
-    check<FormatError>(pages_ <= (file_.size() - begin_) / (shape_.numel() * bytes_), name_.c_str(), "claims ", pages_,
-                       " pages of ", shape_, " numbers, and is cut off");
+    const Index held = file_.size() - begin_, page = shape_.numel() * bytes_;
+    check<FormatError>(pages_ <= held / page, name_.c_str(), "claims ", pages_, " pages of ", shape_,
+                       " numbers, and is cut off");
+    check<FormatError>(pages_ * page == held, name_.c_str(), "holds ", held - pages_ * page,
+                       " bytes behind its array; expected one array per file");
   }
 
   template <class Sample>

@@ -34,8 +34,10 @@ class TiffFile {
     std::optional<detail::StackClaim> claim;
     tdir_t number = 0;
     do {
+      check<FormatError>(said_->error.empty(), name_.c_str(), "page ", number,
+                         " of the TIFF file cannot be read: ", reason());
       if (number == 0) {
-        claim = described_stack();
+        claim = detail::described_stack(file_.get());
         resolution_ = detail::tiff_resolution(file_.get());
       }
       if (full_size()) directories_.push_back(number);
@@ -126,17 +128,6 @@ class TiffFile {
     return (kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK)) == 0;
   }
 
-  std::optional<detail::StackClaim> described_stack() const {
-    const char* text = nullptr;
-    std::uint32_t width = 0, height = 0;
-    std::uint16_t samples = 1;
-    if (TIFFGetField(file_.get(), TIFFTAG_IMAGEDESCRIPTION, &text) == 0 || text == nullptr) return std::nullopt;
-    TIFFGetField(file_.get(), TIFFTAG_IMAGEWIDTH, &width);
-    TIFFGetField(file_.get(), TIFFTAG_IMAGELENGTH, &height);
-    TIFFGetFieldDefaulted(file_.get(), TIFFTAG_SAMPLESPERPIXEL, &samples);
-    return detail::stack_claim(text, Index{width} * height * samples);
-  }
-
   void take_stack(const detail::StackClaim& claim) {
     check<FormatError>(claim.elsewhere.empty(), name_.c_str(), "is one file of several of an ", claim.writer,
                        " data set, another is '", claim.elsewhere, "'; save each image or stack as a file of its own");
@@ -160,7 +151,11 @@ class TiffFile {
       in_order = static_cast<Index>(TIFFGetStrileOffset(file_.get(), static_cast<std::uint32_t>(i))) ==
                  stack_begin_ + (i / strips * t.height + i % strips * rows) * row;
     stack_page_ = planes * t.height * row;
-    if (!in_order || claim.pages > (bytes_.size() - stack_begin_) / stack_page_) fail();
+    if (!in_order) fail();
+    // What tells of the page may lie behind its pixels, and is none.
+    const Index end = detail::directory_behind(bytes_, static_cast<Index>(TIFFCurrentDirOffset(file_.get())),
+                                               stack_begin_ + stack_page_);
+    if (claim.pages > (std::min(end, bytes_.size()) - stack_begin_) / stack_page_) fail();
     stacked_ = claim.pages;
   }
 
@@ -193,6 +188,10 @@ class TiffFile {
         (gray && t.samples <= 2) || (t.photometric == PHOTOMETRIC_RGB && t.samples >= 3 && t.samples <= most_samples),
         k, "has ", t.samples, " samples per pixel of photometric kind ", t.photometric,
         "; expected gray, palette or RGB");
+    const Index further = detail::further_channel(f, t.samples, gray ? 1 : 3);
+    require(further == 0, k, "has ", t.samples, " samples per pixel, and does not say that sample ", further,
+            " is alpha (tag 338); expected gray or RGB, with or without alpha: save further channels as files of their "
+            "own");
     const bool whole = t.bits == 8 || t.bits == 16 || t.bits == 32;
     const bool packed = t.bits >= 1 && t.bits <= 16 && (t.bits == 1 || t.bits % 2 == 0);  // cameras have 10, 12, 14
     const bool known = t.format == SAMPLEFORMAT_UINT     ? packed || whole

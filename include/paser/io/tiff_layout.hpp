@@ -11,6 +11,7 @@
 #include "paser/io/bytes.hpp"
 #include "paser/io/file.hpp"
 #include "paser/io/resolution.hpp"
+#include "paser/io/tiff_stack.hpp"
 
 /// TIFF files, through libtiff, which is optional: a program that wants them links the CMake target paser::tiff (or
 /// defines PASER_WITH_TIFF and links libtiff). In other programs the same calls throw, and say what to install.
@@ -66,23 +67,87 @@ inline bool lossy_compression(std::uint16_t compression) {
          compression == webp || compression == lerc || std::ranges::count(jpeg_2000, compression) > 0;
 }
 
-/// The value of tag 255, which tag 254 has replaced and libtiff leaves out, of the directory at `offset`; 0 without.
-inline std::uint32_t old_kind(InputFile& file, Index offset) {
+/// An entry of a directory, as the file has it.
+struct StoredEntry {
+  std::uint32_t tag = 0;
+  Index at = 0;    ///< where in the file its value is, or where that lies
+  Index data = 0;  ///< where data lie that the entry has no room for; 0: it has
+  bool big = false;
+};
+
+/// Calls f(entry) for the entries of the directory at `offset`.
+template <class F>
+void each_entry(InputFile& file, Index offset, const F& f) {
   std::string header(4, '\0');
   file.read_at(0, header.data(), 4);
   const bool big = header[0] == 'M', wide = header[big ? 3 : 2] == 43;
   const auto number = [&](Index at, Index bytes) {
     std::string text(static_cast<std::size_t>(bytes), '\0');
     file.read_at(at, text.data(), bytes);
-    return big ? big_endian(text, 0, text.size()) : little_endian(text, 0, text.size());
+    return Index{big ? big_endian(text, 0, text.size()) : little_endian(text, 0, text.size())};
   };
-  const Index entries = number(wide && big ? offset + 6 : offset, 2), first = offset + (wide ? 8 : 2),
-              size = wide ? 20 : 12;
+  constexpr int bytes_of[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8};  // by type
+  const Index word = wide ? 8 : 4, entries = number(wide && big ? offset + 6 : offset, 2),
+              first = offset + (wide ? 8 : 2), size = wide ? 20 : 12;
+  // The lower four bytes of a number of eight are enough for what follows, but for places in a file.
+  const auto place = [&](Index at) {
+    const Index low = number(wide && big ? at + 4 : at, 4), high = wide ? number(big ? at : at + 4, 4) : 0;
+    return high < 1 << 30 ? high << 32 | low : Index{0};
+  };
   for (Index at = first; at < first + entries * size; at += size) {
-    const std::uint32_t tag = number(at, 2);
-    if (tag >= TIFFTAG_OSUBFILETYPE) return tag == TIFFTAG_OSUBFILETYPE ? number(at + (wide ? 12 : 8), 2) : 0;
+    StoredEntry entry{static_cast<std::uint32_t>(number(at, 2)), at + 4 + word, 0, big};
+    const Index type = number(at + 2, 2), count = place(at + 4);
+    const Index each = type < static_cast<Index>(std::size(bytes_of)) ? bytes_of[type] : 0;
+    if (each > 0 && count > word / each) entry.data = place(entry.at);
+    f(entry);
+  }
+}
+
+/// The value of tag 255, which tag 254 has replaced and libtiff leaves out, of the directory at `offset`; 0 without.
+inline std::uint32_t old_kind(InputFile& file, Index offset) {
+  std::uint32_t kind = 0;
+  each_entry(file, offset, [&](const StoredEntry& entry) {
+    if (entry.tag != TIFFTAG_OSUBFILETYPE) return;
+    std::string text(2, '\0');
+    file.read_at(entry.at, text.data(), 2);
+    kind = entry.big ? big_endian(text, 0, 2) : little_endian(text, 0, 2);
+  });
+  return kind;
+}
+
+/// The first place from `begin` on that the directory at `offset` or its data take; the file's end when there is none.
+inline Index directory_behind(InputFile& file, Index offset, Index begin) {
+  Index first = offset >= begin ? offset : file.size();
+  each_entry(file, offset, [&](const StoredEntry& entry) {
+    if (entry.data >= begin) first = std::min(first, entry.data);
+  });
+  return first;
+}
+
+/// The first sample beyond the `colours` of the present page that is not alpha, from 0: a further channel, of a
+/// microscope or a satellite. 0 when there is none, and for one sample beyond RGB of which the file says nothing.
+inline Index further_channel(TIFF* file, Index samples, Index colours) {
+  std::uint16_t count = 0;
+  const std::uint16_t* kinds = nullptr;
+  if (TIFFGetField(file, TIFFTAG_EXTRASAMPLES, &count, &kinds) == 0) count = 0;
+  if (colours == 3 && samples == 4 && (count == 0 || kinds[0] == EXTRASAMPLE_UNSPECIFIED)) return 0;
+  for (Index i = colours; i < samples; ++i) {
+    const Index extra = i - colours;
+    if (extra >= count || (kinds[extra] != EXTRASAMPLE_ASSOCALPHA && kinds[extra] != EXTRASAMPLE_UNASSALPHA)) return i;
   }
   return 0;
+}
+
+/// The stack that the description of the present page tells of, if it does.
+inline std::optional<StackClaim> described_stack(TIFF* file) {
+  const char* text = nullptr;
+  std::uint32_t width = 0, height = 0;
+  std::uint16_t samples = 1;
+  if (TIFFGetField(file, TIFFTAG_IMAGEDESCRIPTION, &text) == 0 || text == nullptr) return std::nullopt;
+  TIFFGetField(file, TIFFTAG_IMAGEWIDTH, &width);
+  TIFFGetField(file, TIFFTAG_IMAGELENGTH, &height);
+  TIFFGetFieldDefaulted(file, TIFFTAG_SAMPLESPERPIXEL, &samples);
+  return stack_claim(text, Index{width} * height * samples);
 }
 
 /// The resolution of the present page, of its upright pixels; none where it is not said.
