@@ -48,9 +48,10 @@ class ChunkWork {
  public:
   explicit ChunkWork(Segmenter& segmenter) : segmenter_(segmenter), watch_(segmenter.description().calibration) {}
 
-  /// Answers one line of the manifest, whose number counts from 1. An image that cannot be read or segmented is a line
-  /// that says so.
+  /// Answers one line of the manifest, whose number counts from 1; an empty one counts for nothing. An image that
+  /// cannot be read or segmented is a line that says so.
   void answer(const std::string& path, Index line) {
+    if (path.empty()) return;
     nlohmann::json record{{"line", line}, {"image", path}};
     Answer answer;
     std::string status, error;
@@ -59,7 +60,6 @@ class ChunkWork {
       error = sentence;
     };
     try {
-      paser::check<paser::ValueError>(!path.empty(), "--manifest", "line ", line, " is empty");
       answer = segment(path);
       status = "done";
     } catch (const paser::NotFiniteError& e) {
@@ -197,6 +197,7 @@ inline Summary verify_chunk(Index chunk, const Manifest& manifest, const paser::
   Summary sums;
   std::size_t mask = 0, from = 0;
   for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i].empty()) continue;
     const Index line = manifest.first_line(chunk) + static_cast<Index>(i) + 1;
     const std::size_t to = records.find('\n', from);
     check<FormatError>(to != std::string::npos, list.string().c_str(), "ends before line ", line);

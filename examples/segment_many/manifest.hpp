@@ -1,10 +1,12 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "paser/io/crc32.hpp"
 #include "paser/io/file.hpp"
+#include "paser/io/text.hpp"
 
 /// The list of the images of segment_many.
 namespace segment_many {
@@ -12,30 +14,39 @@ namespace segment_many {
 using paser::Index;
 namespace fs = std::filesystem;
 
-/// A text file with the path of one image per line, cut into chunks of consecutive lines. One pass finds where the
-/// chunks begin; memory holds eight bytes per chunk, and the lines of one chunk while it is worked on.
+/// A text file with the path of one image per line, cut into chunks of consecutive lines; a line may be empty, and
+/// blanks around a path do not count. One pass finds where the chunks begin; memory holds eight bytes per chunk, and
+/// the lines of one chunk while it is worked on.
 class Manifest {
  public:
-  /// Throws IoError when the file cannot be read, ValueError when it has no line.
+  /// Throws IoError when the file cannot be read, FormatError when it is no text (see io::plain_text), ValueError when
+  /// it names no image.
   Manifest(const fs::path& path, Index lines_per_chunk) : path_(path), per_chunk_(lines_per_chunk) {
     paser::io::InputFile file(path);
     paser::io::Crc32 crc;
     std::vector<char> piece(std::size_t{1} << 20);
     char last = '\n';
+    bool names_one = false;
     for (Index at = 0; at < file.size();) {
       const Index count = std::min(static_cast<Index>(piece.size()), file.size() - at);
       file.read(piece.data(), count);
       const std::string_view text(piece.data(), static_cast<std::size_t>(count));
       crc.add(text);
+      if (at == 0) (void)paser::io::plain_text(text.substr(0, 4), path.string());  // refuses UTF-16 and UTF-32
+      const auto nul = text.find('\0');
+      paser::check<paser::FormatError>(nul == text.npos, path.string().c_str(), "byte ", at + static_cast<Index>(nul),
+                                       " is NUL, which no text has; expected a list of images, one per line");
       for (std::size_t i = 0; i < text.size(); ++i) {
-        if (last == '\n' && lines_++ % per_chunk_ == 0) begins_.push_back(at + static_cast<Index>(i));
+        const bool begins = last == '\n' || (last == '\r' && text[i] != '\n');
+        if (begins && lines_++ % per_chunk_ == 0) begins_.push_back(at + static_cast<Index>(i));
         last = text[i];
+        names_one = names_one || std::string_view(" \t\r\n").find(last) == std::string_view::npos;
       }
       at += count;
     }
     bytes_ = file.size();
     crc_ = crc.value();
-    paser::check<paser::ValueError>(lines_ > 0, "--manifest", path.string(), " has no line");
+    paser::check<paser::ValueError>(names_one, "--manifest", path.string(), " names no image");
   }
 
   const fs::path& path() const { return path_; }
@@ -47,20 +58,17 @@ class Manifest {
   /// Tells one list from another.
   std::string sum() const { return paser::message(bytes_, " bytes, CRC-32 ", crc_); }
 
-  /// The lines of a chunk, without their ends (\n or \r\n). Throws IoError, also when the file has changed.
+  /// The lines of a chunk, without their ends and the blanks around them. Throws IoError, also when the file has
+  /// changed.
   std::vector<std::string> read(Index chunk) const {
     const auto c = static_cast<std::size_t>(chunk);
     const Index begin = begins_[c], end = c + 1 < begins_.size() ? begins_[c + 1] : bytes_;
     paser::io::InputFile file(path_);
     std::string text(static_cast<std::size_t>(end - begin), '\0');
     file.read_at(begin, text.data(), end - begin);
+    const std::string plain = paser::io::plain_text(text, path_.string());
     std::vector<std::string> lines;
-    for (std::size_t from = 0; from < text.size();) {
-      const std::size_t to = std::min(text.find('\n', from), text.size());
-      lines.push_back(text.substr(from, to - from));
-      if (lines.back().ends_with('\r')) lines.back().pop_back();
-      from = to + 1;
-    }
+    for (const std::string_view line : paser::io::trimmed_lines(plain)) lines.emplace_back(line);
     paser::check<paser::IoError>(static_cast<Index>(lines.size()) == lines_of(chunk), "--manifest", path_.string(),
                                  " was changed while it was worked on");
     return lines;

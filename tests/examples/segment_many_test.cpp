@@ -37,7 +37,7 @@ struct List : segment_image_bench::Bench {
                                  "--out",
                                  (folder / out).string(),
                                  "--chunk",
-                                 "10",
+                                 chunk,
                                  "--threads",
                                  "1",
                                  "--quiet",
@@ -81,6 +81,7 @@ struct List : segment_image_bench::Bench {
   }
 
   int lines;
+  std::string chunk = "10";
 };
 
 /// What is of the list, whoever did it.
@@ -237,6 +238,51 @@ TEST_CASE("segment_many replaces nothing of others, and no other job") {
   CHECK_THAT(other.err, Contains("holds another job, with seed = 1, asked for is 2"));
   std::ofstream(list.manifest(), std::ios::app) << "one more\n";
   CHECK_THAT(list.many("job").err, Contains("holds another job, with lines = 20, asked for is 21"));
+}
+
+TEST_CASE("the list of segment-many is read as other texts are") {
+  List list(4);
+  std::string text = "\xEF\xBB\xBF", plain;
+  for (const auto& [image, behind] : {std::pair{0, "\r"}, {1, "  \r\n\r\n"}, {2, "\t\n \n"}, {3, ""}}) {
+    const std::string name = (list.images() / message("im", image, ".png")).string();
+    text += name + behind;
+    plain += name + "\n";
+  }
+  const auto write = [&](const std::string& content) { std::ofstream(list.manifest(), std::ios::binary) << content; };
+  for (const char* chunk : {"1", "2", "10"}) {
+    list.chunk = chunk;
+    write(text);
+    const std::string out = "typed" + list.chunk;
+    const Outcome typed = list.many(out);
+    INFO(typed.err);
+    REQUIRE(typed.status == 0);
+    const auto records = list.records(out);
+    REQUIRE(records.size() == 4);
+    Index previous = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      CHECK(records[i].at("image") == (list.images() / message("im", i, ".png")).string());
+      CHECK(records[i].at("line") > previous);
+      previous = records[i].at("line");
+    }
+    CHECK(previous == 6);
+    CHECK(nlohmann::json::parse(typed.out).at("lines") == 4);
+    CHECK(list.many(out, {"--verify"}).status == 0);
+    write(plain);
+    CHECK(list.many("plain" + list.chunk).status == 0);
+  }
+  for (const auto& [content, reason] : {std::pair{std::string("\xFF\xFE"
+                                                              "i\0m\0",
+                                                              6),
+                                                  "UTF-16"},
+                                        {std::string("im0.png\nim\0.png", 15), "byte 10 is NUL"},
+                                        {std::string(" \r\n\n"), "names no image"},
+                                        {content_of(list.images() / "im0.png"), "is NUL"}}) {
+    write(content);
+    const Outcome refused = list.many("refused");
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.err, Contains("list.txt") && Contains(reason));
+    CHECK(!fs::exists(list.folder / "refused"));
+  }
 }
 
 TEST_CASE("a process of segment-many that finds nothing left says so") {
