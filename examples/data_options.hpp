@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "paser/experiment/common_settings.hpp"
+#include "paser/experiment/folder_data.hpp"
 #include "paser/report/notes.hpp"
 #include "program.hpp"
 
@@ -14,7 +14,7 @@ struct DataOptions {
   std::string data, images, masks_folder, class_file, masks, palette, list, mask_suffix;
   std::vector<double> range;
   paser::Index channels = 0;
-  bool lossy_masks = false;
+  bool lossy_masks = false, skip_bad = false;
 
   /// Puts what the command line says in place of the settings. Throws ValueError when it says where the images are in
   /// two ways, or half of one.
@@ -33,6 +33,7 @@ struct DataOptions {
     if (!range.empty()) s.value_range = {range.at(0), range.at(1)};
     if (channels > 0) s.channels = channels;
     s.lossy_masks = s.lossy_masks || lossy_masks;
+    s.skip_bad = s.skip_bad || skip_bad;
     for (const auto& [given, setting] :
          {std::pair{&masks, &s.masks}, {&palette, &s.palette}, {&list, &s.list}, {&mask_suffix, &s.mask_suffix}})
       if (!given->empty()) *setting = *given;
@@ -70,6 +71,17 @@ inline void add_data_options(CLI::App& app, DataOptions& o) {
       ->group(group);
   app.add_option("--list", o.list, "a file that names the images to use, one per line")->group(group);
   app.add_flag("--lossy-masks", o.lossy_masks, "take masks from JPEG files")->group(group);
+}
+
+/// The option of programs that can do without some of the files.
+inline void add_skip_option(CLI::App& app, DataOptions& o) {
+  app.add_flag("--skip-bad", o.skip_bad, "leave bad files out and go on; the exit status is then 5")
+      ->group("Images with masks");
+}
+
+/// How a program ends that did all that was asked for, but for these files.
+inline Exit end_without(const paser::experiment::LeftOut& files) {
+  return files.empty() ? done : files_left_out;
 }
 
 /// Says it on the terminal when a set was divided by names.

@@ -121,6 +121,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--batch", batch, "images per step")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--rate", rate, "learning rate of Adam")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--seed", seed, "of the initial weights and the order of the images")->capture_default_str();
+  app.add_option("--seed", seed, "of the initial weights and the order of the images")
+      ->check(program::seed())
+      ->capture_default_str();
   return program::run(app, argc, argv, [&](const std::string&) { return train(folder, epochs, batch, rate, seed); });
 }

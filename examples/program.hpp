@@ -1,6 +1,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <charconv>
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -17,11 +20,12 @@ namespace program {
 /// Exit statuses, the same in every program.
 enum Exit {
   done = 0,
-  failed = 1,        ///< something that was asked for could not be done; a message says what
-  wrong_usage = 2,   ///< the options make no sense together, or what they name is not there or cannot be read
-  not_finite = 3,    ///< a number in training, in a model or in an answer is NaN or infinite; a message says where
-  rank_lost = 4,     ///< a process of the team was waited for in vain; what was saved before stays
-  interrupted = 130  ///< stopped by Ctrl-C; what was done is saved
+  failed = 1,          ///< something that was asked for could not be done; a message says what
+  wrong_usage = 2,     ///< the options make no sense together, or what they name is not there or cannot be read
+  not_finite = 3,      ///< a number in training, in a model or in an answer is NaN or infinite; a message says where
+  rank_lost = 4,       ///< a process of the team was waited for in vain; what was saved before stays
+  files_left_out = 5,  ///< done, but for files that could not be used, which an option or setting allowed
+  interrupted = 130    ///< stopped by Ctrl-C; what was done is saved
 };
 
 /// Of an option: a number of low .. high. CLI::Range lets NaN through.
@@ -34,6 +38,18 @@ inline CLI::Validator within(double low, double high) {
         return number && value >= low && value <= high ? "" : "'" + text + "', expected a number of " + legal;
       },
       legal);
+}
+
+/// Of an option: a seed, a whole number of 0 .. 2^64 - 1. CLI11 takes -1 for the largest one.
+inline CLI::Validator seed() {
+  return CLI::Validator(
+      [](std::string& text) {
+        std::uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = error == std::errc() && end == text.data() + text.size();
+        return whole ? "" : "'" + text + "', expected a whole number of 0 .. 18446744073709551615";
+      },
+      "0 .. 2^64 - 1");
 }
 
 /// The last line of a program's help.
@@ -76,6 +92,9 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
   };
   const auto unless_begun = [] { return work_has_begun() ? failed : wrong_usage; };
   work_has_begun() = false;
+#ifdef SIGXFSZ
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, which is told
+#endif
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -24,7 +24,7 @@ struct RunOptions {
   void add_to(CLI::App& app, const std::string& example) {
     app.add_option("--set", settings, "a setting as name=value, such as " + example + "; repeatable");
     app.add_option("--out", out, "run folder; a folder with an unfinished run goes on with it");
-    app.add_option("--seed", seed, "of data, weights and all noise; 1 by default");
+    app.add_option("--seed", seed, "of data, weights and all noise; 1 by default")->check(program::seed());
     app.add_option("--threads", threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
     app.add_flag("--fresh", choice.fresh, "remove a run that is in the folder and start over");
     app.add_flag("--replay", choice.replay,

@@ -226,12 +226,14 @@ int run(const Arguments& a, const std::string& command) {
   Experiment experiment(settings, a.run.folder("router"), a.run.choice);
   const experiment::FolderData& images = experiment.data();
   program::tell_division(images.division());
+  std::cerr << experiment::left_out_sentence(images.left_out());
   for (const auto* warnings : {&images.plain(1).report().warnings, &images.weights().warnings})
     for (const std::string& warning : *warnings) std::cerr << "warning: " << warning << "\n";
 
   const Study study(experiment, experiment.train());
   Findings found = study.findings();
   found.command = command;
+  found.left_out = images.left_out();
   const std::string& data = experiment.settings().data;
   found.task = a.task.empty() ? std::filesystem::path(data).lexically_normal().filename().string() : a.task;
   study.save_models(found);
@@ -244,7 +246,7 @@ int run(const Arguments& a, const std::string& command) {
     tell(std::cout, found, study.comparison());
     experiment::print_files(std::cout, experiment.folder(), {"paser", ""});
   }
-  return program::done;
+  return program::end_without(images.left_out());
 }
 
 }  // namespace

@@ -16,6 +16,8 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
   r.seed = experiment.settings().seed;
   r.command = found.command;
   r.data = message(found.task, ": ", found.split, ", ", first.groups, " test files");
+  r.left_out = found.left_out;
+  if (!r.left_out.empty()) r.data += message("; left out as bad: ", r.left_out.size(), " files");
   r.iou_convention =
       message("mean over the classes of the IoU of all test images together; a class that is in neither ",
               "answer nor truth is ", experiment.settings().absent_class == "zero" ? "0" : "left out");

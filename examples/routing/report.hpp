@@ -32,6 +32,7 @@ struct Findings {
   std::vector<BudgetCheck> budgets;
   std::vector<FloorCheck> floors;
   std::string split;
+  std::map<std::string, std::string> left_out;  ///< files that could not be used, each with the reason
   std::optional<pipeline::DomainCheck> domain;  ///< of the test images beside those of the calibration
 };
 
@@ -49,6 +50,7 @@ inline nlohmann::json document(const Findings& found, const Comparison& comparis
   j["split"] = found.split;
   j["advice"] = advice(found);
   j["settings"] = settings;
+  if (!found.left_out.empty()) j["left_out"] = found.left_out;
   j["machine"] = comparison.machine();
   j["networks"] = comparison.sizes();
   for (const Judged& r : found.routers) j["routers"][r.name] = r.report;

@@ -28,7 +28,7 @@ inline void add_segmenter_options(CLI::App& app, SegmenterOptions& o) {
   app.add_option("--batch", o.batch, "windows at once, bounds the memory; 0: as many as have 65,536 pixels together")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  app.add_option("--seed", o.seed, "of the dropout noise")->capture_default_str();
+  app.add_option("--seed", o.seed, "of the dropout noise")->check(program::seed())->capture_default_str();
 }
 
 /// A model that segments one image after the other.

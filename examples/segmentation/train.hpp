@@ -34,8 +34,8 @@ inline Config configuration(const Arguments& a) {
 }
 
 /// Trains and tests one network alone.
-inline void run_single(const Arguments& a, const Config& config, const std::filesystem::path& out,
-                       const std::string& command) {
+inline program::Exit run_single(const Arguments& a, const Config& config, const std::filesystem::path& out,
+                                const std::string& command) {
   paser::check<paser::ValueError>(a.run.stage == "all" && a.initial.empty(), "--network",
                                   "trains one network from random weights in one stage; it goes with neither --stage ",
                                   "nor --initial");
@@ -48,11 +48,12 @@ inline void run_single(const Arguments& a, const Config& config, const std::file
   };
   stages.push_back(experiment::compare_stage(single.folder(), command, program::page_assets(), compare, a.run.json));
   a.run.carry_out("One network alone, preset " + config.preset, stages, single.folder());
+  return program::end_without(single.data().left_out());
 }
 
 /// Trains and tests PaSeR, and answers the paper's questions.
-inline void run_paser(const Arguments& a, const Config& config, const paser::distributed::Team& team,
-                      const std::filesystem::path& out, const std::string& command) {
+inline program::Exit run_paser(const Arguments& a, const Config& config, const paser::distributed::Team& team,
+                               const std::filesystem::path& out, const std::string& command) {
   std::vector<std::string> stages_there;
   for (std::size_t k = config.models(); k > 0; --k) stages_there.push_back(paser::message("f", k));
   stages_there.insert(stages_there.end(), {"policy", "fine-tune", "questions"});
@@ -80,6 +81,7 @@ inline void run_paser(const Arguments& a, const Config& config, const paser::dis
   stages.push_back(
       experiment::compare_stage(experiment.folder(), command, program::page_assets(), compare, a.run.json));
   a.run.carry_out("PaSeR, preset " + config.preset, stages, experiment.folder());
+  return program::end_without(experiment.data().left_out());
 }
 
 inline int run(const Arguments& a, const paser::distributed::Team& team, const std::string& command) {
@@ -90,14 +92,9 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
     return std::ranges::any_of(a.run.settings, [&](const auto& setting) { return setting.starts_with(name + "="); });
   });
   const report::InterruptGuard guard;
-  if (config.network.empty()) {
-    run_paser(a, config, team, out, command);
-  } else {
-    paser::check<paser::ValueError>(team.alone(), "--network",
-                                    "trains by one process; start it without mpirun or srun");
-    run_single(a, config, out, command);
-  }
-  return program::done;
+  if (config.network.empty()) return run_paser(a, config, team, out, command);
+  paser::check<paser::ValueError>(team.alone(), "--network", "trains by one process; start it without mpirun or srun");
+  return run_single(a, config, out, command);
 }
 
 }  // namespace detail
@@ -107,6 +104,7 @@ inline int train(int argc, char** argv) {
   detail::Arguments a;
   CLI::App app("PaSeR on a folder of images and masks.");
   program::add_data_options(app, a.data);
+  program::add_skip_option(app, a.data);
   app.add_option("--preset", a.run.preset,
                  "demo (<= 15 minutes on two cores), standard (<= 90 minutes), table1 (standard and "
                  "the networks that the paper compares with), paper (weeks), cityscapes")
@@ -122,8 +120,9 @@ inline int train(int argc, char** argv) {
       ->check(program::within(1, 1e6))
       ->capture_default_str();
   a.run.add_to(app, "policy_epochs=10 or widths=[8,16,32]");
-  app.footer("Example: paser train --data data --masks 0:0,255:1 --out run\n" + std::string(program::statuses) +
-             "\nOf several processes also: 4 one was waited for in vain.");
+  app.footer(
+      "Example: paser train --data data --masks 0:0,255:1 --out run\n" + std::string(program::statuses) +
+      "\nOf several processes also: 4 one was waited for in vain. With --skip-bad: 5 done, some files were left out.");
   return program::run_in_team(app, argc, argv, a.wait_limit, [&](const auto& team, const std::string& command) {
     return detail::run(a, team, command);
   });

@@ -65,6 +65,15 @@ std::vector<data::PartFolders> folders(const experiment::FolderSettings& s) {
   throw program::DryRunEnds{would};
 }
 
+/// Adds to the problems of training images what a trainer would refuse in them.
+void add_what_stops_training(const experiment::FolderSettings& set, data::FolderReport& report) {
+  try {
+    (void)data::class_weights(set.class_weights, report.class_pixels);
+  } catch (const paser::ValueError& error) {
+    report.problems.push_back(error.what());
+  }
+}
+
 /// Checks every part; returns whether all are good.
 bool check_data_set(const CheckArguments& a) {
   const experiment::FolderSettings set = settings(a);
@@ -83,8 +92,9 @@ bool check_data_set(const CheckArguments& a) {
     };
     data::FolderOptions files = options;
     data::restrict_to(files.pairing, folder);
-    const data::FolderReport report = data::check_folder(folder.images, folder.masks, files, tell);
+    data::FolderReport report = data::check_folder(folder.images, folder.masks, files, tell);
     if (shown) shown->finish();
+    if (part == "train" && report.ok()) add_what_stops_training(set, report);
     good = good && report.ok();
     if (a.common.json) {
       document[part] = data::report_json(report);

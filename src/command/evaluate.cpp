@@ -59,6 +59,7 @@ bool said(const program::DataOptions& d, const std::string& setting) {
 experiment::FolderSettings settings(const Arguments& a, const fs::path& file, const pipeline::PaserDescription& d) {
   experiment::FolderSettings c;
   if (d.info.contains("settings")) experiment::read_known(d.info["settings"], c);
+  c.skip_bad = false;  // what a training may do without is asked for anew
   const fs::path configuration = file.parent_path().parent_path() / "config.json";
   const auto run = file.parent_path().filename() == "checkpoints" && fs::exists(configuration)
                        ? paser::io::read_json(configuration)
@@ -254,6 +255,8 @@ int run(const Arguments& a, const std::string& command) {
   program::DomainWatch watch(description.calibration);
   Method method = method_of(a, paser, description, config, watch);
   const Folder folder = opened(a, config, description);
+  const experiment::LeftOut left_out = experiment::left_out_of(folder.report());
+  std::cerr << experiment::left_out_sentence(left_out);
   for (const std::string& warning : folder.report().warnings) std::cerr << "warning: " << warning << "\n";
   program::work_has_begun() = true;
   Outputs outputs(a, file, config, folder);
@@ -266,6 +269,7 @@ int run(const Arguments& a, const std::string& command) {
   document["seed"] = config.seed;
   const auto domain = watch.check();
   if (domain) document["domain"] = *domain;
+  if (!left_out.empty()) document["left_out"] = left_out;
   const std::string text = paser::io::json_text(document, 2) + "\n";
   outputs.results(text, csv(scores, description.class_names), total(scores).calibration);
   if (a.common.json)
@@ -273,7 +277,7 @@ int run(const Arguments& a, const std::string& command) {
   else
     print(std::cout, scores, description.class_names, method.class_mean);
   if (a.model.target.asked() && domain && domain->other()) std::cerr << program::DomainWatch::warning(*domain) << "\n";
-  return program::done;
+  return program::end_without(left_out);
 }
 
 }  // namespace evaluate_command
@@ -284,6 +288,7 @@ int run_evaluate(int argc, char** argv) {
   CLI::App app("Measures a trained PaSeR on images with masks.");
   add_model_options(app, a.model);
   program::add_data_options(app, a.data);
+  program::add_skip_option(app, a.data);
   app.add_option("--part", a.part, "of --data: test, validation, train; all of a folder with images and masks")
       ->check(CLI::IsMember({"test", "validation", "train", "all"}))
       ->capture_default_str();
@@ -293,7 +298,7 @@ int run_evaluate(int argc, char** argv) {
       ->check(CLI::Range(1, 65536));
   app.add_option("--noise", a.noise, "share of pixels that become salt or pepper, such as 0.01")
       ->check(program::within(0, 1));
-  app.add_option("--seed", a.seed, "of dropout and noise; the training's by default");
+  app.add_option("--seed", a.seed, "of dropout and noise; the training's by default")->check(program::seed());
   app.add_option("--out", a.out,
                  "folder for evaluation.json, images.csv, reliability.csv and .svg, and the masks found");
   app.add_option("--csv", a.csv, "file for a table of all images");
@@ -304,7 +309,7 @@ int run_evaluate(int argc, char** argv) {
       "Example: paser evaluate run --images new --masks-folder new_masks --masks 0:0,255:1\n"
       "Exit status: 0 done; 1 something failed; 2 wrong options, or a model or data that cannot be read; 3 a weight "
       "or\n"
-      "an answer is not finite; 130 interrupted.");
+      "an answer is not finite; 5 done, but for files that --skip-bad left out; 130 interrupted.");
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }
 

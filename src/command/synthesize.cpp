@@ -284,7 +284,7 @@ int run_synthesize(int argc, char** argv) {
   CLI::App app("Makes a set of synthetic three-phase battery electrodes: nano-CT images and their masks, as PNG.");
   app.add_option("--out", arguments.out, "folder of the set; one with an unfinished set is completed")
       ->capture_default_str();
-  app.add_option("--seed", arguments.seed, "of everything")->capture_default_str();
+  app.add_option("--seed", arguments.seed, "of everything")->check(program::seed())->capture_default_str();
   app.add_option("--count", arguments.count, "images for training, validation and test")
       ->expected(3)
       ->capture_default_str();

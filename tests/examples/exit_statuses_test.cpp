@@ -130,4 +130,84 @@ TEST_CASE("exit status 1: what was begun fails") {
   }
 }
 
+TEST_CASE("exit status 5: done, but for bad files that may be left out; without that nothing is begun") {
+  const Bench b;
+  const std::string set = b.path("set"), out = b.path("out");
+  const auto training = [&](const Words& more) {
+    Words words = tiny::training("train", set, out, more);
+    return b.run(words);
+  };
+  for (const char* part : {"train", "test"}) fs::resize_file(set + "/" + part + "_images/im1.png", 50);
+  for (const Words& more : {Words{}, Words{"--dry-run"}}) {
+    const auto refused = training(more);
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.err, Contains("train_images/im1.png") && Contains("test_images/im1.png"));
+    CHECK_FALSE(fs::exists(out + "/checkpoints"));
+  }
+  const auto without = training({"--skip-bad"});
+  INFO(without.err);
+  REQUIRE(without.status == 5);
+  CHECK_THAT(without.err,
+             Contains("2 bad files are left out") && Contains("train_images/im1.png: the PNG file is cut off"));
+  const auto results = nlohmann::json::parse(content_of(out + "/results.json"));
+  CHECK(results.at("left_out").size() == 2);
+  CHECK(results.at("left_out").contains(set + "/test_images/im1.png"));
+  CHECK_THAT(results.at("data").get<std::string>(), Contains("2 for the test; left out as bad: 2 files"));
+  CHECK_THAT(content_of(out + "/report.html"), Contains("left out as bad: 2 files"));
+  CHECK(training({"--skip-bad"}).status == 5);  // a run that is there
+
+  const std::string model = out + "/checkpoints/paser.safetensors";
+  const auto scored = b.run({"evaluate", model, "--data", set, "--skip-bad", "--json"});
+  CHECK(scored.status == 5);
+  CHECK(nlohmann::json::parse(scored.out).at("left_out").size() == 1);
+  CHECK(b.run({"evaluate", model, "--data", set}).status == 2);
+
+  const auto alone =
+      b.run({"train", "--data", set, "--out", b.path("alone"), "--network", R"(unet:{"width":2,"depth":1})", "--set",
+             "grid=[2,2]", "--set", "pretrain_epochs=[1,1,1]", "--skip-bad", "--threads", "1"});
+  CHECK(alone.status == 5);
+}
+
+TEST_CASE("a seed is a whole number that 64 bits hold") {
+  const Bench b;
+  const std::string model = b.path("model.safetensors");
+  for (const char* seed : {"-1", "99999999999999999999999", "1.5", "", "one"})
+    for (const Words& words :
+         {Words{"segment", model, b.path("new")}, Words{"evaluate", model, "--data", b.path("set")},
+          Words{"synthesize", "--out", b.path("out")}, Words{"train", "--data", b.path("set")}}) {
+      Words all = words;
+      all.insert(all.end(), {"--seed", seed, "--dry-run"});
+      const auto ended = b.run(all);
+      INFO(words[0] << " --seed '" << seed << "': " << ended.err);
+      CHECK(ended.status == 2);
+      CHECK_THAT(ended.err, Contains("--seed"));
+    }
+  CHECK(b.run({"segment", model, b.path("new"), "--seed", "18446744073709551615", "--dry-run"}).status == 0);
+}
+
+TEST_CASE("a file that may not grow is told, and nothing is left half written") {
+  const Bench b;
+  const std::string command = std::string("ulimit -f 1; exec ") + PASER_COMMAND + " segment " +
+                              b.path("model.safetensors") + " " + b.path("new") + " --format tiff --out " +
+                              b.path("out");
+  const auto ended = run_program(b.folder / "scratch", {"/bin/sh", "-c", command});
+  INFO(ended.err);
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.err, Contains("File too large"));
+  for (const auto& entry : fs::directory_iterator(b.path("out")))
+    CHECK(entry.path().filename().string().find(".tmp") == std::string::npos);
+}
+
+TEST_CASE("check refuses training images that a training would refuse") {
+  const Bench b;
+  for (int i = 0; i < 6; ++i)
+    io::write_png(b.path("set") + message("/train_label/im", i, ".png"), tiny::Bytes::full({32, 32, 1}, 1));
+  const auto found = b.run({"check", b.path("set"), "--masks", "index:2"});
+  CHECK(found.status == 1);
+  CHECK_THAT(found.out, Contains("nothing can be learned") && Contains("all pixels are of one class"));
+  const auto trained = b.run({"train", "--data", b.path("set"), "--masks", "index:2", "--out", b.path("out")});
+  CHECK(trained.status == 2);
+  CHECK_THAT(trained.err, Contains("nothing can be learned"));
+}
+
 }  // namespace exit_statuses

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "examples/tiny_training.hpp"
 #include "paser/io/image.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -77,6 +78,84 @@ TEST_CASE("folder data: a list chooses images, and a part that it leaves empty i
   CHECK(without_folders(listed).list == "list.txt");
   listed.mask_suffix = "_other";
   CHECK_THROWS_AS(FolderData(listed), FormatError);
+}
+
+/// Six, two and three images of 32 x 32 in parts of their own.
+struct PartedSet {
+  PartedSet() { tiny::write_data_set(folder / "set"); }
+  FolderSettings settings(bool skip_bad = false) const {
+    FolderSettings s;
+    s.data = (folder / "set").string();
+    s.skip_bad = skip_bad;
+    return s;
+  }
+  std::filesystem::path file(const std::string& name) const { return folder / "set" / name; }
+  void cut(const std::string& name) const { std::filesystem::resize_file(file(name), 40); }
+
+  TemporaryFolder folder;
+};
+
+TEST_CASE("folder data: what is wrong in any part is told at once, before anything is trained") {
+  const PartedSet set;
+  set.cut("train_label/im1.png");
+  std::filesystem::remove(set.file("train_label/im2.png"));
+  set.cut("validation_images/im0.png");
+  set.cut("test_images/im2.png");
+  io::write_png(set.file("test_label/im0.png"), Bytes::full({32, 32, 1}, 9));  // the classes are not known
+  CHECK_THROWS_WITH(FolderData(set.settings()), Contains("train_label/im1.png") && Contains("train_images/im2.png") &&
+                                                    Contains("has no mask") && Contains("validation_images/im0.png") &&
+                                                    Contains("test_images/im2.png") && Contains("2 bad files") &&
+                                                    Contains("1 bad file:") && !Contains("test_label/im0.png"));
+
+  const PartedSet labels;
+  io::write_png(labels.file("test_label/im1.png"), Bytes::full({32, 32, 1}, 9));
+  CHECK_THROWS_WITH(FolderData(labels.settings()), Contains("test_label/im1.png") && Contains("9"));
+
+  const PartedSet sizes;
+  io::write_png(sizes.file("test_images/im1.png"), Bytes::full({40, 40, 1}, 9));
+  io::write_png(sizes.file("test_label/im1.png"), Bytes::full({40, 40, 1}, 1));
+  CHECK_THROWS_WITH(FolderData(sizes.settings()), Contains("test_images/im1.png") && Contains("40 x 40"));
+
+  for (const std::string part : {"validation", "test"}) {
+    const PartedSet ignored;
+    for (const char* name : {"im0.png", "im1.png", "im2.png"})
+      if (std::filesystem::exists(ignored.file(part + "_label/" + name)))
+        io::write_png(ignored.file(part + "_label/" + name), Bytes::full({32, 32, 1}, 255));
+    FolderSettings s = ignored.settings();
+    s.masks = "0:0,1:1,255:ignore";
+    CHECK_THROWS_WITH(FolderData(s), Contains(part + "_images") && Contains("no pixel has a class"));
+  }
+}
+
+TEST_CASE("folder data: bad files are left out where that is asked for, and named") {
+  const PartedSet set;
+  const FolderData whole(set.settings(true));
+  CHECK(whole.left_out().empty());
+  set.cut("train_label/im1.png");
+  set.cut("validation_images/im0.png");
+  std::filesystem::remove(set.file("test_images/im2.png"));
+  std::filesystem::create_directory(set.file("test_images/im2.png"));
+  const FolderData data(set.settings(true));
+  CHECK(data.varied(1).size() == 5);
+  CHECK(data.validation().size() == 1);
+  CHECK(data.test().size() == 2);
+  std::vector<std::string> names;
+  for (const auto& [file, reason] : data.left_out()) {
+    CHECK(!reason.empty());
+    names.push_back(std::filesystem::path(file).lexically_relative(set.folder / "set").generic_string());
+  }
+  CHECK(names == std::vector<std::string>{"test_images/im2.png", "train_label/im1.png", "validation_images/im0.png"});
+  CHECK_THAT(left_out_sentence(data.left_out()),
+             Contains("3 bad files are left out") && Contains("train_label/im1.png"));
+  CHECK(sums_of(data.files()).size() == 21);
+  // The images that are left keep the ids by which their random numbers are drawn.
+  const auto id_of = [](const Folder& folder, const std::string& name) {
+    for (Index i = 0; i < folder.size(); ++i)
+      if (folder.info(i).name == name) return folder.id(i);
+    throw ValueError(name);
+  };
+  for (const char* name : {"im0", "im2", "im5"})
+    CHECK(id_of(data.all_varied(), name) == id_of(whole.all_varied(), name));
 }
 
 }  // namespace folder_data_test

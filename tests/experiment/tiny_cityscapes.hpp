@@ -22,8 +22,7 @@ class Cityscapes {
 
  private:
   void write(const std::filesystem::path& city, int i, std::uint64_t number) const {
-    using Bytes = paser::Tensor<std::uint8_t, 3>;
-    Bytes image({64, 128, 3}), ids({64, 128, 1});
+    paser::Tensor<std::uint8_t, 3> image({64, 128, 3}), ids({64, 128, 1});
     const paser::Key key{number};
     for (paser::Index p = 0; p < ids.numel(); ++p) {
       const auto id = static_cast<std::uint8_t>(p % 128 / 4);

@@ -132,8 +132,9 @@ class BasicSegmentationFolder {
     std::string list;
     for (const BadFile& bad : report.bad) list += "\n  " + bad.file.string() + ": " + bad.reason;
     for (const std::string& problem : report.problems) list += "\n  " + problem;
-    throw FormatError(
-        message(images.string(), ": the data set cannot be used, ", report.bad.size(), " bad files:", list));
+    const std::string count =
+        report.bad.empty() ? "" : message(", ", report.bad.size(), report.bad.size() == 1 ? " bad file" : " bad files");
+    throw FormatError(message(images.string(), ": the data set cannot be used", count, ":", list));
   }
 
   void find_padding() {

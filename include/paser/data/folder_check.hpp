@@ -178,7 +178,8 @@ void conclude(Report& report, const FolderOptions& options) {
         report.warnings.push_back(message("no pixel is of class ", k, " (", report.class_names[k], ")"));
   if (report.samples.empty()) report.problems.push_back("there is no image with a mask that can be used");
   if (report.samples.empty()) return;
-  if (found == 1) report.warnings.push_back("all pixels are of one class");
+  const Index occur = std::ssize(report.class_pixels) - std::ranges::count(report.class_pixels, Index{0});
+  if (occur == 1) report.warnings.push_back("all pixels are of one class");
   if (found == 0) report.problems.push_back("no pixel has a class");
   if (report.sizes.size() > 1)
     report.warnings.push_back(

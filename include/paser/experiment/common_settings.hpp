@@ -30,7 +30,7 @@ struct RunSettings {
 /// A folder of images and masks, and how it is read.
 struct FolderSettings : RunSettings {
   std::string data, images, masks_folder, masks = "index", class_file, mask_suffix, list, palette;
-  bool lossy_masks = false;
+  bool lossy_masks = false, skip_bad = false;
   Index channels = 0;
   std::array<double, 2> value_range{0, 0};
   std::string fit = "whole";
@@ -54,6 +54,7 @@ struct FolderSettings : RunSettings {
     v("list", s.list, Anything{}, "a file that names the images to use, one per line; empty: all");
     v("palette", s.palette, Words{"", "numbers", "colours"}, "what palette masks are taken for; empty: as masks says");
     v("lossy_masks", s.lossy_masks, Anything{}, "take masks from JPEG files");
+    v("skip_bad", s.skip_bad, Anything{}, "leave bad files out and go on; the program then ends with status 5");
     v("channels", s.channels, Range{0, 3}, "of the images: 1 (gray), 3 (colour), or 0: as in the files");
     v("value_range", s.value_range, Range{-1e30, 1e30}, "stored values that become 0 and 1; 0, 0: as in the files");
     v("fit", s.fit, Words{"whole", "crop", "tiles"}, "whole: images are used as they are; crop, tiles: of `size`");

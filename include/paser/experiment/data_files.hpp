@@ -27,6 +27,7 @@ inline DataFiles pictures_of(const std::vector<data::PartFolders>& parts) {
       data::Pairing ignored;
       for (const auto& [stem, pictures] : data::detail::pictures_in(folder, ignored, part.subfolders, suffix))
         for (const auto& picture : pictures) {
+          if (std::filesystem::is_directory(picture)) continue;  // by its name a picture, and left out
           const auto within = part.stems.empty() ? folder.filename() : std::filesystem::path(kind);
           files[(within / std::filesystem::relative(picture, folder)).generic_string()] = picture;
         }

@@ -39,6 +39,8 @@ class FolderComparison : public MethodComparison<Folder> {
     fill(r, s);
     r.data = message(s.source(), ": ", training, ", ", data_.validation().size(), " for validation, ", test().size(),
                      data_.has_test() ? " for the test" : " of validation in place of a test");
+    r.left_out = data_.left_out();
+    if (!r.left_out.empty()) r.data += message("; left out as bad: ", r.left_out.size(), " files");
     r.iou_convention = message("macro IoU of ", options().classes, " classes, mean over images; a class absent ",
                                "from prediction and truth is ", s.absent_class == "zero" ? "counted as 0" : "left out");
     if (const Index without = methods().front().evaluation.without_iou(); without > 0)

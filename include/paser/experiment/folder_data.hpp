@@ -53,6 +53,7 @@ inline data::SegmentationOptions reading(const FolderSettings& c, bool varied) {
     options.width = c.size[1];
   }
   options.in_memory = c.in_memory;
+  options.skip_bad = c.skip_bad;
   options.key = Key{c.seed}.fold(10);
   if (varied)
     options.augmentation = {.flip_columns = c.flips,
@@ -75,12 +76,32 @@ inline std::vector<data::PartFolders> parts_of(const FolderSettings& c) {
   return data::data_parts(c.data);
 }
 
-/// The data of a run. Test images are read when they are asked for, at the end.
+/// Files that could not be used, each with the reason.
+using LeftOut = std::map<std::string, std::string>;
+
+/// The bad files of a folder that was opened without them.
+inline LeftOut left_out_of(const data::FolderReport& report) {
+  LeftOut files;
+  for (const data::BadFile& bad : report.bad) files[bad.file.string()] = bad.reason;
+  return files;
+}
+
+/// Of a warning: the files that are left out, a line each, below a sentence that counts them; empty when there are
+/// none.
+inline std::string left_out_sentence(const LeftOut& files) {
+  if (files.empty()) return {};
+  std::string text =
+      message("warning: ", files.size(), files.size() == 1 ? " bad file is" : " bad files are", " left out:\n");
+  for (const auto& [file, reason] : files) text += message("  ", visible(file), ": ", visible(reason), "\n");
+  return text;
+}
+
+/// The data of a run. Test images are looked at with the others, and read again when they are asked for, at the end.
 class FolderData {
  public:
-  /// Reads and checks all training and validation files. thirds: each stage has a third of the training images, else
-  /// all. inputs: further files that the run reads, by name. Throws as data::SegmentationFolder, and ValueError when
-  /// the images do not divide into the patches.
+  /// Reads and checks all files. thirds: each stage has a third of the training images, else all. inputs: further files
+  /// that the run reads, by name. Throws FormatError as data::SegmentationFolder does, of all parts at once, and
+  /// ValueError when the images do not divide into the patches.
   explicit FolderData(const FolderSettings& c, bool thirds = false, DataFiles inputs = {})
       : config_(c), inputs_(std::move(inputs)), in_thirds_(thirds) {
     const auto parts = parts_of(c);
@@ -89,8 +110,7 @@ class FolderData {
     for (const auto& part : parts)
       if (listed.empty() || part.stems.empty() || std::ranges::find_first_of(listed, part.stems) != listed.end())
         parts_[part.part] = part;
-    const Folder all = opened("train", reading(c, true), ", to be varied");
-    const Folder plain = opened("train", reading(c, false));
+    const auto [all, plain, validation] = open_all();
     weights_ = data::class_weights(c.class_weights, all.report().class_pixels);
     const auto order = permutation(Key{c.seed}.fold(11), all.size());
     auto remaining = order.begin();
@@ -102,8 +122,7 @@ class FolderData {
     if (!parts_.contains("validation")) {  // a tenth of the training images, which no stage trains on
       validation_ = plain.only(take(std::max<Index>(1, all.size() / 10)));
     } else {
-      const Folder validation = opened("validation", same_classes(plain));
-      validation_ = validation.only(first(validation.size(), c.validation_images));
+      validation_ = validation->only(first(validation->size(), c.validation_images));
     }
     const Index left = std::distance(remaining, order.end());
     const Index used = c.train_images > 0 ? std::min(left, c.train_images) : left;
@@ -144,7 +163,7 @@ class FolderData {
   /// The test images; those of validation when the folder has none.
   Folder test() const {
     if (!parts_.contains("test")) return *validation_;
-    const Folder test = opened("test", same_classes(plain_[0]));
+    const Folder test = opened("test", as_train(plain_[0]));
     require_one_size(test);
     return test.only(first(test.size(), config_.test_images));
   }
@@ -160,6 +179,8 @@ class FolderData {
   }
   /// What to say of a set that was divided by the names of its images; empty: it has parts of its own.
   const std::string& division() const { return division_; }
+  /// Files that are left out, which the setting skip_bad allows.
+  const LeftOut& left_out() const { return left_out_; }
   bool in_thirds() const { return in_thirds_; }              ///< Whether each stage has a third of the training images.
   bool has_test() const { return parts_.contains("test"); }  ///< Whether the data have test images of their own.
   /// Whether the data have validation images of their own.
@@ -170,6 +191,42 @@ class FolderData {
     const auto found = parts_.find(name);
     check<ValueError>(found != parts_.end(), config_.source().c_str(), "has no images for the part ", name);
     return found->second;
+  }
+
+  /// The parts as they were opened; validation only where there are images for it.
+  struct Parts {
+    Folder varied, plain;
+    std::optional<Folder> validation;
+  };
+
+  /// Opens the parts, the test images to see that the run will not end at them. Throws FormatError with what is wrong
+  /// in all of them.
+  Parts open_all() {
+    std::string wrong;
+    const auto tried = [&](const std::string& name, data::SegmentationOptions options,
+                           const char* way = "") -> std::optional<Folder> {
+      try {
+        Folder folder = opened(name, std::move(options), way);
+        left_out_.merge(left_out_of(folder.report()));
+        return folder;
+      } catch (const FormatError& error) {
+        wrong += (wrong.empty() ? "" : "\n") + std::string(error.what());
+        return std::nullopt;
+      }
+    };
+    const auto varied = tried("train", reading(config_, true), ", to be varied");
+    const auto plain = varied ? tried("train", reading(config_, false)) : std::nullopt;
+    std::optional<Folder> validation, test;
+    if (has_validation()) validation = tried("validation", as_train(plain));
+    if (has_test()) {
+      auto options = as_train(plain);
+      options.in_memory = false;
+      test = tried("test", std::move(options), ", to see that they are whole");
+    }
+    if (!wrong.empty()) throw FormatError(wrong);
+    for (const auto& part : {validation, test})
+      if (part) require_one_size(*part);
+    return {*varied, *plain, validation};
   }
 
   /// Opens a part, and shows how many of its files are read.
@@ -185,11 +242,16 @@ class FolderData {
     return folder;
   }
 
-  /// Reading as the training images were read, although another part may lack a class or a colour.
-  data::SegmentationOptions same_classes(const Folder& train) const {
+  /// Reading as the training images were read, although another part may lack a class or a colour. Where these could
+  /// not be read, each number of a class is taken for one.
+  data::SegmentationOptions as_train(const std::optional<Folder>& train) const {
     auto options = reading(config_, false);
-    options.files.map = options.files.map.with_classes(train.classes());
-    options.files.channels = train.channels();
+    data::LabelEncoding& map = options.files.map;
+    if (train)
+      map = map.with_classes(train->classes());
+    else if (map.classes() == 0)
+      map = map.with_classes(255);
+    if (train) options.files.channels = train->channels();
     return options;
   }
 
@@ -220,6 +282,7 @@ class FolderData {
   std::array<std::vector<Index>, 3> rows_;
   std::vector<Folder> varied_, plain_;
   std::optional<Folder> validation_, all_varied_;
+  LeftOut left_out_;
 };
 
 }  // namespace paser::experiment

@@ -27,7 +27,7 @@ inline void print_data(std::ostream& out, std::ostream& warn, const FolderSettin
   if (data.in_thirds()) out << " + " << data.varied(2).size() << " + " << data.varied(3).size();
   out << " to train on" << (data.in_thirds() ? ", one part for each stage" : "") << "; " << data.validation().size()
       << (data.has_validation() ? " for validation" : " of the training images for validation") << "; "
-      << (data.has_test() ? "the test images are read at the end"
+      << (data.has_test() ? "the test images are read again at the end"
                           : "there is no folder test_images, so the test will be on the validation images, "
                             "which have chosen the networks: it flatters them")
       << "\nSizes     " << data.height() << " x " << data.width() << " pixels, " << data.channels() << " channel"
@@ -38,6 +38,7 @@ inline void print_data(std::ostream& out, std::ostream& warn, const FolderSettin
     out << (k > 0 ? "," : "") << " " << visible(images.class_names[static_cast<std::size_t>(k)]) << " "
         << report::fixed(100 * images.share(k), 1) << " %";
   out << "\n" << std::flush;
+  warn << left_out_sentence(data.left_out());
   for (const auto& warnings : {data.weights().warnings, images.warnings})
     for (const std::string& warning : warnings) warn << "warning: " << warning << "\n";
   warn << std::flush;

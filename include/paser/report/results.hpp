@@ -83,9 +83,10 @@ struct Results {
   std::vector<LambdaPoint> lambda_curve;
   std::vector<BoxPlot> box_plots;
   std::vector<ComparisonTable> tables;
-  std::vector<Chart> charts;          ///< that the page shows before its table
-  std::string advice;                 ///< what to use, a sentence or two; empty: the page tells what the table says
-  std::vector<std::string> findings;  ///< what holds for these images and what does not, a sentence each
+  std::vector<Chart> charts;  ///< that the page shows before its table
+  std::string advice;         ///< what to use, a sentence or two; empty: the page tells what the table says
+  std::map<std::string, std::string> left_out;  ///< files that could not be used, each with the reason
+  std::vector<std::string> findings;            ///< what holds for these images and what does not, a sentence each
   nlohmann::json settings = nlohmann::json::object();     ///< every resolved setting, as in config.json
   nlohmann::json environment = nlohmann::json::object();  ///< of report::environment()
 };
@@ -157,6 +158,7 @@ void to_json(Json& j, const Results& r) {
   if (!r.charts.empty()) j["charts"] = r.charts;
   if (!r.advice.empty()) j["advice"] = r.advice;
   if (!r.findings.empty()) j["findings"] = r.findings;
+  if (!r.left_out.empty()) j["left_out"] = r.left_out;
 }
 
 template <class Json>
@@ -228,6 +230,7 @@ void from_json(const Json& j, Results& r) {
   detail::read_part(j, "charts", r.charts);
   detail::read_part(j, "advice", r.advice);
   detail::read_part(j, "findings", r.findings);
+  detail::read_part(j, "left_out", r.left_out);
   r.settings = j.value("settings", Json::object());
   r.environment = j.value("environment", Json::object());
 }
