@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fcntl.h>
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <csignal>
@@ -84,8 +86,24 @@ inline std::string command_line(int argc, const char* const* argv) {
 
 namespace detail {
 
+/// A file that is opened must not become the standard output of a program that was begun without one: what is printed
+/// then fails, and nothing is written into it.
+inline void fill_standard_descriptors() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor)
+    if (::fcntl(descriptor, F_GETFD) == -1 && ::open("/dev/null", O_RDONLY) != descriptor) return;
+}
+
+/// Throws ValueError for an option whose value is empty, as of a shell's variable that is not set: none has a use for
+/// it.
+inline void refuse_empty(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& value : option->results())
+      paser::check<paser::ValueError>(!value.empty(), option->get_name().c_str(), "has an empty value");
+}
+
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, const Body& body) {
+  fill_standard_descriptors();
   const auto ends = [](const std::exception& error, Exit status) {
     std::cerr << "error: " << paser::visible(error.what(), "\n") << "\n";
     return status;
@@ -101,6 +119,7 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
     return app.exit(error) == 0 ? done : wrong_usage;
   }
   try {
+    refuse_empty(app);
     return body(command_line(argc, argv));
   } catch (const DryRunEnds& end) {
     const CLI::Option* const json = app.get_option_no_throw("--json");

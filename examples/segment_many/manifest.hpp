@@ -40,7 +40,8 @@ class Manifest {
         const bool begins = last == '\n' || (last == '\r' && text[i] != '\n');
         if (begins && lines_++ % per_chunk_ == 0) begins_.push_back(at + static_cast<Index>(i));
         last = text[i];
-        names_one = names_one || std::string_view(" \t\r\n").find(last) == std::string_view::npos;
+        const bool mark = at == 0 && i < 3 && text.starts_with("\xEF\xBB\xBF");
+        names_one = names_one || (!mark && std::string_view(" \t\r\n").find(last) == std::string_view::npos);
       }
       at += count;
     }

@@ -57,7 +57,7 @@ std::vector<data::PartFolders> folders(const experiment::FolderSettings& s) {
   program::DryRun would;
   for (const auto& part : parts) {
     data::PairingOptions own = pairing;
-    data::restrict_to(own, part);
+    data::restrict_to(own, part, parts);
     const auto pairs = data::pair_files(part.images, part.masks, own).pairs.size();
     would.reads({part.images, program::DryRun::counted(pairs, "image") + " with a mask", {{"files", pairs}}});
     would.reads({part.masks});
@@ -91,7 +91,7 @@ bool check_data_set(const CheckArguments& a) {
       shown->update(done);
     };
     data::FolderOptions files = options;
-    data::restrict_to(files.pairing, folder);
+    data::restrict_to(files.pairing, folder, parts);
     data::FolderReport report = data::check_folder(folder.images, folder.masks, files, tell);
     if (shown) shown->finish();
     if (part == "train" && report.ok()) add_what_stops_training(set, report);

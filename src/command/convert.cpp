@@ -65,6 +65,8 @@ void tell(const Arguments& a, const fs::path& in, const models::ModelSpec& spec,
 
 /// Weights of a checkpoint become a PaSeR of one network.
 void to_model(const Arguments& a) {
+  check<ValueError>(a.take.empty() && a.variant.empty(), "paser convert", "--take and --variant are for a model, and ",
+                    a.in.string(), " has weights");
   check<ValueError>(!a.network.empty(), "--network",
                     "expected the network that the weights are of, such as segformer:{\"in\":3,\"classes\":19,",
                     "\"size\":\"B0\"}");
@@ -123,13 +125,18 @@ int convert(const Arguments& a) {
   check<ValueError>(ending == ".safetensors", "paser convert", a.out.string(), ": files that end with ",
                     ending.empty() ? "nothing" : ending,
                     " are not written; expected a name that ends with .safetensors");
+  const bool model = fs::is_directory(a.in) || holds_model(a.in);
+  std::vector<fs::path> inputs{model ? program::model_file(a.in, a.variant) : a.in};
+  if (a.in.filename().string().ends_with(".index.json"))
+    for (const auto& shard : io::shards_of(a.in)) inputs.push_back(a.in.parent_path() / shard.first);
   std::error_code error;
-  check<ValueError>(!fs::equivalent(a.in, a.out, error), "paser convert", a.out.string(), " is the input");
+  for (const fs::path& input : inputs)
+    check<ValueError>(!fs::equivalent(input, a.out, error), "paser convert", a.out.string(), " is the input");
   check<ValueError>(a.overwrite || !fs::exists(a.out), "paser convert", a.out.string(),
                     " is there already; --overwrite replaces it");
   (void)io::folder_and_name(a.out);
-  if (fs::is_directory(a.in) || holds_model(a.in))
-    to_weights(a, program::model_file(a.in, a.variant));
+  if (model)
+    to_weights(a, inputs.front());
   else
     to_model(a);
   return program::done;

@@ -114,7 +114,9 @@ Folder opened(const Arguments& a, const experiment::FolderSettings& c, const pip
                                   "the model takes images of ", d.channels);
   options.files.channels = d.channels;
   const auto part = folders(a, c);
-  paser::data::restrict_to(options.files.pairing, part);
+  const bool of_parts = a.data.images.empty() && a.part != "all";
+  paser::data::restrict_to(options.files.pairing, part,
+                           of_parts ? experiment::parts_of(c) : std::vector<paser::data::PartFolders>{});
   return Folder(part.images, part.masks, options);
 }
 
@@ -141,7 +143,11 @@ class Outputs {
     }
     for (auto* folder : {&out_, &table_}) {
       if (!*folder) continue;
-      for (const fs::path& input : {model, fs::path(c.class_file)}) (*folder)->protect(input);
+      for (const fs::path& input : {model, fs::path(c.class_file), fs::path(c.list)}) (*folder)->protect(input);
+      const fs::path run = model.parent_path().parent_path();
+      if (fs::exists(run / "config.json"))  // of a run, which its files belong to
+        for (const auto& entry : fs::directory_iterator(run))
+          if (entry.is_regular_file()) (*folder)->protect(entry.path());
       for (Index i = 0; i < images.size(); ++i)
         for (const fs::path& input : {images.info(i).image, images.info(i).mask}) (*folder)->protect(input);
     }

@@ -79,6 +79,8 @@ int segment_all(const Arguments& a) {
                        {.called = "paser segment", .overwrite = a.overwrite, .dry_run = a.common.dry_run});
   out.protect(model);
   for (const fs::path& file : files) out.protect(file);
+  for (const fs::path& input : a.inputs)
+    if (input.string().starts_with('@')) out.protect(input.string().substr(1));
   if (std::ranges::count(a.session.write, "areas") > 0) out.require(AreaTable::file);
   bool stopped = false;
   if (a.common.dry_run) {

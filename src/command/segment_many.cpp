@@ -81,6 +81,9 @@ nlohmann::json job_of(const Arguments& a, const fs::path& model, const Manifest&
 void begin(const nlohmann::json& job, io::OutputFolder& out, bool dry_run) {
   const fs::path file = out.path() / "job.json";
   if (!fs::exists(file)) {
+    const bool begun = std::ranges::any_of(out.listed(), [](const auto& f) { return f.first.starts_with("chunk_"); });
+    check<ValueError>(!begun, file.string().c_str(),
+                      "is gone, and the folder has chunks of a job that nothing tells of; choose another --out");
     if (dry_run) return;
     write_as_any(out, "job.json", io::json_text(job, 1) + "\n");
   }

@@ -195,7 +195,7 @@ TEST_CASE("every subcommand: --dry-run refuses what the work would refuse, with 
       {b.segment() + Words{"--range", "9,4", "--out", b.path("new3")}, 2, "--range must rise"},
       {{"segment", b.path("none.safetensors"), b.path("new")}, 2, "none.safetensors"},
       {b.segment_many() + Words{"--out", mine}, 2, "chunk_0000000.tar"},
-      {b.segment_many("empty") + Words{"--out", b.path("many1")}, 2, "has no line"},
+      {b.segment_many("empty") + Words{"--out", b.path("many1")}, 2, "names no image"},
       {b.segment_many("none") + Words{"--out", b.path("many1")}, 2, "does not exist"},
       {{"compare", b.path("finished"), b.path("none")}, 2, "none"},
       {b.synthesize() + Words{"--out", mine}, 2, "is not an empty folder"},

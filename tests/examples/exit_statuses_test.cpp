@@ -2,6 +2,7 @@
 
 #include "examples/child_process.hpp"
 #include "examples/tiny_training.hpp"
+#include "paser/io/safetensors.hpp"
 #include "support/temporary_folder.hpp"
 
 /// The rule of docs/programs.md: what the options name is read before the work begins, and where it is not there or
@@ -137,23 +138,24 @@ TEST_CASE("exit status 5: done, but for bad files that may be left out; without 
     Words words = tiny::training("train", set, out, more);
     return b.run(words);
   };
+  fs::create_symlink("nowhere", set + "/validation_images/im9.png");
   for (const char* part : {"train", "test"}) fs::resize_file(set + "/" + part + "_images/im1.png", 50);
   for (const Words& more : {Words{}, Words{"--dry-run"}}) {
     const auto refused = training(more);
     CHECK(refused.status == 2);
-    CHECK_THAT(refused.err, Contains("train_images/im1.png") && Contains("test_images/im1.png"));
+    CHECK_THAT(refused.err, Contains("train_images/im1.png") && Contains("test_images/im1.png") && Contains("im9.png"));
     CHECK_FALSE(fs::exists(out + "/checkpoints"));
   }
   const auto without = training({"--skip-bad"});
   INFO(without.err);
   REQUIRE(without.status == 5);
   CHECK_THAT(without.err,
-             Contains("2 bad files are left out") && Contains("train_images/im1.png: the PNG file is cut off"));
+             Contains("3 bad files are left out") && Contains("train_images/im1.png: the PNG file is cut off"));
   const auto results = nlohmann::json::parse(content_of(out + "/results.json"));
-  CHECK(results.at("left_out").size() == 2);
+  CHECK(results.at("left_out").size() == 3);
   CHECK(results.at("left_out").contains(set + "/test_images/im1.png"));
-  CHECK_THAT(results.at("data").get<std::string>(), Contains("2 for the test; left out as bad: 2 files"));
-  CHECK_THAT(content_of(out + "/report.html"), Contains("left out as bad: 2 files"));
+  CHECK_THAT(results.at("data").get<std::string>(), Contains("2 for the test; left out as bad: 3 files"));
+  CHECK_THAT(content_of(out + "/report.html"), Contains("left out as bad: 3 files"));
   CHECK(training({"--skip-bad"}).status == 5);  // a run that is there
 
   const std::string model = out + "/checkpoints/paser.safetensors";
@@ -208,6 +210,63 @@ TEST_CASE("check refuses training images that a training would refuse") {
   const auto trained = b.run({"train", "--data", b.path("set"), "--masks", "index:2", "--out", b.path("out")});
   CHECK(trained.status == 2);
   CHECK_THAT(trained.err, Contains("nothing can be learned"));
+}
+
+TEST_CASE("what a program reads it does not replace, under whatever name, with --overwrite neither") {
+  const Bench b;
+  const std::string run = b.path("run"), set = b.path("set"), model = run + "/checkpoints/paser.safetensors";
+  REQUIRE(b.run(tiny::training("train", set, run)).status == 0);
+  REQUIRE(b.run({"convert", run, b.path("w.safetensors"), "--take", "f2"}).status == 0);
+  nlohmann::json index;
+  for (const auto& [name, tensor] : io::read_safetensors(b.path("w.safetensors")).tensors)
+    index["weight_map"][name] = "w.safetensors";
+  std::ofstream(b.path("w.index.json")) << index;
+  std::ofstream(b.path("names")) << "im0\n";
+  fs::create_directories(b.path("areas"));
+  std::ofstream(b.path("areas/areas.csv")) << b.path("new/a.png") << "\n";
+  const std::string unet = R"(unet:{"width":2,"depth":1})";
+  const std::vector<std::pair<std::string, Words>> cases{
+      {model, {"convert", run, model, "--take", "f2"}},
+      {b.path("w.safetensors"), {"convert", b.path("w.index.json"), b.path("w.safetensors"), "--network", unet}},
+      {run + "/config.json", {"evaluate", run, "--csv", run + "/config.json"}},
+      {run + "/results.json", {"evaluate", run, "--csv", run + "/results.json"}},
+      {b.path("names"), {"evaluate", run, "--list", b.path("names"), "--csv", b.path("names")}},
+      {b.path("areas/areas.csv"), {"segment", run, "@" + b.path("areas/areas.csv"), "--out", b.path("areas")}}};
+  for (const auto& [input, words] : cases) {
+    const std::string before = content_of(input);
+    Words all = words;
+    all.push_back("--overwrite");
+    const auto ended = b.run(all);
+    INFO(input << ": " << ended.err);
+    CHECK(ended.status != 0);
+    CHECK_THAT(ended.err, Contains(fs::path(input).filename().string()));
+    CHECK(content_of(input) == before);
+  }
+}
+
+TEST_CASE("a program without standard output ends with 1, and what it prints goes into no file") {
+  const Bench b;
+  const std::string command = std::string("exec ") + PASER_COMMAND + " segment " + b.path("model.safetensors") + " " +
+                              b.path("new") + " --json --out " + b.path("out") + " >&-";
+  CHECK(run_program(b.folder / "scratch", {"/bin/sh", "-c", command}).status == 1);
+  CHECK(fs::exists(b.path("out")));
+  for (const auto& entry : fs::recursive_directory_iterator(b.path("out")))
+    if (entry.is_regular_file()) CHECK_THAT(content_of(entry.path()), !Contains("\"images\""));
+}
+
+TEST_CASE("an option with an empty value is refused: a shell's variable that is not set asks for nothing") {
+  const Bench b;
+  const std::string model = b.path("model.safetensors");
+  for (const Words& words : {Words{"segment", model, b.path("new"), "--budget", ""},
+                             {"segment", model, b.path("new"), "--variant", ""},
+                             {"evaluate", model, "--data", b.path("set"), "--csv", ""},
+                             {"evaluate", model, "--data", b.path("set"), "--out", ""},
+                             {"train", "--data", b.path("set"), "--initial", ""}}) {
+    const auto ended = b.run(words);
+    INFO(words[0] << " " << words[words.size() - 2] << ": " << ended.err);
+    CHECK(ended.status == 2);
+    CHECK_THAT(ended.err, Contains(words[words.size() - 2]) && Contains("empty"));
+  }
 }
 
 }  // namespace exit_statuses

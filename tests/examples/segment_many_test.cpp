@@ -236,6 +236,14 @@ TEST_CASE("segment_many replaces nothing of others, and no other job") {
   const Outcome other = list.many("job", {"--seed", "2"});
   CHECK(other.status == 2);
   CHECK_THAT(other.err, Contains("holds another job, with seed = 1, asked for is 2"));
+  fs::rename(list.folder / "job" / "job.json", list.folder / "kept.json");
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--seed", "2"}, {"--dry-run"}}) {
+    const Outcome unknown = list.many("job", more);
+    CHECK(unknown.status == 2);
+    CHECK_THAT(unknown.err, Contains("job.json") && Contains("is gone"));
+  }
+  fs::rename(list.folder / "kept.json", list.folder / "job" / "job.json");
+  CHECK(list.many("job").status == 1);
   std::ofstream(list.manifest(), std::ios::app) << "one more\n";
   CHECK_THAT(list.many("job").err, Contains("holds another job, with lines = 20, asked for is 21"));
 }
@@ -276,6 +284,7 @@ TEST_CASE("the list of segment-many is read as other texts are") {
                                                   "UTF-16"},
                                         {std::string("im0.png\nim\0.png", 15), "byte 10 is NUL"},
                                         {std::string(" \r\n\n"), "names no image"},
+                                        {std::string("\xEF\xBB\xBF"), "names no image"},
                                         {content_of(list.images() / "im0.png"), "is NUL"}}) {
     write(content);
     const Outcome refused = list.many("refused");

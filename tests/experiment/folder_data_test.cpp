@@ -1,6 +1,7 @@
 #include "paser/experiment/folder_data.hpp"
 
 #include <catch2/catch.hpp>
+#include <fstream>
 
 #include "examples/tiny_training.hpp"
 #include "paser/io/image.hpp"
@@ -125,6 +126,21 @@ TEST_CASE("folder data: what is wrong in any part is told at once, before anythi
     s.masks = "0:0,1:1,255:ignore";
     CHECK_THROWS_WITH(FolderData(s), Contains(part + "_images") && Contains("no pixel has a class"));
   }
+}
+
+TEST_CASE("folder data: a list may name images of any part") {
+  const PartedSet set;
+  FolderSettings s = set.settings();
+  s.list = (set.folder / "list.txt").string();
+  std::ofstream(s.list) << "im0\nim2\nim5\n";
+  const FolderData data(s);
+  CHECK(data.all_varied().size() == 3);
+  CHECK(data.validation().size() == 1);
+  CHECK(data.test().size() == 2);
+  std::ofstream(s.list) << "im4\nim5\nim3\n";
+  CHECK_FALSE(FolderData(s).has_test());
+  std::ofstream(s.list) << "im0\nim5\nim9\n";
+  CHECK_THROWS_WITH(FolderData(s), Contains("im9: is in the list of images and not in the folder") && !Contains("im5"));
 }
 
 TEST_CASE("folder data: bad files are left out where that is asked for, and named") {

@@ -1,6 +1,7 @@
 #include "paser/io/json.hpp"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 
 #include "paser/io/atomic_file.hpp"
 #include "support/temporary_folder.hpp"
@@ -33,6 +34,14 @@ TEST_CASE("json: nested 80,000 deep is refused, 256 deep is read") {
   CHECK_THROWS_AS(io::parse_json("[[]]", "x", {.depth = 1}), FormatError);
   const std::string deep = "// don't \"\n" + nested(80'000);
   CHECK_THROWS_WITH(io::parse_json(deep, "x", {.comments = true}), Contains("nested deeper"));
+}
+
+TEST_CASE("json: the time grows as the document does") {
+  std::string large = "{";
+  for (int i = 0; i < 200'000; ++i) large += message(i == 0 ? "" : ",", "\"t", i, "\":{\"a\":[1]}");
+  const auto begin = std::chrono::steady_clock::now();
+  CHECK(io::parse_json(large + "}", "x").size() == 200'000);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(60));  // 800 were it of the second order
 }
 
 TEST_CASE("json: damaged documents are refused with the name of their file") {

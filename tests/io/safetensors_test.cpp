@@ -104,6 +104,9 @@ TEST_CASE("safetensors: malformed files are refused with a sentence") {
   refused(file_of(good.substr(0, good.size() - 1), 4), "not JSON");
   refused(file_of("{\"\xff\":1}", 0), "not JSON");
   refused(file_of(good, 5), "end at byte 4 of 5");
+  std::string ones;
+  for (int i = 0; i < 65; ++i) ones += i == 0 ? "4" : ",1";
+  refused(file_of(R"({"x":)" + entry("U8", "[" + ones + "]", "[0,4]") + "}", 4), "'shape' has 65 dimensions");
   refused(file_of(good, 3), "do not lie in the 3 bytes");
   const auto one = [&](const std::string& dtype, const std::string& shape, const std::string& offsets) {
     return file_of(R"({"x":)" + entry(dtype, shape, offsets) + "}", 4);

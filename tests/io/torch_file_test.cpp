@@ -127,6 +127,23 @@ TEST_CASE("thousands of names for one storage do not fill the memory") {
              Contains("far larger than the file"));
 }
 
+TEST_CASE("entries that share their bytes, and millions of values, are refused before they cost anything") {
+  // A directory of thousands of entries, all of the same place.
+  const std::string blob(20000, 'b'), name = "a/data/0";
+  const std::string sizes = bytes(io::Crc32().add(blob).value(), 4) + bytes(blob.size(), 4) + bytes(blob.size(), 4) +
+                            bytes(name.size(), 2) + bytes(0, 2);
+  const std::string file = "PK\3\4" + bytes(0, 6) + bytes(0, 4) + sizes + name + blob;
+  std::string directory;
+  for (int i = 0; i < 50; ++i)
+    directory += "PK\1\2" + bytes(0, 6) + bytes(0, 6) + sizes + bytes(0, 10) + bytes(0, 4) + "a/data/" +
+                 static_cast<char>('0' + i);
+  CHECK_THAT(refused(file + directory + "PK\5\6" + bytes(0, 4) + bytes(50, 2) + bytes(50, 2) +
+                     bytes(directory.size(), 4) + bytes(file.size(), 4) + bytes(0, 2)),
+             Contains("claim more bytes than the file has"));
+  CHECK_THAT(refused(zip_of({{"a/data.pkl", "\x80\2" + std::string(2'000'000, 'N') + "."}})),
+             Contains("more values than a file of weights needs"));
+}
+
 TEST_CASE("a file of torch.save that is cut anywhere, or whose bits are wrong, is refused") {
   const std::string whole = io::read_file(folder / "state.pt");
   for (std::size_t length = 0; length < whole.size(); length += 7)

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <set>
 
 #include "paser/core/random.hpp"
 #include "paser/data/pairs.hpp"
@@ -104,10 +105,29 @@ std::string divided_sentence(const Parts& parts) {
   return text.empty() ? text : "the images are not divided for training, validation and test: by their names" + text;
 }
 
-/// Of the images that a pairing may use those of a part alone, under the names that they have there. Throws ValueError
-/// when none is left.
+/// The names of a part's images, as a list of images has them.
 template <class Part = PartFolders>
-void restrict_to(PairingOptions& pairing, const Part& part) {
+std::set<std::string> stems_of(const Part& part) {
+  if (!part.stems.empty()) return {part.stems.begin(), part.stems.end()};
+  Pairing ignored;
+  std::set<std::string> stems;
+  for (const auto& picture : detail::pictures_in(part.images, ignored, part.subfolders, part.image_suffix))
+    stems.insert(picture.first);
+  return stems;
+}
+
+/// Of the images that a pairing may use those of a part alone, under the names that they have there: those that only
+/// `all`, the parts of the set, have are left out. Throws ValueError when none is left.
+template <class Part = PartFolders>
+void restrict_to(PairingOptions& pairing, const Part& part, const std::vector<Part>& all = {}) {
+  if (!pairing.stems.empty() && !all.empty()) {
+    const std::set<std::string> own = stems_of(part);
+    std::set<std::string> others;
+    for (const Part& other : all)
+      if (other.part != part.part) others.merge(stems_of(other));
+    std::erase_if(pairing.stems, [&](const std::string& s) { return !own.contains(s) && others.contains(s); });
+    check<ValueError>(!pairing.stems.empty(), "data", "the list of images names none of the part ", part.part);
+  }
   pairing.image_suffix = part.image_suffix;
   pairing.subfolders = part.subfolders;
   if (pairing.mask_suffix.empty()) pairing.mask_suffix = part.mask_suffix;

@@ -35,13 +35,16 @@ inline DataFiles pictures_of(const std::vector<data::PartFolders>& parts) {
   return files;
 }
 
-/// Size in bytes and CRC-32 of every file: {"train_images/a.png": "1234 4157704578", ...}. Throws IoError.
+/// Size in bytes and CRC-32 of every file: {"train_images/a.png": "1234 4157704578", ...}; "unreadable" of one that
+/// cannot be read, which no run uses.
 inline nlohmann::json sums_of(const DataFiles& files) {
   auto sums = nlohmann::json::object();
-  for (const auto& [name, file] : files) {
-    const auto sum = io::ContentSum::of_file(file);
-    sums[name] = std::to_string(sum.bytes) + " " + std::to_string(sum.crc);
-  }
+  for (const auto& [name, file] : files) try {
+      const auto sum = io::ContentSum::of_file(file);
+      sums[name] = std::to_string(sum.bytes) + " " + std::to_string(sum.crc);
+    } catch (const IoError&) {
+      sums[name] = "unreadable";
+    }
   return sums;
 }
 

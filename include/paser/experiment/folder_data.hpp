@@ -2,6 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include <filesystem>
+#include <set>
 
 #include "paser/data/class_file.hpp"
 #include "paser/data/class_weights.hpp"
@@ -107,9 +108,11 @@ class FolderData {
     const auto parts = parts_of(c);
     division_ = data::divided_sentence(parts);
     const auto listed = reading(c, false).files.pairing.stems;
-    for (const auto& part : parts)
-      if (listed.empty() || part.stems.empty() || std::ranges::find_first_of(listed, part.stems) != listed.end())
+    for (const auto& part : parts) {
+      const auto stems = listed.empty() ? std::set<std::string>() : data::stems_of(part);
+      if (listed.empty() || std::ranges::any_of(listed, [&](const auto& name) { return stems.contains(name); }))
         parts_[part.part] = part;
+    }
     const auto [all, plain, validation] = open_all();
     weights_ = data::class_weights(c.class_weights, all.report().class_pixels);
     const auto order = permutation(Key{c.seed}.fold(11), all.size());
@@ -236,7 +239,9 @@ class FolderData {
       end_if_interrupted();
       (*progress)(done, total);
     };
-    data::restrict_to(options.files.pairing, part(name));
+    std::vector<data::PartFolders> all;
+    for (const auto& entry : parts_) all.push_back(entry.second);
+    data::restrict_to(options.files.pairing, part(name), all);
     Folder folder(part(name).images, part(name).masks, std::move(options));
     progress->finish();
     return folder;

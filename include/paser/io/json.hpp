@@ -20,6 +20,61 @@ struct JsonRules {
   int depth = 256;        ///< objects and lists within each other; what walks through deeper ones may run out of stack
 };
 
+namespace detail {
+
+/// Looks through a document before it is built, in time that grows as the text does. (With a callback the library's
+/// parser walks through all children of an object at the end of each of them.)
+template <class Json>
+class JsonWatch : public nlohmann::json_sax<Json> {
+ public:
+  JsonWatch(const std::string& origin, int depth) : origin_(origin), most_(depth) {}
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(typename Json::number_integer_t) override { return true; }
+  bool number_unsigned(typename Json::number_unsigned_t) override { return true; }
+  bool number_float(typename Json::number_float_t, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(typename Json::binary_t&) override { return true; }
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return deeper();
+  }
+  bool key(std::string& name) override {
+    check<FormatError>(keys_.back().insert(name).second, origin_.c_str(), "names ", excerpt(Json(name).dump()),
+                       " twice in one object");
+    return true;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    --depth_;
+    return true;
+  }
+  bool start_array(std::size_t) override { return deeper(); }
+  bool end_array() override {
+    --depth_;
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const typename Json::exception& e) override {
+    error = e.what();
+    return false;
+  }
+
+  std::string error;  ///< what is wrong, if something is
+
+ private:
+  bool deeper() {
+    check<FormatError>(depth_++ < most_, origin_.c_str(), "is nested deeper than ", most_, " levels");
+    return true;
+  }
+
+  const std::string& origin_;
+  int most_, depth_ = 0;
+  std::vector<std::set<std::string>> keys_;
+};
+
+}  // namespace detail
+
 /// The document in a text, `origin` being its name for messages. Strict where readers differ: throws FormatError when
 /// the text is not JSON (RFC 8259), goes on after the document, has a NUL, names a key of an object twice, or is nested
 /// deeper than the rules allow.
@@ -27,20 +82,11 @@ template <class Json = nlohmann::json>
 Json parse_json(std::string_view text, const std::string& origin, const JsonRules& rules = {}) {
   const auto nul = text.find('\0');  // the parser would take it for the end
   check<FormatError>(nul == text.npos, origin.c_str(), "is not JSON: byte ", nul, " is NUL");
-  std::vector<std::set<std::string>> keys;
-  const auto watch = [&](int depth, typename Json::parse_event_t event, Json& parsed) {
-    using Event = typename Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start)
-      check<FormatError>(depth < rules.depth, origin.c_str(), "is nested deeper than ", rules.depth, " levels");
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key)
-      check<FormatError>(keys.back().insert(parsed.template get<std::string>()).second, origin.c_str(), "names ",
-                         excerpt(parsed.dump()), " twice in one object");
-    return true;
-  };
   try {
-    return Json::parse(text.begin(), text.end(), watch, true, rules.comments);
+    detail::JsonWatch<Json> watch(origin, rules.depth);
+    if (Json::sax_parse(text.begin(), text.end(), &watch, Json::input_format_t::json, true, rules.comments))
+      return Json::parse(text.begin(), text.end(), nullptr, true, rules.comments);
+    throw FormatError(message(origin, ": is not JSON: ", watch.error));
   } catch (const typename Json::exception& e) {
     throw FormatError(message(origin, ": is not JSON: ", e.what()));
   }

@@ -101,9 +101,9 @@ struct RawTensor {
   /// Throws ShapeError where no Index can hold it.
   Index numel() const {
     Index product = 1;
-    for (const Index extent : shape)
-      check(!__builtin_mul_overflow(product, extent, &product), origin.c_str(), "shape ", shape_text(),
-            " has more elements than any memory");
+    bool fits = true;
+    for (const Index extent : shape) fits = fits && !__builtin_mul_overflow(product, extent, &product);
+    if (!fits) check(false, origin.c_str(), "shape ", shape_text(), " has more elements than any memory");
     return product;
   }
 

@@ -63,6 +63,9 @@ SafetensorsEntry parse_safetensors_entry(const std::string& name, const Json& en
   check<FormatError>(entry.is_object() && entry.contains("dtype") && entry["dtype"].is_string(), origin.c_str(),
                      "expected an object with a text 'dtype'");
   check<FormatError>(is_list("shape"), origin.c_str(), "'shape' must be a list of whole numbers from 0");
+  constexpr std::size_t most = 64;  // as many dimensions as a tensor of PyTorch can have
+  check<FormatError>(entry["shape"].size() <= most, origin.c_str(), "'shape' has ", entry["shape"].size(),
+                     " dimensions, expected at most ", most);
   check<FormatError>(is_list("data_offsets") && entry["data_offsets"].size() == 2, origin.c_str(),
                      "'data_offsets' must be two whole numbers from 0");
 
@@ -76,11 +79,9 @@ SafetensorsEntry parse_safetensors_entry(const std::string& name, const Json& en
   check<FormatError>(e.begin <= e.end && e.end <= payload, origin.c_str(), "its bytes ", e.begin, " to ", e.end,
                      " do not lie in the ", payload, " bytes that the file has after its header");
   Index bytes = info(e.tensor.dtype).bytes;
-  for (const Index extent : e.tensor.shape) {
-    check<FormatError>(extent == 0 || bytes <= std::numeric_limits<Index>::max() / extent, origin.c_str(), "shape ",
-                       e.tensor.shape_text(), " is larger than any memory");
-    bytes *= extent;
-  }
+  bool fits = true;
+  for (const Index extent : e.tensor.shape) fits = fits && !__builtin_mul_overflow(bytes, extent, &bytes);
+  check<FormatError>(fits, origin.c_str(), "shape ", e.tensor.shape_text(), " is larger than any memory");
   check<FormatError>(bytes == e.end - e.begin, origin.c_str(), "shape ", e.tensor.shape_text(), " of ", e.tensor.dtype,
                      " takes ", bytes, " bytes, but the file sets aside ", e.end - e.begin);
   return e;

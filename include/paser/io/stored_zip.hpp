@@ -74,6 +74,8 @@ class StoredZip {
     widen(part(place + entry_bytes + name_bytes, extra_bytes), {&size, &packed, &local});
     check<FormatError>(number(place + 10, 2) == 0 && packed == size, where.c_str(),
                        "is compressed; only stored entries are read");
+    held_ += size;  // entries that share their bytes would be checked as often as they are named
+    require(size <= content_.size() && held_ <= content_.size(), "its entries claim more bytes than the file has");
     require(local < content_.size() && number(local, 4) == 0x04034B50, "an entry is not where its directory says");
     const std::string_view bytes = part(local + local_bytes + number(local + 26, 2) + number(local + 28, 2), size);
     check<FormatError>(Crc32().add(bytes).value() == number(place + 16, 4), where.c_str(),
@@ -102,6 +104,7 @@ class StoredZip {
   std::string_view content_;
   const std::string& origin_;
   std::map<std::string, std::string_view> entries_;
+  std::uint64_t held_ = 0;
 };
 
 }  // namespace detail

@@ -54,6 +54,7 @@ inline const DType* storage_type(const std::string& name) {
 class PickleMachine {
  public:
   using Kind = PickleNode::Kind;
+  static constexpr std::size_t most_nodes = std::size_t{1} << 20;  ///< some 160 MB
 
   PickleMachine(std::string_view code, const std::string& origin) : code_(code), origin_(origin) {}
 
@@ -87,6 +88,7 @@ class PickleMachine {
 
   // The stack.
   PickleNode* push(PickleNode node) {
+    require(pickle_.nodes.size() < most_nodes, "it has more values than a file of weights needs");
     pickle_.nodes.push_back(std::move(node));
     stack_.push_back(&pickle_.nodes.back());
     return stack_.back();

@@ -7,11 +7,11 @@
 
 namespace paser::io {
 
-/// The tensors of a checkpoint that is cut into files, by the index beside them (model.safetensors.index.json of
-/// Hugging Face): {"weight_map": {tensor: file, ...}}. Throws FormatError when a file does not lie beside the index, or
-/// does not hold exactly the tensors that the index says.
+/// The files of a checkpoint that is cut into several, by the index beside them (model.safetensors.index.json of
+/// Hugging Face): {"weight_map": {tensor: file, ...}}; and which tensors each holds. Throws FormatError when a file
+/// does not lie beside the index.
 template <class Json = nlohmann::json>
-StateDict read_sharded(const Path& index) {
+std::map<std::string, std::map<std::string, bool>> shards_of(const Path& index) {
   const std::string origin = index.string();
   const Dissolving<Json> document(read_json<Json>(index));
   check<FormatError>(
@@ -25,8 +25,15 @@ StateDict read_sharded(const Path& index) {
                        name, "' is '", file_name, "', expected a name without folders");
     files[file_name][name] = true;
   }
+  return files;
+}
+
+/// The tensors of such a checkpoint. Throws as shards_of, and FormatError when a file does not hold exactly the tensors
+/// that the index says.
+template <class Json = nlohmann::json>
+StateDict read_sharded(const Path& index) {
   StateDict state;
-  for (const auto& [file_name, names] : files) {
+  for (const auto& [file_name, names] : shards_of<Json>(index)) {
     Safetensors shard = read_safetensors<Json>(index.parent_path() / file_name);
     for (const auto& [name, expected] : names)
       check<FormatError>(shard.tensors.contains(name), shard.origin.c_str(), "there is no tensor '", name,
