@@ -162,3 +162,15 @@ TEST_CASE("resizing says what is wrong with its input") {
   CHECK_THROWS_WITH(adaptive_avg_pool2d(x, {0, 1}), Catch::Contains("cannot pool input (1,3,8,2) to 0 x 1"));
   CHECK_THROWS_WITH(avg_pool2d(x, {{4, 4}, {1, 1}, {0, 0}}), Catch::Contains("avg_pool2d: input (1,3,8,2)"));
 }
+
+TEST_CASE("resizes that are counted have the shape of those that are computed, and the usual corners by default") {
+  const auto x = normal<float>(Key{1}, Shape{2, 3, 7, 5});
+  Operations operations;
+  const Counted<4> counted(x.shape(), operations);
+  for (const ResizeOptions& options : {scale(2), size(4, 9), size(9, 4)}) {
+    CHECK(upsample_bilinear(counted, options).shape() == upsample_bilinear(x, options).shape());
+    CHECK(upsample_nearest(counted, options).shape() == upsample_nearest(x, options).shape());
+    CHECK(upsample_bicubic(counted, options).shape() == upsample_bicubic(x, options).shape());
+  }
+  CHECK(same_bits(upsample_bilinear(x, {.scale = 2}), upsample_bilinear(x, scale(2, false))));
+}
