@@ -139,6 +139,18 @@ TEST_CASE("output folder: an input is never written to, by no option and no name
   CHECK(io::read_file(folder / "own") == "x");
 }
 
+TEST_CASE("output folder: a file where a folder is to be, and a name that is too long, are told before any work") {
+  const TemporaryFolder folder;
+  put(folder / "out" / "masks", "mine");
+  for (const bool dry : {false, true}) {
+    OutputFolder o(folder / "out", "evaluate", {.dry_run = dry});
+    CHECK_THROWS_WITH(o.require("masks/m.png"), Contains("masks/m.png") && Contains("Not a directory"));
+    CHECK_THROWS_AS(o.require("masks/m.png"), IoError);
+    CHECK_THROWS_WITH(o.require(std::string(300, 'a') + ".png"), Contains("name too long"));
+    CHECK_NOTHROW(o.require("new/m.png"));
+  }
+}
+
 TEST_CASE("output folder: a file that came between the look and the writing is kept") {
   const TemporaryFolder folder;
   OutputFolder o(folder.path(), "evaluate");

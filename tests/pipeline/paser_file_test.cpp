@@ -230,7 +230,9 @@ TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   };
   refused([](auto& c) { c.info = nlohmann::json::object(); }, "holds no description");
   refused([](auto& c) { c.info.erase("classes"); }, "'classes' not found");
-  refused([](auto& c) { c.info["grid"] = 4; }, "cannot be read");
+  refused([](auto& c) { c.info["grid"] = 4; }, "cannot be read, at 'grid'");
+  refused([](auto& c) { c.info["value_range"] = {nullptr, 1}; }, "cannot be read, at 'value_range'");
+  refused([](auto& c) { c.info["value_range"] = {0, 1, 2}; }, "'value_range' has 3 numbers, expected 2");
   refused([](auto& c) { c.info["coarse_answer"] = "median"; }, "'median'");
   refused([](auto& c) { c.info["estimator"]["type"] = "mc_dropuot"; }, "did you mean 'mc_dropout'?");
   refused([](auto& c) { c.info["estimator"]["spec"]["samples"] = 0; }, "makes 0 samples");

@@ -39,12 +39,14 @@ inline DataFiles pictures_of(const std::vector<data::PartFolders>& parts) {
 /// cannot be read, which no run uses.
 inline nlohmann::json sums_of(const DataFiles& files) {
   auto sums = nlohmann::json::object();
-  for (const auto& [name, file] : files) try {
+  for (const auto& [name, file] : files) {
+    try {
       const auto sum = io::ContentSum::of_file(file);
       sums[name] = std::to_string(sum.bytes) + " " + std::to_string(sum.crc);
     } catch (const IoError&) {
       sums[name] = "unreadable";
     }
+  }
   return sums;
 }
 

@@ -2,6 +2,8 @@
 #include "paser/core/macros_off.inc"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <set>
 
 #include "paser/io/output_manifest.hpp"
@@ -214,7 +216,12 @@ class OutputFolder {
   Standing own_content(const std::string& name) {
     const Path file = path_ / name;
     struct stat there {};
-    if (removed_.contains(name) || ::lstat(file.c_str(), &there) != 0) return {};
+    if (removed_.contains(name)) return {};
+    if (::lstat(file.c_str(), &there) != 0) {  // a name that is too long, or a file where its folder is to be
+      const int problem = errno;
+      check<IoError>(problem == ENOENT, "output", quoted(file), " cannot be written: ", std::strerror(problem));
+      return {};
+    }
     const bool dangling = ::stat(file.c_str(), &there) != 0;
     check<IoError>(dangling || S_ISREG(there.st_mode), "output", quoted(file), " exists and is not a regular file");
     check<ValueError>(dangling || !inputs_.contains({there.st_dev, there.st_ino}), "output", quoted(file),

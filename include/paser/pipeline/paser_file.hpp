@@ -200,29 +200,38 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
                      origin.c_str(), "holds no description of a trained PaSeR, '", detail::paser_format,
                      "'; expected the file of a trained model, such as checkpoints/paser.safetensors of a run");
   BasicPaserDescription<Json> d;
+  std::string part;  // that is being read, for messages
+  const auto at = [&](const char* name) -> const Json& {
+    part = name;
+    return j.at(name);
+  };
   try {
     d.channels = detail::whole_number(j, "channels", origin);
-    j.at("classes").get_to(d.class_names);
-    for (const Json& network : j.at("networks")) d.networks.push_back(detail::network_of(network));
-    d.grid = {detail::whole_number(j.at("grid"), "rows", origin),
-              detail::whole_number(j.at("grid"), "columns", origin)};
-    d.height = detail::whole_number(j.at("image"), "height", origin);
-    d.width = detail::whole_number(j.at("image"), "width", origin);
+    at("classes").get_to(d.class_names);
+    for (const Json& network : at("networks")) d.networks.push_back(detail::network_of(network));
+    d.grid = {detail::whole_number(at("grid"), "rows", origin), detail::whole_number(at("grid"), "columns", origin)};
+    d.height = detail::whole_number(at("image"), "height", origin);
+    d.width = detail::whole_number(at("image"), "width", origin);
     if (first) {
+      part = "the policy";
       detail::read_first_format(d, j, origin);
     } else {
-      j.at("estimator").get_to(d.estimator);
-      j.at("policy").get_to(d.policy);
+      at("estimator").get_to(d.estimator);
+      at("policy").get_to(d.policy);
     }
-    d.coarse_answer = detail::coarse_answer_of(j.at(first ? "baseline" : "coarse_answer"), origin);
-    if (j.contains("value_range"))
-      d.value_range = io::ValueRange{j.at("value_range").at(0).template get<double>(),
-                                     j.at("value_range").at(1).template get<double>()};
+    d.coarse_answer = detail::coarse_answer_of(at(first ? "baseline" : "coarse_answer"), origin);
+    if (j.contains("value_range")) {
+      const auto range = at("value_range").template get<std::vector<double>>();
+      check<FormatError>(range.size() == 2, origin.c_str(), "'value_range' has ", range.size(), " numbers, expected 2");
+      d.value_range = io::ValueRange{range[0], range[1]};
+    }
+    part = "machine, calibration or info";
     detail::read_optional_part(j, "machine", d.machine, origin);
     detail::read_optional_part(j, "calibration", d.calibration, origin);
     d.info = j.value("info", Json::object());
   } catch (const typename Json::exception& error) {
-    throw FormatError(origin + ": the description of the PaSeR in it cannot be read: " + error.what());
+    throw FormatError(origin + ": the description of the PaSeR in it cannot be read, at '" + part +
+                      "': " + error.what());
   }
   detail::check_description<FormatError>(d, origin);
   return d;
