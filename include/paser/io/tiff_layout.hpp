@@ -70,9 +70,8 @@ inline bool lossy_compression(std::uint16_t compression) {
 /// An entry of a directory, as the file has it.
 struct StoredEntry {
   std::uint32_t tag = 0;
-  Index at = 0;    ///< where in the file its value is, or where that lies
+  Index word = 0;  ///< the first two bytes of its value, as a number
   Index data = 0;  ///< where data lie that the entry has no room for; 0: it has
-  bool big = false;
 };
 
 /// Calls f(entry) for the entries of the directory at `offset`.
@@ -81,24 +80,25 @@ void each_entry(InputFile& file, Index offset, const F& f) {
   std::string header(4, '\0');
   file.read_at(0, header.data(), 4);
   const bool big = header[0] == 'M', wide = header[big ? 3 : 2] == 43;
-  const auto number = [&](Index at, Index bytes) {
-    std::string text(static_cast<std::size_t>(bytes), '\0');
-    file.read_at(at, text.data(), bytes);
-    return Index{big ? big_endian(text, 0, text.size()) : little_endian(text, 0, text.size())};
+  std::string text(wide ? 8 : 2, '\0');
+  file.read_at(offset, text.data(), static_cast<Index>(text.size()));
+  const auto number = [&](std::size_t at, std::size_t bytes) {
+    return Index{big ? big_endian(text, at, bytes) : little_endian(text, at, bytes)};
   };
+  const Index entries = number(wide && big ? 6 : 0, 2), first = offset + std::ssize(text), size = wide ? 20 : 12;
+  text.assign(static_cast<std::size_t>(entries * size), '\0');
+  file.read_at(first, text.data(), std::ssize(text));
   constexpr int bytes_of[] = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8};  // by type
-  const Index word = wide ? 8 : 4, entries = number(wide && big ? offset + 6 : offset, 2),
-              first = offset + (wide ? 8 : 2), size = wide ? 20 : 12;
-  // The lower four bytes of a number of eight are enough for what follows, but for places in a file.
-  const auto place = [&](Index at) {
+  const std::size_t word = wide ? 8 : 4;
+  const auto place = [&](std::size_t at) {
     const Index low = number(wide && big ? at + 4 : at, 4), high = wide ? number(big ? at : at + 4, 4) : 0;
     return high < 1 << 30 ? high << 32 | low : Index{0};
   };
-  for (Index at = first; at < first + entries * size; at += size) {
-    StoredEntry entry{static_cast<std::uint32_t>(number(at, 2)), at + 4 + word, 0, big};
+  for (std::size_t at = 0; at < text.size(); at += static_cast<std::size_t>(size)) {
+    StoredEntry entry{static_cast<std::uint32_t>(number(at, 2)), number(at + 4 + word, 2), 0};
     const Index type = number(at + 2, 2), count = place(at + 4);
-    const Index each = type < static_cast<Index>(std::size(bytes_of)) ? bytes_of[type] : 0;
-    if (each > 0 && count > word / each) entry.data = place(entry.at);
+    const Index each = type < std::ssize(bytes_of) ? bytes_of[type] : 0;
+    if (each > 0 && count > static_cast<Index>(word) / each) entry.data = place(at + 4 + word);
     f(entry);
   }
 }
@@ -107,10 +107,7 @@ void each_entry(InputFile& file, Index offset, const F& f) {
 inline std::uint32_t old_kind(InputFile& file, Index offset) {
   std::uint32_t kind = 0;
   each_entry(file, offset, [&](const StoredEntry& entry) {
-    if (entry.tag != TIFFTAG_OSUBFILETYPE) return;
-    std::string text(2, '\0');
-    file.read_at(entry.at, text.data(), 2);
-    kind = entry.big ? big_endian(text, 0, 2) : little_endian(text, 0, 2);
+    if (entry.tag == TIFFTAG_OSUBFILETYPE) kind = static_cast<std::uint32_t>(entry.word);
   });
   return kind;
 }
