@@ -55,7 +55,8 @@ inline paser::pipeline::Policy<float> chosen_policy(const paser::pipeline::Paser
   using paser::ValueError;
   if (!thresholds.empty()) {
     for (const double threshold : thresholds)
-      paser::check<ValueError>(std::isfinite(threshold), "--thresholds", "one is ", threshold, ", expected nats");
+      paser::check<ValueError>(std::isfinite(threshold) && threshold >= 0, "--thresholds", "one is ", threshold,
+                               ", expected nats, 0 or more");
     paser::check<ValueError>(only == "paser", "policy", "--only and --thresholds exclude each other");
     paser::check<ValueError>(static_cast<paser::Index>(thresholds.size()) + 1 == paser.actions(), "--thresholds",
                              "there are ", thresholds.size(), ", expected one less than the ", paser.actions(),

@@ -42,8 +42,7 @@ inline void add_model_options(CLI::App& app, ModelOptions& o) {
       ->capture_default_str();
   app.add_option("--thresholds", o.thresholds,
                  "entropies in nats, one per network but the last: an IDK cascade in place of the policy")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber);
+      ->delimiter(',');
   program::add_target_options(app, o.target);
   app.add_option("--samples", o.samples, "passes of MC dropout; the model's by default")->check(CLI::Range(1, 10000));
   app.add_option("--tile-overlap", o.overlap, "share of a window's side in common with its neighbour")

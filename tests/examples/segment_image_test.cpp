@@ -222,6 +222,7 @@ TEST_CASE("segment_image: options that make no sense, and models that are none, 
   refused(with({"--only", "f4"}), "f4");
   refused(with({"--thresholds", "0.5"}), "expected one less than the 3 models");
   refused(with({"--thresholds", "0.5,0.5", "--only", "f2"}), "--only and --thresholds");
+  refused(with({"--thresholds=-1,0.5"}), "one is -1, expected nats, 0 or more");
   refused(with({"--write", "masks"}), "masks");
   refused(with({"--tile-overlap", "1"}), "--tile-overlap");
   refused(with({"--range", "5,5"}), "--range must rise");

@@ -257,6 +257,13 @@ TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   refused([](auto& c) { c.info["networks"][2]["spec"]["width"] = 60000; }, "'f3' has");
   refused([](auto& c) { c.info["grid"] = {{"rows", 4}, {"columns", 6}}; }, "one for 72 actions");
   refused([](auto& c) { c.tensors.erase("f2/stem.weight"); }, "'f2' has");
+  refused([](auto& c) { c.tensors["f4/stem.weight"] = c.tensors["f1/stem.weight"]; },
+          "'f4/stem.weight' belongs to nothing");
+  refused([](auto& c) { c.tensors["estimator/member1.stem.weight"] = c.tensors["f1/stem.weight"]; },
+          "3 networks, the policy 'net' and the estimator 'mc_dropout'");
+  refused([](auto& c) { c.info["policy"] = {{"type", "random"}, {"spec", nlohmann::json::object()}}; }, "'policy/");
+  refused([](auto& c) { c.info["estimator"]["spec"] = nlohmann::json::object(); }, "'samples'");
+  refused([](auto& c) { c.info["classes"][1] = c.info["classes"][0]; }, "two classes have the name");
   CHECK_THROWS_AS(load_paser(folder / "none.safetensors"), IoError);
 }
 

@@ -125,4 +125,15 @@ TEST_CASE("A results file that is damaged is refused with its name") {
       "e";
   write_results(folder / "results.json", results);
   CHECK(read_results(folder / "results.json").data == "Stra\\xDFe");
+  const TemporaryFolder whole;
+  write_results(whole / "results.json", sample_results());
+  const auto damaged = [&](const char* pointer, const nlohmann::json& value) {
+    auto document = io::read_json(whole / "results.json");
+    document[nlohmann::json::json_pointer(pointer)] = value;
+    return document.dump();
+  };
+  refused(damaged("/rows/0/share", "all"), "'rows': 'share': ");
+  refused(damaged("/rows/0/iou_std", "small"), "'rows': 'iou_std': ");
+  refused(damaged("/rows/0/gmac", {1}), "'rows': 'gmac': ");
+  refused(damaged("/charts", 3), "'charts': ");
 }

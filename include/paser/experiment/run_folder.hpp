@@ -268,9 +268,12 @@ class RunFolder {
   }
 
   static std::vector<report::StageCost> read_costs(const std::filesystem::path& file) {
+    const auto document = io::read_json(file);
     try {
-      return io::read_json(file).get<std::vector<report::StageCost>>();
+      return document.get<std::vector<report::StageCost>>();
     } catch (const nlohmann::json::exception& error) {
+      throw FormatError(message(file.string(), ": ", error.what()));
+    } catch (const FormatError& error) {
       throw FormatError(message(file.string(), ": ", error.what()));
     }
   }

@@ -47,7 +47,7 @@ template <class T>
 uncertainty::Estimator<T> make_mc_dropout(const std::string& json, std::optional<Index>) {
   auto settings = io::ConfigReader::from_text(json, "estimator 'mc_dropout'");
   uncertainty::McDropout estimator;
-  settings.read("samples", estimator.samples);
+  settings.require("samples", estimator.samples);
   settings.finish();
   check<FormatError>(estimator.samples >= 1 && estimator.samples <= 10'000, "estimator 'mc_dropout'", "it makes ",
                      estimator.samples, " samples, expected 1 .. 10000");

@@ -13,6 +13,7 @@
 #include "paser/pipeline/net_policy.hpp"
 #include "paser/pipeline/part_registry.hpp"
 #include "paser/pipeline/paser.hpp"
+#include "paser/pipeline/paser_description.hpp"
 #include "paser/pipeline/paser_file.hpp"
 #include "paser/pipeline/policy.hpp"
 #include "paser/pipeline/policy_data.hpp"

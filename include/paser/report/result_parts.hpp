@@ -123,14 +123,31 @@ struct Chart {
 
 namespace detail {
 
+/// What `read` returns; a FormatError in it names the field, and that which the field is in.
+template <class Json, class F>
+auto of_field(const char* key, const F& read) {
+  try {
+    return read();
+  } catch (const typename Json::exception& error) {
+    throw FormatError(message("'", key, "': ", error.what()));
+  } catch (const FormatError& error) {
+    throw FormatError(message("'", key, "': ", error.what()));
+  }
+}
+template <class Json, class T>
+void read_field(const Json& j, const char* key, T& value) {
+  of_field<Json>(key, [&] { j.at(key).get_to(value); });
+}
+/// Reads a member that may be missing or null.
 template <class Json, class T>
 void read_optional(const Json& j, const char* key, std::optional<T>& value) {
-  if (const auto found = j.find(key); found != j.end() && !found->is_null()) value = found->template get<T>();
+  if (const auto found = j.find(key); found != j.end() && !found->is_null())
+    value = of_field<Json>(key, [&] { return found->template get<T>(); });
 }
 /// Reads a member that may be missing.
 template <class Json, class T>
 void read_part(const Json& j, const char* key, T& value) {
-  if (const auto found = j.find(key); found != j.end()) found->get_to(value);
+  if (j.contains(key)) read_field(j, key, value);
 }
 /// JSON has no NaN: it is written as null.
 template <class Json>
@@ -139,13 +156,15 @@ double number_of(const Json& value) {
 }
 template <class Json>
 double number_or_nan(const Json& j, const char* key) {
-  return number_of(j.at(key));
+  return of_field<Json>(key, [&] { return number_of(j.at(key)); });
 }
 template <class Json>
 std::vector<double> numbers_or_nan(const Json& j, const char* key) {
-  std::vector<double> numbers;
-  for (const auto& value : j.at(key)) numbers.push_back(number_of(value));
-  return numbers;
+  return of_field<Json>(key, [&] {
+    std::vector<double> numbers;
+    for (const auto& value : j.at(key)) numbers.push_back(number_of(value));
+    return numbers;
+  });
 }
 
 }  // namespace detail
@@ -158,8 +177,8 @@ template <class Json>
 void from_json(const Json& j, TimeSpread& t) {
   t.low = detail::number_or_nan(j, "low");
   t.high = detail::number_or_nan(j, "high");
-  j.at("runs").get_to(t.runs);
-  j.at("waited").get_to(t.waited);
+  detail::read_field(j, "runs", t.runs);
+  detail::read_field(j, "waited", t.waited);
 }
 
 template <class Json>
@@ -178,7 +197,7 @@ void from_json(const Json& j, ClassTable& t) {
   t.scores = {detail::numbers_or_nan(j, "iou"),         detail::numbers_or_nan(j, "dice"),
               detail::numbers_or_nan(j, "precision"),   detail::numbers_or_nan(j, "recall"),
               detail::numbers_or_nan(j, "truth_share"), detail::numbers_or_nan(j, "predicted_share")};
-  j.at("confusion").get_to(t.confusion);
+  detail::read_field(j, "confusion", t.confusion);
 }
 
 template <class Json>
@@ -188,7 +207,7 @@ void to_json(Json& j, const ImageScore& s) {
 template <class Json>
 void from_json(const Json& j, ImageScore& s) {
   s = {detail::number_or_nan(j, "iou"), detail::number_or_nan(j, "gmac"), detail::number_or_nan(j, "ms"), {}};
-  j.at("share").get_to(s.share);
+  detail::read_field(j, "share", s.share);
 }
 
 template <class Json>
@@ -197,8 +216,8 @@ void to_json(Json& j, const ImageRow& r) {
 }
 template <class Json>
 void from_json(const Json& j, ImageRow& r) {
-  j.at("name").get_to(r.name);
-  j.at("methods").get_to(r.methods);
+  detail::read_field(j, "name", r.name);
+  detail::read_field(j, "methods", r.methods);
 }
 
 template <class Json>
@@ -208,12 +227,12 @@ void to_json(Json& j, const LambdaPoint& p) {
 }
 template <class Json>
 void from_json(const Json& j, LambdaPoint& p) {
-  j.at("label").get_to(p.label);
-  j.at("lambda").get_to(p.lambda);
+  detail::read_field(j, "label", p.label);
+  detail::read_field(j, "lambda", p.lambda);
   p.cost = detail::number_or_nan(j, "cost");
   p.gmac = detail::number_or_nan(j, "gmac");
   p.iou = detail::number_or_nan(j, "iou");
-  j.at("share").get_to(p.share);
+  detail::read_field(j, "share", p.share);
 }
 
 template <class Json>
@@ -224,14 +243,14 @@ void to_json(Json& j, const BoxGroup& g) {
 }
 template <class Json>
 void from_json(const Json& j, BoxGroup& g) {
-  j.at("name").get_to(g.name);
-  j.at("low").get_to(g.box.low);
-  j.at("q1").get_to(g.box.q1);
-  j.at("median").get_to(g.box.median);
-  j.at("q3").get_to(g.box.q3);
-  j.at("high").get_to(g.box.high);
-  j.at("mean").get_to(g.box.mean);
-  j.at("outliers").get_to(g.box.outliers);
+  detail::read_field(j, "name", g.name);
+  detail::read_field(j, "low", g.box.low);
+  detail::read_field(j, "q1", g.box.q1);
+  detail::read_field(j, "median", g.box.median);
+  detail::read_field(j, "q3", g.box.q3);
+  detail::read_field(j, "high", g.box.high);
+  detail::read_field(j, "mean", g.box.mean);
+  detail::read_field(j, "outliers", g.box.outliers);
 }
 
 template <class Json>
@@ -240,7 +259,7 @@ void to_json(Json& j, const SignificanceTest& t) {
 }
 template <class Json>
 void from_json(const Json& j, SignificanceTest& t) {
-  j.at("name").get_to(t.name);
+  detail::read_field(j, "name", t.name);
   t.t = detail::number_or_nan(j, "t");
   t.df = detail::number_or_nan(j, "df");
   t.p = detail::number_or_nan(j, "p");
@@ -253,9 +272,9 @@ void to_json(Json& j, const BoxPlot& b) {
 }
 template <class Json>
 void from_json(const Json& j, BoxPlot& b) {
-  j.at("title").get_to(b.title);
+  detail::read_field(j, "title", b.title);
   b.unit = j.value("unit", "");
-  j.at("groups").get_to(b.groups);
+  detail::read_field(j, "groups", b.groups);
   b.note = j.value("note", "");
   detail::read_optional(j, "test", b.test);
 }
@@ -266,10 +285,10 @@ void to_json(Json& j, const ComparisonTable& t) {
 }
 template <class Json>
 void from_json(const Json& j, ComparisonTable& t) {
-  j.at("title").get_to(t.title);
+  detail::read_field(j, "title", t.title);
   t.note = j.value("note", "");
-  j.at("header").get_to(t.header);
-  j.at("rows").get_to(t.rows);
+  detail::read_field(j, "header", t.header);
+  detail::read_field(j, "rows", t.rows);
 }
 
 template <class Json>
@@ -298,12 +317,12 @@ void to_json(Json& j, const Chart& c) {
 }
 template <class Json>
 void from_json(const Json& j, Chart& c) {
-  j.at("title").get_to(c.title);
+  detail::read_field(j, "title", c.title);
   c.note = j.value("note", "");
   c.x_label = j.value("x_label", "");
   c.y_label = j.value("y_label", "");
-  j.at("points").get_to(c.points);
-  j.at("lines").get_to(c.lines);
+  detail::read_field(j, "points", c.points);
+  detail::read_field(j, "lines", c.lines);
 }
 
 }  // namespace paser::report

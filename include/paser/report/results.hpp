@@ -163,19 +163,19 @@ void to_json(Json& j, const Results& r) {
 
 template <class Json>
 void from_json(const Json& j, MemoryPeak& m) {
-  j.at("process_bytes").get_to(m.process);
-  j.at("tensor_bytes").get_to(m.tensors);
+  detail::read_field(j, "process_bytes", m.process);
+  detail::read_field(j, "tensor_bytes", m.tensors);
   m.of_stage = j.value("of_stage", true);
 }
 
 template <class Json>
 void from_json(const Json& j, Row& r) {
-  j.at("model").get_to(r.model);
+  detail::read_field(j, "model", r.model);
   r.kind = j.value("kind", "");
   r.iou = detail::number_or_nan(j, "iou");
   r.gmac = detail::number_or_nan(j, "gmac");
   r.ms_per_image = detail::number_or_nan(j, "ms_per_image");
-  j.at("share").get_to(r.share);
+  detail::read_field(j, "share", r.share);
   detail::read_optional(j, "iou_std", r.iou_std);
   detail::read_optional(j, "tvd", r.tvd);
   detail::read_optional(j, "assignment_accuracy", r.assignment_accuracy);
@@ -185,7 +185,7 @@ void from_json(const Json& j, Row& r) {
 
 template <class Json>
 void from_json(const Json& j, Claim& c) {
-  j.at("text").get_to(c.text);
+  detail::read_field(j, "text", c.text);
   detail::read_optional(j, "reproduced", c.reproduced);
   c.explanation = j.value("explanation", "");
   detail::read_optional(j, "paper", c.paper);
@@ -194,33 +194,33 @@ void from_json(const Json& j, Claim& c) {
 
 template <class Json>
 void from_json(const Json& j, StageCost& s) {
-  j.at("stage").get_to(s.stage);
-  j.at("seconds").get_to(s.seconds);
-  j.at("memory").get_to(s.memory);
+  detail::read_field(j, "stage", s.stage);
+  detail::read_field(j, "seconds", s.seconds);
+  detail::read_field(j, "memory", s.memory);
   s.steps = j.value("steps", std::int64_t{0});
   s.planned = j.value("planned_steps", std::int64_t{0});
   s.waited = j.value("waited", 0.0);
 }
 
-/// Reads what to_json wrote. Throws nlohmann::json::exception, whose text names the field, on anything else.
+/// Reads what to_json wrote. Throws FormatError that names the field on anything else.
 template <class Json>
 void from_json(const Json& j, Results& r) {
   r.title = j.value("title", r.title);
-  j.at("preset").get_to(r.preset);
-  j.at("seed").get_to(r.seed);
+  detail::read_field(j, "preset", r.preset);
+  detail::read_field(j, "seed", r.seed);
   r.command = j.value("command", "");
   r.data = j.value("data", "");
   r.iou_convention = j.value("iou_convention", "");
   r.mac_convention = j.value("mac_convention", "");
   r.time_convention = j.value("time_convention", "");
-  j.at("models").get_to(r.models);
-  j.at("rows").get_to(r.rows);
-  j.at("parameters").get_to(r.parameters);
-  j.at("kinds").get_to(r.kinds);
-  j.at("assignment").get_to(r.assignment);
-  j.at("cascade_thresholds").get_to(r.cascade_thresholds);
-  j.at("claims").get_to(r.claims);
-  j.at("stages").get_to(r.stages);
+  detail::read_field(j, "models", r.models);
+  detail::read_field(j, "rows", r.rows);
+  detail::read_field(j, "parameters", r.parameters);
+  detail::read_field(j, "kinds", r.kinds);
+  detail::read_field(j, "assignment", r.assignment);
+  detail::read_field(j, "cascade_thresholds", r.cascade_thresholds);
+  detail::read_field(j, "claims", r.claims);
+  detail::read_field(j, "stages", r.stages);
   detail::read_part(j, "classes", r.classes);
   detail::read_part(j, "class_tables", r.class_tables);
   detail::read_part(j, "images", r.images);

@@ -25,11 +25,19 @@ void write_results(const std::filesystem::path& file, const Results& results) {
 /// that is missing or wrong.
 template <class Json = nlohmann::json>
 Results read_results(const std::filesystem::path& file) {
+  const auto document = io::read_json<Json>(file);
+  const auto refuse = [&](const char* why) {
+    throw FormatError(message("read_results: ", file.string(), " is not a results file: ", why));
+  };
+  Results results;
   try {
-    return io::read_json<Json>(file).template get<Results>();
+    document.get_to(results);
   } catch (const typename Json::exception& error) {
-    throw FormatError(message("read_results: ", file.string(), " is not a results file: ", error.what()));
+    refuse(error.what());
+  } catch (const FormatError& error) {
+    refuse(error.what());
   }
+  return results;
 }
 
 }  // namespace paser::report
