@@ -38,6 +38,19 @@ TEST_CASE("hash split: four fifths, a tenth and a tenth, and a name stays where 
   CHECK(HashSplit::place("") == 255);
 }
 
+TEST_CASE("hash split: the places 0 .. 99 are the test's, 100 .. 199 the validation's") {
+  const std::pair<Index, const char*> wanted[] = {{0, "test"},         {99, "test"},   {100, "validation"},
+                                                  {199, "validation"}, {200, "train"}, {999, "train"}};
+  const auto all = names(20'000);
+  const HashSplit split = HashSplit::of(all);
+  for (const auto& [place, part] : wanted) {
+    CAPTURE(place);
+    const auto name = std::ranges::find(all, place, &HashSplit::place);
+    REQUIRE(name != all.end());
+    CHECK(part_of(split, *name) == part);
+  }
+}
+
 TEST_CASE("hash split: of three images or more every part has one") {
   for (const Index count : {0, 1, 2})
     CHECK(HashSplit::of(names(count)).stems[0].size() <= static_cast<std::size_t>(count));

@@ -83,6 +83,14 @@ TEST_CASE("a training whose validation only falls ends after as many validations
   CHECK_THAT(stopped.note, Catch::Matchers::Contains(", no better in 2 validations"));
 }
 
+TEST_CASE("a patience of one ends a training at the first validation that is no better") {
+  using namespace early_stop;
+  const Trained stopped = trained(options(9, 1));
+  CHECK(stopped.steps() == 3 * 2);
+  CHECK(stopped.stops() ==
+        std::vector<std::string>{"no better in 1 validation: the stage is over, and its best state is kept"});
+}
+
 TEST_CASE("without patience, and with more than there are validations, every step is made") {
   using namespace early_stop;
   const Trained never = trained(options(4, 0)), late = trained(options(4, 4));
