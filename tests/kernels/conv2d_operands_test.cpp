@@ -61,10 +61,13 @@ const TwoSources operand_cases[] = {
     {{2, 19, 9, 20, 20, 3, 3, {.padding = {1, 1}, .groups = 20}}, 7},
     {{1, 9, 19, 19, 19, 5, 3, {.stride = {2, 1}, .padding = {2, 0}, .groups = 19}}, 0},
     {{2, 8, 8, 8, 12, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}, .groups = 2}}, 4},
-    // Winograd by phases, of equal sizes and of others.
-    {{2, 12, 16, 64, 64, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}}}, 0},
-    {{1, 23, 34, 80, 72, 3, 3, {.padding = {2, 3}, .dilation = {2, 3}}}, 16},
-    {{2, 25, 1, 64, 64, 3, 3, {.padding = {1, 2}, .dilation = {1, 2}}}, 32},
+    // Winograd by phases, of equal sizes and of others, whatever the costs of this processor choose.
+    {{2, 12, 16, 64, 64, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}, .algorithm = ConvAlgorithm::winograd_2x2}}, 0},
+    {{1, 23, 34, 80, 72, 3, 3, {.padding = {2, 3}, .dilation = {2, 3}, .algorithm = ConvAlgorithm::winograd_2x2}}, 16},
+    {{2, 25, 1, 64, 64, 3, 3, {.padding = {1, 2}, .dilation = {1, 2}, .algorithm = ConvAlgorithm::winograd_2x2}}, 32},
+    {{2, 12, 16, 64, 64, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}, .algorithm = ConvAlgorithm::winograd_4x4}}, 0},
+    {{1, 23, 34, 80, 72, 3, 3, {.padding = {2, 3}, .dilation = {2, 3}, .algorithm = ConvAlgorithm::winograd_4x4}}, 16},
+    {{2, 25, 1, 64, 64, 3, 3, {.padding = {1, 2}, .dilation = {1, 2}, .algorithm = ConvAlgorithm::winograd_4x4}}, 32},
 };
 
 template <class T>
@@ -174,12 +177,12 @@ TEST_CASE("the gradient of the input of dilated convolutions, and their bits on 
 
 TEST_CASE("an activation that a convolution takes as it writes has the bits of one behind it") {
   const ConvShape shapes[] = {
-      {1, 9, 11, 16, 20, 3, 3, {.padding = {1, 1}}},                       // direct
-      {1, 24, 24, 64, 64, 3, 3, {.padding = {1, 1}}},                      // Winograd
-      {1, 24, 24, 64, 64, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}}},  // Winograd by phases
-      {2, 13, 10, 12, 40, 1, 1, {}},                                       // pointwise
-      {2, 13, 10, 33, 3, 1, 1, {}},                                        // pointwise to few
-      {1, 9, 10, 19, 19, 3, 3, {.padding = {1, 1}, .groups = 19}},         // depthwise
+      {1, 9, 11, 16, 20, 3, 3, {.padding = {1, 1}}},   // direct
+      {1, 24, 24, 64, 64, 3, 3, {.padding = {1, 1}}},  // Winograd
+      {1, 24, 24, 64, 64, 3, 3, {.padding = {2, 2}, .dilation = {2, 2}, .algorithm = ConvAlgorithm::winograd_4x4}},
+      {2, 13, 10, 12, 40, 1, 1, {}},                                // pointwise
+      {2, 13, 10, 33, 3, 1, 1, {}},                                 // pointwise to few
+      {1, 9, 10, 19, 19, 3, 3, {.padding = {1, 1}, .groups = 19}},  // depthwise
       {1, 9, 10, 40, 40, 5, 5, {.stride = {2, 2}, .padding = {2, 2}, .groups = 40}},
       {1, 3, 4, 256, 256, 3, 3, {.padding = {1, 1}}},  // few pixels
       {1, 30, 30, 3, 8, 3, 3, {.padding = {1, 1}}},    // sliding
