@@ -45,10 +45,11 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
   const char* where = origin.c_str();
   constexpr Index limit = io::image_pixel_limit;
   check<E>(d.classes() >= 2, where, "the description names ", d.classes(), " classes, expected at least 2");
-  for (std::size_t k = 1; k < d.class_names.size(); ++k)
-    check<E>(std::find(d.class_names.begin(), d.class_names.begin() + static_cast<std::ptrdiff_t>(k),
-                       d.class_names[k]) == d.class_names.begin() + static_cast<std::ptrdiff_t>(k),
-             where, "two classes have the name '", excerpt(d.class_names[k]), "', expected one of its own for each");
+  std::vector<std::string> names = d.class_names;
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  check<E>(twice == names.end(), where, "two classes have the name '", twice == names.end() ? "" : excerpt(*twice),
+           "', expected one of its own for each");
   check<E>(d.channels >= 1, where, "the images have ", d.channels, " channels, expected at least 1");
   check<E>(d.height >= 1 && d.width >= 1 && d.height <= limit && d.width <= limit && d.height * d.width <= limit, where,
            "the images are ", d.height, " x ", d.width, " pixels, expected the size of the images trained on");
