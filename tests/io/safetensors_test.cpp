@@ -203,6 +203,37 @@ TEST_CASE("safetensors: types are checked when a tensor is taken out, and conver
   CHECK(half.cast<float, 1>()(0) == 0.0078125f);
 }
 
+TEST_CASE("safetensors: every element type is converted with its own sign and width") {
+  const auto raw = [](auto... values) {
+    using T = std::common_type_t<decltype(values)...>;
+    return io::RawTensor::of(Tensor<T, 1>::from({sizeof...(values)}, std::vector<T>{values...}));
+  };
+  const auto as_double = [](const io::RawTensor& t, double first, double second) {
+    const auto d = t.cast<double, 1>();
+    return d(0) == first && d(1) == second;
+  };
+  CHECK(as_double(raw(std::int8_t{-128}, std::int8_t{127}), -128, 127));
+  CHECK(as_double(raw(std::uint8_t{255}, std::uint8_t{128}), 255, 128));
+  CHECK(as_double(raw(std::int16_t{-32768}, std::int16_t{32767}), -32768, 32767));
+  CHECK(as_double(raw(std::uint16_t{65535}, std::uint16_t{32768}), 65535, 32768));
+  CHECK(as_double(raw(std::int32_t{INT32_MIN}, std::int32_t{INT32_MAX}), -2147483648.0, 2147483647.0));
+  CHECK(as_double(raw(std::uint32_t{UINT32_MAX}, 2147483648u), 4294967295.0, 2147483648.0));
+  CHECK(as_double(raw(std::int64_t{INT64_MIN}, std::int64_t{-1}), -0x1p63, -1));
+  CHECK(as_double(raw(std::uint64_t{1} << 63, std::uint64_t{7}), 0x1p63, 7));
+  CHECK(as_double(raw(0.1f, -2.5f), static_cast<double>(0.1f), -2.5));
+  io::RawTensor flags = raw(std::uint8_t{0}, std::uint8_t{1});
+  flags.dtype = io::DType::BOOL;
+  CHECK(as_double(flags, 0, 1));
+  // An integer is taken by another one only where that holds it.
+  CHECK_THROWS_WITH((raw(std::int8_t{0}, std::int8_t{-1}).cast<std::uint8_t, 1>()),
+                    Contains("element 1 is -1, which is no U8"));
+  CHECK_THROWS_AS((raw(std::uint64_t{1} << 63).cast<std::int64_t, 1>()), FormatError);
+  CHECK_THROWS_AS((raw(std::uint32_t{1} << 31).cast<std::int32_t, 1>()), FormatError);
+  CHECK_THROWS_AS((raw(0x1p63).cast<std::int64_t, 1>()), FormatError);
+  CHECK(raw(-0x1p63).cast<std::int64_t, 1>()(0) == INT64_MIN);
+  CHECK(raw(std::uint16_t{65535}).cast<std::int32_t, 1>()(0) == 65535);
+}
+
 TEST_CASE("safetensors: reads the stored fixtures") {
   const auto f = io::read_safetensors(PASER_TEST_DATA "/fixtures/method_state.safetensors");
   CHECK(f.metadata.at("schema") == "paser-fixtures/1");

@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <span>
 #include <string>
