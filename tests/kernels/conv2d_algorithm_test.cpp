@@ -141,6 +141,35 @@ TEST_CASE("an algorithm can be forced") {
   CHECK(close(small, large));
 }
 
+TEST_CASE("Winograd's algorithm may be named for a dilated convolution, and gives its answer and gradients") {
+  const auto x = uniform<float>(Key{1}, Shape{2, 13, 10, 16}, -1, 1);
+  const auto weight = uniform<float>(Key{2}, Shape{3, 3, 16, 24}, -1, 1);
+  struct Result {
+    Tensor<float, 4> y, dx, dweight;
+  };
+  const auto run = [&](ConvAlgorithm algorithm) {
+    Tape<float> tape;
+    const auto in = tape.variable(x), by = tape.variable(weight);
+    const auto y = conv2d(in, by, {.padding = {2, 3}, .dilation = {2, 3}, .algorithm = algorithm});
+    tape.backward(y, uniform<float>(Key{3}, y.shape(), -1, 1));
+    return Result{y.value(), tape.gradient(in), tape.gradient(by)};
+  };
+  const Result direct = run(ConvAlgorithm::direct);
+  for (const ConvAlgorithm algorithm : {ConvAlgorithm::winograd_2x2, ConvAlgorithm::winograd_4x4}) {
+    const Result winograd = run(algorithm);
+    const auto close = [](const auto& a, const auto& b) {
+      const double difference = max_abs_difference(a, b);
+      return difference > 0 && difference < 1e-4;
+    };
+    CHECK(close(direct.y, winograd.y));
+    CHECK(close(direct.dx, winograd.dx));
+    CHECK(close(direct.dweight, winograd.dweight));
+  }
+  CHECK_THROWS_WITH(
+      conv2d(x, weight, {.padding = {1, 1}, .dilation = {2, 2}, .algorithm = ConvAlgorithm::winograd_2x2}),
+      Catch::Contains("by the dilation"));
+}
+
 TEST_CASE("an algorithm that cannot compute a convolution is refused") {
   const Tensor<float, 4> x({1, 9, 9, 4}), weight({3, 3, 4, 4});
   CHECK_THROWS_AS(conv2d(x, weight, {.stride = {2, 2}, .algorithm = ConvAlgorithm::winograd_4x4}), ValueError);

@@ -84,7 +84,7 @@ struct FourCounters {
   explicit FourCounters(std::uint64_t first)
       : a(FourWords::count_from(first)), b(a.upper()), c(FourWords::broadcast(0)), d(c) {}
 
-  void round(const FourWords& key0, const FourWords& key1) {
+  void mix(const FourWords& key0, const FourWords& key1) {
     const auto p = a * FourWords::broadcast(0xD2511F53u), q = c * FourWords::broadcast(0xCD9E8D57u);
     a = q.upper() ^ (b ^ key0);
     b = q;
@@ -103,10 +103,10 @@ inline void fill_words(Key key, std::uint64_t first, Index count, std::uint32_t*
     const std::uint64_t counter = (first + static_cast<std::uint64_t>(i)) / 4;
     detail::FourCounters x(counter), y(counter + 4);
     auto k0 = static_cast<std::uint32_t>(key.value), k1 = static_cast<std::uint32_t>(key.value >> 32);
-    for (int round = 0; round < 10; ++round, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
+    for (int pass = 0; pass < 10; ++pass, k0 += 0x9E3779B9u, k1 += 0xBB67AE85u) {
       const auto key0 = detail::FourWords::broadcast(k0), key1 = detail::FourWords::broadcast(k1);
-      x.round(key0, key1);
-      y.round(key0, key1);
+      x.mix(key0, key1);
+      y.mix(key0, key1);
     }
     detail::FourWords::store(x.a, x.b, x.c, x.d, out + i);
     detail::FourWords::store(y.a, y.b, y.c, y.d, out + i + 16);

@@ -26,9 +26,11 @@ inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight
             x.w() + 2 * options.padding[1] > options.dilation[1] * (shape.s - 1),
         "conv2d", "input ", x, " with padding ", options.padding[0], ",", options.padding[1],
         " is smaller than the kernel ", weight);
-  check<ValueError>(kernels::computes(options.algorithm, shape), "conv2d", name(options.algorithm),
-                    " computes 3x3 kernels of stride 1 without dilation and groups, padded by at most 2; this one is ",
-                    weight);
+  check<ValueError>(
+      kernels::computes(options.algorithm, shape), "conv2d", name(options.algorithm),
+      " computes 3x3 kernels of stride 1 without groups, padded by at most 2 or, where they are dilated, by "
+      "the dilation; this one is ",
+      weight);
   return shape;
 }
 

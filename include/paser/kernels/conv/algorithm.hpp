@@ -69,7 +69,8 @@ constexpr ConvShape phase_shape(const ConvShape& s) {
 
 /// True when `algorithm` can compute the convolution.
 constexpr bool computes(ConvAlgorithm algorithm, const ConvShape& shape) {
-  return algorithm == ConvAlgorithm::automatic || algorithm == ConvAlgorithm::direct || winograd::applies(shape);
+  return algorithm == ConvAlgorithm::automatic || algorithm == ConvAlgorithm::direct || winograd::applies(shape) ||
+         winograd::splits_into_phases(shape);
 }
 
 /// The algorithm of a calculation in T: in double direct summation, in float the one that the settings name, or the one
