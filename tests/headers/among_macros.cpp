@@ -82,6 +82,10 @@
 #define B0 0
 #define error Rf_error
 #define length Rf_length
+#define warning Rf_warning
+#define abs(x) ((x) > 0 ? (x) : -(x))
+#define round(x) ((x) >= 0 ? (long)((x) + 0.5) : (long)((x)-0.5))
+#define sq(x) ((x) * (x))
 #define DEBUG 1
 #define CONST const
 #define NO_ERROR 0
@@ -90,6 +94,6 @@
 
 static_assert(max(1, 2) == 2 && min(1, 2) == 1 && Success == 0);
 small a_macro_of_the_program = 'x';
-#if !defined(far) || !defined(IN) || !defined(check) || !defined(I)
+#if !defined(far) || !defined(IN) || !defined(check) || !defined(I) || !defined(round)
 #error "a macro of the program is gone"
 #endif
