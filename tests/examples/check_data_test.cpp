@@ -1,13 +1,12 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "examples/child_process.hpp"
+#include "examples/bench.hpp"
 #include "paser/io/image.hpp"
-#include "support/temporary_folder.hpp"
 
-using namespace paser;
-using Catch::Matchers::Contains;
-namespace fs = std::filesystem;
+namespace check_data_test {
+
+using namespace bench;
 
 TEST_CASE("check_data: the exit status says whether a data set can be used, and the bad files are named") {
   const TemporaryFolder folder;
@@ -54,3 +53,17 @@ TEST_CASE("check_data: the exit status says whether a data set can be used, and 
   refused({images.string(), masks.string(), "--map", "0:zero"}, "0:zero");
   refused({images.string(), masks.string(), "--channels", "2"}, "--channels");
 }
+
+TEST_CASE("check refuses training images that a training would refuse") {
+  const Bench b;
+  for (int i = 0; i < 6; ++i)
+    io::write_png(b.path("set") + message("/train_label/im", i, ".png"), tiny::Bytes::full({32, 32, 1}, 1));
+  const auto found = b.run({"check", b.path("set"), "--masks", "index:2"});
+  CHECK(found.status == 1);
+  CHECK_THAT(found.out, Contains("nothing can be learned") && Contains("all pixels are of one class"));
+  const auto trained = b.run({"train", "--data", b.path("set"), "--masks", "index:2", "--out", b.path("out")});
+  CHECK(trained.status == 2);
+  CHECK_THAT(trained.err, Contains("nothing can be learned"));
+}
+
+}  // namespace check_data_test

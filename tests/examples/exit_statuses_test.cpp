@@ -1,59 +1,12 @@
 #include <catch2/catch.hpp>
 
-#include "examples/child_process.hpp"
-#include "examples/tiny_training.hpp"
-#include "paser/io/safetensors.hpp"
-#include "support/temporary_folder.hpp"
+#include "examples/bench.hpp"
 
 /// The rule of docs/programs.md: what the options name is read before the work begins, and where it is not there or
 /// cannot be read every program ends with 2; what fails afterwards is 1.
 namespace exit_statuses {
 
-using namespace paser;
-using Catch::Matchers::Contains;
-namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
-
-struct Bench {
-  Bench() {
-    fs::create_directories(path("scratch"));
-    const auto d = tiny::description(1);
-    pipeline::save_paser(path("model.safetensors"), pipeline::make_paser(d, Key{21}), d);
-    tiny::write_data_set(path("set"));
-    for (const char* part : {"train", "validation"}) {  // a set whose image is damaged
-      for (const char* kind : {"_images", "_label"}) {
-        fs::create_directories(path("torn_set"));
-        fs::copy(path("set") + "/" + part + kind, path("torn_set") + "/" + part + kind);
-      }
-    }
-    std::ofstream(path("torn_set/train_images/im1.png")) << "no picture";
-    fs::create_directories(path("new"));
-    io::write_png(path("new/a.png"), tiny::picture(16, 24, 1, 1));
-    std::ofstream(path("torn")) << "neither a model nor an image";
-    std::ofstream(path("list")) << path("new/a.png") << "\n";
-    std::ofstream(path("half_list")) << path("new/a.png") << "\n" << path("none.png") << "\n";
-  }
-
-  std::string path(const std::string& name) const { return (folder / name).string(); }
-  Outcome run(Words words, const std::string& program = PASER_COMMAND) const {
-    words.insert(words.begin(), program);
-    return run_program(folder / "scratch", words);
-  }
-  /// It ends with 2 and a sentence with these words, and makes nothing; the same in a dry run.
-  void refuses(Words words, const std::string& sentence, const std::string& program = PASER_COMMAND) const {
-    INFO(program << " " << words[0] << " ... " << sentence);
-    for (const bool dry : {false, true}) {
-      if (dry) words.push_back("--dry-run");
-      const auto ended = run(words, program);
-      CHECK(ended.status == 2);
-      CHECK(ended.out.empty());
-      CHECK_THAT(ended.err, Contains("error: ") && Contains(sentence));
-      CHECK_FALSE(fs::exists(folder / "out"));
-    }
-  }
-
-  TemporaryFolder folder;
-};
+using namespace bench;
 
 TEST_CASE("exit status 2: a folder, list, file or network that the options name is not there or cannot be read") {
   const Bench b;
@@ -168,105 +121,6 @@ TEST_CASE("exit status 5: done, but for bad files that may be left out; without 
       b.run({"train", "--data", set, "--out", b.path("alone"), "--network", R"(unet:{"width":2,"depth":1})", "--set",
              "grid=[2,2]", "--set", "pretrain_epochs=[1,1,1]", "--skip-bad", "--threads", "1"});
   CHECK(alone.status == 5);
-}
-
-TEST_CASE("a seed is a whole number that 64 bits hold") {
-  const Bench b;
-  const std::string model = b.path("model.safetensors");
-  for (const char* seed : {"-1", "99999999999999999999999", "1.5", "", "one"})
-    for (const Words& words :
-         {Words{"segment", model, b.path("new")}, Words{"evaluate", model, "--data", b.path("set")},
-          Words{"synthesize", "--out", b.path("out")}, Words{"train", "--data", b.path("set")}}) {
-      Words all = words;
-      all.insert(all.end(), {"--seed", seed, "--dry-run"});
-      const auto ended = b.run(all);
-      INFO(words[0] << " --seed '" << seed << "': " << ended.err);
-      CHECK(ended.status == 2);
-      CHECK_THAT(ended.err, Contains("--seed"));
-    }
-  CHECK(b.run({"segment", model, b.path("new"), "--seed", "18446744073709551615", "--dry-run"}).status == 0);
-}
-
-TEST_CASE("a file that may not grow is told, and nothing is left half written") {
-  const Bench b;
-  const std::string command = std::string("ulimit -f 1; exec ") + PASER_COMMAND + " segment " +
-                              b.path("model.safetensors") + " " + b.path("new") + " --format tiff --out " +
-                              b.path("out");
-  const auto ended = run_program(b.folder / "scratch", {"/bin/sh", "-c", command});
-  INFO(ended.err);
-  CHECK(ended.status == 1);
-  CHECK_THAT(ended.err, Contains("File too large"));
-  for (const auto& entry : fs::directory_iterator(b.path("out")))
-    CHECK(entry.path().filename().string().find(".tmp") == std::string::npos);
-}
-
-TEST_CASE("check refuses training images that a training would refuse") {
-  const Bench b;
-  for (int i = 0; i < 6; ++i)
-    io::write_png(b.path("set") + message("/train_label/im", i, ".png"), tiny::Bytes::full({32, 32, 1}, 1));
-  const auto found = b.run({"check", b.path("set"), "--masks", "index:2"});
-  CHECK(found.status == 1);
-  CHECK_THAT(found.out, Contains("nothing can be learned") && Contains("all pixels are of one class"));
-  const auto trained = b.run({"train", "--data", b.path("set"), "--masks", "index:2", "--out", b.path("out")});
-  CHECK(trained.status == 2);
-  CHECK_THAT(trained.err, Contains("nothing can be learned"));
-}
-
-TEST_CASE("what a program reads it does not replace, under whatever name, with --overwrite neither") {
-  const Bench b;
-  const std::string run = b.path("run"), set = b.path("set"), model = run + "/checkpoints/paser.safetensors";
-  REQUIRE(b.run(tiny::training("train", set, run)).status == 0);
-  REQUIRE(b.run({"convert", run, b.path("w.safetensors"), "--take", "f2"}).status == 0);
-  nlohmann::json index;
-  for (const auto& [name, tensor] : io::read_safetensors(b.path("w.safetensors")).tensors)
-    index["weight_map"][name] = "w.safetensors";
-  std::ofstream(b.path("w.index.json")) << index;
-  std::ofstream(b.path("names")) << "im0\n";
-  fs::create_directories(b.path("areas"));
-  std::ofstream(b.path("areas/areas.csv")) << b.path("new/a.png") << "\n";
-  const std::string unet = R"(unet:{"width":2,"depth":1})";
-  const std::vector<std::pair<std::string, Words>> cases{
-      {model, {"convert", run, model, "--take", "f2"}},
-      {b.path("w.safetensors"), {"convert", b.path("w.index.json"), b.path("w.safetensors"), "--network", unet}},
-      {run + "/config.json", {"evaluate", run, "--csv", run + "/config.json"}},
-      {run + "/results.json", {"evaluate", run, "--csv", run + "/results.json"}},
-      {b.path("names"), {"evaluate", run, "--list", b.path("names"), "--csv", b.path("names")}},
-      {b.path("areas/areas.csv"), {"segment", run, "@" + b.path("areas/areas.csv"), "--out", b.path("areas")}}};
-  for (const auto& [input, words] : cases) {
-    const std::string before = content_of(input);
-    Words all = words;
-    all.push_back("--overwrite");
-    const auto ended = b.run(all);
-    INFO(input << ": " << ended.err);
-    CHECK(ended.status != 0);
-    CHECK_THAT(ended.err, Contains(fs::path(input).filename().string()));
-    CHECK(content_of(input) == before);
-  }
-}
-
-TEST_CASE("a program without standard output ends with 1, and what it prints goes into no file") {
-  const Bench b;
-  const std::string command = std::string("exec ") + PASER_COMMAND + " segment " + b.path("model.safetensors") + " " +
-                              b.path("new") + " --json --out " + b.path("out") + " >&-";
-  CHECK(run_program(b.folder / "scratch", {"/bin/sh", "-c", command}).status == 1);
-  CHECK(fs::exists(b.path("out")));
-  for (const auto& entry : fs::recursive_directory_iterator(b.path("out")))
-    if (entry.is_regular_file()) CHECK_THAT(content_of(entry.path()), !Contains("\"images\""));
-}
-
-TEST_CASE("an option with an empty value is refused: a shell's variable that is not set asks for nothing") {
-  const Bench b;
-  const std::string model = b.path("model.safetensors");
-  for (const Words& words : {Words{"segment", model, b.path("new"), "--budget", ""},
-                             {"segment", model, b.path("new"), "--variant", ""},
-                             {"evaluate", model, "--data", b.path("set"), "--csv", ""},
-                             {"evaluate", model, "--data", b.path("set"), "--out", ""},
-                             {"train", "--data", b.path("set"), "--initial", ""}}) {
-    const auto ended = b.run(words);
-    INFO(words[0] << " " << words[words.size() - 2] << ": " << ended.err);
-    CHECK(ended.status == 2);
-    CHECK_THAT(ended.err, Contains(words[words.size() - 2]) && Contains("empty"));
-  }
 }
 
 }  // namespace exit_statuses
