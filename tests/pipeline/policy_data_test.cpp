@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "distributed/thread_link.hpp"
 #include "paser/models/unet.hpp"
 #include "paser/pipeline/train_policy.hpp"
 #include "pipeline/toy.hpp"
@@ -141,6 +142,30 @@ TEST_CASE("PolicyData: what was computed once is not computed again") {
     const Labels labels = apply_experts(paser, batch.images, Labels::zeros({5, 8, 8}), Actions::full({5, 2}, k));
     CHECK(same_bits(table[static_cast<std::size_t>(k - 1)],
                     metrics::patch_confusion(labels, batch.labels, 2, paser.grid)));
+  }
+}
+
+TEST_CASE("PolicyData: processes that share the images keep what one alone keeps") {
+  const auto paser = noisy_paser();
+  const toy::Set set(7);
+  struct Kept {
+    PolicyBatch<float> first, second;
+    ExpertCounts experts;
+  };
+  const auto kept = [&](const distributed::Team& team) {
+    PolicyData<float> data(2, Key{5}, team);
+    for (const Index pass : {0, 1}) data.draw(paser, set, settings, pass);
+    const Numbers numbers{6, 0, 1, 2, 3, 5, 4};
+    return Kept{data.rows(paser, set, numbers, settings, 0, Key{}), data.rows(paser, set, numbers, settings, 1, Key{}),
+                data.experts(paser, set, settings)};
+  };
+  const Kept alone = kept({});
+  for (const auto& rank : thread_link::with_ranks(3, kept)) {
+    CHECK(same_bits(rank->first.map, alone.first.map));
+    CHECK(same_bits(rank->first.coarse, alone.first.coarse));
+    CHECK(same_bits(rank->second.map, alone.second.map));
+    REQUIRE(rank->experts.size() == alone.experts.size());
+    for (std::size_t k = 0; k < alone.experts.size(); ++k) CHECK(same_bits(rank->experts[k], alone.experts[k]));
   }
 }
 
