@@ -23,6 +23,16 @@ bool any_contains(const std::vector<std::string>& list, const std::string& text)
 
 }  // namespace
 
+TEST_CASE("folder check: shares are of the pixels that have a class, be it a single one or none") {
+  FolderReport report;
+  report.class_names = {"pore", "carbon"};
+  report.class_pixels = {0, 0};
+  CHECK(report.share(1) == 0);
+  report.class_pixels = {0, 1};
+  CHECK(report.share(1) == 1);
+  CHECK(report.share(0) == 0);
+}
+
 TEST_CASE("folder check: a good set, its sizes, kinds and class shares") {
   const tiny::DataFolder data;
   data.add("b", {0, 1, 2, 255}, {0, 255, 255, 255}, 2);

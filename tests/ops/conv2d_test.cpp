@@ -67,6 +67,10 @@ TEST_CASE("conv2d says which extents do not fit") {
   CHECK_THROWS_WITH(conv2d(zeros(1, 8, 8, 3), zeros(3, 3, 1, 5), bias, {.groups = 2}),
                     Contains("do not split into 2 groups"));
   CHECK_THROWS_WITH(conv2d(zeros(1, 2, 8, 3), zeros(3, 3, 3, 5), bias), Contains("smaller than the kernel (3,3,3,5)"));
+  CHECK_THROWS_WITH(conv2d(zeros(1, 8, 2, 3), zeros(3, 3, 3, 5), bias), Contains("smaller than the kernel (3,3,3,5)"));
+  CHECK_THROWS_WITH(conv2d(zeros(1, 8, 4, 3), zeros(3, 3, 3, 5), bias, {.dilation = {1, 2}}),
+                    Contains("smaller than the kernel (3,3,3,5)"));
+  CHECK(conv2d(zeros(1, 5, 3, 3), zeros(3, 3, 3, 5), bias, {.dilation = {2, 1}}).shape() == Shape{1, 1, 1, 5});
   CHECK_THROWS_WITH(conv2d(zeros(1, 8, 8, 3), zeros(3, 3, 3, 5), bias, {.stride = {0, 1}}),
                     Contains("stride and dilation must be at least 1"));
   CHECK_THROWS_WITH(conv2d(zeros(1, 8, 8, 3), zeros(0, 3, 3, 5), bias), Contains("without channels or taps"));

@@ -124,6 +124,17 @@ TEST_CASE("log-probabilities stand beside the channels of the image, and are nev
   CHECK_THROWS_WITH(with_log_probabilities(image, Tensor<float, 4>({1, 3, 2, 3})), Contains("not of the same pixels"));
 }
 
+TEST_CASE("log-probabilities of more pixels than one thread takes at once stand beside their own") {
+  const auto image = normal<float>(Key{1}, Shape{2, 70, 90, 1});
+  const auto probabilities = uniform<float>(Key{2}, Shape{2, 70, 90, 2}, 0.1f, 0.9f);
+  const auto both = with_log_probabilities(image, probabilities);
+  CHECK(same_bits(slice_channels(both, 0, 1), image));
+  Index wrong = 0;
+  for (Index i = 0; i < probabilities.numel(); ++i)
+    wrong += both.data()[i / 2 * 3 + 1 + i % 2] != std::log(probabilities.data()[i]);
+  CHECK(wrong == 0);
+}
+
 TEST_CASE("a model that corrects by nothing answers every patch as f1 does") {
   const auto paser = corrected_paser();
   const auto prediction = paser.predict_coarse(batch.images, batch.ids, key);

@@ -161,10 +161,15 @@ TEST_CASE("a collapsed policy is told, and the log has what one needs to see it"
   options.epochs = 40;
   options.learning_rate = 5e-2;
   REQUIRE(train_policy(paser, toy::Set(64), toy::Set(64), options, stage, Key{1}));
-  int warnings = 0;
+  int warnings = 0, epochs = 0;
   for (const auto& r : records) {
     for (const char* field : {"reward", "cost", "entropy", "share", "loss"}) CHECK(r.contains(field));
-    if (r.contains("warning")) warnings += r["warning"].get<std::string>().find("collapsed") != std::string::npos;
+    if (r.contains("epoch")) CHECK(r["epoch"] == ++epochs);
+    if (!r.contains("warning")) continue;
+    ++warnings;
+    CHECK_THAT(r["warning"].get<std::string>(),
+               Catch::Contains("collapsed") && Catch::Contains("below 0.0549"));  // 5 % of log 3
   }
   CHECK(warnings >= 1);
+  CHECK(epochs == 40);
 }
