@@ -5,9 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
+#include "paser/core/text.hpp"
 #include "paser/io/atomic_file.hpp"
 
 /// Who works on a chunk of segment_many: a file that only one process can make, in a folder that all share.
@@ -23,18 +25,16 @@ namespace fs = std::filesystem;
 class Claims {
  public:
   Claims(fs::path folder, double stale_seconds) : folder_(std::move(folder)), stale_(stale_seconds) {
-    std::error_code failed;
-    fs::create_directories(folder_, failed);
-    paser::check<paser::IoError>(fs::is_directory(folder_), "claims", folder_.string(),
-                                 " cannot be made: ", failed.message());
+    make_folder();
     std::vector<char> name(256, '\0');
     ::gethostname(name.data(), name.size() - 1);
     node_ = name.data();
   }
-  /// Removes the folder, when nobody claims anything.
+  /// Removes the folder, when nobody claims anything and nothing else is in it.
   ~Claims() {
     std::error_code not_empty;
-    fs::remove(folder_ / clock_name, not_empty);
+    if (const auto clock = content_of(folder_ / clock_name); clock && clock->empty())
+      fs::remove(folder_ / clock_name, not_empty);
     fs::remove(folder_, not_empty);
   }
   Claims(const Claims&) = delete;
@@ -72,10 +72,13 @@ class Claims {
   /// Removes what processes left that died; when all chunks are done, so that no claim counts any more.
   void clear() const {
     std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder_, ignored))
-      if (const std::string name = entry.path().filename().string();
-          name.starts_with("claim_") || name.starts_with("aside_"))
+    for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
+      const std::string name = entry.path().filename().string();
+      const bool named = name.starts_with("aside_") || (name.starts_with("claim_") && name.size() == 13 &&
+                                                        std::all_of(name.begin() + 6, name.end(), digit));
+      if (const auto content = named ? content_of(entry.path()) : std::nullopt; content && is_claim(*content))
         fs::remove(entry.path(), ignored);
+    }
   }
 
   /// Claims a chunk, if nobody does who lives. Throws IoError when that cannot be known.
@@ -92,8 +95,7 @@ class Claims {
         return held;
       }
       if (errno == ENOENT) {  // another process was the last to leave the folder
-        std::error_code failed;
-        fs::create_directories(folder_, failed);
+        make_folder();
         continue;
       }
       paser::check<paser::IoError>(errno == EEXIST, "claims", file.string(), " cannot be made: ", std::strerror(errno));
@@ -104,15 +106,64 @@ class Claims {
 
  private:
   static constexpr const char* clock_name = "clock";
+  static constexpr std::size_t longest_claim = 300;  // the name of a node and a number
+
+  static bool digit(char c) { return c >= '0' && c <= '9'; }
+
+  /// Opens what may be somebody else's, through no link and without waiting for a writer.
+  static int open_own(const fs::path& file) {
+    return ::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  }
+
+  /// The beginning of a regular file, longer than any claim when the file is; none of anything else.
+  static std::optional<std::string> content_of(int handle) {
+    struct stat found {};
+    if (::fstat(handle, &found) != 0 || !S_ISREG(found.st_mode)) return {};
+    char text[longest_claim + 1];
+    const ssize_t count = ::read(handle, text, sizeof text);
+    if (count < 0) return {};
+    return std::string(text, static_cast<std::size_t>(count));
+  }
+  static std::optional<std::string> content_of(const fs::path& file) {
+    const int handle = open_own(file);
+    if (handle < 0) return {};
+    auto content = content_of(handle);
+    ::close(handle);
+    return content;
+  }
+
+  /// "NODE NUMBER\n", or nothing yet: what the process that made a claim writes into it.
+  static bool is_claim(std::string_view content) {
+    if (content.empty()) return true;
+    if (content.size() > longest_claim || content.back() != '\n') return false;
+    content.remove_suffix(1);
+    const std::size_t blank = content.rfind(' ');
+    if (blank == content.npos || blank == 0 || blank + 1 == content.size()) return false;
+    return std::all_of(content.begin() + static_cast<std::ptrdiff_t>(blank) + 1, content.end(), digit) &&
+           content.find('\n') == content.npos;
+  }
+
+  void make_folder() const {
+    std::error_code failed;
+    fs::create_directories(folder_, failed);
+    const fs::file_status made = fs::symlink_status(folder_);
+    const bool left = !failed && !fs::exists(made);  // another process was the last to leave it, meanwhile
+    paser::check<paser::IoError>(fs::is_directory(made) || left, "claims", paser::visible(folder_.string()),
+                                 failed ? " cannot be made: " + failed.message()
+                                        : " is a link or a file; expected a folder of segment-many's own");
+  }
 
   bool given_up(const fs::path& file) {
-    const int handle = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (handle < 0) return true;  // gone since
+    const int handle = open_own(file);
+    if (handle < 0 && errno == ENOENT) return true;  // gone since
     struct stat found {};
-    ::fstat(handle, &found);
-    char text[512];
-    const ssize_t count = ::read(handle, text, sizeof text);
-    const std::string owner(text, count > 0 ? static_cast<std::size_t>(count) : 0);
+    const auto content = handle >= 0 ? content_of(handle) : std::nullopt;
+    if (!content || !is_claim(*content) || ::fstat(handle, &found) != 0) {
+      if (handle >= 0) ::close(handle);
+      throw paser::IoError(paser::message("claims: ", paser::visible(file.string()),
+                                          " is no claim of segment-many, and stays as it is; move it elsewhere"));
+    }
+    const std::string& owner = *content;
     const bool unlocked = ::flock(handle, LOCK_SH | LOCK_NB) == 0;
     ::close(handle);
     seen_ = {found.st_ino, found.st_mtim.tv_sec};
@@ -138,11 +189,14 @@ class Claims {
   /// Seconds by the clock of the file system, which on a cluster is not this node's.
   double now() {
     const fs::path file = folder_ / clock_name;
-    const int handle = ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    const int handle = ::open(file.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (handle < 0 && errno == ENOENT) return 0;  // the folder is gone, and all claims with it
     struct stat found {};
-    const bool known = handle >= 0 && ::futimens(handle, nullptr) == 0 && ::fstat(handle, &found) == 0;
+    const bool own = handle >= 0 && ::fstat(handle, &found) == 0 && S_ISREG(found.st_mode) && found.st_size == 0;
+    const bool known = own && ::futimens(handle, nullptr) == 0 && ::fstat(handle, &found) == 0;
     if (handle >= 0) ::close(handle);
+    paser::check<paser::IoError>(handle < 0 || own, "claims", paser::visible(file.string()),
+                                 " is not segment-many's own, and stays as it is; move it elsewhere");
     paser::check<paser::IoError>(known, "claims", file.string(), " cannot be written: ", std::strerror(errno));
     return static_cast<double>(found.st_mtim.tv_sec);
   }

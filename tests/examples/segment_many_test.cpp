@@ -223,6 +223,41 @@ TEST_CASE("a claim of a dead process is taken over at once on its node, and of a
   CHECK(third.wait() == 130);
 }
 
+TEST_CASE("segment_many removes no file of others from the folder of its claims, and follows no link there") {
+  const List list(20);
+  const fs::path claims = list.folder / "out" / ".claims", letters = list.folder / "letters";
+  for (const fs::path& folder : {claims, letters}) {
+    fs::create_directories(folder);
+    for (const char* name : {"claim_for_damages.txt", "clock", "aside_notes"})
+      std::ofstream(folder / name) << "dear sirs";
+    std::ofstream(folder / "claim_0000007") << "of April\n";
+  }
+  const auto kept = [](const fs::path& folder) {
+    for (const char* name : {"claim_for_damages.txt", "clock", "aside_notes"})
+      CHECK(content_of(folder / name) == "dear sirs");
+    CHECK(content_of(folder / "claim_0000007") == "of April\n");
+  };
+  CHECK(list.many("out").status == 1);  // images of the list fail
+  list.require_every_line_once("out");
+  kept(claims);
+
+  fs::create_directories(list.folder / "linked");
+  fs::create_symlink("../letters", list.folder / "linked" / ".claims");
+  const Outcome linked = list.many("linked");
+  CHECK(linked.status == 1);
+  CHECK_THAT(linked.err, Contains(".claims") && Contains("link"));
+  CHECK(fs::is_symlink(list.folder / "linked" / ".claims"));
+  kept(letters);
+
+  // What stands where a claim would is not taken over.
+  fs::create_directories(list.folder / "taken" / ".claims");
+  std::ofstream(list.folder / "taken" / ".claims" / "claim_0000000") << "mine";
+  const Outcome taken = list.many("taken");
+  CHECK(taken.status == 1);
+  CHECK_THAT(taken.err, Contains("claim_0000000 is no claim of segment-many"));
+  CHECK(content_of(list.folder / "taken" / ".claims" / "claim_0000000") == "mine");
+}
+
 TEST_CASE("segment_many replaces nothing of others, and no other job") {
   const List list(20);
   fs::create_directories(list.folder / "out");
