@@ -200,6 +200,26 @@ TEST_CASE("a training: its second start in the same folder is refused, and so is
   CHECK(run_program(folder.path(), training(data, run)).status == 0);
 }
 
+TEST_CASE("a training: a file that is put in a checkpoint's or the log's place is neither replaced nor removed") {
+  const TemporaryFolder folder;
+  tiny::write_data_set(folder / "data");
+  const fs::path out = folder / "run";
+  REQUIRE(run_program(folder.path(), training(folder / "data", out)).status == 0);
+  for (const char* name : {"checkpoints/f1.safetensors", "checkpoints/paser.safetensors", "log.jsonl"}) {
+    const std::string whole = content_of(out / name);
+    std::ofstream(out / name) << "my only copy";
+    for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--fresh"}}) {
+      INFO(name << (more.empty() ? "" : " --fresh"));
+      const auto ended = run_program(folder.path(), training(folder / "data", out, more));
+      CHECK(ended.status == 2);
+      CHECK_THAT(ended.err, Contains(name) && Contains("is not what train_segmentation writes under this name"));
+      CHECK(content_of(out / name) == "my only copy");
+    }
+    std::ofstream(out / name) << whole;
+  }
+  CHECK(run_program(folder.path(), training(folder / "data", out)).status == 0);
+}
+
 TEST_CASE("a trained model's file says nothing of the folders that it was trained in") {
   const TemporaryFolder folder;
   const fs::path data = folder / "somebodys_folder" / "data", run = folder / "run";

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <fstream>
 #include <string>
 
 #include "paser/io/checkpoint.hpp"
@@ -56,6 +57,19 @@ inline bool is_output(const std::filesystem::path& file, const std::string& name
   if (name == "measured.json") return (has("times") && has("gain")) || (has("processor") && has("threads"));
   if (name == "results.json") return has("environment") && has("settings") && has("command");
   return false;
+}
+
+/// Whether a file that a run rewrites while it goes on begins as the programs begin it. Damage further on is for those
+/// who read it.
+inline bool begins_as_output(const std::filesystem::path& file, const std::string& name) {
+  std::ifstream in(file, std::ios::binary);
+  std::string start(512, '\0');
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(in.gcount()));
+  const auto has = [&](const char* text) { return start.find(text) != std::string::npos; };
+  if (name.starts_with("checkpoints/")) return has("\"paser.format\":\"checkpoint/");
+  if (name == "log.jsonl") return start.empty() || start.front() == '{';
+  return start.empty() || has("brain.Event:");  // of TensorBoard
 }
 
 /// Lists the files of such a run as the program's own, as far as they are proven to be. Nothing happens where there is

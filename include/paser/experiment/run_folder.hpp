@@ -60,8 +60,7 @@ class RunFolder {
     if (choice.dry_run) would_.emplace();
     if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = read_replay(path_ / replay_file);
     if (!team_.leads()) return;
-    out_.emplace(path_, needs.program,
-                 io::OutputOptions{.overwrite = choice.overwrite, .alone = true, .dry_run = choice.dry_run});
+    out_.emplace(path_, needs.program, io::OutputOptions{{}, choice.overwrite, true, choice.dry_run, begins_as_output});
     const auto file = path / "config.json";
     if (out_->lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
       run_settings<Settings>(path);  // throws where they are not this program's

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <functional>
 #include <set>
 
 #include "paser/io/output_manifest.hpp"
@@ -18,6 +19,9 @@ struct OutputOptions {
   bool overwrite = false;  ///< also replace what others wrote: the option --overwrite of the programs
   bool alone = false;      ///< nobody else may write into the folder meanwhile
   bool dry_run = false;    ///< everything is judged, and nothing made, written or removed
+  /// Whether a file is of the kind that the program writes under this name: for those whose content the list does not
+  /// have (see OutputFolder::rewritten). Without it any content will do.
+  std::function<bool(const Path& file, const std::string& name)> recognises{};
 };
 
 /// A folder into which a program writes, and never over anything else than what it wrote there itself.
@@ -244,7 +248,10 @@ class OutputFolder {
     if (found == manifest_.files().end()) return "is there, and " + called() + " did not write it";
     const ListedFile& listed = found->second;
     if (listed.program != manifest_.program()) return "was written by " + listed.program;
-    if (listed.by_name) return {};
+    if (listed.by_name) {
+      const bool alike = !options_.recognises || options_.recognises(file, name);
+      return alike ? "" : "is not what " + called() + " writes under this name";
+    }
     const ContentSum content = ContentSum::of_file(file);
     if (content == listed.now || content == listed.before) return {};
     return "was changed since " + called() + " wrote it";
