@@ -11,6 +11,7 @@
 #include <string>
 
 #include "paser/core/error.hpp"
+#include "paser/core/memory.hpp"
 #include "paser/core/text.hpp"
 #include "paser/experiment/dry_run.hpp"
 #include "paser/experiment/shown.hpp"
@@ -136,6 +137,10 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
     return ends(error, unless_begun());
   } catch (const std::filesystem::filesystem_error& error) {
     return ends(error, unless_begun());
+  } catch (const paser::OutOfMemory& error) {
+    return ends(error, failed);
+  } catch (const std::bad_alloc&) {  // says nothing itself
+    return ends(std::runtime_error("out of memory"), failed);
   } catch (const std::exception& error) {
     return ends(error, failed);
   }

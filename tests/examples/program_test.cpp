@@ -89,7 +89,8 @@ TEST_CASE("every end of a program has its exit status and a message") {
   CHECK(later(std::filesystem::filesystem_error("gone", {})).first == 1);
   CHECK(later(paser::ValueError("no such thing")).first == 2);
   CHECK(throwing(paser::IoError("gone")).first == 2);  // the next program begins anew
-  CHECK(throwing(std::bad_alloc()).first == 1);
+  CHECK(throwing(std::bad_alloc()) == std::pair<int, std::string>{1, "error: out of memory\n"});
+  CHECK_THAT(throwing(paser::OutOfMemory(8192)).second, Contains("out of memory: 8192 bytes"));
   CHECK(throwing(paser::IoError("no \x1B[2J\nfile")).second == "error: no \\x1B[2J\nfile\n");
   const auto [status, text] = throwing(program::Interrupted());
   CHECK(status == 130);

@@ -116,6 +116,17 @@ TEST_CASE("settings of a UNet that are unknown, missing or wrong are named") {
   refused("{", "not JSON");
 }
 
+TEST_CASE("a network of more weights than the machine has memory for is refused before it is made") {
+  auto j = nlohmann::json::parse(settings);
+  j["width"] = 4096;
+  j["depth"] = 10;
+  CHECK_THROWS_AS(make_segmenter("unet", j.dump(), Key{}), ValueError);
+  CHECK_THROWS_WITH(make_segmenter("unet", j.dump(), Key{}), Contains("unet") && Contains("bytes of memory"));
+  const std::string inside =
+      R"({"multiple": 1024, "border": "edge", "model": {"type": "unet", "spec": )" + j.dump() + "}}";
+  CHECK_THROWS_WITH(make_segmenter("padded", inside, Key{}), Contains("bytes of memory"));
+}
+
 TEST_CASE("settings of wrappers that are unknown, missing or wrong are named") {
   const std::string inside = R"("model": {"type": "unet", "spec": )" + settings + "}";
   const auto refused = [&](const std::string& type, const std::string& json, const std::string& sentence) {

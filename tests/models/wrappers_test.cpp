@@ -184,6 +184,10 @@ TEST_CASE("wrappers that do not fit the network inside are refused") {
   const AnySegmenter<float> coarse = Coarse<float>(1, 3, Key{2});
   CHECK_THROWS_WITH(Padded<float>(coarse, 16), Contains("multiples of 16") && Contains("takes multiples of 32"));
   CHECK_THROWS_WITH(Resized<float>(coarse, {48, 64}), Contains("resizing to 48 x 64") && Contains("multiples of 32"));
+  CHECK_THROWS_WITH(Resized<float>(coarse, {1'000'000'000 / 32 * 32, 32}), Contains("sides of at most 8192"));
+  CHECK_THROWS_WITH(Resized<float>(coarse, {32, 8192 + 32}), Contains("sides of at most 8192"));
+  CHECK(Resized<float>(coarse, {32, 8192}).size[1] == 8192);
+  CHECK_THROWS_AS(Padded<float>(coarse, 16384), ValueError);
   CHECK_THROWS_WITH(Resized<float>(coarse, 0.0), Contains("got 0"));
   CHECK_THROWS_WITH(Normalised<float>(coarse, {0, 0}, {1, 1}), Contains("for a network of 1 channels"));
   CHECK_THROWS_WITH(Normalised<float>(coarse, {0}, {0}), Contains("expected a positive deviation"));

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -23,6 +24,20 @@ namespace paser {
 struct MemoryUse {
   std::size_t current = 0;
   std::size_t peak = 0;
+};
+
+/// There is no memory for a tensor or for a kernel's scratch. what() says how many bytes were asked for at once.
+class OutOfMemory : public std::bad_alloc {
+ public:
+  explicit OutOfMemory(std::size_t bytes) noexcept : bytes_(bytes) {
+    std::snprintf(text_, sizeof text_, "out of memory: %zu bytes were asked for at once", bytes);
+  }
+  const char* what() const noexcept override { return text_; }
+  std::size_t bytes() const noexcept { return bytes_; }  ///< that were asked for
+
+ private:
+  std::size_t bytes_;
+  char text_[72];  // no string: there is no memory
 };
 
 /// A cache of freed tensor buffers. A training step asks for the same sizes again and again; handing back a warm buffer
@@ -54,16 +69,16 @@ class BufferPool {
 #endif
 
   /// A 64-byte aligned buffer of at least `bytes`, returned to the pool when its last owner goes. Content undefined.
-  /// Throws std::bad_alloc when there is no memory, and then nothing is changed but that idle buffers may be gone.
+  /// Throws OutOfMemory when there is no memory, and then nothing is changed but that idle buffers may be gone.
   std::shared_ptr<std::byte> allocate(std::size_t bytes) {
-    if (bytes > largest) throw std::bad_alloc();
+    if (bytes > largest) throw OutOfMemory(bytes);
     Buffer buffer = take(size_class(bytes));
     if (buffer.data == nullptr) {
       try {
         buffer.data = detail::allocate_buffer(buffer.size);
-      } catch (...) {
+      } catch (const std::bad_alloc&) {
         not_taken(buffer);
-        throw;
+        throw OutOfMemory(bytes);
       }
     }
     detail::permit_access(buffer.data, bytes);
@@ -256,7 +271,7 @@ class Scratch {
  public:
   explicit Scratch(std::size_t count)
       : bytes_(count <= std::numeric_limits<std::size_t>::max() / sizeof(T) ? count * sizeof(T)
-                                                                            : throw std::bad_alloc()) {}
+                                                                            : throw OutOfMemory(count)) {}
   T* data() { return reinterpret_cast<T*>(bytes_.get()); }  ///< The first element.
   const T* data() const { return reinterpret_cast<const T*>(bytes_.get()); }
 

@@ -2,7 +2,12 @@
 #include "paser/core/macros_off.inc"
 
 #include <cstddef>
+#include <limits>
 #include <new>
+
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
 
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
 #include <sys/mman.h>
@@ -18,6 +23,15 @@ namespace paser::detail {
 
 inline constexpr std::size_t buffer_alignment = 64, mapped_from = std::size_t{1} << 20,
                              huge_from = std::size_t{1} << 22;
+
+/// Bytes of memory that this machine has; the largest number where the system does not say.
+inline std::size_t machine_memory() {
+#ifdef _SC_PHYS_PAGES
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  if (pages > 0 && page > 0) return static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+#endif
+  return std::numeric_limits<std::size_t>::max();
+}
 
 /// `size` bytes, 64-byte aligned. Throws std::bad_alloc.
 inline std::byte* allocate_buffer(std::size_t size) {

@@ -44,7 +44,7 @@ class Tensor {
   Tensor() = default;
 
   /// Undefined content. Throws ShapeError on a negative extent, and on more bytes than an Index can count;
-  /// std::bad_alloc when there is no memory.
+  /// OutOfMemory when there is no memory.
   [[gnu::noinline]] explicit Tensor(const Shape<Rank>& shape) : shape_(shape) {
     check_extents("Tensor", shape);
     constexpr auto most = static_cast<std::size_t>(std::numeric_limits<Index>::max()) / sizeof(T);

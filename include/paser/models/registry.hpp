@@ -54,11 +54,21 @@ ModelMaker<T> model_maker(const std::string& name) {
       "; a program knows the models whose headers it includes, of paser's own those in paser/models/registered/");
 }
 
-/// A network of random weights drawn from `key`. Throws ValueError when the name is not known, and what its maker
-/// throws when the settings are wrong.
+/// A network of random weights drawn from `key`. Throws ValueError when the name is not known, when the network has
+/// more weights than this machine has memory for, and what its maker throws when the settings are wrong.
 template <class T = float>
 AnySegmenter<T> make_segmenter(const ModelSpec& spec, Key key) {
-  return model_maker<T>(spec.type).make(spec.json, key);
+  const ModelMaker<T> maker = model_maker<T>(spec.type);
+  Index values = 0;
+  try {
+    if (maker.parameters) values = maker.parameters(spec.json);
+  } catch (const Error&) {  // wrong settings, of which the maker says more
+  }
+  const std::size_t memory = paser::detail::machine_memory();
+  check<ValueError>(static_cast<std::size_t>(values) <= memory / sizeof(T), spec.type.c_str(),
+                    "a network of so many weights does not fit into this machine: it has at least ", values,
+                    " values of ", sizeof(T), " bytes, the machine has ", memory, " bytes of memory");
+  return maker.make(spec.json, key);
 }
 template <class T = float>
 AnySegmenter<T> make_segmenter(const std::string& name, const std::string& json, Key key) {

@@ -61,6 +61,10 @@ struct Wrapper {
   }
 };
 
+/// Of what a wrapper makes of an image, whatever its size: a bound for numbers in files, beyond which a small image
+/// takes gigabytes.
+inline constexpr Index longest_side = 8192;
+
 inline Index rounded_up(Index side, Index multiple) {
   return (side + multiple - 1) / multiple * multiple;
 }
@@ -76,11 +80,11 @@ struct Padded : detail::Wrapper<T> {
   Index multiple;
   Border border;
 
-  /// Throws ValueError unless multiples of `multiple` are sizes that the network inside takes.
+  /// Throws ValueError unless multiples of `multiple`, at most 8192, are sizes that the network inside takes.
   Padded(AnySegmenter<T> network, Index side_multiple, Border beyond = Border::mirrored)
       : detail::Wrapper<T>(std::move(network)), multiple(side_multiple), border(beyond) {
-    check<ValueError>(multiple >= 1 && multiple <= 65536 && multiple % this->model.size_multiple() == 0 &&
-                          multiple % this->model.stride() == 0,
+    check<ValueError>(multiple >= 1 && multiple <= detail::longest_side &&
+                          multiple % this->model.size_multiple() == 0 && multiple % this->model.stride() == 0,
                       "Padded", "padding to multiples of ", multiple, " pixels, and the network takes multiples of ",
                       this->model.size_multiple(), " and has a stride of ", this->model.stride());
   }
@@ -135,13 +139,15 @@ struct Resized : detail::Wrapper<T> {
   std::array<Index, 2> size{0, 0};  ///< height and width; {0, 0}: by the factor
   double factor = 0;
 
-  /// To a size. Throws ValueError unless the network inside takes it.
+  /// To a size, with sides of at most 8192. Throws ValueError unless the network inside takes it.
   Resized(AnySegmenter<T> network, const std::array<Index, 2>& to) : detail::Wrapper<T>(std::move(network)), size(to) {
     const Index smallest = std::max<Index>(this->model.smallest_size(), 1), multiple = this->model.size_multiple();
     check<ValueError>(size[0] >= smallest && size[1] >= smallest && size[0] % multiple == 0 && size[1] % multiple == 0,
                       "Resized", "resizing to ", size[0], " x ", size[1],
                       " pixels, and the network takes sides of at least ", smallest, " pixels and multiples of ",
                       multiple);
+    check<ValueError>(size[0] <= detail::longest_side && size[1] <= detail::longest_side, "Resized", "resizing to ",
+                      size[0], " x ", size[1], " pixels, expected sides of at most ", detail::longest_side);
   }
 
   /// By a factor, 0.001 .. 1000. Throws ValueError outside of that.
