@@ -58,8 +58,7 @@ class Segmenter {
     if (chosen.only == "paser") program::warn_without_noise(paser_, d.channels);
     costs_ = paser::pipeline::mac_costs(paser_, policy_, d.image());
     if (!options.range.empty()) d.value_range = paser::io::ValueRange{options.range.at(0), options.range.at(1)};
-    paser::check<ValueError>(!d.value_range || d.value_range->low < d.value_range->high, "paser segment",
-                             "--range must rise");
+    paser::check<ValueError>(!d.value_range || paser::io::rises(*d.value_range), "paser segment", "--range must rise");
     tiling_.height = d.height;
     tiling_.width = d.width;
     tiling_.overlap = chosen.overlap;

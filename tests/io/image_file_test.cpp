@@ -86,7 +86,8 @@ TEST_CASE("page: a value range maps stored values and clips, real numbers outsid
   CHECK_THROWS_WITH(io::to_unit(real, {}, "scan.tif"), Contains("scan.tif: the values run from -1 to 4"));
   const auto units = io::to_unit(real, io::ValueRange{-1, 3}, "scan.tif");
   CHECK(std::vector<float>(units.values().begin(), units.values().end()) == std::vector<float>{0, 0.5f, 1});
-  CHECK_THROWS_WITH(io::to_unit(real, io::ValueRange{2, 2}, "scan.tif"), Contains("must rise"));
+  for (const auto& flat : {io::ValueRange{2, 2}, {1, 1 + 1e-11}, {1e-46, 2e-46}})
+    CHECK_THROWS_WITH(io::to_unit(real, flat, "scan.tif"), Contains("must rise"));
   real.reals = Tensor<float, 3>::full({1, 1, 1}, std::numeric_limits<float>::quiet_NaN());
   CHECK_THROWS_WITH(io::to_unit(real, io::ValueRange{0, 1}, "scan.tif"), Contains("finite"));
 }

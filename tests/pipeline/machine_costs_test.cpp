@@ -75,6 +75,12 @@ TEST_CASE("costs of a machine that cannot be are refused, written or read") {
   refused([](json& j) { j["decide_ms"] = -2; }, "the time of the policy is -2");
   refused([](json& j) { j["patch_ms"][2][1] = -3; }, "the time of a patch is -3");
   refused([](json& j) { j["threads"] = 0; }, "of 0 threads");
+  refused([](json& j) { j["threads"] = (std::int64_t{1} << 33) + 1; },
+          "threads is 8589934593, expected a whole number");
+  refused([](json& j) { j["threads"] = 1.5; }, "threads is 1.5, expected a whole number");
+  refused([](json& j) { j["batch"] = {1.5, 4, 16}; }, "in batch is 1.5, expected a whole number");
+  refused([](json& j) { j["batch"] = ~std::uint64_t{0}; }, "batch is no list");
+  refused([](json& j) { j["batch"] = {1, 4, ~std::uint64_t{0} / 2}; }, "expected a whole number of 1 .. 1000000000");
   refused([](json& j) { j["batch"] = {1, 4, 4}; }, "have 4 at place 2, expected positive numbers that rise");
   refused([](json& j) { j["batch"] = {0, 4, 16}; }, "have 0 at place 0");
   refused([](json& j) { j["batch"] = {1, 4}; }, "3 times of model 1 for 2 numbers of patches");

@@ -59,8 +59,9 @@ ClassWeights class_weights(const Rule& rule, const std::vector<Index>& pixels) {
     double weight = 0;
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), weight);
     const bool read = error == std::errc{} && end == number.data() + number.size();
-    check<ValueError>(read && std::isfinite(weight) && weight > 0, "class_weights", "'", word, "' in '", rule,
-                      "' is not a positive number; expected auto, none, or a weight for each class");
+    const auto used = static_cast<float>(weight);  // what the loss multiplies by
+    check<ValueError>(read && std::isfinite(used) && used > 0, "class_weights", "'", word, "' in '", rule,
+                      "' is not a positive number that a float holds; expected auto, none, or a weight for each class");
     result.weights.push_back(weight);
   }
   check<ValueError>(result.weights.size() == pixels.size(), "class_weights", "'", rule, "' gives ",

@@ -41,7 +41,7 @@ inline std::string real_misfit(const io::DecodedImage& page, const io::ValueRang
 /// range is for: 8-bit files where 0 .. 4095 become 0 .. 1, and the like. Without a range every page fits.
 inline void require_range_fits(const io::DecodedImage& page, const std::optional<io::ValueRange>& range,
                                const std::string& origin) {
-  if (!range || !(range->low < range->high)) return;
+  if (!range || !io::rises(*range)) return;
   const std::string misfit = page.real() ? detail::real_misfit(page, *range) : detail::whole_misfit(page, *range);
   check<FormatError>(misfit.empty(), origin.c_str(), misfit, " by the value range ", range->low, " .. ", range->high,
                      "; say the range of these files (--range), or use those of the range");

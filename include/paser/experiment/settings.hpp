@@ -48,7 +48,8 @@ struct Range {
       if (x % static_cast<Number>(multiple_of) != 0) return false;
     }
     const auto v = static_cast<double>(x);
-    return (ends == above_low || ends == open ? v > low : v >= low) &&
+    // A number that is nothing as a float would pass for a positive one.
+    return (ends == above_low || ends == open ? static_cast<float>(v) > static_cast<float>(low) : v >= low) &&
            (ends == below_high || ends == open ? v < high : v <= high);
   }
 

@@ -64,6 +64,11 @@ struct ValueRange {
   double low = 0, high = 1;
 };
 
+/// Whether there is something between the ends of a range, as far as a float tells them apart.
+inline bool rises(const ValueRange& range) {
+  return static_cast<float>(range.low) < static_cast<float>(range.high);
+}
+
 namespace detail {
 
 inline Tensor<float, 4> real_units(const DecodedImage& page, const std::optional<ValueRange>& range,
@@ -94,7 +99,8 @@ inline Tensor<float, 4> real_units(const DecodedImage& page, const std::optional
 /// Throws ValueError on an empty range, FormatError on real numbers that are not finite or need a range.
 inline Tensor<float, 4> to_unit(const DecodedImage& page, const std::optional<ValueRange>& range,
                                 const std::string& origin) {
-  check<ValueError>(!range || range->low < range->high, origin.c_str(), "a value range must rise");
+  check<ValueError>(!range || rises(*range), origin.c_str(),
+                    "a value range must rise, by more than a float's rounding");
   Tensor<float, 4> x = page.real() ? detail::real_units(page, range, origin.c_str()) : Tensor<float, 4>{};
   if (!page.real()) {
     const IntegerImage integers = look_up(page);

@@ -56,7 +56,7 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
   check<E>(d.grid.rows >= 1 && d.grid.columns >= 1 && d.height % d.grid.rows == 0 && d.width % d.grid.columns == 0,
            where, "images of ", d.height, " x ", d.width, " pixels do not divide into ", d.grid.rows, " x ",
            d.grid.columns, " patches");
-  check<E>(!d.value_range || d.value_range->low < d.value_range->high, where, "the value range does not rise");
+  check<E>(!d.value_range || io::rises(*d.value_range), where, "the value range does not rise");
 }
 
 /// A network as a file has it, {"type": ..., "spec": ...}. Files of paser 0.1 have the settings of UNets alone.

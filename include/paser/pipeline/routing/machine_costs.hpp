@@ -82,12 +82,20 @@ void to_json(Json& j, const MachineCosts& m) {
 template <class Json>
 void from_json(const Json& j, MachineCosts& m) {
   j.at("processor").get_to(m.processor);
-  j.at("threads").get_to(m.threads);
+  const auto whole = [](const Json& n, const char* what) {
+    constexpr int most = 1'000'000'000;
+    check<FormatError>(n.is_number_integer() && n >= -most && n <= most, "MachineCosts", what, " is ", n.dump(),
+                       ", expected a whole number of 1 .. ", most);
+    return n.template get<Index>();
+  };
+  m.threads = static_cast<int>(whole(j.at("threads"), "threads"));
   j.at("busy").get_to(m.busy);
   j.at("estimate_ms").get_to(m.estimate);
   j.at("decide_ms").get_to(m.decide);
   j.at("coarse_ms").get_to(m.coarse);
-  j.at("batch").get_to(m.batch);
+  check<FormatError>(j.at("batch").is_array(), "MachineCosts", "batch is no list");
+  m.batch.clear();
+  for (const Json& count : j.at("batch")) m.batch.push_back(whole(count, "a number of patches in batch"));
   j.at("patch_ms").get_to(m.patch);
   check_machine_costs<FormatError>(m);
 }
