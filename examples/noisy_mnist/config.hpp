@@ -37,7 +37,7 @@ struct Config : experiment::RunSettings,
     constexpr Range images{1, 60'000};
     v("preset", c.preset, Anything{}, "the name of these settings");
     RunSettings::visit(c, v);
-    v("foreground", c.foreground, Range{0, 256}, "a pixel of the clean digit is foreground from this gray value on");
+    v("foreground", c.foreground, Range{1, 255}, "a pixel of the clean digit is foreground from this gray value on");
     v("box", c.box, Words{"kernel", "box1", "box2"}, "the third noise: Pillow's ImageFilter.BLUR, or BoxBlur");
     v("shared_digits", c.shared_digits, Anything{}, "training sets show the same digits; else no digit is in two sets");
     v("pretrain_images", c.pretrain_images, images, "of the three networks");

@@ -131,6 +131,25 @@ TEST_CASE("noisy MNIST: too much asked for is refused") {
   CHECK_THROWS_AS(data::NoisyMnist(fake(Key{1}, 60), test, bad), ValueError);
 }
 
+TEST_CASE("noisy MNIST: a training set of one class is refused") {
+  const auto sets = [](std::uint8_t gray, int foreground, Index padding) {
+    const data::Digits digits{Tensor<std::uint8_t, 3>::full({20, 8, 8}, gray), Tensor<std::uint8_t, 1>::zeros({20})};
+    data::NoisyMnistOptions options;
+    options.foreground = foreground;
+    options.padding = padding;
+    options.pretrain = {2, 2, 2};
+    options.policy = options.fine_tune = options.validation = options.test = 3;
+    return data::NoisyMnist(digits, digits, options);
+  };
+  for (const auto& [gray, foreground, padding] :
+       {std::array{0, 128, 2}, {255, 256, 2}, {255, 0, 2}, {127, 128, 0}, {200, 128, 0}}) {
+    INFO(gray << " " << foreground << " " << padding);
+    CHECK_THROWS_WITH(sets(static_cast<std::uint8_t>(gray), foreground, padding),
+                      Catch::Contains("nothing can be learned from one class"));
+  }
+  CHECK(sets(128, 128, 1).policy().size() == 3);  // the border is background
+}
+
 TEST_CASE("noisy MNIST: the paper's sizes on the real digits") {
   const io::Path folder = io::Path(PASER_TEST_DATA).parent_path() / "data" / "mnist";
   const data::NoisyMnist sets(folder);

@@ -138,6 +138,19 @@ class NoisyDigits {
     return part;
   }
 
+  /// Whether there are pixels of both classes, without which nothing can be learned.
+  bool has_both_classes() const {
+    const Index pixels = digits_.shape()[1] * digits_.shape()[2];
+    bool background = options_.padding > 0 && options_.foreground > 0, foreground = false;
+    for (std::size_t i = 0; i < order_.size() && !(background && foreground); ++i) {
+      const std::uint8_t* const gray = digits_.data() + order_[i] * pixels;
+      const auto shown = [this](std::uint8_t value) { return value >= options_.foreground; };
+      foreground = foreground || std::any_of(gray, gray + pixels, shown);
+      background = background || !std::all_of(gray, gray + pixels, shown);
+    }
+    return background && foreground;
+  }
+
   /// Images begin .. end - 1.
   Batch range(Index begin, Index end) const { return rows(numbers_from(begin, end)); }
 
@@ -163,7 +176,8 @@ class NoisyDigits {
 /// training images. All but the pretraining sets hold the three kinds in equal parts, up to one image.
 class NoisyMnist {
  public:
-  /// Throws ValueError when there are fewer images than asked for, or an option is out of range.
+  /// Throws ValueError when there are fewer images than asked for, an option is out of range, or a training set has
+  /// pixels of one class alone.
   NoisyMnist(const Digits& train, const Digits& test, const NoisyMnistOptions& options = {}) {
     const Index trained = train.images.shape()[0], tested = test.images.shape()[0];
     const Index asked = check_options(options);
@@ -190,6 +204,13 @@ class NoisyMnist {
                              std::vector<Noise>(static_cast<std::size_t>(count), all_noises[k]), options);
     }
     for (const Index count : {options.policy, options.fine_tune}) mixed_.push_back(mixed(train, 0, take(count)));
+    const auto both = [&](const NoisyDigits& set) {
+      check<ValueError>(set.size() == 0 || set.has_both_classes(), "NoisyMnist", "all pixels of a training set of ",
+                        set.size(), " images are ", options.foreground > 0 ? "below" : "at least", " the gray value ",
+                        options.foreground, " of the foreground: nothing can be learned from one class");
+    };
+    std::ranges::for_each(pretrain_, both);
+    std::ranges::for_each(mixed_, both);
     mixed_.push_back(mixed(train, 0, {order.begin() + (asked - options.validation), order.begin() + asked}));
     mixed_.push_back(mixed(test, trained, {test_order.begin(), test_order.begin() + options.test}));
   }
