@@ -321,3 +321,30 @@ TEST_CASE("the step of a stage that was not finite runs again from what is store
   CHECK_THROWS_WITH(run(6), Catch::Contains("step 7, which was not finite, is so this time"));
   CHECK(io::read_file(file) == before);
 }
+
+TEST_CASE("what is not finite before a stage's first step is told as that, and a replay of the first step is another") {
+  bool watched = false;
+  const auto run = [&](std::optional<Index> replay) {
+    OneWeight module;
+    TrainingState state;
+    state.keep("model", module);
+    return run_stage(
+        Stage{.name = "squares", .steps = 2, .replay = replay}, state, [](Index) { return std::string(); },
+        [&] {
+          watched = FiniteWatch::current() != nullptr;
+          const float nan = std::numeric_limits<float>::quiet_NaN();
+          check_finite("prepare", 1, &nan, "the mean");
+        });
+  };
+  for (const std::optional<Index> replay : {std::optional<Index>{}, {0}, {-1}}) {
+    Index step = 7;
+    try {
+      run(replay);
+    } catch (const StageNotFiniteError& error) {
+      step = error.step;
+      CHECK_THAT(error.what(), Catch::Contains("squares, before its first step: prepare: the mean"));
+    }
+    CHECK(step == -1);
+    CHECK(watched == (replay == -1));
+  }
+}
