@@ -66,6 +66,7 @@ TEST_CASE("the plan is what the table of the instruction set calls fastest, for 
   const auto& costs = isa() == "x86-64-v4" ? kernels::detail::costs_x86_64_v4
                       : isa() == "x86-64"  ? kernels::detail::costs_x86_64
                                            : kernels::detail::costs_x86_64_v3;
+  CHECK(&kernels::detail::conv_costs() == &costs);
   for (const auto direction : directions)
     for (const auto& s : some_layers()) {
       const auto chosen = choose_algorithm(s, direction);

@@ -183,6 +183,7 @@ const std::vector<ConvShape> network_shapes{
     {5, 7, 8, 64, 48, 3, 3, {.padding = {1, 1}}},
     {5, 3, 4, 40, 64, 3, 3, {.padding = {1, 1}}},
     {1, 14, 16, 300, 32, 3, 3, {.padding = {1, 1}}},                     // two slices of input channels
+    {1, 4, 12, 1200, 4, 3, 3, {.padding = {1, 1}}},                      // the same for one packet of outputs
     {1, 28, 32, 24, 20, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}},  // ASPP
     {1, 14, 16, 12, 16, 3, 3, {.padding = {12, 12}, .dilation = {12, 12}}},
     {1, 7, 8, 8, 8, 3, 3, {.padding = {36, 36}, .dilation = {36, 36}}},  // only the centre tap meets data
