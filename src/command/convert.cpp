@@ -132,7 +132,7 @@ int convert(const Arguments& a) {
   std::error_code error;
   for (const fs::path& input : inputs)
     check<ValueError>(!fs::equivalent(input, a.out, error), "paser convert", a.out.string(), " is the input");
-  check<ValueError>(a.overwrite || !fs::exists(a.out), "paser convert", a.out.string(),
+  check<ValueError>(a.overwrite || !fs::exists(a.out, error), "paser convert", a.out.string(),
                     " is there already; --overwrite replaces it");
   (void)io::folder_and_name(a.out);
   if (model)

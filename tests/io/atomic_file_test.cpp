@@ -118,6 +118,44 @@ TEST_CASE("atomic file: a file that came meanwhile is kept where it is to be kep
   CHECK(io::read_file(target) == "new");
 }
 
+TEST_CASE("atomic file: a link to nothing stays a link, and what it names is made; loops are told") {
+  const TemporaryFolder folder;
+  fs::create_directories(folder / "far" / "farther");
+  fs::create_symlink(fs::path("far") / "near", folder / "link");  // each from its own folder
+  fs::create_symlink(fs::path("farther") / ".." / "real", folder / "far" / "near");
+  io::write_file(folder / "link", "new");
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(fs::is_symlink(folder / "far" / "near"));
+  CHECK(fs::is_regular_file(fs::symlink_status(folder / "far" / "real")));
+  CHECK(io::read_file(folder / "link") == "new");
+  io::write_file(folder / "link", "newer");
+  CHECK(fs::is_symlink(folder / "link"));
+  CHECK(io::read_file(folder / "far" / "real") == "newer");
+  CHECK(std::distance(fs::directory_iterator(folder / "far"), {}) == 3);
+
+  fs::create_symlink(folder / "absolute", folder / "to_absolute");
+  io::write_file(folder / "to_absolute", "new");
+  CHECK(io::read_file(folder / "absolute") == "new");
+
+  fs::create_symlink("none/x", folder / "lost");
+  CHECK_THROWS_WITH(io::write_file(folder / "lost", "a"), Contains("lost") && Contains("is a link to") &&
+                                                              Contains("none/x") &&
+                                                              Contains("its folder does not exist"));
+  CHECK_THROWS_AS(io::write_file(folder / "lost", "a"), IoError);
+
+  fs::create_symlink("there", folder / "back");
+  fs::create_symlink("back", folder / "there");
+  CHECK_THROWS_WITH(io::write_file(folder / "back", "a"), Contains("back' is a link that leads to itself"));
+  CHECK_THROWS_AS(io::write_file(folder / "back", "a"), IoError);
+
+  // To who keeps what is there, a link to nothing is there.
+  fs::create_symlink("unmade", folder / "kept");
+  CHECK_THROWS_WITH(io::write_file(folder / "kept", "a", io::Existing::keep),
+                    Contains("kept") && Contains("File exists"));
+  CHECK(fs::is_symlink(folder / "kept"));
+  CHECK_FALSE(fs::exists(folder / "unmade"));
+}
+
 TEST_CASE("atomic file: refusals name the path and leave nothing behind") {
   const TemporaryFolder folder;
   CHECK_THROWS_WITH(io::write_file(folder / "none" / "x", "a"),

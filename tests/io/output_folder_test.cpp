@@ -102,6 +102,9 @@ TEST_CASE("output folder: a foreign file is refused, with its name and the optio
   o.write("table.csv", "new");
   o.write("log", "new");
   for (const char* name : {"masks/a.png", "table.csv", "log"}) CHECK(io::read_file(out / name) == "new");
+  o.write("link.csv", "new");
+  CHECK(fs::is_symlink(out / "link.csv"));
+  CHECK(io::read_file(out / "nowhere") == "new");
   o.write("masks/a.png", "newer");
   // From now on they are ours.
   OutputFolder(out, "evaluate").write("masks/a.png", "newest");

@@ -32,11 +32,12 @@ enum class Existing { replace, keep };
 /// written to. What a killed program left is known by that name, see is_temporary, and removed by
 /// remove_stray_temporaries.
 ///
-/// A target that is a link stays one: the file that it names is replaced, in the folder of that file. A file that is
-/// replaced keeps its permissions. Of two writers of one target at the same time the later commit counts.
+/// A target that is a link stays one: the file that it names is replaced, or made where there is none, in the folder of
+/// that file; with Existing::keep a link counts as a file that is there. A file that is replaced keeps its permissions.
+/// Of two writers of one target at the same time the later commit counts.
 class AtomicFile {
  public:
-  /// Throws IoError when the folder does not exist or cannot be written.
+  /// Throws IoError when the folder does not exist or cannot be written, and when the target is a link to itself.
   explicit AtomicFile(const Path& target, Existing existing = Existing::replace);
 
   AtomicFile(const AtomicFile&) = delete;
@@ -106,16 +107,33 @@ class AtomicFile {
 
 namespace detail {
 
-/// A link is followed, so that the file it names is replaced and not the link.
-inline Path write_target(const Path& target) {
+/// Where the links lead that begin at a path, to a file that need not be there; the path itself when it is no link.
+inline Path behind_links(const Path& target) {
+  constexpr int most = 40;  // as Linux follows
+  Path file = target;
+  std::error_code error;
+  for (int links = 0; std::filesystem::is_symlink(file, error); ++links) {
+    check<IoError>(links < most, "write", quoted(target), " is a link that leads to itself, or over more than ", most,
+                   " others");
+    const Path next = std::filesystem::read_symlink(file, error);
+    check<IoError>(!error, "write", quoted(file), " is a link that cannot be read: ", error.message());
+    file = file.parent_path() / next;
+  }
+  return file;
+}
+
+/// The file that takes a target's place. A link is followed, so that the file it names is replaced and not the link;
+/// but not where what is there is to be kept.
+inline Path write_target(const Path& target, Existing existing) {
+  const Path file = existing == Existing::keep ? target : behind_links(target);
   std::error_code error;
   const auto status = std::filesystem::status(target, error);
   check<IoError>(!std::filesystem::exists(status) || std::filesystem::is_regular_file(status), "write", quoted(target),
                  " exists and is not a regular file");
-  Path resolved = std::filesystem::is_symlink(target, error) ? std::filesystem::weakly_canonical(target) : target;
-  const Path folder = resolved.has_parent_path() ? resolved.parent_path() : Path(".");
-  check<IoError>(std::filesystem::is_directory(folder, error), "write", quoted(target), ": its folder does not exist");
-  return resolved;
+  const Path folder = file.has_parent_path() ? file.parent_path() : Path(".");
+  check<IoError>(std::filesystem::is_directory(folder, error), "write", quoted(target),
+                 file == target ? "" : " is a link to " + quoted(file), ": its folder does not exist");
+  return file;
 }
 
 #ifdef PASER_POSIX_FILES
@@ -166,7 +184,7 @@ inline int rename_file(const Path& from, const Path& to, Existing existing) {
 #ifdef PASER_POSIX_FILES
 
 inline AtomicFile::AtomicFile(const Path& target, Existing existing)
-    : target_(detail::write_target(target)), existing_(existing) {
+    : target_(detail::write_target(target, existing)), existing_(existing) {
   struct stat there {};
   const bool replaces = ::stat(target_.c_str(), &there) == 0;
   const mode_t mode = replaces ? there.st_mode & 07777 : 0666;
@@ -233,7 +251,7 @@ inline void remove_stray_temporaries(const Path& folder) {
 #else
 
 inline AtomicFile::AtomicFile(const Path& target, Existing existing)
-    : target_(detail::write_target(target)), existing_(existing) {
+    : target_(detail::write_target(target, existing)), existing_(existing) {
   temporary_ = Path(target_).replace_filename(new_name());
   file_ = std::fopen(temporary_.string().c_str(), "wbx");
   if (file_ == nullptr) fail("created", errno);
