@@ -136,6 +136,43 @@ TEST_CASE("N06: more images claimed than there are is an error with both numbers
   CHECK(io::ImageFile(file(tiny::tiff({page_of(3, 2, 1, "an image of mine, images=7")}, true))).pages() == 1);
 }
 
+TEST_CASE("TIFF: a number of images that cannot be one is refused, whoever describes the stack") {
+  const Files file;
+  const auto refused = [&](const std::string& text, const std::string& said) {
+    CAPTURE(text);
+    const io::Path path = file(tiny::tiff({page_of(3, 2, 1, text, 3)}, true));
+    CHECK_THROWS_AS(io::ImageFile(path), FormatError);
+    CHECK_THROWS_WITH(io::ImageFile(path), Contains("stack.tif: its description by ") && Contains("says '" + said));
+  };
+  const std::string imagej = "ImageJ=1.53t\n";
+  for (const std::string number : {"99999999999999", "-3", "0", "3x", "2.5", "1e9", "", "none"})
+    refused(imagej + "images=" + number + "\nslices=3\n", "images=" + number + "', expected a number of images");
+  refused(imagej + "images=99999999999999999999", "images=99999999999999999999'");
+  refused("{\"shape\": [9999999999999, 2, 3]}", "shape\": [9999999999999, 2, 3]'");
+  refused("shape=(1099511627776, 1099511627776, 1099511627776)", "shape=(1099511627776");
+  refused("shape=(-3, 2, 3)", "shape=(-3, 2, 3)'");
+  refused("shape=(0, 2, 3)", "shape=(0, 2, 3)'");
+  const auto ome = [](const std::string& sizes) {
+    return "<OME xmlns=\"x\"><Image><Pixels " + sizes + "/></Image></OME>";
+  };
+  refused(ome("SizeZ=\"99999999\" SizeC=\"1\" SizeT=\"1\""), "SizeZ=");
+  refused(ome("SizeZ=\"1\" SizeC=\"1\" SizeT=\"-2\""), "SizeT=");
+  refused(ome("SizeZ=\"1\" SizeC=\"0\" SizeT=\"2\""), "SizeC=");
+
+  const auto pages = [&](const std::string& text) {
+    return io::ImageFile(file(tiny::tiff({page_of(3, 2, 1, text, 3)}, true))).pages();
+  };
+  CHECK(pages(imagej + "images= 3 \r\nslices=3\n") == 3);
+  CHECK(pages(imagej + "images=3") == 3);
+  CHECK(pages(imagej + "unit=micron\n") == 1);
+  CHECK(pages("shape=round (5 mm)") == 1);  // not tifffile's
+  CHECK(pages("shape=()") == 1);
+  // The size of a pixel is no number of planes, though its name ends as theirs.
+  CHECK(pages(ome("PhysicalSizeZ=\"0.5\" SizeC=\"1\" SizeT=\"1\" SizeZ=\"1\"")) == 1);
+  CHECK_THROWS_WITH(pages(ome("PhysicalSizeZ=\"0.5\" SizeC=\"1\" SizeT=\"1\" SizeZ=\"2\"")),
+                    Contains("claims 2 images"));
+}
+
 TEST_CASE("N06: reduced copies marked by the old tag 255 are no pages") {
   const Files file;
   tiny::TiffPage full = page_of(3, 2, 1), reduced = page_of(1, 1, 9), part = page_of(3, 2, 20);

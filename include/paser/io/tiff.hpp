@@ -129,6 +129,8 @@ class TiffFile {
   }
 
   void take_stack(const detail::StackClaim& claim) {
+    check<FormatError>(claim.absurd.empty(), name_.c_str(), "its description by ", claim.writer, " says '",
+                       claim.absurd, "', expected a number of images");
     check<FormatError>(claim.elsewhere.empty(), name_.c_str(), "is one file of several of an ", claim.writer,
                        " data set, another is '", claim.elsewhere, "'; save each image or stack as a file of its own");
     if (claim.pages <= pages()) return;

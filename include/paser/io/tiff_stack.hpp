@@ -8,6 +8,7 @@
 
 #include "paser/core/error.hpp"
 #include "paser/core/shape.hpp"
+#include "paser/core/text.hpp"
 
 /// Pages of a TIFF file that have no directory of their own and are told of in the text of its first one only: ImageJ,
 /// tifffile and OME (Open Microscopy Environment) write such files.
@@ -19,55 +20,69 @@ struct StackClaim {
   Index pages = 0;
   bool behind = false;    ///< pages without a directory lie behind the first one's pixels
   std::string elsewhere;  ///< another file that holds a part of the stack, if one does
+  std::string absurd;     ///< a number of it that cannot be one, as it is written: "images=-3"
 };
 
-/// The whole number that follows `name` in the text, which may stand between quotation marks; 0 when there is none or
-/// it is not to be believed.
-inline Index number_behind(std::string_view text, std::string_view name) {
-  auto at = text.find(name);
-  if (at == text.npos) return 0;
-  at += name.size();
+/// The whole number of 1 to `most` that follows `name` in the text, which may stand between quotation marks; 0 when the
+/// name is not there. Where something else follows, `absurd` becomes that.
+inline Index number_behind(std::string_view text, std::string_view name, Index most, std::string& absurd) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  auto begin = text.find(name);  // SizeZ, and not PhysicalSizeZ
+  while (begin != text.npos && begin > 0 && letter(text[begin]) && letter(text[begin - 1]))
+    begin = text.find(name, begin + 1);
+  if (begin == text.npos) return 0;
+  constexpr std::string_view ends = " \t\r\n\"'/>";
+  auto at = std::min(text.find_first_not_of(" \t", begin + name.size()), text.size());
   if (at < text.size() && (text[at] == '"' || text[at] == '\'')) ++at;
   Index value = 0;
-  for (int digits = 0; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, ++digits) {
-    if (digits == 12) return 0;
+  for (; at < text.size() && text[at] >= '0' && text[at] <= '9' && value <= most; ++at)
     value = 10 * value + (text[at] - '0');
-  }
-  return value;
+  if (value >= 1 && value <= most && (at == text.size() || ends.find(text[at]) != ends.npos)) return value;
+  if (text[begin] == '\n') ++begin;
+  absurd = excerpt(text.substr(begin, text.find_first_of("\r\n>", begin) - begin), 40);
+  return 0;
 }
 
-/// The product of the whole numbers between a bracket behind `name` and the bracket's end; 0 when there are none.
-inline Index product_behind(std::string_view text, std::string_view name) {
+/// The product of the whole numbers between a bracket behind `name` and the bracket's end; 0 when there are none. Where
+/// they are no sizes, `absurd` becomes what is written.
+inline Index product_behind(std::string_view text, std::string_view name, std::string& absurd) {
   const auto named = text.find(name);
   if (named == text.npos) return 0;
   const auto begin = text.find_first_of("[(", named), end = text.find_first_of("])", named);
   if (begin == text.npos || end == text.npos || end < begin) return 0;
+  const std::string_view sizes = text.substr(begin + 1, end - begin - 1);
+  if (sizes.find_first_of("0123456789") == sizes.npos || sizes.find_first_not_of("0123456789-, \t") != sizes.npos)
+    return 0;
+  constexpr Index most = Index{1} << 40;
   Index product = 1, value = -1;
-  for (auto at = begin + 1; at <= end; ++at) {
+  bool sensible = sizes.find('-') == sizes.npos;
+  for (auto at = begin + 1; at <= end && sensible; ++at) {
     if (text[at] >= '0' && text[at] <= '9') {
       value = 10 * std::max<Index>(value, 0) + (text[at] - '0');
-      if (value > Index{1} << 40) return 0;
+      sensible = value <= most;
     } else if (value >= 0) {
-      if (value == 0 || product > (Index{1} << 40) / value) return 0;
-      product *= value;
+      sensible = value > 0 && product <= most / value;
+      product *= sensible ? value : 1;
       value = -1;
     }
   }
-  return product;
+  if (!sensible) absurd = excerpt(text.substr(named, end + 1 - named), 40);
+  return sensible ? product : 0;
 }
 
 /// The planes of an OME description, and another file that has some of them.
 inline StackClaim ome_claim(std::string_view text) {
-  StackClaim claim{"OME", 0, false, {}};
+  StackClaim claim{"OME", 0, false, {}, {}};
+  constexpr Index most = (Index{1} << 20) - 1;
   for (auto at = text.find("<Pixels"); at != text.npos; at = text.find("<Pixels", at + 1)) {
     const auto end = text.find('>', at);
     const std::string_view pixels = text.substr(at, end == text.npos ? text.npos : end - at);
     const auto rest = text.substr(at, std::min(text.find("<Pixels", at + 1), text.size()) - at);
-    const Index samples = std::max<Index>(1, number_behind(rest, "SamplesPerPixel="));
-    const Index z = number_behind(pixels, "SizeZ="), t = number_behind(pixels, "SizeT=");
-    const Index c = number_behind(pixels, "SizeC=") / samples;
-    const bool sensible = z >= 1 && t >= 1 && c >= 1 && z < 1 << 20 && t < 1 << 20 && c < 1 << 20;
-    if (sensible) claim.pages += z * t * c;
+    const Index samples = std::max<Index>(1, number_behind(rest, "SamplesPerPixel=", most, claim.absurd));
+    const Index z = number_behind(pixels, "SizeZ=", most, claim.absurd);
+    const Index t = number_behind(pixels, "SizeT=", most, claim.absurd);
+    const Index c = number_behind(pixels, "SizeC=", most, claim.absurd) / samples;
+    claim.pages = std::min(claim.pages + z * t * c, Index{1} << 60);
   }
   constexpr std::string_view name = "FileName=\"";
   std::string_view first;
@@ -81,9 +96,16 @@ inline StackClaim ome_claim(std::string_view text) {
 
 /// The stack that an ImageDescription tells of, of pages with so many samples each (width x height x channels).
 inline std::optional<StackClaim> stack_claim(std::string_view text, Index samples) {
-  if (text.starts_with("ImageJ=")) return StackClaim{"ImageJ", number_behind(text, "\nimages="), true, {}};
-  if (text.starts_with("{\"shape\":") || text.starts_with("shape="))
-    return StackClaim{"tifffile", product_behind(text, "shape") / std::max<Index>(1, samples), true, {}};
+  if (text.starts_with("ImageJ=")) {
+    StackClaim claim{"ImageJ", 0, true, {}, {}};
+    claim.pages = number_behind(text, "\nimages=", 999'999'999'999, claim.absurd);
+    return claim;
+  }
+  if (text.starts_with("{\"shape\":") || text.starts_with("shape=")) {
+    StackClaim claim{"tifffile", 0, true, {}, {}};
+    claim.pages = product_behind(text, "shape", claim.absurd) / std::max<Index>(1, samples);
+    return claim;
+  }
   if (text.find("<OME ") != text.npos || text.find("<OME>") != text.npos) return ome_claim(text);
   return std::nullopt;
 }
