@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
+#include <ctime>
 
 #include "paser/data/folder_check.hpp"
+#include "paser/io/deflate.hpp"
 #include "paser/io/image_file.hpp"
 #include "support/samples.hpp"
 #include "support/temporary_folder.hpp"
@@ -171,6 +173,98 @@ TEST_CASE("TIFF: a number of images that cannot be one is refused, whoever descr
   CHECK(pages(ome("PhysicalSizeZ=\"0.5\" SizeC=\"1\" SizeT=\"1\" SizeZ=\"1\"")) == 1);
   CHECK_THROWS_WITH(pages(ome("PhysicalSizeZ=\"0.5\" SizeC=\"1\" SizeT=\"1\" SizeZ=\"2\"")),
                     Contains("claims 2 images"));
+}
+
+/// A page whose two or more strips of one row each begin at `begins` of the data that lie before its directory, and
+/// have `bytes`.
+std::string in_strips(std::uint32_t width, const std::string& data, const std::vector<int>& begins, std::uint32_t bytes,
+                      int compression = 1) {
+  std::string places, counts;
+  for (const int begin : begins) {
+    places += tiny::number(static_cast<std::uint64_t>(8 + begin), 4, false);
+    counts += tiny::number(bytes, 4, false);
+  }
+  const std::string even = data + std::string(data.size() % 2, '\0');
+  const std::uint64_t behind = 8 + even.size(), strips = begins.size();
+  std::string file = "II" + tiny::number(42, 2, false) + tiny::number(behind + 2 * strips * 4, 4, false) + even;
+  file += places + counts + tiny::number(8, 2, false);
+  const std::uint64_t entries[][3] = {
+      {256, 1, width}, {257, 1, strips},      {258, 1, 8}, {259, 1, static_cast<std::uint64_t>(compression)},
+      {262, 1, 1},     {273, strips, behind}, {278, 1, 1}, {279, strips, behind + 4 * strips}};
+  for (const auto& [tag, count, value] : entries)
+    file += tiny::number(tag, 2, false) + tiny::number(4, 2, false) + tiny::number(count, 4, false) +
+            tiny::number(value, 4, false);
+  return file + std::string(4, '\0');
+}
+
+TEST_CASE("TIFF: strips of a page that share bytes of the file are refused, and those in any order are read") {
+  const Files file;
+  const auto read = [&](const std::string& bytes) { return samples(io::ImageFile(file(bytes)).page(0).integers); };
+  CHECK(read(in_strips(4, "abcdefgh", {0, 4}, 4)) == std::vector<int>{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'});
+  CHECK(read(in_strips(4, "abcdefghijkl", {8, 0}, 4)) == std::vector<int>{'i', 'j', 'k', 'l', 'a', 'b', 'c', 'd'});
+  const auto refused = [&](const std::string& bytes, const std::string& why) {
+    CHECK_THROWS_AS(read(bytes), FormatError);
+    CHECK_THROWS_WITH(read(bytes), Contains("stack.tif") && Contains(why));
+  };
+  refused(in_strips(4, "abcdefgh", {4, 0, 4}, 4), "parts 0 and 2 of its data are the same bytes of the file");
+  refused(in_strips(4, "abcdefgh", {0, 3}, 4), "parts 0 and 1 of its data");
+  refused(in_strips(4, "abcdefghijkl", {8, 5, 0}, 4), "parts 0 and 1 of its data");
+  // Rows of zeros, of their own data or of the same.
+  const std::string packed = io::zlib_compress(std::string(100, '\0'));
+  const auto size = static_cast<std::uint32_t>(packed.size());
+  CHECK(read(in_strips(100, packed + packed, {0, static_cast<int>(size)}, size, 8)) == std::vector<int>(200, 0));
+  refused(in_strips(100, packed + packed, {0, 0}, size, 8), "parts 0 and 1 of its data");
+  // Of thousands of rows of the same bytes nothing is read.
+  refused(in_strips(4000, std::string(4000, 'x'), std::vector<int>(4000, 0), 4000), "page 0 claim more data than");
+}
+
+/// So many pages, all on the same data, which begin at `place`.
+std::string on_one_strip(std::uint32_t side, int pages, std::uint64_t place = 8) {
+  const std::string data(side * side, 'p');
+  std::string file = "II" + tiny::number(42, 2, false) + tiny::number(8 + data.size(), 4, false) + data;
+  const std::uint64_t entries[][2] = {{256, side}, {257, side},  {258, 8},    {259, 1},
+                                      {262, 1},    {273, place}, {278, side}, {279, data.size()}};
+  for (int k = 0; k < pages; ++k) {
+    file += tiny::number(8, 2, false);
+    for (const auto& [tag, value] : entries)
+      file += tiny::number(tag, 2, false) + tiny::number(4, 2, false) + tiny::number(1, 4, false) +
+              tiny::number(value, 4, false);
+    file += tiny::number(k + 1 < pages ? file.size() + 4 : 0, 4, false);
+  }
+  return file;
+}
+
+TEST_CASE("TIFF: pages that claim more data together than the file has are refused") {
+  const Files file;
+  for (const int pages : {2, 20}) {
+    const io::Path path = file(on_one_strip(100, pages));
+    CHECK_THROWS_AS(io::ImageFile(path), FormatError);
+    CHECK_THROWS_WITH(io::ImageFile(path),
+                      Contains("stack.tif: the directories up to page 1 claim more data than the file has"));
+  }
+  // Where their sum is no more than the file has, the work has its bound.
+  CHECK(samples(io::ImageFile(file(on_one_strip(4, 20))).page(19).integers) == std::vector<int>(16, 'p'));
+  // Pages that are cut off claim what cannot be read, and do not keep others from being told of or read.
+  CHECK_THROWS_WITH(io::ImageFile(file(on_one_strip(100, 20, 1 << 20))).page(3), Contains("page 3 is cut off: part 0"));
+}
+
+TEST_CASE("TIFF: the last pages of a file of thousands are read as fast as the first") {
+  const Files file;
+  constexpr Index pages = 10000, some = 200;
+  io::ImageFile image(file(on_one_strip(4, pages)));
+  REQUIRE(image.pages() == pages);
+  const auto seconds = [&](Index from) {
+    std::clock_t least = std::numeric_limits<std::clock_t>::max();
+    for (int again = 0; again < 3; ++again) {
+      const std::clock_t begin = std::clock();
+      for (Index k = from; k < from + some; ++k) (void)image.page(k);
+      least = std::min(least, std::clock() - begin);
+    }
+    return static_cast<double>(least);
+  };
+  const double first = seconds(1), last = seconds(pages - some);
+  CAPTURE(first, last);
+  CHECK(last < 5 * first + 1000);
 }
 
 TEST_CASE("N06: reduced copies marked by the old tag 255 are no pages") {

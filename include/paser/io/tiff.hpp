@@ -32,7 +32,8 @@ class TiffFile {
     open();
     check<FormatError>(file_ != nullptr, name_.c_str(), "is not a TIFF file: ", reason());
     std::optional<detail::StackClaim> claim;
-    tdir_t number = 0;
+    std::uint64_t claimed = 0;
+    Index number = 0;
     do {
       check<FormatError>(said_->error.empty(), name_.c_str(), "page ", number,
                          " of the TIFF file cannot be read: ", reason());
@@ -40,7 +41,12 @@ class TiffFile {
         claim = detail::described_stack(file_.get());
         resolution_ = detail::tiff_resolution(file_.get());
       }
-      if (full_size()) directories_.push_back(number);
+      const bool full = full_size();
+      if (full) directories_.push_back(TIFFCurrentDirOffset(file_.get()));
+      claimed += detail::claimed_bytes(file_.get(), size(), full);
+      // TIFF 6.0, section 7: no data are referenced from two places. Else the work of all pages has no bound.
+      check<FormatError>(claimed <= size(), name_.c_str(), "the directories up to page ", number,
+                         " claim more data than the file has; data that are shared are not read");
       ++number;
     } while (TIFFReadDirectory(file_.get()) != 0);
     check<FormatError>(said_->error.empty(), name_.c_str(), "the TIFF file is damaged behind page ",
@@ -60,7 +66,7 @@ class TiffFile {
   DecodedImage page(Index k) {
     check<ValueError>(k >= 0 && k < pages(), name_.c_str(), "has ", pages(), " pages, there is no page ", k);
     *said_ = {};
-    const bool found = TIFFSetDirectory(file_.get(), directories_[stacked_ > 0 ? 0 : static_cast<std::size_t>(k)]) != 0;
+    const bool found = go_to(stacked_ > 0 ? 0 : k);
     require(found, k);
     const detail::TiffLayout t = layout(k);
     if (k == 0 || stacked_ == 0) check_data(t, k);
@@ -72,7 +78,10 @@ class TiffFile {
       page.reals = read<float>(t, k);
     } else {
       page.integers = {read<std::uint16_t>(t, k), (std::uint32_t{1} << t.bits) - 1};
-      if (t.photometric == PHOTOMETRIC_PALETTE) page.palette = palette(t, k);
+      if (t.photometric == PHOTOMETRIC_PALETTE) {
+        page.palette = detail::tiff_palette(file_.get(), t);
+        require(!page.palette.empty(), k, "has no palette of at most 256 colours");
+      }
       if (t.photometric == PHOTOMETRIC_MINISWHITE)
         for (std::uint16_t *v = page.integers.pixels.mutable_data(), *end = v + page.integers.pixels.numel(); v < end;
              ++v)
@@ -83,6 +92,11 @@ class TiffFile {
   }
 
  private:
+  std::uint64_t size() const { return static_cast<std::uint64_t>(bytes_.size()); }
+
+  /// By the directory's place: to find it by its number, libtiff goes through all before it.
+  bool go_to(Index k) { return TIFFSetSubDirectory(file_.get(), directories_[static_cast<std::size_t>(k)]) != 0; }
+
   void open() {
 #if TIFFLIB_VERSION >= 20221213
     const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
@@ -139,7 +153,7 @@ class TiffFile {
                          "), and holds ", directories_.size());
     };
     if (!claim.behind || directories_.size() != 1) fail();
-    TIFFSetDirectory(file_.get(), directories_[0]);
+    go_to(0);
     const detail::TiffLayout t = layout(0);
     std::uint16_t order = FILLORDER_MSB2LSB;
     TIFFGetFieldDefaulted(file_.get(), TIFFTAG_FILLORDER, &order);
@@ -194,13 +208,7 @@ class TiffFile {
     require(further == 0, k, "has ", t.samples, " samples per pixel, and does not say that sample ", further,
             " is alpha (tag 338); expected gray or RGB, with or without alpha: save further channels as files of their "
             "own");
-    const bool whole = t.bits == 8 || t.bits == 16 || t.bits == 32;
-    const bool packed = t.bits >= 1 && t.bits <= 16 && (t.bits == 1 || t.bits % 2 == 0);  // cameras have 10, 12, 14
-    const bool known = t.format == SAMPLEFORMAT_UINT     ? packed || whole
-                       : t.format == SAMPLEFORMAT_INT    ? whole
-                       : t.format == SAMPLEFORMAT_IEEEFP ? t.bits == 32 || t.bits == 64
-                                                         : false;
-    require(known, k, "has samples of ", t.bits, " bits of format ", t.format,
+    require(t.known(), k, "has samples of ", t.bits, " bits of format ", t.format,
             "; expected 1 .. 32-bit integers or 32- or 64-bit floats");
     return t;
   }
@@ -209,15 +217,18 @@ class TiffFile {
   /// data tell.
   void check_data(const detail::TiffLayout& t, Index k) {
     TIFF* f = file_.get();
-    const std::uint32_t parts = TIFFIsTiled(f) ? TIFFNumberOfTiles(f) : TIFFNumberOfStrips(f);
-    const auto size = static_cast<std::uint64_t>(bytes_.size());
+    const std::uint32_t parts = detail::tiff_parts(f);
+    std::vector<detail::TiffPart> places;
     std::uint64_t stored = 0;
     for (std::uint32_t i = 0; i < parts; ++i) {
-      const std::uint64_t begin = TIFFGetStrileOffset(f, i), count = TIFFGetStrileByteCount(f, i);
-      require(count > 0 && begin <= size && count <= size - begin, k, "is cut off: part ", i, " of ", parts,
+      places.push_back(detail::tiff_part(f, i));
+      require(places.back().within(size()), k, "is cut off: part ", i, " of ", parts,
               " of its data is not in the file");
-      stored += count;
+      stored += places.back().bytes;
     }
+    if (const auto shared = detail::shared_parts(places))
+      require(false, k, "is malformed: parts ", shared->first, " and ", shared->second,
+              " of its data are the same bytes of the file");
     const double pixels = static_cast<double>(t.width) * t.height;
     const double claimed =
         TIFFIsTiled(f) ? static_cast<double>(TIFFTileSize64(f)) * parts : pixels * t.samples * t.bits / 8;
@@ -302,27 +313,12 @@ class TiffFile {
       }
   }
 
-  /// Map entries have 16 bits; where none is over 255, the writer has stored 8.
-  std::vector<Colour> palette(const detail::TiffLayout& t, Index k) {
-    std::uint16_t* channels[3] = {};
-    const bool found = TIFFGetField(file_.get(), TIFFTAG_COLORMAP, &channels[0], &channels[1], &channels[2]) != 0;
-    require(found && t.bits <= 8, k, "has no palette of at most 256 colours");
-    std::vector<Colour> colours(std::size_t{1} << t.bits);
-    bool wide = false;
-    for (const std::uint16_t* channel : channels)
-      wide = wide || std::any_of(channel, channel + colours.size(), [](std::uint16_t v) { return v > 255; });
-    for (std::size_t i = 0; i < colours.size(); ++i)
-      for (std::size_t c = 0; c < 3; ++c)
-        colours[i][c] = static_cast<std::uint8_t>(wide ? channels[c][i] >> 8 : channels[c][i]);
-    return colours;
-  }
-
   std::string name_;
   ImageLimits limits_;
   InputFile bytes_;
   std::unique_ptr<detail::TiffMessages> said_ = std::make_unique<detail::TiffMessages>();  // libtiff keeps its address
   std::unique_ptr<TIFF, void (*)(TIFF*)> file_{nullptr, TIFFClose};
-  std::vector<tdir_t> directories_;
+  std::vector<std::uint64_t> directories_;  // their places in the file
   std::optional<Resolution> resolution_;
   Index stacked_ = 0, stack_begin_ = 0,
         stack_page_ = 0;  // pages without directories: how many, where, of how many bytes

@@ -1,6 +1,11 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <vector>
+
 #include "paser/io/inflate.hpp"
 #include "paser/io/jpeg_checks.hpp"
 #include "paser/io/tiff_layout.hpp"
@@ -8,6 +13,47 @@
 #ifdef PASER_WITH_TIFF
 
 namespace paser::io::detail {
+
+/// Where a page says that a strip or tile of it lies in the file.
+struct TiffPart {
+  std::uint64_t begin = 0, bytes = 0;
+
+  bool within(std::uint64_t size) const { return bytes > 0 && begin <= size && bytes <= size - begin; }
+};
+
+/// How many strips or tiles the present page has.
+inline std::uint32_t tiff_parts(TIFF* file) {
+  return TIFFIsTiled(file) ? TIFFNumberOfTiles(file) : TIFFNumberOfStrips(file);
+}
+
+/// The strip or tile i of the present page.
+inline TiffPart tiff_part(TIFF* file, std::uint32_t i) {
+  return {TIFFGetStrileOffset(file, i), TIFFGetStrileByteCount(file, i)};
+}
+
+/// The bytes of a file of `size` bytes that the present directory claims, each part as one at least; of a directory
+/// whose pixels are not read, one for each part. Adding ends once they are more than the file has.
+inline std::uint64_t claimed_bytes(TIFF* file, std::uint64_t size, bool read) {
+  const std::uint32_t parts = tiff_parts(file);
+  if (!read) return parts;
+  std::uint64_t bytes = 0;
+  for (std::uint32_t i = 0; i < parts && bytes <= size; ++i) {
+    const TiffPart part = tiff_part(file, i);
+    bytes += part.within(size) ? part.bytes : 1;
+  }
+  return bytes;
+}
+
+/// Two parts that have bytes of the file in common, by their numbers; none where all lie apart.
+inline std::optional<std::pair<std::size_t, std::size_t>> shared_parts(const std::vector<TiffPart>& parts) {
+  std::vector<std::size_t> order(parts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(parts[i].begin, i); });
+  for (std::size_t i = 1; i < order.size(); ++i)
+    if (const TiffPart& before = parts[order[i - 1]]; before.begin + before.bytes > parts[order[i]].begin)
+      return std::minmax(order[i - 1], order[i]);
+  return std::nullopt;
+}
 
 /// Verifies the compressed data of the present page of a file where libtiff notices less than they tell: every code of
 /// JPEG; of deflate, that a stream unpacks to no more than its strip or tile, and its checksum.

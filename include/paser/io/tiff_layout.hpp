@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "paser/io/bytes.hpp"
+#include "paser/io/decoded_image.hpp"
 #include "paser/io/file.hpp"
 #include "paser/io/resolution.hpp"
 #include "paser/io/tiff_stack.hpp"
@@ -32,6 +33,15 @@ struct TiffLayout {
   std::uint16_t bits = 1, samples = 1, format = SAMPLEFORMAT_UINT, photometric = 0, planes = PLANARCONFIG_CONTIG,
                 compression = 1, orientation = 1;
 
+  /// Whether samples of this kind and of so many bits are read.
+  bool known() const {
+    const bool whole = bits == 8 || bits == 16 || bits == 32;
+    const bool packed = bits >= 1 && bits <= 16 && (bits == 1 || bits % 2 == 0);  // cameras have 10, 12, 14
+    return format == SAMPLEFORMAT_UINT     ? packed || whole
+           : format == SAMPLEFORMAT_INT    ? whole
+           : format == SAMPLEFORMAT_IEEEFP ? bits == 32 || bits == 64
+                                           : false;
+  }
   bool real() const { return format != SAMPLEFORMAT_UINT || bits > 16; }
   bool fax() const { return compression >= COMPRESSION_CCITTRLE && compression <= COMPRESSION_CCITTFAX4; }
   bool apart() const { return planes == PLANARCONFIG_SEPARATE; }
@@ -161,6 +171,21 @@ inline std::optional<Resolution> tiff_resolution(TIFF* file) {
   const char* text = nullptr;
   if (TIFFGetField(file, TIFFTAG_IMAGEDESCRIPTION, &text) != 0 && text != nullptr) read_imagej(text, r);
   return r;
+}
+
+/// The colours of the present page; none where it has no map of at most 256. Map entries have 16 bits; where none is
+/// over 255, the writer has stored 8.
+inline std::vector<Colour> tiff_palette(TIFF* file, const TiffLayout& t) {
+  std::uint16_t* channels[3] = {};
+  if (TIFFGetField(file, TIFFTAG_COLORMAP, &channels[0], &channels[1], &channels[2]) == 0 || t.bits > 8) return {};
+  std::vector<Colour> colours(std::size_t{1} << t.bits);
+  bool wide = false;
+  for (const std::uint16_t* channel : channels)
+    wide = wide || std::any_of(channel, channel + colours.size(), [](std::uint16_t v) { return v > 255; });
+  for (std::size_t i = 0; i < colours.size(); ++i)
+    for (std::size_t c = 0; c < 3; ++c)
+      colours[i][c] = static_cast<std::uint8_t>(wide ? channels[c][i] >> 8 : channels[c][i]);
+  return colours;
 }
 
 /// What libtiff said of a file since this was cleared.
