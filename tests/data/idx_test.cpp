@@ -7,7 +7,7 @@
 using namespace paser;
 using Catch::Matchers::Contains;
 
-namespace {
+namespace idx_test {
 
 std::string big_endian(std::initializer_list<std::uint32_t> words) {
   std::string bytes;
@@ -41,8 +41,6 @@ struct Files {
 
 const std::string three_images = big_endian({2051, 3, 2, 2}) + "abcdefghijkl";
 const std::string three_labels = big_endian({2049, 3}) + std::string("\0\1\2", 3);
-
-}  // namespace
 
 TEST_CASE("idx: plain and gzipped files, whatever their names") {
   const Files file;
@@ -127,6 +125,37 @@ TEST_CASE("idx: a header that says more than the file has, before memory is aske
                     Contains("has 60000 images") && Contains("has 10000 labels"));
 }
 
+TEST_CASE("idx: what a gzip file claims is compared before it is unpacked") {
+  const Files file;
+  // Three images by the header, and a size of the whole that is another's.
+  std::string lying = gzip(three_images + std::string(5000, 'x'));
+  lying.resize(lying.size() - 4);
+  const auto refused = [&](const std::string& content, const std::string& why) {
+    const auto path = file("train-images-idx3-ubyte.gz", content);
+    CHECK_THROWS_AS(data::read_idx_images(path), FormatError);
+    CHECK_THROWS_WITH(data::read_idx_images(path), Contains("train-images-idx3-ubyte.gz") && Contains(why));
+  };
+  refused(lying + little_endian(16 + 5012), "the header says (3,2,2), the file has 5012 bytes after it");
+  refused(gzip(three_images + "x"), "the header says (3,2,2), the file has 13 bytes after it");
+  refused(gzip(three_images.substr(0, 15)), "has 15 bytes, an IDX header of images has 16");
+  refused(gzip(three_images.substr(0, 3)), "has 3 bytes as gzip says, expected an IDX file of images");
+
+  // Two million images, of which only the header is there: that their labels are fewer is said first. The block that is
+  // stored is longer than what is unpacked to see the header.
+  const std::string header = big_endian({2051, 2'000'000, 28, 28}) + std::string(60'000, '\0');
+  std::string bomb = gzip(header);
+  bomb.insert(bomb.size() - 8, std::string(1'519'400, '\0'));
+  bomb.replace(bomb.size() - 4, 4, little_endian(16 + 2'000'000u * 784));
+  file("train-images-idx3-ubyte.gz", bomb);
+  file("train-labels-idx1-ubyte.gz", gzip(three_labels));
+  CHECK_THROWS_WITH(data::read_mnist(file.folder.path(), "train"),
+                    Contains("has 2000000 images") && Contains("has 3 labels"));
+  // A stream that is damaged before the end of the header.
+  std::string damaged = gzip(three_images);
+  damaged[11] ^= 0x7F;
+  refused(damaged, "damaged or cut off: the gzip file does not unpack to the 28 bytes that it claims");
+}
+
 TEST_CASE("idx: a folder's files are found in every spelling, and must belong together") {
   const std::string spellings[][2] = {{"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
                                       {"train-images.idx3-ubyte", "train-labels.idx1-ubyte"},
@@ -157,3 +186,5 @@ TEST_CASE("idx: the MNIST of this repository is whole") {
   CHECK(train.images.shape() == Shape{60000, 28, 28});
   CHECK(train.labels(0) == 5);
 }
+
+}  // namespace idx_test

@@ -28,51 +28,69 @@ inline std::string describe_idx_start(std::string_view content) {
          (text ? " (it is text: '" + std::string(start.substr(0, start.find('\n'))) + "...')" : "");
 }
 
-/// Reads an IDX file of bytes: a magic number, the extents as big-endian 32-bit numbers, the elements.
+/// An IDX file of bytes: a magic number, the extents as big-endian 32-bit numbers, the elements. The header is judged
+/// before anything behind it is unpacked.
 template <int Rank>
-Tensor<std::uint8_t, Rank> read_idx(const io::Path& path, const char* what) {
-  constexpr std::uint32_t expected_magic = 0x800 + Rank;
-  std::string content = io::read_file(path);
-  const std::string origin = path.string();
-  if (io::is_gzip(content)) content = io::gunzip(content, origin);
-  constexpr std::size_t header = 4 + 4 * Rank;
-  check<FormatError>(content.size() >= 4, origin.c_str(), "has ", content.size(), " bytes, expected an IDX file of ",
-                     what);
-  check<FormatError>(big_endian_32(content) == expected_magic, origin.c_str(), "the magic number is ",
-                     describe_idx_start(content), ", expected ", expected_magic, " (", what, ")");
-  check<FormatError>(content.size() >= header, origin.c_str(), "has ", content.size(), " bytes, an IDX header of ",
-                     what, " has ", header);
-  Shape<Rank> shape;
-  // Divided, not multiplied: the product of three 32-bit extents can exceed any integer.
-  std::size_t left = content.size() - header;
-  bool fits = true, exact = true;
-  for (int axis = 0; axis < Rank; ++axis) {
-    const std::uint32_t extent =
-        big_endian_32(std::string_view(content).substr(4 + 4 * static_cast<std::size_t>(axis)));
-    check<FormatError>(extent > 0, origin.c_str(), "extent ", axis, " is 0");
-    shape[axis] = extent;
-    fits = fits && extent <= left;
-    exact = exact && left % extent == 0;
-    left /= extent;
+class IdxFile {
+ public:
+  IdxFile(const io::Path& path, const char* what) : origin_(path.string()), content_(io::read_file(path)) {
+    packed_ = io::is_gzip(content_);
+    constexpr std::size_t longest = 16;
+    const io::GzipStart start = packed_ ? io::gzip_start(content_, longest, origin_)
+                                        : io::GzipStart{content_.substr(0, longest), content_.size()};
+    const std::uint32_t expected_magic = 0x800 + Rank;
+    const std::string_view bytes = start.bytes;
+    check<FormatError>(start.size >= 4, origin_.c_str(), "has ", start.size, " bytes", packed_ ? " as gzip says" : "",
+                       ", expected an IDX file of ", what);
+    check<FormatError>(big_endian_32(bytes) == expected_magic, origin_.c_str(), "the magic number is ",
+                       describe_idx_start(bytes), ", expected ", expected_magic, " (", what, ")");
+    check<FormatError>(start.size >= header, origin_.c_str(), "has ", start.size, " bytes, an IDX header of ", what,
+                       " has ", header);
+    // Divided, not multiplied: the product of three 32-bit extents can exceed any integer.
+    std::size_t left = start.size - header;
+    bool fits = true, exact = true;
+    for (int axis = 0; axis < Rank; ++axis) {
+      const std::uint32_t extent = big_endian_32(bytes.substr(4 + 4 * static_cast<std::size_t>(axis)));
+      check<FormatError>(extent > 0, origin_.c_str(), "extent ", axis, " is 0");
+      shape_[axis] = extent;
+      fits = fits && extent <= left;
+      exact = exact && left % extent == 0;
+      left /= extent;
+    }
+    check<FormatError>(fits && exact && left == 1, origin_.c_str(), packed_ ? "damaged or cut off: " : "",
+                       "the header says ", shape_, ", the file has ", start.size - header, " bytes after it");
   }
-  check<FormatError>(fits && exact && left == 1, origin.c_str(), "the header says ", shape, ", the file has ",
-                     content.size() - header, " bytes after it");
-  Tensor<std::uint8_t, Rank> t(shape);
-  std::memcpy(t.mutable_data(), content.data() + header, static_cast<std::size_t>(t.numel()));
-  return t;
-}
+
+  const Shape<Rank>& shape() const { return shape_; }
+
+  /// The elements. Throws FormatError on damage.
+  Tensor<std::uint8_t, Rank> read() {
+    if (packed_) content_ = io::gunzip(content_, origin_);
+    packed_ = false;
+    Tensor<std::uint8_t, Rank> t(shape_);
+    std::memcpy(t.mutable_data(), content_.data() + header, static_cast<std::size_t>(t.numel()));
+    return t;
+  }
+
+ private:
+  static constexpr std::size_t header = 4 + 4 * Rank;
+
+  std::string origin_, content_;
+  bool packed_ = false;
+  Shape<Rank> shape_;
+};
 
 }  // namespace detail
 
 /// Reads an IDX file of images, plain or gzipped, whatever its name. -> (N, H, W), 0 .. 255.
 /// Throws IoError when it cannot be read; FormatError that says what was expected and what was found.
 inline Tensor<std::uint8_t, 3> read_idx_images(const io::Path& path) {
-  return detail::read_idx<3>(path, "images");
+  return detail::IdxFile<3>(path, "images").read();
 }
 
 /// Reads an IDX file of labels, in the same manner. -> (N)
 inline Tensor<std::uint8_t, 1> read_idx_labels(const io::Path& path) {
-  return detail::read_idx<1>(path, "labels");
+  return detail::IdxFile<1>(path, "labels").read();
 }
 
 /// The file of this name in a folder, in any of its spellings: "train-images-idx3-ubyte", "train-images.idx3-ubyte",
@@ -95,15 +113,15 @@ struct Digits {
 };
 
 /// One part, "train" or "t10k", of MNIST in a folder of IDX files. Throws as the readers, and FormatError when the
-/// numbers of images and labels differ.
+/// numbers of images and labels differ, before either is unpacked.
 inline Digits read_mnist(const io::Path& folder, const std::string& part) {
-  const io::Path images = find_idx(folder, part + "-images-idx3-ubyte");
-  const io::Path labels = find_idx(folder, part + "-labels-idx1-ubyte");
-  Digits digits{read_idx_images(images), read_idx_labels(labels)};
-  check<FormatError>(digits.images.shape()[0] == digits.labels.shape()[0], images.string().c_str(), "has ",
-                     digits.images.shape()[0], " images, but ", io::quoted(labels), " has ", digits.labels.shape()[0],
-                     " labels");
-  return digits;
+  const io::Path images_path = find_idx(folder, part + "-images-idx3-ubyte");
+  const io::Path labels_path = find_idx(folder, part + "-labels-idx1-ubyte");
+  detail::IdxFile<3> images(images_path, "images");
+  detail::IdxFile<1> labels(labels_path, "labels");
+  check<FormatError>(images.shape()[0] == labels.shape()[0], images_path.string().c_str(), "has ", images.shape()[0],
+                     " images, but ", io::quoted(labels_path), " has ", labels.shape()[0], " labels");
+  return {images.read(), labels.read()};
 }
 
 }  // namespace paser::data

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -67,16 +68,18 @@ inline std::uint32_t little_endian_32(std::string_view bytes) {
   return value;
 }
 
-}  // namespace detail
+/// The parts of a gzip file of one member: its deflate stream, and what it says of the bytes in there.
+struct GzipMember {
+  std::string_view packed;
+  std::uint32_t crc, size;
+};
 
-/// Unpacks a gzip file of one member (RFC 1952), checked by its length and CRC-32. The size that the file claims is
-/// believed only if its compressed bytes can hold that much. `origin` is the file's name for messages.
-/// Throws FormatError.
-inline std::string gunzip(std::string_view content, const std::string& origin) {
-  const detail::GzipHeader header(content, origin);
+/// Throws FormatError where the compressed bytes cannot hold the size that the file claims.
+inline GzipMember gzip_member(std::string_view content, const std::string& origin) {
+  const GzipHeader header(content, origin);
   const std::string_view packed = content.substr(header.length(), content.size() - 8 - header.length());
-  const std::uint32_t crc = detail::little_endian_32(content.substr(content.size() - 8));
-  const std::uint32_t size = detail::little_endian_32(content.substr(content.size() - 4));
+  const std::uint32_t crc = little_endian_32(content.substr(content.size() - 8));
+  const std::uint32_t size = little_endian_32(content.substr(content.size() - 4));
   constexpr auto limit = static_cast<std::size_t>(std::numeric_limits<int>::max());
   check<FormatError>(packed.size() <= limit - 8, origin.c_str(), "gzip files over 2 GiB are not supported");
   // Deflate cannot do better than 258 bytes for 2 bits. Of a file that was cut off these four bytes are any.
@@ -85,13 +88,47 @@ inline std::string gunzip(std::string_view content, const std::string& origin) {
   check<FormatError>(size <= limit, origin.c_str(),
                      "damaged or cut off, or over 2 GiB, which is not supported: the gzip ", "file claims ", size,
                      " bytes from ", packed.size());
-  std::string unpacked(size, '\0');
-  const auto done = inflate(packed, {reinterpret_cast<std::uint8_t*>(unpacked.data()), unpacked.size()});
-  check<FormatError>(done && done->size == size, origin.c_str(),
-                     "damaged or cut off: the gzip file does not unpack to the ", size, " bytes that it claims");
-  check<FormatError>(done->consumed == packed.size(), origin.c_str(), "damaged: the gzip file has ",
-                     packed.size() - done->consumed, " bytes behind its data, expected one member and nothing more");
-  check<FormatError>(Crc32().add(unpacked).value() == crc, origin.c_str(), "damaged: the gzip checksum differs");
+  return {packed, crc, size};
+}
+
+inline void require_unpacked(bool done, const GzipMember& member, const std::string& origin) {
+  check<FormatError>(done, origin.c_str(), "damaged or cut off: the gzip file does not unpack to the ", member.size,
+                     " bytes that it claims");
+}
+
+}  // namespace detail
+
+/// What is known of a gzip file before it is unpacked.
+struct GzipStart {
+  std::string bytes;     ///< the first ones of its content
+  std::size_t size = 0;  ///< of the content, as the file claims it
+};
+
+/// The first bytes, `count` or fewer where there are not so many, of what a gzip file unpacks to, and the size that it
+/// claims. Damage behind them is not noticed. Throws FormatError.
+inline GzipStart gzip_start(std::string_view content, std::size_t count, const std::string& origin) {
+  const detail::GzipMember member = detail::gzip_member(content, origin);
+  constexpr std::size_t block = 1 << 16;  // a block that is stored and does not fit is not begun
+  std::string unpacked(std::min<std::size_t>(member.size, count + block), '\0');
+  detail::Inflater inflater(member.packed, {reinterpret_cast<std::uint8_t*>(unpacked.data()), unpacked.size()});
+  inflater.run();
+  unpacked.resize(std::min(count, unpacked.size()));
+  detail::require_unpacked(inflater.result().size >= unpacked.size(), member, origin);
+  return {unpacked, member.size};
+}
+
+/// Unpacks a gzip file of one member (RFC 1952), checked by its length and CRC-32. The size that the file claims is
+/// believed only if its compressed bytes can hold that much. `origin` is the file's name for messages.
+/// Throws FormatError.
+inline std::string gunzip(std::string_view content, const std::string& origin) {
+  const detail::GzipMember member = detail::gzip_member(content, origin);
+  std::string unpacked(member.size, '\0');
+  const auto done = inflate(member.packed, {reinterpret_cast<std::uint8_t*>(unpacked.data()), unpacked.size()});
+  detail::require_unpacked(done && done->size == member.size, member, origin);
+  check<FormatError>(done->consumed == member.packed.size(), origin.c_str(), "damaged: the gzip file has ",
+                     member.packed.size() - done->consumed,
+                     " bytes behind its data, expected one member and nothing more");
+  check<FormatError>(Crc32().add(unpacked).value() == member.crc, origin.c_str(), "damaged: the gzip checksum differs");
   return unpacked;
 }
 
