@@ -148,4 +148,13 @@ TEST_CASE("image: PNM with any maximum and comments") {
   refused("P5\n2", "malformed");
   refused("P5#", "malformed");
   refused("P5\n1 1\n15\n\x10", "over the maximum");
+  const std::string one = "P5\n2 2\n255\nabcd", other = "P5 1 1 255 x";
+  for (const std::string behind : {"", "\n", "\r\n", " "})
+    CHECK(samples(io::decode_image(one + behind, "a.pgm")) == std::vector<int>{'a', 'b', 'c', 'd'});
+  for (const std::string gap : {"", "\n"}) refused(one + gap + other, "holds a further image behind the first");
+  refused(one + "P1 1 1 0", "holds a further image");
+  refused(one + "efgh", "has 4 bytes behind its pixels, expected its end");
+  refused(one + "\n\n\n", "has 3 bytes behind its pixels");  // as pixels they would be dark
+  refused(one + "P5", "has 2 bytes behind its pixels");
+  refused("P6\n1 1\n65535\n\0\1\0\2\0\3\0\4"s, "has 2 bytes behind its pixels");
 }

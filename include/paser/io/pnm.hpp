@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
 #include <string_view>
 
 #include "paser/io/integer_image.hpp"
@@ -31,9 +32,23 @@ inline Index pnm_number(std::string_view bytes, std::size_t& position, const std
   return value;
 }
 
+/// Throws FormatError unless what stands behind the pixels is nothing, or the end of a line that an editor or a shell
+/// left.
+inline void require_pnm_end(std::string_view rest, const std::string& origin) {
+  constexpr std::string_view blanks = " \t\n\v\f\r";
+  const auto first = std::min(rest.find_first_not_of(blanks), rest.size());
+  const std::string_view next = rest.substr(first, 3);
+  const bool image =
+      next.size() == 3 && next[0] == 'P' && next[1] >= '1' && next[1] <= '7' && blanks.find(next[2]) != blanks.npos;
+  check<FormatError>(!image, origin.c_str(), "the PNM file holds a further image behind the first; save each image as ",
+                     "a file of its own");
+  check<FormatError>(first == rest.size() && first <= 2, origin.c_str(), "the PNM file has ", rest.size(),
+                     " bytes behind its pixels, expected its end");
+}
+
 }  // namespace detail
 
-/// Decodes a binary PGM or PPM file with any maximum up to 65535. Throws FormatError naming `origin`.
+/// Decodes a binary PGM or PPM file of one image with any maximum up to 65535. Throws FormatError naming `origin`.
 inline IntegerImage decode_pnm(std::string_view bytes, const std::string& origin, const ImageLimits& limits = {}) {
   std::size_t position = 2;
   const Index width = detail::pnm_number(bytes, position, origin);
@@ -48,6 +63,8 @@ inline IntegerImage decode_pnm(std::string_view bytes, const std::string& origin
   check<FormatError>(height * width <= left && height * width * channels * sample_bytes <= left, origin.c_str(),
                      "PNM image of ", width, " x ", height, " pixels needs ", channels * sample_bytes,
                      " bytes for each, the file has ", left, " after its header");
+  detail::require_pnm_end(bytes.substr(position + static_cast<std::size_t>(height * width * channels * sample_bytes)),
+                          origin);
   IntegerImage r{Tensor<std::uint16_t, 3>({height, width, channels}), static_cast<std::uint32_t>(maximum)};
   std::uint16_t* out = r.pixels.mutable_data();
   const auto* in = reinterpret_cast<const unsigned char*>(bytes.data()) + position;
