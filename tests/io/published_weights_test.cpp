@@ -11,6 +11,7 @@
 namespace published_weights_test {
 
 using namespace paser;
+using namespace std::string_literals;
 
 using Catch::Contains;
 
@@ -181,6 +182,11 @@ TEST_CASE("a checkpoint is read from one safetensors file, from several with an 
   wrong["weight_map"]["attention.key.bias"] = "../model-1.safetensors";
   write_index(wrong);
   CHECK_THROWS_WITH(read_index(), Contains("expected a name without folders"));
+  wrong = index;
+  wrong["weight_map"]["attention.key.bias"] = "model-1.safetensors\0x"s;
+  write_index(wrong);
+  CHECK_THROWS_WITH(read_index(), Contains("'model-1.safetensors\\x00x', expected a name without folders"));
+  CHECK_THROWS_AS(read_index(), FormatError);
   write_index({{"weights", 1}});
   CHECK_THROWS_WITH(read_index(), Contains("'weight_map'"));
   std::ofstream(folder / "old.pth") << "\x80\2}.";
