@@ -23,8 +23,7 @@ namespace fs = std::filesystem;
 inline std::vector<fs::path> names_of_list(const std::string& text, const std::string& origin) {
   const std::string plain = paser::io::plain_text(text, origin);
   std::vector<fs::path> names;
-  for (const std::string_view line : paser::io::trimmed_lines(plain))
-    if (!line.empty()) names.emplace_back(line);
+  paser::io::each_line(plain, [&](std::string_view line, Index) { names.emplace_back(line); });
   paser::check<paser::FormatError>(!names.empty(), origin.c_str(), "names no image");
   return names;
 }

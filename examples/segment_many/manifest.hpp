@@ -68,9 +68,11 @@ class Manifest {
     std::string text(static_cast<std::size_t>(end - begin), '\0');
     file.read_at(begin, text.data(), end - begin);
     const std::string plain = paser::io::plain_text(text, path_.string());
-    std::vector<std::string> lines;
-    for (const std::string_view line : paser::io::trimmed_lines(plain)) lines.emplace_back(line);
-    paser::check<paser::IoError>(static_cast<Index>(lines.size()) == lines_of(chunk), "--manifest", path_.string(),
+    std::vector<std::string> lines(static_cast<std::size_t>(lines_of(chunk)));
+    const Index found = paser::io::each_line(plain, [&](std::string_view line, Index number) {
+      if (number <= std::ssize(lines)) lines[static_cast<std::size_t>(number - 1)] = line;
+    });
+    paser::check<paser::IoError>(found == lines_of(chunk), "--manifest", path_.string(),
                                  " was changed while it was worked on");
     return lines;
   }

@@ -54,11 +54,21 @@ TEST_CASE("texts: a file is read whole, and one that is too large is refused unr
   CHECK_THROWS_AS(io::read_text(folder.path()), IoError);
 }
 
-TEST_CASE("texts: lines without their ends and the blanks around them") {
-  using Lines = std::vector<std::string_view>;
-  CHECK(io::trimmed_lines("").empty());
-  CHECK(io::trimmed_lines("a\n b c \t\n\n\t\nd") == Lines{"a", "b c", "", "", "d"});
-  CHECK(io::trimmed_lines("\n") == Lines{""});
+TEST_CASE("texts: lines without their ends and the blanks around them, and none that are empty") {
+  using Lines = std::vector<std::pair<Index, std::string>>;
+  Lines found;
+  const auto lines = [&](std::string_view text) {
+    found.clear();
+    return io::each_line(text, [&](std::string_view line, Index number) { found.emplace_back(number, line); });
+  };
+  CHECK(lines("") == 0);
+  CHECK(found.empty());
+  CHECK(lines("a\n b c \t\n\n\t\nd") == 5);
+  CHECK(found == Lines{{1, "a"}, {2, "b c"}, {5, "d"}});
+  CHECK(lines("\n") == 1);
+  CHECK(found.empty());
+  CHECK(lines("\n \nx\n") == 3);
+  CHECK(found == Lines{{3, "x"}});
 }
 
 }  // namespace io_text_test

@@ -64,19 +64,16 @@ ClassEntry class_line(const Text& line, Index number, const std::string& origin)
 template <class Text>
 std::vector<ClassEntry> text_classes(const Text& text, const std::string& origin) {
   std::vector<ClassEntry> entries;
-  Index number = 0;
-  for (const std::string_view line : io::trimmed_lines(text)) {
-    ++number;
-    if (line.empty()) continue;
+  io::each_line(text, [&](std::string_view line, Index number) {
     if (line[0] != '#') {
       entries.push_back(class_line(line, number, origin));
-      continue;
+      return;
     }
     const auto first = line.substr(0, line.find_first_of(" \t,"));
     check<FormatError>(first.size() == line.size() || hex_colour(first).empty(), origin.c_str(), "line ", number,
                        " is '", excerpt(line),
                        "', a remark that starts with a colour; expected the name of a class before it");
-  }
+  });
   return entries;
 }
 

@@ -164,15 +164,12 @@ template <class Text = std::string>
 std::vector<std::string> parse_stem_list(const Text& written, const std::string& origin) {
   const std::string text = io::plain_text(written, origin);
   std::vector<std::string> stems;
-  Index number = 0;
-  for (const std::string_view line : io::trimmed_lines(text)) {
-    ++number;
-    if (line.empty()) continue;
+  io::each_line(text, [&](std::string_view line, Index number) {
     const io::Path name(line);
     stems.push_back(detail::picture_name(name) ? name.stem().string() : name.filename().string());
     check<FormatError>(!stems.back().empty(), origin.c_str(), "line ", number, " is '", excerpt(line),
                        "', which names no file");
-  }
+  });
   check<FormatError>(!stems.empty(), origin.c_str(), "names no image");
   return stems;
 }

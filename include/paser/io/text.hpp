@@ -1,9 +1,9 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "paser/core/text.hpp"
 #include "paser/io/file.hpp"
@@ -51,18 +51,22 @@ inline std::string read_text(const Path& path) {
   return plain_text(content, origin);
 }
 
-/// The lines of a plain_text, without their ends and without blanks around them.
-inline std::vector<std::string_view> trimmed_lines(std::string_view text) {
-  std::vector<std::string_view> lines;
+/// Calls f(line, number) for the lines of a plain_text that are not empty, without their ends and the blanks around
+/// them; numbers are from 1 and count empty lines too. Returns the number of all lines.
+template <class F>
+Index each_line(std::string_view text, const F& f) {
+  Index number = 0;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     const auto first = std::min(line.find_first_not_of(" \t"), line.size());
     line.remove_prefix(first);
-    lines.push_back(line.substr(0, line.find_last_not_of(" \t") + 1));
+    line = line.substr(0, line.find_last_not_of(" \t") + 1);
+    ++number;
+    if (!line.empty()) f(line, number);
     text.remove_prefix(std::min(end + 1, text.size()));
   }
-  return lines;
+  return number;
 }
 
 }  // namespace paser::io
