@@ -91,6 +91,41 @@ TEST_CASE("class file: lines that name no class are refused with their number") 
   CHECK(parse("#804080\nroad 1").name(0) == "road");
 }
 
+TEST_CASE("class file: names between quotation marks are read as CSV has them") {
+  const auto name = [](const std::string& line) { return parse(line + "\nother 9").name(0); };
+  CHECK(name("\"a, b\",0") == "a, b");
+  CHECK(name("0,\"a, b\"") == "a, b");
+  CHECK(name("\"a, b\"\t 0") == "a, b");
+  CHECK(name("\"road\",\"0\"") == "road");
+  CHECK(name("\"0\" \"parked car\"") == "parked car");
+  CHECK(name("\"the \"\"old\"\" road\",0") == "the \"old\" road");
+  CHECK(name("\"\"\"\",0") == "\"");
+  CHECK(name("5\" pipe 0") == "5\" pipe");  // no cell begins there
+  const LabelEncoding map = parse("\"a, b\",1,2,3\n\"c 4\" \"#804080\"\n\"#d\" 3 4 5\n");
+  CHECK(map.of_colour({1, 2, 3}) == 0);
+  CHECK(map.of_colour({128, 64, 128}) == 1);
+  CHECK(map.name(1) == "c 4");
+  CHECK(map.name(2) == "#d");
+  refused("\"a, b,0", "line 1 is '\"a, b,0', with a quotation mark that is not closed");
+  refused("\"a, b\"c,0", "with a quotation mark that is not closed before a comma");
+  refused("\"a\"\",0", "with a quotation mark that is not closed");
+  refused("\"", "with a quotation mark that is not closed");
+  refused("rock \"a\" 3", "a part of the name between quotation marks; expected them around all of it");
+  refused("\"a\" \"b\" 3", "a part of the name between quotation marks");
+  refused("\"\",0", "expected a name and a value");
+  refused("\"a, b\"", "expected a name and a value");
+}
+
+TEST_CASE("class file: names have at most 1000 bytes") {
+  const std::string longest(1000, 'x');
+  CHECK(parse(longest + " 0").name(0) == longest);
+  CHECK(parse("[{\"name\": \"" + longest + "\", \"value\": 0}]").name(0) == longest);
+  for (const std::string& name : {"x" + longest, std::string(1'000'000, 'y')}) {
+    refused(name + " 0", "' has a name of " + std::to_string(name.size()) + " bytes, expected at most 1000");
+    refused("[{\"name\": \"" + name + "\", \"value\": 0}]", " bytes, expected at most 1000");
+  }
+}
+
 TEST_CASE("class file: values out of range, twice, or of two kinds") {
   refused("a 65536", "expected 0 .. 65535");
   refused("a 1 2 256", "expected 0 .. 255");

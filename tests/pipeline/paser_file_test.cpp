@@ -264,6 +264,8 @@ TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   refused([](auto& c) { c.info["policy"] = {{"type", "random"}, {"spec", nlohmann::json::object()}}; }, "'policy/");
   refused([](auto& c) { c.info["estimator"]["spec"] = nlohmann::json::object(); }, "'samples'");
   refused([](auto& c) { c.info["classes"][1] = c.info["classes"][0]; }, "two classes have the name");
+  refused([](auto& c) { c.info["classes"][1] = std::string(1001, 'x'); },
+          "has a name of 1001 bytes, expected at most 1000");
   CHECK_THROWS_AS(load_paser(folder / "none.safetensors"), IoError);
 }
 

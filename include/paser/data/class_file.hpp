@@ -28,14 +28,42 @@ inline bool is_number(std::string_view word) {
   return !word.empty() && word.size() <= 9 && std::ranges::all_of(word, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+inline constexpr std::string_view word_ends = " \t,";  ///< of the words of a line
+
+/// Where the cell ends that a text begins with, in quotation marks as in CSV, in which two stand for one; npos where it
+/// does not end, or goes on behind them.
+inline std::size_t quoted_end(std::string_view text) {
+  std::size_t end = text.find('"', 1);
+  while (end != text.npos && text.substr(end + 1, 1) == "\"") end = text.find('"', end + 2);
+  if (end == text.npos) return end;
+  ++end;
+  return end == text.size() || word_ends.find(text[end]) != word_ends.npos ? end : text.npos;
+}
+
+/// What stands in such a cell.
+inline std::string unquoted(std::string_view cell) {
+  std::string text;
+  for (std::size_t i = 1; i + 1 < cell.size(); ++i) {
+    text += cell[i];
+    if (cell[i] == '"') ++i;
+  }
+  return text;
+}
+
 /// A line of a class file in text form, which is not empty; throws FormatError with its number. As a template, this and
 /// its neighbours are compiled by those alone who read class files.
 template <class Text>
 ClassEntry class_line(const Text& line, Index number, const std::string& origin) {
   std::vector<std::string> all;
+  bool quoted = false;
   for (auto rest = std::string_view(line); !rest.empty();) {
-    const auto end = std::min(rest.find_first_of(" \t,"), rest.size());
-    if (end > 0) all.emplace_back(rest.substr(0, end));
+    const bool cell = rest[0] == '"';
+    const auto end = cell ? quoted_end(rest) : std::min(rest.find_first_of(word_ends), rest.size());
+    if (end == rest.npos)
+      check<FormatError>(false, origin.c_str(), "line ", number, " is '", excerpt(line),
+                         "', with a quotation mark that is not closed before a comma, a blank or the line's end");
+    if (end > 0) all.push_back(cell ? unquoted(rest.substr(0, end)) : std::string(rest.substr(0, end)));
+    quoted = quoted || (cell && !is_number(all.back()) && hex_colour(all.back()).empty());
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   ClassEntry entry;
@@ -53,6 +81,8 @@ ClassEntry class_line(const Text& line, Index number, const std::string& origin)
     all.erase(begin, begin + until);
     ambiguous = leading && !all.empty() && trailing == 3;
   }
+  check<FormatError>(!quoted || all.size() == 1, origin.c_str(), "line ", number, " is '", excerpt(line),
+                     "', with a part of the name between quotation marks; expected them around all of it");
   for (const std::string& word : all) entry.name += (entry.name.empty() ? "" : " ") + word;
   check<FormatError>(!ambiguous, origin.c_str(), "line ", number, " is '", excerpt(line),
                      "', with numbers before the name and a colour behind it; expected one of the two");
@@ -69,7 +99,7 @@ std::vector<ClassEntry> text_classes(const Text& text, const std::string& origin
       entries.push_back(class_line(line, number, origin));
       return;
     }
-    const auto first = line.substr(0, line.find_first_of(" \t,"));
+    const auto first = line.substr(0, line.find_first_of(word_ends));
     check<FormatError>(first.size() == line.size() || hex_colour(first).empty(), origin.c_str(), "line ", number,
                        " is '", excerpt(line),
                        "', a remark that starts with a colour; expected the name of a class before it");
@@ -118,6 +148,8 @@ void check_class_name(const Text& name, const std::string& origin) {
   check<FormatError>(find_not_utf8(name) == std::string_view::npos, origin.c_str(), "the class '", excerpt(name),
                      "' is not UTF-8; save the file in that encoding");
   check<FormatError>(visible(name) == name, origin.c_str(), "the class '", excerpt(name), "' has a control character");
+  check<FormatError>(name.size() <= longest_class_name, origin.c_str(), "the class '", excerpt(name),
+                     "' has a name of ", name.size(), " bytes, expected at most ", longest_class_name);
 }
 
 template <class Value, class Convert>
@@ -156,12 +188,13 @@ LabelEncoding class_map(const Entries& entries) {
 }  // namespace detail
 
 /// The map of a class file. Text has one class a line, numbered from 0 in the order of the lines: a name with a value
-/// (`crack 3`), a colour (`road 128 64 128`, or the numbers first) or `road #804080`; lines that start with # and empty
-/// ones are skipped. JSON is a list, or an object with the list "classes", of {"name": "road", "colour": [128,64,128]}
-/// or {"name": "crack", "value": 3}. A name that comes again gives its class another colour; the name `ignore` means
-/// pixels that take no part. Byte order marks and line ends are taken as io::plain_text does; names are UTF-8 without
-/// control characters. `origin` is the file's name for messages.
-/// Throws FormatError on other content, also where a colour is given twice or there are over 255 classes.
+/// (`crack 3`), a colour (`road 128 64 128`, or the numbers first) or `road #804080`, divided by blanks or commas; a
+/// name with commas stands between quotation marks, as in CSV; lines that start with # and empty ones are skipped. JSON
+/// is a list, or an object with the list "classes", of {"name": "road", "colour": [128,64,128]} or {"name": "crack",
+/// "value": 3}. A name that comes again gives its class another colour; the name `ignore` means pixels that take no
+/// part. Byte order marks and line ends are taken as io::plain_text does; names are UTF-8 without control characters,
+/// of at most longest_class_name bytes. `origin` is the file's name for messages. Throws FormatError on other content,
+/// also where a colour is given twice or there are over 255 classes.
 template <class Text = std::string>
 LabelEncoding parse_class_file(const Text& written, const std::string& origin) {
   const std::string text = io::plain_text(written, origin);

@@ -15,6 +15,9 @@ namespace paser::data {
 /// of the metrics.
 inline constexpr std::int32_t ignored_label = 255;
 
+/// The most bytes that the name of a class may have: names come to tables and terminals.
+inline constexpr std::size_t longest_class_name = 1000;
+
 /// What the samples of a mask mean.
 enum class MaskCoding {
   index,   ///< the number that is stored is the class; of palette images, the number of the colour

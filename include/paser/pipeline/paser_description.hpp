@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "paser/data/label_encoding.hpp"
 #include "paser/io/decoded_image.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/pipeline/part_registry.hpp"
@@ -45,6 +46,9 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
   const char* where = origin.c_str();
   constexpr Index limit = io::image_pixel_limit;
   check<E>(d.classes() >= 2, where, "the description names ", d.classes(), " classes, expected at least 2");
+  for (const std::string& name : d.class_names)
+    check<E>(name.size() <= data::longest_class_name, where, "the class '", excerpt(name), "' has a name of ",
+             name.size(), " bytes, expected at most ", data::longest_class_name);
   std::vector<std::string> names = d.class_names;
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
