@@ -54,6 +54,11 @@ TEST_CASE("NPY: kinds and shapes become pages") {
   CHECK(numbers(read(npy("<i8", "(1, 2)", stored<std::int64_t>({-5, 70000}))).page(0)) ==
         std::vector<double>{-5, 70000});
   CHECK(numbers(read(npy("<f8", "(1, 2)", stored<double>({0.25, -1.5}))).page(0)) == std::vector<double>{0.25, -1.5});
+  CHECK_THROWS_WITH(read(npy("<f8", "(1, 2)", stored<double>({0.25, -1e300}))).page(0),
+                    Contains("a.npy: number 1 of the page is -1e+300, which is too large"));
+  CHECK_THROWS_AS(read(npy("<f8", "(1, 1)", stored<double>({3.5e38}))).page(0), FormatError);
+  constexpr double infinite = std::numeric_limits<double>::infinity();  // is told by who uses the numbers
+  CHECK(numbers(read(npy("<f8", "(1, 2)", stored<double>({3.4e38, infinite}))).page(0))[1] == infinite);
   CHECK(numbers(read(npy("<f4", "(1, 1)", stored<float>({0.5f}))).page(0)) == std::vector<double>{0.5});
   CHECK(read(npy("|b1", "(1, 2)", std::string("\0\1", 2))).page(0).integers.maximum == 1);
 }

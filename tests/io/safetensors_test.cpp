@@ -224,6 +224,13 @@ TEST_CASE("safetensors: every element type is converted with its own sign and wi
   io::RawTensor flags = raw(std::uint8_t{0}, std::uint8_t{1});
   flags.dtype = io::DType::BOOL;
   CHECK(as_double(flags, 0, 1));
+  // A finite number does not become infinite.
+  CHECK_THROWS_WITH((raw(0.0, -1e300).cast<float, 1>()), Contains("element 1 is -1e+300, which is too large for F32"));
+  CHECK_THROWS_AS((raw(3.5e38).cast<float, 1>()), FormatError);
+  CHECK((raw(3.4028235e38).cast<float, 1>()(0)) == std::numeric_limits<float>::max());
+  CHECK((raw(1e-300).cast<float, 1>()(0)) == 0.0f);
+  CHECK((raw(-HUGE_VAL).cast<float, 1>()(0)) == -HUGE_VALF);
+  CHECK(std::isnan(raw(std::nan("")).cast<float, 1>()(0)));
   // An integer is taken by another one only where that holds it.
   CHECK_THROWS_WITH((raw(std::int8_t{0}, std::int8_t{-1}).cast<std::uint8_t, 1>()),
                     Contains("element 1 is -1, which is no U8"));

@@ -267,6 +267,20 @@ TEST_CASE("TIFF: the last pages of a file of thousands are read as fast as the f
   CHECK(last < 5 * first + 1000);
 }
 
+TEST_CASE("TIFF: numbers of 64 bits that are too large for 32 are told, and infinity stays what it is") {
+  const Files file;
+  const auto read = [&](std::vector<double> values) {
+    std::string data;
+    for (const double v : values) data += tiny::number(std::bit_cast<std::uint64_t>(v), 8, false);
+    return io::ImageFile(file(tiny::tiff({{2, 2, 64, 3, 1, 1, data}}, false))).page(0).reals;
+  };
+  CHECK(read({0, 0.5, -3.4e38, 1e-300})(0, 1, 0) == 0.5f);
+  CHECK(std::isinf(read({0, 0, HUGE_VAL, 0})(1, 0, 0)));
+  CHECK_THROWS_WITH(read({0, 0, 1e300, 0}),
+                    Contains("stack.tif: page 0 has a number that is too large for 32 bits, in row 1"));
+  CHECK_THROWS_AS(read({0, 0, 0, -3.5e38}), FormatError);
+}
+
 TEST_CASE("N06: reduced copies marked by the old tag 255 are no pages") {
   const Files file;
   tiny::TiffPage full = page_of(3, 2, 1), reduced = page_of(1, 1, 9), part = page_of(3, 2, 20);

@@ -62,6 +62,13 @@ constexpr bool is_finite(T x) {
   return detail::magnitude_bits(x) < detail::infinity_bits<T>();
 }
 
+/// Whether a number, if it is finite, is so in another type too.
+template <class To, class From>
+constexpr bool stays_finite(From x) {
+  if constexpr (sizeof(To) < sizeof(From)) return is_finite(static_cast<To>(x)) || !is_finite(x);
+  return true;
+}
+
 /// Whether x is not a number, also under -ffast-math, which takes std::isnan for false.
 template <class T>
 constexpr bool is_nan(T x) {

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/io/bytes.hpp"
 #include "paser/io/decoded_image.hpp"
 #include "paser/io/file.hpp"
@@ -47,7 +48,8 @@ class NpyFile {
 
   Index pages() const { return pages_; }  ///< The pages of a stack, or 1.
 
-  /// Page k, from 0. Throws ValueError when there is no such page, IoError when the file has become shorter.
+  /// Page k, from 0. Throws ValueError when there is no such page, IoError when the file has become shorter,
+  /// FormatError on finite numbers that are too large for float.
   DecodedImage page(Index k) {
     check<ValueError>(k >= 0 && k < pages_, name_.c_str(), "has ", pages_, " pages, there is no page ", k);
     std::string raw(static_cast<std::size_t>(shape_.numel() * bytes_), '\0');
@@ -145,6 +147,9 @@ class NpyFile {
       Sample* to = values.mutable_data();
       for (Index i = 0; i < values.numel(); ++i) {
         std::memcpy(&value, raw.data() + i * static_cast<Index>(sizeof(T)), sizeof(T));
+        if constexpr (std::is_same_v<T, double>)
+          check<FormatError>(stays_finite<float>(value), name_.c_str(), "number ", i, " of the page is ", value,
+                             ", which is too large for numbers of 32 bits");
         // Integers below 0 are read as floating-point samples alone.
         if constexpr (std::is_floating_point_v<Sample> || std::is_unsigned_v<T>) to[i] = static_cast<Sample>(value);
       }

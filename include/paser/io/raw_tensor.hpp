@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/core/tensor.hpp"
 
 namespace paser::io {
@@ -76,10 +77,11 @@ inline float float_from_bfloat(std::uint16_t b) {
   return std::bit_cast<float>(std::uint32_t{b} << 16);
 }
 
-/// Whether `to` can hold v: any number becomes a floating one, an integer must be met exactly.
+/// Whether `to` can hold v: a number that is finite stays so in a floating one, an integer must be met exactly.
 template <class To, class From>
 bool fits(From v) {
   if constexpr (std::is_floating_point_v<To>) {
+    if constexpr (std::is_floating_point_v<From>) return stays_finite<To>(v);
     return true;
   } else if constexpr (std::is_floating_point_v<From>) {
     return v == std::floor(v) && static_cast<double>(v) >= static_cast<double>(std::numeric_limits<To>::min()) &&
@@ -135,14 +137,16 @@ struct RawTensor {
     return t;
   }
 
-  /// The elements converted to T. Throws as `as` does, and FormatError when an integer T cannot hold a value exactly.
+  /// The elements converted to T. Throws as `as` does, and FormatError when an integer T cannot hold a value exactly,
+  /// or a finite one is too large for a floating T.
   template <class T, int Rank>
   Tensor<T, Rank> cast() const {
     if (dtype == dtype_of<T>) return as<T, Rank>();
     Tensor<T, Rank> t(typed_shape<Rank>());
     T* out = t.mutable_data();
     for_each([&](Index i, auto v) {
-      check<FormatError>(detail::fits<T>(v), origin.c_str(), "element ", i, " is ", +v, ", which is no ", dtype_of<T>);
+      check<FormatError>(detail::fits<T>(v), origin.c_str(), "element ", i, " is ", +v,
+                         std::is_floating_point_v<T> ? ", which is too large for " : ", which is no ", dtype_of<T>);
       out[i] = static_cast<T>(v);
     });
     return t;

@@ -256,6 +256,8 @@ class TiffFile {
         Sample* to = pixels.mutable_data() + (y * t.width + x) * t.kept() + c;
         for (Index i = 0; i < columns; ++i)
           for (Index s = 0; s < kept; ++s) to[i * t.kept() + s] = detail::tiff_sample<Sample>(row, t, i * stored + s);
+        require(t.bits < 64 || detail::fit_float(row, t, columns * stored), k,
+                "has a number that is too large for 32 bits, in row ", y);
       };
       if (k > 0 && stacked_ > 0)
         read_stacked(t, c, k, take);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "paser/core/finite.hpp"
 #include "paser/io/bytes.hpp"
 #include "paser/io/decoded_image.hpp"
 #include "paser/io/file.hpp"
@@ -220,6 +221,13 @@ Out tiff_sample(const unsigned char* row, const TiffLayout& t, Index index) {
   if (t.format == SAMPLEFORMAT_INT)
     return t.bits == 8 ? as(std::int8_t{}) : t.bits == 16 ? as(std::int16_t{}) : as(std::int32_t{});
   return t.bits == 8 ? as(std::uint8_t{}) : t.bits == 16 ? as(std::uint16_t{}) : as(std::uint32_t{});
+}
+
+/// Whether float can hold all finite numbers among so many samples of 64 bits.
+inline bool fit_float(const unsigned char* row, const TiffLayout& t, Index samples) {
+  bool fit = true;
+  for (Index i = 0; i < samples; ++i) fit = fit && stays_finite<float>(tiff_sample<double>(row, t, i));
+  return fit;
 }
 
 }  // namespace paser::io::detail
