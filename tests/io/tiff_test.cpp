@@ -1,3 +1,4 @@
+#include <array>
 #include <catch2/catch.hpp>
 #include <ctime>
 
@@ -218,16 +219,18 @@ TEST_CASE("TIFF: strips of a page that share bytes of the file are refused, and 
   refused(in_strips(4000, std::string(4000, 'x'), std::vector<int>(4000, 0), 4000), "page 0 claim more data than");
 }
 
-/// So many pages, all on the same data, which begin at `place`.
-std::string on_one_strip(std::uint32_t side, int pages, std::uint64_t place = 8) {
-  const std::string data(side * side, 'p');
+/// So many pages, all on the same data, which begin at `place`; with a description that all share, if one is given.
+std::string on_one_strip(std::uint32_t side, int pages, std::uint64_t place = 8, const std::string& description = "") {
+  const std::string data = std::string(side * side, 'p') + description;
   std::string file = "II" + tiny::number(42, 2, false) + tiny::number(8 + data.size(), 4, false) + data;
-  const std::uint64_t entries[][2] = {{256, side}, {257, side},  {258, 8},    {259, 1},
-                                      {262, 1},    {273, place}, {278, side}, {279, data.size()}};
+  std::vector<std::array<std::uint64_t, 4>> entries{{256, 4, 1, side}, {257, 4, 1, side},       {258, 4, 1, 8},
+                                                    {259, 4, 1, 1},    {262, 4, 1, 1},          {273, 4, 1, place},
+                                                    {278, 4, 1, side}, {279, 4, 1, side * side}};
+  if (!description.empty()) entries.insert(entries.begin() + 5, {270, 2, description.size(), 8 + side * side});
   for (int k = 0; k < pages; ++k) {
-    file += tiny::number(8, 2, false);
-    for (const auto& [tag, value] : entries)
-      file += tiny::number(tag, 2, false) + tiny::number(4, 2, false) + tiny::number(1, 4, false) +
+    file += tiny::number(entries.size(), 2, false);
+    for (const auto& [tag, type, count, value] : entries)
+      file += tiny::number(tag, 2, false) + tiny::number(type, 2, false) + tiny::number(count, 4, false) +
               tiny::number(value, 4, false);
     file += tiny::number(k + 1 < pages ? file.size() + 4 : 0, 4, false);
   }
@@ -244,6 +247,11 @@ TEST_CASE("TIFF: pages that claim more data together than the file has are refus
   }
   // Where their sum is no more than the file has, the work has its bound.
   CHECK(samples(io::ImageFile(file(on_one_strip(4, 20))).page(19).integers) == std::vector<int>(16, 'p'));
+  // Directories may share what is not pixels, within reason.
+  const std::string profile = std::string(9999, 'x') + '\0';
+  CHECK(io::ImageFile(file(on_one_strip(4, 10, 8, profile))).pages() == 10);
+  CHECK_THROWS_WITH(io::ImageFile(file(on_one_strip(4, 100, 8, profile))),
+                    Contains("claim more data than the file has"));
   // Pages that are cut off claim what cannot be read, and do not keep others from being told of or read.
   CHECK_THROWS_WITH(io::ImageFile(file(on_one_strip(100, 20, 1 << 20))).page(3), Contains("page 3 is cut off: part 0"));
 }

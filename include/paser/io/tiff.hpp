@@ -43,7 +43,7 @@ class TiffFile {
       }
       const bool full = full_size();
       if (full) directories_.push_back(TIFFCurrentDirOffset(file_.get()));
-      claimed += detail::claimed_bytes(file_.get(), size(), full);
+      claimed += detail::claimed_bytes(file_.get(), bytes_, full);
       // TIFF 6.0, section 7: no data are referenced from two places. Else the work of all pages has no bound.
       check<FormatError>(claimed <= size(), name_.c_str(), "the directories up to page ", number,
                          " claim more data than the file has; data that are shared are not read");

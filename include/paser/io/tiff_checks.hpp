@@ -31,13 +31,17 @@ inline TiffPart tiff_part(TIFF* file, std::uint32_t i) {
   return {TIFFGetStrileOffset(file, i), TIFFGetStrileByteCount(file, i)};
 }
 
-/// The bytes of a file of `size` bytes that the present directory claims, each part as one at least; of a directory
-/// whose pixels are not read, one for each part. Adding ends once they are more than the file has.
-inline std::uint64_t claimed_bytes(TIFF* file, std::uint64_t size, bool read) {
+/// The bytes of the file that the present directory claims for pixels, each part as one at least, where they are read,
+/// else one for each part. Adding ends once they are more than the file has. What its tags keep elsewhere counts by a
+/// sixteenth, since writers let directories share colour profiles and the like.
+inline std::uint64_t claimed_bytes(TIFF* file, InputFile& content, bool read) {
+  const auto size = static_cast<std::uint64_t>(content.size());
   const std::uint32_t parts = tiff_parts(file);
-  if (!read) return parts;
-  std::uint64_t bytes = 0;
-  for (std::uint32_t i = 0; i < parts && bytes <= size; ++i) {
+  Index tags = 0;
+  each_entry(content, static_cast<Index>(TIFFCurrentDirOffset(file)),
+             [&](const StoredEntry& entry) { tags += entry.bytes; });
+  std::uint64_t bytes = static_cast<std::uint64_t>(tags) / 16 + (read ? 0 : parts);
+  for (std::uint32_t i = 0; read && i < parts && bytes <= size; ++i) {
     const TiffPart part = tiff_part(file, i);
     bytes += part.within(size) ? part.bytes : 1;
   }

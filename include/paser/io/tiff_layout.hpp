@@ -81,8 +81,9 @@ inline bool lossy_compression(std::uint16_t compression) {
 /// An entry of a directory, as the file has it.
 struct StoredEntry {
   std::uint32_t tag = 0;
-  Index word = 0;  ///< the first two bytes of its value, as a number
-  Index data = 0;  ///< where data lie that the entry has no room for; 0: it has
+  Index word = 0;   ///< the first two bytes of its value, as a number
+  Index data = 0;   ///< where data lie that the entry has no room for; 0: it has
+  Index bytes = 0;  ///< of these data; 0 where they are not in the file
 };
 
 /// Calls f(entry) for the entries of the directory at `offset`.
@@ -109,7 +110,10 @@ void each_entry(InputFile& file, Index offset, const F& f) {
     StoredEntry entry{static_cast<std::uint32_t>(number(at, 2)), number(at + 4 + word, 2), 0};
     const Index type = number(at + 2, 2), count = place(at + 4);
     const Index each = type < std::ssize(bytes_of) ? bytes_of[type] : 0;
-    if (each > 0 && count > static_cast<Index>(word) / each) entry.data = place(at + 4 + word);
+    if (each > 0 && count > static_cast<Index>(word) / each) {
+      entry.data = place(at + 4 + word);
+      if (entry.data <= file.size() && count <= (file.size() - entry.data) / each) entry.bytes = count * each;
+    }
     f(entry);
   }
 }
