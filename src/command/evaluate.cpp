@@ -167,6 +167,7 @@ class Outputs {
     for (const char* name : documents) would.writes({out_->path() / name});
   }
 
+    refuse_table_in_results(a);
   void mask(Index image, const Labels& labels, Index classes) {
     if (out_) out_->write(masks_[static_cast<std::size_t>(image)], mask_png(labels, classes));
   }
@@ -180,7 +181,24 @@ class Outputs {
   }
 
  private:
-  static constexpr std::array documents{"evaluation.json", "images.csv", "reliability.csv", "reliability.svg"};
+  static constexpr const char* same_table = "images.csv";
+  static constexpr std::array documents{"evaluation.json", same_table, "reliability.csv", "reliability.svg"};
+
+  /// Throws ValueError when the table is another of the files in --out, one of which would be lost: images.csv alone is
+  /// the same table.
+  void refuse_table_in_results(const Arguments& a) const {
+    if (!out_ || !table_) return;
+    std::error_code none;  // what cannot be followed is not there yet, and another file
+    const auto place = [&none](const fs::path& file) { return fs::weakly_canonical(file, none); };
+    const fs::path table = place(a.csv);
+    const auto refuse = [&](const std::string& name) {
+      paser::check<paser::ValueError>(name == same_table || place(out_->path() / name) != table, "--csv",
+                                      a.csv.string(), " is the file ", name,
+                                      " of --out, which is written too; expected another name for the table");
+    };
+    for (const std::string& name : masks_) refuse(name);
+    for (const char* name : documents) refuse(name);
+  }
 
   std::optional<paser::io::OutputFolder> out_, table_;
   std::string table_name_;

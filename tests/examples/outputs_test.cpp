@@ -121,6 +121,32 @@ TEST_CASE("evaluate replaces its own results, and others' only with --overwrite"
   }
 }
 
+TEST_CASE("evaluate refuses a table that is another of its results, before the work and in a dry run") {
+  const Bench bench;
+  const fs::path out = bench.folder / "out", link = bench.folder / "link";
+  fs::create_directories(out / "masks");
+  fs::create_directory_symlink(out, link);
+  for (const fs::path& table : {out / "evaluation.json", out / "reliability.csv", out / "reliability.svg",
+                                out / "masks" / "im0.png", link / "masks" / ".." / "reliability.csv"})
+    for (const bool dry : {true, false}) {
+      CAPTURE(table, dry);
+      std::vector<std::string> options{"--out", out.string(), "--csv", table.string(), "--overwrite"};
+      if (dry) options.emplace_back("--dry-run");
+      const auto refused = bench.evaluate(options);
+      CHECK(refused.status == 2);
+      CHECK(refused.out.empty());
+      CHECK_THAT(refused.err, Contains("--csv: " + table.string()) && Contains("of --out"));
+      CHECK(all_of(out).empty());
+    }
+  // images.csv is the same table, and another name in the folder is nobody's.
+  for (const char* name : {"images.csv", "mine.csv"}) {
+    const auto ended = bench.evaluate({"--out", out.string(), "--csv", (out / name).string()});
+    INFO(name << ": " << ended.err);
+    CHECK(ended.status == 0);
+    CHECK(content_of(out / name) == content_of(out / "images.csv"));
+  }
+}
+
 TEST_CASE("segment_image never writes over a picture that it did not make") {
   const Bench bench;
   fs::rename(bench.masks() / "im0.png", bench.masks() / "im0_mask.png");
