@@ -85,7 +85,7 @@ inline Measured read_measured(const std::string& text, const std::filesystem::pa
     m.set = {paser::metrics::Confusion<2>::from({classes, classes}, counts), patches};
     return m;
   } catch (const nlohmann::json::exception& error) {
-    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
+    throw paser::FormatError(paser::message(file.string(), ": ", paser::io::json_problem(error)));
   }
 }
 

@@ -54,24 +54,38 @@ bool said(const program::DataOptions& d, const std::string& setting) {
   return !d.data.empty() || !d.images.empty() || (setting == "list" && !d.list.empty());
 }
 
+/// The settings that a model's file has. Throws FormatError, naming the file, where one can be no setting.
+void read_stored(const nlohmann::json& stored, const fs::path& file, experiment::FolderSettings& c) {
+  const std::string origin = file.string() + ": 'settings' in the description's info";
+  paser::check<paser::FormatError>(stored.is_object(), origin.c_str(), "expected an object, got ", stored.type_name());
+  try {
+    experiment::read_known(stored, c);
+    experiment::check_settings(c);
+  } catch (const paser::ValueError& error) {
+    throw paser::FormatError(paser::message(origin, ": ", error.what()));
+  }
+}
+
 /// The settings of the training, as far as the model's file has them, with what the command line says. The file knows
 /// no folders; the configuration of the run that it lies in does, as they were typed where the run was begun.
 experiment::FolderSettings settings(const Arguments& a, const fs::path& file, const pipeline::PaserDescription& d) {
   experiment::FolderSettings c;
-  if (d.info.contains("settings")) experiment::read_known(d.info["settings"], c);
+  if (d.info.contains("settings")) read_stored(d.info["settings"], file, c);
   c.skip_bad = false;  // what a training may do without is asked for anew
   const fs::path configuration = file.parent_path().parent_path() / "config.json";
   const auto run = file.parent_path().filename() == "checkpoints" && fs::exists(configuration)
                        ? paser::io::read_json(configuration)
-                       : nlohmann::json();
+                       : nlohmann::json::object();
+  paser::check<paser::FormatError>(run.is_object(), configuration.string().c_str(),
+                                   "is not the configuration of a run");
   for (const auto& [name, path] : {std::pair{"data", &c.data},
                                    {"images", &c.images},
                                    {"masks_folder", &c.masks_folder},
                                    {"list", &c.list},
                                    {"class_file", &c.class_file}}) {
     if (path->empty()) continue;
-    if (run.is_object() && run.contains("settings") && !said(a.data, name))
-      *path = experiment::found_again(run["settings"].value(name, *path), run, name).string();
+    if (run.contains("settings") && !said(a.data, name))
+      *path = experiment::found_again(experiment::path_setting(run, configuration, name, *path), run, name).string();
     else if (path != &c.class_file && !fs::path(*path).has_parent_path())
       path->clear();
     else

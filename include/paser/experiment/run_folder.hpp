@@ -236,7 +236,7 @@ class RunFolder {
     try {
       return {document.at("stage").get<std::string>(), document.at("step").get<Index>()};
     } catch (const nlohmann::json::exception& error) {
-      throw FormatError(message(file.string(), ": ", error.what()));
+      throw FormatError(message(file.string(), ": ", io::json_problem(error)));
     }
   }
 
@@ -271,7 +271,7 @@ class RunFolder {
     try {
       return document.get<std::vector<report::StageCost>>();
     } catch (const nlohmann::json::exception& error) {
-      throw FormatError(message(file.string(), ": ", error.what()));
+      throw FormatError(message(file.string(), ": ", io::json_problem(error)));
     } catch (const FormatError& error) {
       throw FormatError(message(file.string(), ": ", error.what()));
     }

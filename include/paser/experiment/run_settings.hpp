@@ -9,6 +9,14 @@
 /// The settings that a run folder keeps in its config.json.
 namespace paser::experiment {
 
+/// The settings in a run's configuration, which `file` holds. Throws FormatError when they are no object.
+inline const nlohmann::json& settings_of(const nlohmann::json& configuration, const std::filesystem::path& file) {
+  const auto& settings = configuration.at("settings");
+  check<FormatError>(settings.is_object(), file.string().c_str(), "'settings' is ", excerpt(io::json_text(settings)),
+                     ", expected an object");
+  return settings;
+}
+
 /// The settings of the run in a folder, as config.json has them. Throws IoError and FormatError.
 template <class Config>
 Config run_settings(const std::filesystem::path& run) {
@@ -17,13 +25,26 @@ Config run_settings(const std::filesystem::path& run) {
   const auto document = io::read_json(file);
   check<FormatError>(document.is_object() && document.contains("settings"), file.string().c_str(),
                      "is not the configuration of a run");
+  const auto& settings = settings_of(document, file);
   try {
-    return document["settings"].template get<Config>();
+    return settings.template get<Config>();
   } catch (const Error& error) {
     throw FormatError(message(file.string(), ": ", error.what()));
   } catch (const nlohmann::json::exception& error) {
-    throw FormatError(message(file.string(), ": ", error.what()));
+    throw FormatError(message(file.string(), ": ", io::json_problem(error)));
   }
+}
+
+/// The path that a run's configuration, which `file` holds, has under this name; `otherwise` where it has none. Throws
+/// FormatError when its settings are no object, or the setting is no text.
+inline std::string path_setting(const nlohmann::json& configuration, const std::filesystem::path& file,
+                                const std::string& name, const std::string& otherwise) {
+  const auto& settings = settings_of(configuration, file);
+  const auto found = settings.find(name);
+  if (found == settings.end()) return otherwise;
+  check<FormatError>(found->is_string(), file.string().c_str(), "setting ", name, " = ", excerpt(io::json_text(*found)),
+                     ", expected a text");
+  return found->get<std::string>();
 }
 
 /// A path of a run's settings, typed perhaps as relative to the folder in which the run was begun: there where it is

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -20,6 +21,13 @@ struct JsonRules {
   int depth = 256;        ///< objects and lists within each other; what walks through deeper ones may run out of stack
 };
 
+/// What the library says of a document, without the name that it gives the error.
+inline std::string json_problem(const std::exception& error) {
+  const std::string text = error.what();
+  const auto name = text.starts_with("[json.exception.") ? text.find("] ") : text.npos;
+  return name == text.npos ? text : text.substr(name + 2);
+}
+
 namespace detail {
 
 /// Looks through a document before it is built, in time that grows as the text does. (With a callback the library's
@@ -34,7 +42,11 @@ class JsonWatch : public nlohmann::json_sax<Json> {
   bool number_integer(typename Json::number_integer_t) override { return true; }
   bool number_unsigned(typename Json::number_unsigned_t) override { return true; }
   bool number_float(typename Json::number_float_t, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
+  bool string(std::string& text) override {
+    if (text.find('\0') == text.npos) return true;
+    const std::string what = key_.empty() ? "a text" : "'" + excerpt(key_) + "'";
+    throw FormatError(message(origin_, ": ", what, " has a NUL, a control character that no text has"));
+  }
   bool binary(typename Json::binary_t&) override { return true; }
   bool start_object(std::size_t) override {
     keys_.emplace_back();
@@ -43,7 +55,8 @@ class JsonWatch : public nlohmann::json_sax<Json> {
   bool key(std::string& name) override {
     check<FormatError>(keys_.back().insert(name).second, origin_.c_str(), "names ", excerpt(Json(name).dump()),
                        " twice in one object");
-    return true;
+    key_ = name;  // for messages
+    return string(name);
   }
   bool end_object() override {
     keys_.pop_back();
@@ -56,7 +69,7 @@ class JsonWatch : public nlohmann::json_sax<Json> {
     return true;
   }
   bool parse_error(std::size_t, const std::string&, const typename Json::exception& e) override {
-    error = e.what();
+    error = json_problem(e);
     return false;
   }
 
@@ -71,13 +84,14 @@ class JsonWatch : public nlohmann::json_sax<Json> {
   const std::string& origin_;
   int most_, depth_ = 0;
   std::vector<std::set<std::string>> keys_;
+  std::string key_;  ///< the last one
 };
 
 }  // namespace detail
 
 /// The document in a text, `origin` being its name for messages. Strict where readers differ: throws FormatError when
-/// the text is not JSON (RFC 8259), goes on after the document, has a NUL, names a key of an object twice, or is nested
-/// deeper than the rules allow.
+/// the text is not JSON (RFC 8259), goes on after the document, has a NUL, be it as \\u0000, which cuts names of files
+/// short, names a key of an object twice, or is nested deeper than the rules allow.
 template <class Json = nlohmann::json>
 Json parse_json(std::string_view text, const std::string& origin, const JsonRules& rules = {}) {
   const auto nul = text.find('\0');  // the parser would take it for the end
@@ -88,7 +102,7 @@ Json parse_json(std::string_view text, const std::string& origin, const JsonRule
       return Json::parse(text.begin(), text.end(), nullptr, true, rules.comments);
     throw FormatError(message(origin, ": is not JSON: ", watch.error));
   } catch (const typename Json::exception& e) {
-    throw FormatError(message(origin, ": is not JSON: ", e.what()));
+    throw FormatError(message(origin, ": is not JSON: ", json_problem(e)));
   }
 }
 
