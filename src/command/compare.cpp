@@ -97,8 +97,8 @@ std::vector<Method> methods_of(const std::vector<report::Results>& runs) {
       Method& m = entry(methods, &Method::name, row.model);
       m.kind = row.kind;
       if (std::isfinite(row.iou)) m.iou.values.push_back(row.iou);
-      m.gmac.values.push_back(row.gmac);
-      m.iou_per_gmac.values.push_back(row.iou_per_gmac());
+      if (std::isfinite(row.gmac)) m.gmac.values.push_back(row.gmac);
+      if (std::isfinite(row.iou_per_gmac())) m.iou_per_gmac.values.push_back(row.iou_per_gmac());
       if (std::isfinite(row.ms_per_image)) m.ms.values.push_back(row.ms_per_image);
       m.share.resize(std::max(m.share.size(), row.share.size()));
       for (std::size_t k = 0; k < row.share.size(); ++k) m.share[k].values.push_back(row.share[k]);

@@ -136,4 +136,39 @@ TEST_CASE("A results file that is damaged is refused with its name") {
   refused(damaged("/rows/0/iou_std", "small"), "'rows': 'iou_std': ");
   refused(damaged("/rows/0/gmac", {1}), "'rows': 'gmac': ");
   refused(damaged("/charts", 3), "'charts': ");
+  refused(damaged("/title", 3), "'title': ");
+  refused(damaged("/rows/0/note", {1}), "'rows': 'note': ");
+  refused(damaged("/settings", 5), "'settings': expected an object, got number");
+  refused(damaged("/environment", nlohmann::json::array()), "'environment': expected an object, got array");
+}
+
+TEST_CASE("A results file with a number that no run can have found is refused with its name and the field") {
+  const TemporaryFolder folder;
+  write_results(folder / "whole.json", segmentation_results());
+  const auto whole = io::read_json(folder / "whole.json");
+  const auto refused = [&](const char* pointer, const nlohmann::json& value, const std::string& why) {
+    auto document = whole;
+    document[nlohmann::json::json_pointer(pointer)] = value;
+    io::write_file(folder / "results.json", document.dump());
+    CAPTURE(pointer, value);
+    CHECK_THROWS_WITH(read_results(folder / "results.json"), Contains("results.json") && Contains(why));
+    CHECK_THROWS_AS(read_results(folder / "results.json"), FormatError);
+  };
+  for (const nlohmann::json& value : {nlohmann::json(-5), nlohmann::json(1e308), nlohmann::json(1.001),
+                                      nlohmann::json("0.5"), nlohmann::json(true)}) {
+    refused("/rows/0/iou", value, "'rows': 'iou': " + value.dump() + ", expected a number of 0 .. 1, or null");
+    refused("/rows/1/tvd", value, "'rows': 'tvd': " + value.dump());
+    refused("/rows/0/share/0", value, "'rows': 'share': " + value.dump());
+    refused("/class_tables/f1/iou/0", value, "'class_tables': 'iou': " + value.dump());
+    refused("/lambda_curve/0/iou", value, "'lambda_curve': 'iou': " + value.dump());
+  }
+  refused("/rows/0/gmac", -1, "'rows': 'gmac': -1, expected a number of 0 or more");
+  refused("/rows/0/ms_per_image", -1e-3, "'rows': 'ms_per_image': -0.001");
+  refused("/rows/0/share", 0.5, "'rows': 'share': 0.5, expected a list");
+  refused("/rows/0/share/0", nullptr, "'rows': 'share': null");
+  refused("/seed", -1, "'seed': -1, expected a whole number");
+  refused("/seed", 1.5, "'seed': 1.5");
+  refused("/stages/0/seconds", -2, "'stages': 'seconds': -2");
+  refused("/stages/0/memory/process_bytes", -1, "'stages': 'memory': 'process_bytes': -1");
+  refused("/stages/0/steps", -1, "'stages': 'steps': -1");
 }

@@ -17,6 +17,7 @@
 #include "paser/report/page_assets.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/reliability_figure.hpp"
+#include "paser/report/result_fields.hpp"
 #include "paser/report/result_parts.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/results_csv.hpp"

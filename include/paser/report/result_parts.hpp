@@ -11,6 +11,7 @@
 
 #include "paser/metrics/class_scores.hpp"
 #include "paser/metrics/statistics.hpp"
+#include "paser/report/result_fields.hpp"
 
 /// The parts of Results that not every run has: classes, single images, sweeps over lambda, box plots, further tables.
 namespace paser::report {
@@ -121,64 +122,16 @@ struct Chart {
   std::vector<ChartLine> lines{};
 };
 
-namespace detail {
-
-/// What `read` returns; a FormatError in it names the field, and that which the field is in.
-template <class Json, class F>
-auto of_field(const char* key, const F& read) {
-  try {
-    return read();
-  } catch (const typename Json::exception& error) {
-    throw FormatError(message("'", key, "': ", error.what()));
-  } catch (const FormatError& error) {
-    throw FormatError(message("'", key, "': ", error.what()));
-  }
-}
-template <class Json, class T>
-void read_field(const Json& j, const char* key, T& value) {
-  of_field<Json>(key, [&] { j.at(key).get_to(value); });
-}
-/// Reads a member that may be missing or null.
-template <class Json, class T>
-void read_optional(const Json& j, const char* key, std::optional<T>& value) {
-  if (const auto found = j.find(key); found != j.end() && !found->is_null())
-    value = of_field<Json>(key, [&] { return found->template get<T>(); });
-}
-/// Reads a member that may be missing.
-template <class Json, class T>
-void read_part(const Json& j, const char* key, T& value) {
-  if (j.contains(key)) read_field(j, key, value);
-}
-/// JSON has no NaN: it is written as null.
-template <class Json>
-double number_of(const Json& value) {
-  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.template get<double>();
-}
-template <class Json>
-double number_or_nan(const Json& j, const char* key) {
-  return of_field<Json>(key, [&] { return number_of(j.at(key)); });
-}
-template <class Json>
-std::vector<double> numbers_or_nan(const Json& j, const char* key) {
-  return of_field<Json>(key, [&] {
-    std::vector<double> numbers;
-    for (const auto& value : j.at(key)) numbers.push_back(number_of(value));
-    return numbers;
-  });
-}
-
-}  // namespace detail
-
 template <class Json>
 void to_json(Json& j, const TimeSpread& t) {
   j = {{"low", t.low}, {"high", t.high}, {"runs", t.runs}, {"waited", t.waited}, {"busy", t.busy()}};
 }
 template <class Json>
 void from_json(const Json& j, TimeSpread& t) {
-  t.low = detail::number_or_nan(j, "low");
-  t.high = detail::number_or_nan(j, "high");
-  detail::read_field(j, "runs", t.runs);
-  detail::read_field(j, "waited", t.waited);
+  t.low = detail::amount_or_nan(j, "low");
+  t.high = detail::amount_or_nan(j, "high");
+  detail::read_count(j, "runs", t.runs);
+  t.waited = detail::amount_or_nan(j, "waited");
 }
 
 template <class Json>
@@ -194,9 +147,9 @@ void to_json(Json& j, const ClassTable& t) {
 }
 template <class Json>
 void from_json(const Json& j, ClassTable& t) {
-  t.scores = {detail::numbers_or_nan(j, "iou"),         detail::numbers_or_nan(j, "dice"),
-              detail::numbers_or_nan(j, "precision"),   detail::numbers_or_nan(j, "recall"),
-              detail::numbers_or_nan(j, "truth_share"), detail::numbers_or_nan(j, "predicted_share")};
+  t.scores = {detail::shares_or_nan(j, "iou"),         detail::shares_or_nan(j, "dice"),
+              detail::shares_or_nan(j, "precision"),   detail::shares_or_nan(j, "recall"),
+              detail::shares_or_nan(j, "truth_share"), detail::shares_or_nan(j, "predicted_share")};
   detail::read_field(j, "confusion", t.confusion);
 }
 
@@ -206,8 +159,8 @@ void to_json(Json& j, const ImageScore& s) {
 }
 template <class Json>
 void from_json(const Json& j, ImageScore& s) {
-  s = {detail::number_or_nan(j, "iou"), detail::number_or_nan(j, "gmac"), detail::number_or_nan(j, "ms"), {}};
-  detail::read_field(j, "share", s.share);
+  s = {detail::share_or_nan(j, "iou"), detail::amount_or_nan(j, "gmac"), detail::amount_or_nan(j, "ms"), {}};
+  detail::read_shares(j, "share", s.share);
 }
 
 template <class Json>
@@ -230,9 +183,9 @@ void from_json(const Json& j, LambdaPoint& p) {
   detail::read_field(j, "label", p.label);
   detail::read_field(j, "lambda", p.lambda);
   p.cost = detail::number_or_nan(j, "cost");
-  p.gmac = detail::number_or_nan(j, "gmac");
-  p.iou = detail::number_or_nan(j, "iou");
-  detail::read_field(j, "share", p.share);
+  p.gmac = detail::amount_or_nan(j, "gmac");
+  p.iou = detail::share_or_nan(j, "iou");
+  detail::read_shares(j, "share", p.share);
 }
 
 template <class Json>
@@ -273,9 +226,9 @@ void to_json(Json& j, const BoxPlot& b) {
 template <class Json>
 void from_json(const Json& j, BoxPlot& b) {
   detail::read_field(j, "title", b.title);
-  b.unit = j.value("unit", "");
+  detail::read_part(j, "unit", b.unit);
   detail::read_field(j, "groups", b.groups);
-  b.note = j.value("note", "");
+  detail::read_part(j, "note", b.note);
   detail::read_optional(j, "test", b.test);
 }
 
@@ -286,7 +239,7 @@ void to_json(Json& j, const ComparisonTable& t) {
 template <class Json>
 void from_json(const Json& j, ComparisonTable& t) {
   detail::read_field(j, "title", t.title);
-  t.note = j.value("note", "");
+  detail::read_part(j, "note", t.note);
   detail::read_field(j, "header", t.header);
   detail::read_field(j, "rows", t.rows);
 }
@@ -318,9 +271,9 @@ void to_json(Json& j, const Chart& c) {
 template <class Json>
 void from_json(const Json& j, Chart& c) {
   detail::read_field(j, "title", c.title);
-  c.note = j.value("note", "");
-  c.x_label = j.value("x_label", "");
-  c.y_label = j.value("y_label", "");
+  detail::read_part(j, "note", c.note);
+  detail::read_part(j, "x_label", c.x_label);
+  detail::read_part(j, "y_label", c.y_label);
   detail::read_field(j, "points", c.points);
   detail::read_field(j, "lines", c.lines);
 }

@@ -163,23 +163,24 @@ void to_json(Json& j, const Results& r) {
 
 template <class Json>
 void from_json(const Json& j, MemoryPeak& m) {
-  detail::read_field(j, "process_bytes", m.process);
-  detail::read_field(j, "tensor_bytes", m.tensors);
-  m.of_stage = j.value("of_stage", true);
+  detail::read_count(j, "process_bytes", m.process);
+  detail::read_count(j, "tensor_bytes", m.tensors);
+  m.of_stage = true;
+  detail::read_part(j, "of_stage", m.of_stage);
 }
 
 template <class Json>
 void from_json(const Json& j, Row& r) {
   detail::read_field(j, "model", r.model);
-  r.kind = j.value("kind", "");
-  r.iou = detail::number_or_nan(j, "iou");
-  r.gmac = detail::number_or_nan(j, "gmac");
-  r.ms_per_image = detail::number_or_nan(j, "ms_per_image");
-  detail::read_field(j, "share", r.share);
-  detail::read_optional(j, "iou_std", r.iou_std);
-  detail::read_optional(j, "tvd", r.tvd);
-  detail::read_optional(j, "assignment_accuracy", r.assignment_accuracy);
-  r.note = j.value("note", "");
+  detail::read_part(j, "kind", r.kind);
+  r.iou = detail::share_or_nan(j, "iou");
+  r.gmac = detail::amount_or_nan(j, "gmac");
+  r.ms_per_image = detail::amount_or_nan(j, "ms_per_image");
+  detail::read_shares(j, "share", r.share);
+  detail::read_optional_number(j, "iou_std", r.iou_std, detail::any_share);
+  detail::read_optional_number(j, "tvd", r.tvd, detail::any_share);
+  detail::read_optional_number(j, "assignment_accuracy", r.assignment_accuracy, detail::any_share);
+  detail::read_part(j, "note", r.note);
   detail::read_optional(j, "ms_spread", r.ms_spread);
 }
 
@@ -187,32 +188,32 @@ template <class Json>
 void from_json(const Json& j, Claim& c) {
   detail::read_field(j, "text", c.text);
   detail::read_optional(j, "reproduced", c.reproduced);
-  c.explanation = j.value("explanation", "");
-  detail::read_optional(j, "paper", c.paper);
-  detail::read_optional(j, "measured", c.measured);
+  detail::read_part(j, "explanation", c.explanation);
+  detail::read_optional_number(j, "paper", c.paper, detail::any_number);
+  detail::read_optional_number(j, "measured", c.measured, detail::any_number);
 }
 
 template <class Json>
 void from_json(const Json& j, StageCost& s) {
   detail::read_field(j, "stage", s.stage);
-  detail::read_field(j, "seconds", s.seconds);
+  s.seconds = detail::amount_or_nan(j, "seconds");
   detail::read_field(j, "memory", s.memory);
-  s.steps = j.value("steps", std::int64_t{0});
-  s.planned = j.value("planned_steps", std::int64_t{0});
-  s.waited = j.value("waited", 0.0);
+  if (j.contains("steps")) detail::read_count(j, "steps", s.steps);
+  if (j.contains("planned_steps")) detail::read_count(j, "planned_steps", s.planned);
+  if (j.contains("waited")) s.waited = detail::amount_or_nan(j, "waited");
 }
 
 /// Reads what to_json wrote. Throws FormatError that names the field on anything else.
 template <class Json>
 void from_json(const Json& j, Results& r) {
-  r.title = j.value("title", r.title);
+  detail::read_part(j, "title", r.title);
   detail::read_field(j, "preset", r.preset);
-  detail::read_field(j, "seed", r.seed);
-  r.command = j.value("command", "");
-  r.data = j.value("data", "");
-  r.iou_convention = j.value("iou_convention", "");
-  r.mac_convention = j.value("mac_convention", "");
-  r.time_convention = j.value("time_convention", "");
+  detail::read_count(j, "seed", r.seed);
+  detail::read_part(j, "command", r.command);
+  detail::read_part(j, "data", r.data);
+  detail::read_part(j, "iou_convention", r.iou_convention);
+  detail::read_part(j, "mac_convention", r.mac_convention);
+  detail::read_part(j, "time_convention", r.time_convention);
   detail::read_field(j, "models", r.models);
   detail::read_field(j, "rows", r.rows);
   detail::read_field(j, "parameters", r.parameters);
@@ -231,8 +232,11 @@ void from_json(const Json& j, Results& r) {
   detail::read_part(j, "advice", r.advice);
   detail::read_part(j, "findings", r.findings);
   detail::read_part(j, "left_out", r.left_out);
-  r.settings = j.value("settings", Json::object());
-  r.environment = j.value("environment", Json::object());
+  for (const auto& [key, part] : {std::pair{"settings", &r.settings}, {"environment", &r.environment}}) {
+    *part = j.value(key, Json::object());
+    check<FormatError>(part->is_object(), message("'", key, "'").c_str(), "expected an object, got ",
+                       part->type_name());
+  }
 }
 
 }  // namespace paser::report

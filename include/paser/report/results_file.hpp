@@ -26,14 +26,14 @@ void write_results(const std::filesystem::path& file, const Results& results) {
 template <class Json = nlohmann::json>
 Results read_results(const std::filesystem::path& file) {
   const auto document = io::read_json<Json>(file);
-  const auto refuse = [&](const char* why) {
+  const auto refuse = [&](const std::string& why) {
     throw FormatError(message("read_results: ", file.string(), " is not a results file: ", why));
   };
   Results results;
   try {
     document.get_to(results);
   } catch (const typename Json::exception& error) {
-    refuse(error.what());
+    refuse(io::json_problem(error));
   } catch (const FormatError& error) {
     refuse(error.what());
   }

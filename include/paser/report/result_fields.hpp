@@ -1,0 +1,126 @@
+#pragma once
+#include "paser/core/macros_off.inc"
+
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
+#include "paser/core/text.hpp"
+#include "paser/io/json.hpp"
+
+/// How the fields of results.json are read: anyone may have changed the file, so that each number must be one that a
+/// run can have found.
+namespace paser::report::detail {
+
+/// What `read` returns; a FormatError in it names the field, and that which the field is in.
+template <class Json, class F>
+auto of_field(const char* key, const F& read) {
+  try {
+    return read();
+  } catch (const typename Json::exception& error) {
+    throw FormatError(message("'", key, "': ", io::json_problem(error)));
+  } catch (const FormatError& error) {
+    throw FormatError(message("'", key, "': ", error.what()));
+  }
+}
+template <class Json, class T>
+void read_field(const Json& j, const char* key, T& value) {
+  of_field<Json>(key, [&] { j.at(key).get_to(value); });
+}
+/// Reads a member that may be missing or null.
+template <class Json, class T>
+void read_optional(const Json& j, const char* key, std::optional<T>& value) {
+  if (const auto found = j.find(key); found != j.end() && !found->is_null())
+    value = of_field<Json>(key, [&] { return found->template get<T>(); });
+}
+/// Reads a member that may be missing.
+template <class Json, class T>
+void read_part(const Json& j, const char* key, T& value) {
+  if (j.contains(key)) read_field(j, key, value);
+}
+
+/// A value for messages.
+template <class Json>
+std::string shown(const Json& value) {
+  return value.is_structured() ? value.type_name() : excerpt(value.dump());
+}
+
+/// What a number may be.
+struct Limits {
+  double low, high;
+  const char* text;
+};
+/// Sums of shares may miss 1 by as much as sums round.
+inline constexpr Limits any_share{0, 1 + 1e-6, "a number of 0 .. 1, or null"};
+inline constexpr Limits any_amount{0, std::numeric_limits<double>::max(), "a number of 0 or more, or null"};
+inline constexpr Limits any_number{std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
+                                   "a number, or null"};
+
+/// JSON has no NaN: it is written as null.
+template <class Json>
+double number_of(const Json& value, const Limits& limits) {
+  if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
+  const double number = value.is_number() ? value.template get<double>() : std::numeric_limits<double>::quiet_NaN();
+  if (is_nan(number) || number < limits.low || number > limits.high)
+    throw FormatError(message(shown(value), ", expected ", limits.text));
+  return number;
+}
+template <class Json>
+double number_or_nan(const Json& j, const char* key, const Limits& limits = any_number) {
+  return of_field<Json>(key, [&] { return number_of(j.at(key), limits); });
+}
+template <class Json>
+double share_or_nan(const Json& j, const char* key) {
+  return number_or_nan(j, key, any_share);
+}
+template <class Json>
+double amount_or_nan(const Json& j, const char* key) {
+  return number_or_nan(j, key, any_amount);
+}
+template <class Json>
+std::vector<double> numbers_or_nan(const Json& j, const char* key, const Limits& limits = any_number) {
+  return of_field<Json>(key, [&] {
+    const Json& list = j.at(key);
+    if (!list.is_array()) throw FormatError(message(shown(list), ", expected a list of numbers"));
+    std::vector<double> numbers;
+    for (const Json& value : list) numbers.push_back(number_of(value, limits));
+    return numbers;
+  });
+}
+template <class Json>
+std::vector<double> shares_or_nan(const Json& j, const char* key) {
+  return numbers_or_nan(j, key, any_share);
+}
+/// Those of a whole, none of which is unknown.
+template <class Json>
+void read_shares(const Json& j, const char* key, std::vector<double>& shares) {
+  shares = shares_or_nan(j, key);
+  for (const double share : shares)
+    if (is_nan(share)) throw FormatError(message("'", key, "': null, expected a number of 0 .. 1"));
+}
+/// Reads a number that may be missing or null.
+template <class Json>
+void read_optional_number(const Json& j, const char* key, std::optional<double>& value, const Limits& limits) {
+  if (!j.contains(key)) return;
+  if (const double number = number_or_nan(j, key, limits); !is_nan(number)) value = number;
+}
+/// Reads a whole number, 0 or more, that the type can hold.
+template <class Json, class T>
+void read_count(const Json& j, const char* key, T& value) {
+  of_field<Json>(key, [&] {
+    const Json& number = j.at(key);
+    const bool whole = number.is_number_unsigned() || (number.is_number_integer() && number >= 0);
+    if (!whole || !std::in_range<T>(number.template get<std::uint64_t>()))
+      throw FormatError(message(shown(number), ", expected a whole number, 0 or more"));
+    value = number.template get<T>();
+  });
+}
+
+}  // namespace paser::report::detail
+#include "paser/core/macros_on.inc"
