@@ -86,7 +86,7 @@ inline Exit end_without(const paser::experiment::LeftOut& files) {
 
 /// Says it on the terminal when a set was divided by names.
 inline void tell_division(const std::string& sentence) {
-  if (!sentence.empty()) paser::report::notes() << sentence << "\n";
+  if (!sentence.empty()) paser::report::notes() << paser::visible(sentence) << "\n";
 }
 
 }  // namespace program

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <iostream>
+#include <sstream>
 #include <string>
 
 #include "paser/core/error.hpp"
@@ -117,7 +118,11 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? done : wrong_usage;
+    std::ostringstream asked, wrong;  // what is wrong has words of the command line in it
+    const int ended = app.exit(error, asked, wrong);
+    std::cout << asked.str();
+    std::cerr << paser::visible(wrong.str(), "\n");
+    return ended == 0 ? done : wrong_usage;
   }
   try {
     refuse_empty(app);

@@ -80,7 +80,7 @@ int run(const Arguments& arguments, const std::string& command) {
   stages.push_back(compare_stage(experiment, command, arguments.run.json));
   arguments.run.carry_out("PaSeR on noisy MNIST, preset " + config.preset, stages, experiment.folder());
   if (!arguments.run.json && std::filesystem::exists(out / "samples"))
-    std::cout << "Test images    " << (out / "samples" / "images").string()
+    std::cout << "Test images    " << paser::visible((out / "samples" / "images").string())
               << "  (a few, for `paser segment` and `paser evaluate`)" << std::endl;
   return program::done;
 }

@@ -208,9 +208,10 @@ inline std::vector<std::string> sentences(const Findings& found) {
 /// The tables and the sentences for people.
 inline void tell(std::ostream& out, const Findings& found, const Comparison& comparison) {
   out << "\n"
-      << found.task << ": " << found.split << "\nTest images; ms per image on " << comparison.machine().processor
-      << ", " << comparison.machine().threads << (comparison.machine().threads == 1 ? " thread" : " threads")
-      << (comparison.machine().busy ? " (busy)" : "") << "\n";
+      << paser::visible(found.task) << ": " << paser::visible(found.split) << "\nTest images; ms per image on "
+      << comparison.machine().processor << ", " << comparison.machine().threads
+      << (comparison.machine().threads == 1 ? " thread" : " threads") << (comparison.machine().busy ? " (busy)" : "")
+      << "\n";
   const auto show = [&](const report::ComparisonTable& t) {
     report::TextTable text(t.header);
     for (const auto& row : t.rows) text.add(row);

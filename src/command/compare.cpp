@@ -146,7 +146,8 @@ nlohmann::json document(const std::vector<report::Results>& runs) {
 }
 
 void print(const std::vector<report::Results>& runs) {
-  std::cout << runs.front().title << ", " << runs.size() << (runs.size() == 1 ? " run" : " runs") << ", seeds";
+  std::cout << paser::visible(runs.front().title) << ", " << runs.size() << (runs.size() == 1 ? " run" : " runs")
+            << ", seeds";
   for (const report::Results& r : runs) std::cout << " " << r.seed;
   std::cout << "\nMean +- standard deviation over the runs.\n\n";
   report::TextTable table({"method", "runs", "IoU", "GMAC", "IoU/GMAC", "ms", "share of patches, %"});
@@ -182,10 +183,10 @@ int run(const std::vector<std::string>& folders, const program::CommonOptions& c
   for (std::size_t i = 0; i < runs.size(); ++i)
     for (std::size_t k = 0; k < i; ++k)
       if (runs[i].seed == runs[k].seed)
-        std::cerr << "warning: " << folders[k] << " and " << folders[i] << " have the same seed, " << runs[i].seed
-                  << "\n";
+        std::cerr << "warning: " << paser::visible(folders[k]) << " and " << paser::visible(folders[i])
+                  << " have the same seed, " << runs[i].seed << "\n";
   for (const std::string& name : differing(runs))
-    std::cerr << "warning: the runs differ in the setting " << name
+    std::cerr << "warning: the runs differ in the setting " << paser::visible(name)
               << ", so that their spread is not that of the seed\n";
   if (common.dry_run) throw program::DryRunEnds{would};
   if (common.json)

@@ -295,7 +295,8 @@ int run(const Arguments& a, const std::string& command) {
   const Folder folder = opened(a, config, description);
   const experiment::LeftOut left_out = experiment::left_out_of(folder.report());
   std::cerr << experiment::left_out_sentence(left_out);
-  for (const std::string& warning : folder.report().warnings) std::cerr << "warning: " << warning << "\n";
+  for (const std::string& warning : folder.report().warnings)
+    std::cerr << "warning: " << paser::visible(warning) << "\n";
   program::work_has_begun() = true;
   Outputs outputs(a, file, config, folder);
   if (a.common.dry_run) throw program::DryRunEnds{described(file, folder, outputs)};

@@ -110,7 +110,8 @@ void print_image(const nlohmann::json& j) {
             << first["width"] << ", " << first["kind"].get<std::string>();
   if (first["orientation"] != 1) std::cout << ", turned upright from orientation " << first["orientation"];
   if (j.contains("pixel_area"))
-    std::cout << "; a pixel has " << j["pixel_area"]["area"] << " " << j["pixel_area"]["unit"].get<std::string>();
+    std::cout << "; a pixel has " << j["pixel_area"]["area"] << " "
+              << visible(j["pixel_area"]["unit"].get<std::string>());
   if (j.contains("page_distance"))
     std::cout << "; pages are " << j["page_distance"]["distance"] << " "
               << visible(j["page_distance"]["unit"].get<std::string>()) << " apart";

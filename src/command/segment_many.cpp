@@ -220,7 +220,7 @@ int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDes
   } else {
     std::cout << s.done << " of " << s.lines << " images segmented, " << s.masks << " masks; hash of all masks "
               << hexadecimal(s.hash) << "; " << report::fixed(s.gmac, 3) << " GMAC\n";
-    for (const auto& [status, count] : s.failures) std::cout << count << " " << status << "\n";
+    for (const auto& [status, count] : s.failures) std::cout << count << " " << visible(status) << "\n";
     const auto print = [](const char* of, const std::vector<Index>& counts, const auto& name) {
       const double sum = static_cast<double>(std::accumulate(counts.begin(), counts.end(), Index{0}));
       if (sum == 0) return;
@@ -235,7 +235,8 @@ int report_totals(const Arguments& a, const Summary& s, const pipeline::PaserDes
     std::cout << std::flush;
   }
   if (failed > 0)
-    report::notes() << "why an image has no mask stands in its line of the .jsonl files of " << a.out.string() << "\n";
+    report::notes() << "why an image has no mask stands in its line of the .jsonl files of " << visible(a.out.string())
+                    << "\n";
   if (s.turned > 0)
     std::cerr << "warning: " << s.turned
               << " images were turned upright, as the orientation in their files says, and so are their masks\n";

@@ -272,7 +272,8 @@ int run(const Arguments& arguments) {
   Set set(arguments.out, settings, arguments.common.dry_run);
   if (arguments.common.dry_run) throw program::DryRunEnds{described(arguments, parameters, set)};
   const nlohmann::ordered_json manifest = make_set(arguments, parameters, set);
-  std::cout << (arguments.common.json ? paser::io::json_text(manifest, 2) : set.description().string()) << "\n";
+  std::cout << (arguments.common.json ? paser::io::json_text(manifest, 2) : paser::visible(set.description().string()))
+            << "\n";
   return program::done;
 }
 

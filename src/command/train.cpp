@@ -17,7 +17,7 @@ int run_train(int, char** argv) {
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   const auto trainer = (error ? std::filesystem::path(argv[0]) : self).parent_path() / "train_segmentation";
   ::execv(trainer.c_str(), argv);
-  std::cerr << "error: paser train is the program " << trainer.string()
+  std::cerr << "error: paser train is the program " << paser::visible(trainer.string())
             << ", which cannot be started: " << std::strerror(errno) << "\n";
   return program::failed;
 }

@@ -60,6 +60,25 @@ TEST_CASE("A stage that is left early still ends its line") {
   CHECK(shown(true, 20, false).back() == '\n');
 }
 
+TEST_CASE("Control characters in the notes of a stage, such as those of a file's name, are shown") {
+  for (const bool terminal : {false, true}) {
+    std::ostringstream out;
+    double now = 0;
+    Progress progress("stage", 10,
+                      {.out = &out,
+                       .terminal = terminal,
+                       .plain_seconds = 0,
+                       .quiet_seconds = 0,
+                       .clock = [&now] { return now; },
+                       .columns = 90});
+    now = 100;
+    progress.update(5, "\x1b[31ma.png");
+    CHECK_THAT(out.str(), Contains("\\x1B[31ma.png") && !Contains("\x1b"));
+    progress.finish("\x1b[2Jdone");
+    CHECK_THAT(out.str(), Contains("\\x1B[2Jdone") && !Contains("\x1b"));
+  }
+}
+
 namespace {
 
 /// A stage whose clock stands still unless it is told.

@@ -64,13 +64,13 @@ inline TrainedChoice best_trained(const report::Results& results, const RunFolde
 /// Where the files of a run are, and the command that uses what was trained, where there is something.
 inline void print_files(std::ostream& out, const RunFolder& folder, const TrainedChoice& best) {
   if (const auto page = folder.path() / "report.html"; std::filesystem::exists(page))
-    out << "Report page    " << page.string() << "  (for a browser; one file that loads nothing)\n";
-  out << "All numbers    " << (folder.path() / "results.json").string() << "\n";
+    out << "Report page    " << visible(page.string()) << "  (for a browser; one file that loads nothing)\n";
+  out << "All numbers    " << visible((folder.path() / "results.json").string()) << "\n";
   const auto trained = folder.trained();
   for (std::size_t i = 0; i < trained.size(); ++i)
-    out << (i == 0 ? "Trained model  " : "               ") << folder.checkpoint(trained[i]).string() << "\n";
+    out << (i == 0 ? "Trained model  " : "               ") << visible(folder.checkpoint(trained[i]).string()) << "\n";
   if (!best.name.empty())
-    out << "Use it         paser segment " << folder.checkpoint(best.name).string() << " IMAGES"
+    out << "Use it         paser segment " << visible(folder.checkpoint(best.name).string()) << " IMAGES"
         << (best.only.empty() ? "" : " --only " + best.only) << "\n";
   out << std::flush;
 }
@@ -80,10 +80,10 @@ inline void print_files(std::ostream& out, const RunFolder& folder, const Traine
 inline void print_results(std::ostream& out, const report::Results& results, const RunFolder& folder) {
   using report::fixed;
   out << "\n"
-      << results.data << (results.data.empty() ? "" : "\n\n") << report::results_table(results) << "\n"
+      << visible(results.data) << (results.data.empty() ? "" : "\n\n") << report::results_table(results) << "\n"
       << report::results_legend(results) << "\n";
   const auto show = [&](const std::string& title, const report::TextTable& table, const std::string& note) {
-    out << title << "\n" << table << note << "\n";
+    out << visible(title) << "\n" << table << visible(note, "\n") << "\n";
   };
   for (const report::Row& row : results.rows)
     if (row.kind == "paser" && results.kinds.size() > 1)
@@ -105,7 +105,7 @@ inline void print_results(std::ostream& out, const report::Results& results, con
         << (claim.paper ? " (paper " + fixed(*claim.paper, 4) + ")" : "") << "\n"
         << (claim.explanation.empty() ? "" : std::string(17, ' ') + claim.explanation + "\n");
   out << (results.claims.empty() ? "" : "\n");
-  if (!results.advice.empty()) out << "Advice         " << results.advice << "\n\n";
+  if (!results.advice.empty()) out << "Advice         " << visible(results.advice) << "\n\n";
   print_files(out, folder, best_trained(results, folder));
 }
 

@@ -22,7 +22,7 @@ inline std::string scaling(const FolderSettings& s, const data::FolderReport& im
 /// them.
 inline void print_data(std::ostream& out, std::ostream& warn, const FolderSettings& s, const FolderData& data) {
   const data::FolderReport& images = data.varied(1).report();
-  if (!data.division().empty()) out << data.division() << "\n";
+  if (!data.division().empty()) out << visible(data.division()) << "\n";
   out << "Images    " << data.varied(1).size();
   if (data.in_thirds()) out << " + " << data.varied(2).size() << " + " << data.varied(3).size();
   out << " to train on" << (data.in_thirds() ? ", one part for each stage" : "") << "; " << data.validation().size()
@@ -40,7 +40,7 @@ inline void print_data(std::ostream& out, std::ostream& warn, const FolderSettin
   out << "\n" << std::flush;
   warn << left_out_sentence(data.left_out());
   for (const auto& warnings : {data.weights().warnings, images.warnings})
-    for (const std::string& warning : warnings) warn << "warning: " << warning << "\n";
+    for (const std::string& warning : warnings) warn << "warning: " << visible(warning) << "\n";
   warn << std::flush;
 }
 

@@ -90,7 +90,7 @@ inline void print_plan(std::ostream& out, const std::string& title, const Stages
   for (std::size_t i = 0; i < stages.size(); ++i)
     out << "  " << report::pad_right(stages[i].name, name_width) << "  " << report::pad_right(times[i], time_width)
         << (time_width > 0 ? "  " : "") << stages[i].what << "\n";
-  out << (folder.goes_on() ? "The run in " : "Everything is written to ") << folder.path().string()
+  out << (folder.goes_on() ? "The run in " : "Everything is written to ") << visible(folder.path().string())
       << (folder.goes_on() ? " goes on; what is done there is not done again (--fresh starts over).\n"
                            : ". Ctrl-C stops and keeps what is done; the same command goes on with it.\n")
       << std::flush;

@@ -80,12 +80,12 @@ class Progress {
     const double now = options_.clock();
     if (options_.terminal) {
       if (now - shown_ < options_.refresh_seconds) return;
-      draw(fitted(now, note));
+      draw(fitted(now, visible(note)));
     } else {
       const bool due = now - shown_ >= options_.plain_seconds && tenth(done) > tenth_;
       if (done >= total_ || !(due || now - shown_ >= options_.quiet_seconds)) return;
       tenth_ = tenth(done);
-      *options_.out << full(now, note) << '\n' << std::flush;
+      *options_.out << full(now, visible(note)) << '\n' << std::flush;
     }
     shown_ = now;
   }
@@ -96,7 +96,7 @@ class Progress {
     finished_ = true;
     const double now = options_.clock();
     const std::string last =
-        stage_ + "  " + made() + " in " + duration(now - start_) + spaced(rate_text(now)) + spaced(note);
+        stage_ + "  " + made() + " in " + duration(now - start_) + spaced(rate_text(now)) + spaced(visible(note));
     if (options_.terminal)
       *options_.out << '\r' << pad_right(last, drawn_);
     else
