@@ -81,7 +81,10 @@ class Set {
   /// there.
   Set(const Path& folder, nlohmann::ordered_json settings, bool dry_run)
       : out_(folder, "make_electrodes",
-             {.called = "paser synthesize", .overwrite = false, .alone = true, .dry_run = dry_run}),
+             {.called = "paser synthesize",
+              .alone = true,
+              .dry_run = dry_run,
+              .advice = "remove it to have it made again, or choose another place for the output"}),
         settings_(std::move(settings)) {
     if (std::filesystem::exists(description())) {
       check_same();
@@ -105,8 +108,16 @@ class Set {
     return std::string(part) + kind + "/electrode_" + number + ".png";
   }
   Path file(const char* part, const char* kind, Index i) const { return out_.path() / name(part, kind, i); }
+  /// Whether an image and its mask are there as they were written. What a program of before there were manifests wrote
+  /// is made again and compared.
   bool has(const char* part, Index i) const {
-    return std::filesystem::exists(file(part, "_images", i)) && std::filesystem::exists(file(part, "_label", i));
+    return out_.unchanged(name(part, "_images", i)) && out_.unchanged(name(part, "_label", i));
+  }
+  /// Throws ValueError when a file of the set was changed since it was written.
+  void require_unchanged(const char* part, Index size) {
+    for (Index i = 0; i < size; ++i)
+      for (const char* kind : {"_images", "_label"})
+        if (const std::string own = name(part, kind, i); out_.lists(own)) out_.require(own);
   }
   /// How many images of a part are there.
   Index present(const char* part, Index size) const {
@@ -114,14 +125,28 @@ class Set {
     for (Index i = 0; i < size; ++i) count += has(part, i) ? 1 : 0;
     return count;
   }
-  /// An image or a mask. A file that is there stays unless a run of this program wrote it.
+  /// An image or a mask. A file that is there stays when it has this picture, and is refused when a run of this program
+  /// did not write it.
   void save(const char* part, const char* kind, Index i, const paser::Tensor<std::uint8_t, 3>& picture) {
-    out_.write(name(part, kind, i), paser::io::encode_png(picture));
+    const std::string own = name(part, kind, i);
+    if (holds(file(part, kind, i), picture)) return out_.adopt(own);
+    out_.write(own, paser::io::encode_png(picture));
   }
   void save(const nlohmann::ordered_json& json) { out_.write("electrodes.json", paser::io::json_text(json, 2) + "\n"); }
   const nlohmann::ordered_json& settings() const { return settings_; }
 
  private:
+  static bool holds(const Path& file, const paser::Tensor<std::uint8_t, 3>& picture) {
+    if (std::error_code none; !std::filesystem::is_regular_file(file, none)) return false;
+    try {
+      const auto there = paser::io::read_image(file);
+      return there.maximum == 255 && there.pixels.shape() == picture.shape() &&
+             std::ranges::equal(there.pixels.values(), picture.values());
+    } catch (const paser::Error&) {  // no picture
+      return false;
+    }
+  }
+
   void check_same() const {
     const auto old = paser::io::read_json<nlohmann::ordered_json>(description());
     const std::string origin = description().string();
@@ -196,19 +221,42 @@ Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key
   return counts;
 }
 
-/// Share of each class; of nothing: zeros.
-std::array<double, 3> shares_of(const Counts& counts) {
+/// Of each class a number; none of no images.
+using OfClasses = std::optional<std::array<double, 3>>;
+
+/// Share of each class.
+OfClasses shares_of(const Counts& counts) {
   const auto all = static_cast<double>(counts[0] + counts[1] + counts[2]);
+  if (all == 0) return {};
   std::array<double, 3> shares{};
-  for (std::size_t k = 0; k < 3 && all > 0; ++k) shares[k] = static_cast<double>(counts[k]) / all;
+  for (std::size_t k = 0; k < 3; ++k) shares[k] = static_cast<double>(counts[k]) / all;
   return shares;
 }
 
-void tell_shares(const char* part, Index images, const std::array<double, 3>& shares) {
-  std::cout << part << ": " << images << " images";
-  for (std::size_t k = 0; k < 3; ++k)
-    std::cout << ", " << class_names[k] << " " << report::fixed(100 * shares[k], 2) << " %";
+/// The authors' rule: the class weight is 1 - share in the training images.
+OfClasses weights_of(const OfClasses& shares) {
+  if (!shares) return {};
+  std::array<double, 3> weights{};
+  std::ranges::transform(*shares, weights.begin(), [](double share) { return 1 - share; });
+  return weights;
+}
+
+nlohmann::ordered_json json_of(const OfClasses& numbers) {
+  return numbers ? nlohmann::ordered_json(*numbers) : nlohmann::ordered_json();
+}
+
+void tell_shares(const char* part, Index images, const OfClasses& shares) {
+  std::cout << part << ": "
+            << (shares ? program::DryRun::counted(static_cast<std::size_t>(images), "image") : "no images");
+  for (std::size_t k = 0; shares && k < 3; ++k)
+    std::cout << ", " << class_names[k] << " " << report::fixed(100 * (*shares)[k], 2) << " %";
   std::cout << "\n";
+}
+
+void tell_weights(const OfClasses& weights) {
+  std::cout << "class weights";
+  for (std::size_t k = 0; weights && k < 3; ++k) std::cout << " " << report::fixed((*weights)[k], 5);
+  std::cout << (weights ? " (1 - share)\n" : ": none, since there are no training images\n");
 }
 
 /// What would be written: of each part the images that are missing, and their masks.
@@ -233,17 +281,12 @@ nlohmann::ordered_json make_set(const Arguments& arguments, const ElectrodeParam
   for (std::size_t p = 0; p < parts.size(); ++p) {
     const paser::Key key = paser::Key{arguments.seed}.fold(p);
     const auto shares = shares_of(make_part(set, parameters, key, parts[p], arguments.count[p]));
-    manifest["shares"][parts[p]] = shares;
+    manifest["shares"][parts[p]] = json_of(shares);
     if (!arguments.common.json) tell_shares(parts[p], arguments.count[p], shares);
     if (p > 0) continue;
-    // The authors' rule: the class weight is 1 - share in the training images.
-    std::array<double, 3> weights{};
-    std::ranges::transform(shares, weights.begin(), [](double share) { return 1 - share; });
-    manifest["class_weights"] = weights;
-    if (arguments.common.json) continue;
-    std::cout << "class weights";
-    for (const double weight : weights) std::cout << " " << report::fixed(weight, 5);
-    std::cout << " (1 - share)\n";
+    const auto weights = weights_of(shares);
+    manifest["class_weights"] = json_of(weights);
+    if (!arguments.common.json) tell_weights(weights);
   }
   set.save(manifest);
   return manifest;
@@ -270,6 +313,7 @@ int run(const Arguments& arguments) {
   const report::InterruptGuard guard;
   program::work_has_begun() = true;
   Set set(arguments.out, settings, arguments.common.dry_run);
+  for (std::size_t p = 0; p < parts.size(); ++p) set.require_unchanged(parts[p], arguments.count[p]);
   if (arguments.common.dry_run) throw program::DryRunEnds{described(arguments, parameters, set)};
   const nlohmann::ordered_json manifest = make_set(arguments, parameters, set);
   std::cout << (arguments.common.json ? paser::io::json_text(manifest, 2) : paser::visible(set.description().string()))

@@ -307,12 +307,49 @@ TEST_CASE("make_electrodes completes its own set, and writes over nobody's pictu
   CHECK(make().status == 0);
   CHECK(all_of(out) == whole);
 
-  fs::remove(out / "train_label" / "electrode_00001.png");
-  std::ofstream(out / "train_images" / "electrode_00001.png") << "mine";
-  const auto refused = make();
-  CHECK(refused.status == 2);
-  CHECK_THAT(refused.err, Contains("train_images/electrode_00001.png") && Contains("choose another place"));
-  CHECK(content_of(out / "train_images" / "electrode_00001.png") == "mine");
+  // With its mask or without it, known to the program or not.
+  for (const char* gone : {"nothing", "train_label/electrode_00001.png", ".paser_outputs"}) {
+    CAPTURE(gone);
+    fs::remove(out / gone);
+    std::ofstream(out / "train_images" / "electrode_00001.png") << "mine";
+    const auto refused = make();
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.err, Contains("train_images/electrode_00001.png") && Contains("choose another place") &&
+                                !Contains("--overwrite"));
+    CHECK(content_of(out / "train_images" / "electrode_00001.png") == "mine");
+    fs::remove(out / "train_images" / "electrode_00001.png");
+    CHECK(make().status == 0);
+    CHECK(all_of(out) == whole);
+  }
+}
+
+TEST_CASE("make_electrodes says of parts without images that there are none") {
+  const TemporaryFolder folder;
+  const auto make = [&](const char* train, std::vector<std::string> more = {}) {
+    std::vector<std::string> words{PASER_MAKE_ELECTRODES,
+                                   "--out",
+                                   (folder / ("set" + std::string(train))).string(),
+                                   "--count",
+                                   train,
+                                   "0",
+                                   "0",
+                                   "--set",
+                                   "height=32",
+                                   "--set",
+                                   "width=32"};
+    words.insert(words.end(), more.begin(), more.end());
+    const auto ended = run_program(folder.path(), words);
+    INFO(ended.err);
+    CHECK(ended.status == 0);
+    return ended.out;
+  };
+  CHECK_THAT(make("1"), Contains("train: 1 image, pore ") && Contains("(1 - share)") &&
+                            Contains("validation: no images\ntest: no images\n") && !Contains("0 images"));
+  CHECK_THAT(make("0"), Contains("train: no images\n") && !Contains("%") &&
+                            Contains("class weights: none, since there are no training images\n"));
+  const auto made = nlohmann::json::parse(make("0", {"--json"}));
+  CHECK(made.at("class_weights").is_null());
+  CHECK(made.at("shares").at("test").is_null());
 }
 
 }  // namespace outputs_test

@@ -13,6 +13,25 @@
 
 namespace paser::io {
 
+namespace detail {
+
+/// Throws ValueError for a path that is longer than the file system takes, or has a name that is: also where folders on
+/// the way are still to be made.
+inline void check_name(const Path& path) {
+  std::error_code none;
+  Path there = std::filesystem::absolute(path, none);
+  while (!std::filesystem::exists(there, none) && there != there.parent_path()) there = there.parent_path();
+  const auto too_long = [](const Path& name) {
+    struct stat ignored {};
+    return ::lstat(name.c_str(), &ignored) != 0 && errno == ENAMETOOLONG;
+  };
+  bool fits = !too_long(path);
+  for (const Path& name : path) fits = fits && !too_long(there / name);
+  check<ValueError>(fits, "output", quoted(path), ": ", std::strerror(ENAMETOOLONG));
+}
+
+}  // namespace detail
+
 /// How a program writes into a folder.
 struct OutputOptions {
   std::string called{};    ///< what messages call the program; empty: by the word that stands in the folder's list
@@ -22,6 +41,8 @@ struct OutputOptions {
   /// Whether a file is of the kind that the program writes under this name: for those whose content the list does not
   /// have (see OutputFolder::rewritten). Without it any content will do.
   std::function<bool(const Path& file, const std::string& name)> recognises{};
+  /// What a program advises that refuses a file: one without the option says another word.
+  const char* advice = "choose another place for the output, or --overwrite to replace it";
 };
 
 /// A folder into which a program writes, and never over anything else than what it wrote there itself.
@@ -46,7 +67,7 @@ class OutputFolder {
 
  public:
   /// Opens the folder, or makes it; `program` is one word. Throws IoError when it cannot be written to, and with the
-  /// number of the process that excludes this one.
+  /// number of the process that excludes this one, ValueError when its name is too long.
   OutputFolder(const Path& folder, std::string program, OutputOptions options = {})
       : path_(options.dry_run ? makeable(folder) : made(folder)),
         options_(options),
@@ -68,6 +89,12 @@ class OutputFolder {
   bool lists_nothing() const {
     return std::ranges::none_of(manifest_.files(),
                                 [&](const auto& file) { return file.second.program == manifest_.program(); });
+  }
+
+  /// Whether what is there under a name is what this program wrote. Throws IoError when it cannot be read.
+  bool unchanged(const std::string& name) const {
+    std::error_code none;
+    return lists(name) && std::filesystem::is_regular_file(path_ / name, none) && own(name, path_ / name).empty();
   }
 
   /// Names a file that the command reads. Nothing happens where there is none.
@@ -186,8 +213,9 @@ class OutputFolder {
   static const Path& makeable(const Path& folder) {
     Path there = std::filesystem::absolute(folder);
     std::error_code ignored;
+    detail::check_name(folder);
     while (!std::filesystem::exists(there, ignored) && there != there.parent_path()) there = there.parent_path();
-    check<IoError>(std::filesystem::is_directory(there), "output", quoted(folder),
+    check<IoError>(std::filesystem::is_directory(there, ignored), "output", quoted(folder),
                    " cannot be made: ", std::strerror(ENOTDIR));
     check<IoError>(::access(there.c_str(), W_OK | X_OK) == 0, "output", quoted(folder),
                    " cannot be written to: ", std::strerror(errno));
@@ -200,9 +228,10 @@ class OutputFolder {
         io::remove_stray_temporaries(inside);
   }
   static void make_folder(const Path& folder) {
-    std::error_code failed;
+    std::error_code failed, ignored;
+    detail::check_name(folder);
     std::filesystem::create_directories(folder, failed);
-    check<IoError>(std::filesystem::is_directory(folder), "output", quoted(folder),
+    check<IoError>(std::filesystem::is_directory(folder, ignored), "output", quoted(folder),
                    " cannot be made: ", failed ? failed.message() : "a file has this name");
   }
 
@@ -220,6 +249,8 @@ class OutputFolder {
   Standing own_content(const std::string& name) {
     const Path file = path_ / name;
     struct stat there {};
+    check<ValueError>(file.filename() != OutputManifest::file_name, "output", quoted(file),
+                      " is the list of what programs wrote into the folder, and no name for another file");
     if (removed_.contains(name)) return {};
     if (::lstat(file.c_str(), &there) != 0) {  // a name that is too long, or a file where its folder is to be
       const int problem = errno;
@@ -235,8 +266,8 @@ class OutputFolder {
       manifest_.refresh();
       if (!dangling) problem = own(name, file);
     }
-    check<ValueError>(problem.empty() || options_.overwrite, "output", quoted(file), " ", problem,
-                      "; choose another place for the output, or --overwrite to replace it");
+    check<ValueError>(problem.empty() || options_.overwrite, "output", quoted(file), " ", problem, "; ",
+                      options_.advice);
     Standing standing{true, problem.empty(), {}};
     if (standing.own && !manifest_.files().at(name).by_name) standing.content = ContentSum::of_file(file);
     return standing;
@@ -267,10 +298,13 @@ class OutputFolder {
   std::set<std::pair<dev_t, ino_t>> inputs_;
 };
 
-/// The folder of one file that is named by itself, and its name in it. Throws IoError where there is no such folder.
+/// The folder of one file that is named by itself, and its name in it. Throws IoError where there is no such folder,
+/// ValueError where a name is longer than the file system takes.
 inline std::pair<Path, std::string> folder_and_name(const Path& file) {
+  detail::check_name(file);
   const Path folder = file.has_parent_path() ? file.parent_path() : Path(".");
-  check<IoError>(std::filesystem::is_directory(folder), "output", quoted(file), ": its folder does not exist");
+  std::error_code ignored;
+  check<IoError>(std::filesystem::is_directory(folder, ignored), "output", quoted(file), ": its folder does not exist");
   return {folder, file.filename().string()};
 }
 
