@@ -141,7 +141,9 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
   } catch (const paser::Error& error) {
     return ends(error, unless_begun());
   } catch (const std::filesystem::filesystem_error& error) {
-    return ends(error, unless_begun());
+    const bool too_long = error.code() == std::errc::filename_too_long;  // a name that no file can have
+    return ends(paser::IoError(paser::message("'", error.path1().string(), "': ", error.code().message())),
+                too_long ? wrong_usage : unless_begun());
   } catch (const paser::OutOfMemory& error) {
     return ends(error, failed);
   } catch (const std::bad_alloc&) {  // says nothing itself

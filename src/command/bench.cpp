@@ -118,7 +118,12 @@ void bench_network(const Arguments& a) {
 
 int bench(const Arguments& a) {
   if (a.model.threads > 0) set_threads(a.model.threads);
-  if (std::filesystem::exists(a.model.model))
+  const std::string named = a.model.model.string();
+  std::error_code error;
+  const bool there = std::filesystem::exists(a.model.model, error);
+  // The settings of a network may be longer than the name of a file.
+  check<ValueError>(!error || named.find(':') != std::string::npos, "paser bench", "'", named, "': ", error.message());
+  if (there)
     bench_model(a, a.model.file());
   else
     bench_network(a);

@@ -54,7 +54,8 @@ struct Statement {
 
 /// The results of a run folder, or the file itself.
 std::filesystem::path results_file(const std::filesystem::path& run) {
-  return std::filesystem::is_directory(run) ? run / "results.json" : run;
+  std::error_code none;  // what cannot be looked at cannot be opened either, which is told then
+  return std::filesystem::is_directory(run, none) ? run / "results.json" : run;
 }
 
 /// The results of a run. Throws FormatError, also on those of train_router, which compares networks and routers by its

@@ -272,7 +272,9 @@ int segment_list(const Arguments& a) {
   Segmenter segmenter(a.model, a.segmenter, pipeline::load_paser(model));
   const Manifest manifest(a.manifest, a.chunk);
   program::work_has_begun() = true;
-  io::OutputFolder out(a.out, "segment_many", {.called = "paser segment-many", .dry_run = a.common.dry_run});
+  io::OutputFolder out(
+      a.out, "segment_many",
+      {.called = "paser segment-many", .dry_run = a.common.dry_run, .advice = "remove it, or choose another --out"});
   out.protect(model);
   out.protect(a.manifest);
   begin(job_of(a, model, manifest), out, a.common.dry_run);

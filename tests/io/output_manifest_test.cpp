@@ -90,6 +90,7 @@ TEST_CASE("output manifest: a manifest cut at any byte, or with a byte changed, 
   CHECK(text_of(manifest) == "my own file of this name\n");
   fs::remove(manifest);
   fs::create_symlink(out / "a", manifest);
+  CHECK_THROWS_WITH(OutputFolder(out, "evaluate"), Contains(".paser_outputs' is a link, expected a file or nothing"));
   CHECK_THROWS_AS(OutputFolder(out, "evaluate"), IoError);
 }
 

@@ -130,6 +130,8 @@ class OutputManifest {
     const int access = dry_run_ ? O_RDONLY : O_RDWR | O_APPEND | O_CREAT;
     for (int attempt = 0;; ++attempt) {
       file_ = detail::uninterrupted([&] { return ::open(path_.c_str(), access | O_NOFOLLOW | O_CLOEXEC, 0666); });
+      check<IoError>(file_ >= 0 || errno != ELOOP, "output", quoted(path_),
+                     " is a link, expected a file or nothing: a link may lead to somebody else's file");
       check<IoError>(file_ >= 0, "output", quoted(path_), " cannot be opened: ", std::strerror(errno));
       // File systems without locks are written to unlocked.
       const bool exclusive = ::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
