@@ -269,7 +269,7 @@ TEST_CASE("settings of a DeepLabV3+ that make no network are named") {
   CHECK_THAT(refused(R"({"rates": [1, 0, 2]})"), Contains("dilation of its pyramid is 0"));
   CHECK_THAT(refused(R"({"separable": true})"), Contains("smp's head always is separable"));
   CHECK_THAT(refused(R"({"convention": "vainf"})"), Contains("resnet34 has no dilated form"));
-  CHECK_THAT(refused(R"({"dropout": 2})"), Contains("its dropout is 2"));
+  CHECK_THAT(refused(R"({"dropout": 1})"), Contains("its dropout is 1"));
   CHECK_THAT(refused(R"({"classes": 1})"), Contains("1 classes"));
   CHECK_THAT(refused(R"({"head_width": -1})"), Contains("-1"));
   CHECK_THAT(refused(R"({"backbone": "mobilenetv2", "width": 6})"), Contains("multiple of 4"));

@@ -98,7 +98,7 @@ TEST_CASE("an EfficientViT is made by name, says what it is, and refuses what it
       R"(its "size" is missing, expected one of "B0" .. "B3", "L1" and "L2", such as efficientvit:{"in":3,"classes":19,)");
   refused(R"({"in": 3, "classes": 19, "size": "B7"})", "its size is 'B7'");
   refused(R"({"in": 3, "classes": 1, "size": "B0"})", "1 classes");
-  refused(R"({"in": 3, "classes": 9, "size": "B0", "dropout": 2})", "its dropout is 2");
+  refused(R"({"in": 3, "classes": 9, "size": "B0", "dropout": 1})", "its dropout is 1, expected 0 .. 1 (excluded)");
   refused(R"({"in": 3, "classes": 9, "family": "M", "widths": [4, 4, 6, 6, 8], "depths": [1, 1, 1, 1, 1],)"
           R"( "head_features": 4, "head_width": 6, "head_depth": 1, "head_expand": 2, "final_expand": 2})",
           "its family is 'M'");

@@ -176,5 +176,5 @@ TEST_CASE("a MatPhase is made by name, says what it is, and refuses what it cann
   refused(R"({"in": 1, "classes": 3, "patch": 14})", "14 pixels a side, expected an odd number");
   refused(R"({"in": 1, "classes": 3, "threshold": 1.5})", "its threshold is 1.5");
   refused(R"({"in": 1, "classes": 3, "features": [8, 0, 8]})", "0 features");
-  refused(R"({"in": 1, "classes": 3, "dropout": 2})", "its dropout is 2");
+  refused(R"({"in": 1, "classes": 3, "dropout": 1})", "its dropout is 1, expected 0 .. 1 (excluded)");
 }

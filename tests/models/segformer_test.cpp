@@ -190,7 +190,7 @@ TEST_CASE("a SegFormer is made by name, says what it is, and refuses what it can
       R"(its "size" is missing, expected one of "B0" .. "B5", such as segformer:{"in":3,"classes":19,"size":"B0"})");
   refused(R"({"in": 3, "classes": 19, "size": "b0"})", "its size is 'b0'");
   refused(R"({"in": 3, "classes": 1, "size": "B0"})", "1 classes");
-  refused(R"({"in": 3, "classes": 9, "size": "B0", "dropout": 2})", "its dropout is 2");
+  refused(R"({"in": 3, "classes": 9, "size": "B0", "dropout": 1})", "its dropout is 1");
   refused(R"({"in": 3, "classes": 9, "size": "B0", "convention": "mmseg"})", "its convention is 'mmseg'");
   refused(R"({"in": 3, "classes": 9, "size": "B0", "reductions": [8, 4, 2]})", "expected equally many");
   refused(R"({"in": 3, "classes": 9, "depths": [1], "widths": [6], "heads": [4], "decoder_width": 5,)"

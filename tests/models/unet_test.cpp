@@ -148,6 +148,6 @@ TEST_CASE("numbers that make no network are refused") {
   for (const models::UNetSpec& spec :
        {models::UNetSpec{.classes = 1}, models::UNetSpec{.width = 0}, models::UNetSpec{.width = 7},
         models::UNetSpec{.depth = 0}, models::UNetSpec{.depth = 11}, models::UNetSpec{.dropout = 1.5},
-        models::UNetSpec{.dropout = -0.1}})
+        models::UNetSpec{.dropout = 1}, models::UNetSpec{.dropout = -0.1}})
     CHECK_THROWS_AS(made(spec), ValueError);
 }

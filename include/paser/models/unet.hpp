@@ -48,7 +48,7 @@ struct UNetSpec {
   Index width = 8;                               ///< channels of the uppermost level; even
   Index depth = 2;                               ///< poolings, 1 .. 10
   Upsampling upsampling = Upsampling::bilinear;  ///< of the decoder
-  double dropout = 0.5;                          ///< probability that a channel's value is dropped, in [0,1]
+  double dropout = 0.5;                          ///< probability that a channel's value is dropped, in [0,1)
   UNetNorm norm = UNetNorm::instance;            ///< behind each of the 3x3 convolutions
 
   /// The same for the registry, where a UNet is called "unet".
@@ -121,6 +121,8 @@ class UNet {
                       "UNet", "no network has ", spec.in, " image channels, ", spec.classes, " classes, width ",
                       spec.width, " and depth ", spec.depth,
                       "; expected at least 1 channel, 2 classes, an even width of 2 or more, and a depth of 1 .. 10");
+    check<ValueError>(spec.dropout >= 0 && spec.dropout < 1, "UNet", "its dropout is ", spec.dropout,
+                      ", expected 0 .. 1 (excluded)");
     return spec;
   }
 
@@ -204,7 +206,7 @@ class StaticUNet : public UNet<T> {
   static_assert(Depth >= 1 && Depth <= 10, "UNet: Depth counts poolings and must lie in 1 .. 10");
 
  public:
-  /// See UNet. Throws ValueError unless 0 <= dropout <= 1.
+  /// See UNet. Throws ValueError unless 0 <= dropout < 1.
   explicit StaticUNet(Key key, double dropout = 0.5, Upsampling upsampling = Upsampling::bilinear)
       : UNet<T>({In, Classes, Width, Depth, upsampling, dropout}, key) {}
 

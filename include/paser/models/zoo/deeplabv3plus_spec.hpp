@@ -108,8 +108,8 @@ inline void DeepLabV3PlusSpec::check_numbers() const {
                     ", expected 8 or 16");
   for (const Index rate : used_rates())
     check<ValueError>(within(rate), where, "a dilation of its pyramid is ", rate, ", expected 1 .. ", most);
-  check<ValueError>(used_dropout() >= 0 && used_dropout() <= 1, where, "its dropout is ", used_dropout(),
-                    ", expected a probability");
+  check<ValueError>(used_dropout() >= 0 && used_dropout() < 1, where, "its dropout is ", used_dropout(),
+                    ", expected 0 .. 1 (excluded)");
   check<ValueError>(encoder_momentum >= 0 && encoder_momentum <= 1, where, "its encoder_momentum is ", encoder_momentum,
                     ", expected 0 .. 1");
   check<ValueError>(!(is_smp() && separable), where,

@@ -118,7 +118,7 @@ inline void EfficientViTSpec::check_numbers() const {
       "; expected 1 .. 64, 1 .. 64 and 0 .. 64");
   check<ValueError>(head_width >= 1 && head_width <= 4096 && head_depth >= 0 && head_depth <= 1000, where,
                     "its head has width ", head_width, " and depth ", head_depth, "; expected 1 .. 4096 and 0 .. 1000");
-  check<ValueError>(dropout >= 0 && dropout <= 1, where, "its dropout is ", dropout, ", expected a probability");
+  check<ValueError>(dropout >= 0 && dropout < 1, where, "its dropout is ", dropout, ", expected 0 .. 1 (excluded)");
 }
 
 inline Index EfficientViTSpec::parameters() const {

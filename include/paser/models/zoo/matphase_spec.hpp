@@ -46,7 +46,7 @@ struct MatPhaseSpec {
     check<ValueError>(width >= 2 && width <= most && width % 2 == 0 && depth >= 1 && depth <= 10, where,
                       "its UNets have width ", width, " and depth ", depth, "; expected an even width of 2 .. ", most,
                       " and a depth of 1 .. 10");
-    check<ValueError>(dropout >= 0 && dropout <= 1, where, "its dropout is ", dropout, ", expected a probability");
+    check<ValueError>(dropout >= 0 && dropout < 1, where, "its dropout is ", dropout, ", expected 0 .. 1 (excluded)");
     check<ValueError>(threshold >= 0 && threshold <= 1, where, "its threshold is ", threshold, ", expected 0 .. 1");
     check<ValueError>(patch >= 11 && patch <= 63 && patch % 2 == 1, where, "its patches have ", patch,
                       " pixels a side, expected an odd number of 11 .. 63");

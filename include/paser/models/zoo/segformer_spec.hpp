@@ -103,8 +103,8 @@ inline void SegFormerSpec::check_numbers() const {
                       "and a ratio of 1 .. 64");
   check<ValueError>(decoder_width >= 1 && decoder_width <= 8192, where, "its decoder_width is ", decoder_width,
                     ", expected 1 .. 8192");
-  check<ValueError>(dropout >= 0 && dropout <= 1 && drop_path >= 0 && drop_path < 1, where, "its dropout is ", dropout,
-                    " and its drop_path ", drop_path, ", expected 0 .. 1 and 0 .. 1 (excluded)");
+  check<ValueError>(dropout >= 0 && dropout < 1 && drop_path >= 0 && drop_path < 1, where, "its dropout is ", dropout,
+                    " and its drop_path ", drop_path, ", expected 0 .. 1 (excluded) of both");
 }
 
 inline Index SegFormerSpec::smallest_size() const {
