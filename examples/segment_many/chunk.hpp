@@ -1,6 +1,7 @@
 #pragma once
 
 #include <new>
+#include <tuple>
 
 #include "paser/io/indexed_png.hpp"
 #include "paser/io/json.hpp"
@@ -167,21 +168,33 @@ class ChunkWork {
   Summary sums_;
 };
 
-/// The Summary of a chunk that is done. Throws IoError and FormatError.
-inline Summary read_summary(Index chunk, const fs::path& folder) {
+/// The Summary of a chunk that is done, by a model of this description. Throws IoError and FormatError, naming the file
+/// and the field.
+inline Summary read_summary(Index chunk, const fs::path& folder, const paser::pipeline::PaserDescription& d) {
   const fs::path file = folder / file_of(chunk, ".json");
+  const auto document = paser::io::read_json(file);
+  const auto refuse = [&](const std::string& why) {
+    throw paser::FormatError(message(file.string(), " is no summary of a chunk: ", why));
+  };
+  Summary summary;
   try {
-    return paser::io::read_json(file).get<Summary>();
-  } catch (const std::exception& error) {
-    if (dynamic_cast<const paser::Error*>(&error) != nullptr) throw;
-    throw paser::FormatError(message(file.string(), " is no summary of a chunk: ", error.what()));
+    document.get_to(summary);
+  } catch (const nlohmann::json::exception& error) {
+    refuse(paser::io::json_problem(error));
+  } catch (const paser::FormatError& error) {
+    refuse(error.what());
   }
+  for (const auto& [name, has, most] : {std::tuple{"pixels", summary.pixels.size(), d.class_names.size()},
+                                        {"patches", summary.patches.size(), d.networks.size()}})
+    if (has > most) refuse(message("'", name, "' has ", has, " numbers, expected at most ", most));
+  return summary;
 }
 
 /// Reads all files of a chunk back and compares: the bytes with those that the folder's list has, each line with that
 /// of the manifest, each mask with its hash, and the sums. Throws FormatError or IoError, naming the file, where they
 /// differ.
-inline Summary verify_chunk(Index chunk, const Manifest& manifest, const paser::io::OutputFolder& out) {
+inline Summary verify_chunk(Index chunk, const Manifest& manifest, const paser::io::OutputFolder& out,
+                            const paser::pipeline::PaserDescription& d) {
   using paser::check;
   using paser::FormatError;
   for (const char* ending : {".tar", ".jsonl", ".json"}) {
@@ -225,7 +238,7 @@ inline Summary verify_chunk(Index chunk, const Manifest& manifest, const paser::
     sums.masks += pages;
     sums.hash += hash;
   }
-  const Summary stored = read_summary(chunk, out.path());
+  const Summary stored = read_summary(chunk, out.path(), d);
   check<FormatError>(from == records.size() && mask == masks.size() && stored.lines == sums.lines &&
                          stored.done == sums.done && stored.masks == sums.masks && stored.hash == sums.hash &&
                          stored.failures == sums.failures,

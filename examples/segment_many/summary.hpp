@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "paser/core/tensor.hpp"
+#include "paser/core/text.hpp"
 #include "paser/pipeline/routing/domain.hpp"
 
 /// What segment_many says of many images.
@@ -33,8 +35,11 @@ inline std::string hexadecimal(std::uint64_t hash) {
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
   return text;
 }
+/// 0 of what is no such number.
 inline std::uint64_t parse_hexadecimal(const std::string& text) {
-  return std::stoull(text, nullptr, 16);
+  std::uint64_t hash = 0;
+  std::from_chars(text.data(), text.data() + text.size(), hash, 16);
+  return hash;
 }
 
 /// Adds lists, the shorter one as if it ended in zeros.
@@ -91,23 +96,57 @@ void to_json(Json& j, const Summary& s) {
     j["domain"] = {{"windows", s.windows}, {"unlike", s.unlike}, {"expected", s.expected}, {"chunks", s.other_chunks}};
 }
 
+/// A whole number, 0 or more. Throws FormatError, naming it, on another value.
+template <class Json>
+Index count_of(const Json& number, const std::string& name) {
+  constexpr std::uint64_t most = std::uint64_t{1} << 48;  // of which tens of thousands of chunks have a sum
+  const bool whole = number.is_number_unsigned() || (number.is_number_integer() && number >= 0);
+  if (!whole || number.template get<std::uint64_t>() > most)
+    throw paser::FormatError(
+        paser::message("'", name, "' is ", paser::excerpt(number.dump()), ", expected a whole number, 0 or more"));
+  return number.template get<Index>();
+}
+
+/// The same of each number of a list.
+template <class Json>
+std::vector<Index> counts_of(const Json& list, const std::string& name) {
+  paser::check<paser::FormatError>(list.is_array(), name.c_str(), "expected a list of numbers, got ", list.type_name());
+  std::vector<Index> counts;
+  for (const Json& number : list) counts.push_back(count_of(number, name));
+  return counts;
+}
+
+/// Reads what to_json wrote. Throws FormatError, naming the field, on numbers that are no counts, or that contradict
+/// each other.
 template <class Json>
 void from_json(const Json& j, Summary& s) {
+  using paser::check;
+  using paser::FormatError;
   s = {};
-  j.at("lines").get_to(s.lines);
-  j.at("done").get_to(s.done);
-  j.at("failures").get_to(s.failures);
-  j.at("masks").get_to(s.masks);
-  j.at("turned").get_to(s.turned);
-  s.hash = parse_hexadecimal(j.at("hash").template get<std::string>());
-  j.at("gmac").get_to(s.gmac);
-  j.at("pixels").get_to(s.pixels);
-  j.at("patches").get_to(s.patches);
+  const auto count = [](const Json& object, const char* name) { return count_of(object.at(name), name); };
+  s.lines = count(j, "lines");
+  s.done = count(j, "done");
+  Index all = s.done;
+  for (const auto& [status, number] : j.at("failures").items())
+    all += s.failures[status] = count_of(number, "failures, " + paser::visible(status));
+  check<FormatError>(all == s.lines, "'lines'", s.lines, ", expected as many as are done or failed: ", all);
+  s.masks = count(j, "masks");
+  s.turned = count(j, "turned");
+  const auto hash = j.at("hash").template get<std::string>();
+  s.hash = parse_hexadecimal(hash);
+  check<FormatError>(hexadecimal(s.hash) == hash, "'hash'", "'", paser::excerpt(hash),
+                     "', expected 16 hexadecimal digits");
+  s.gmac = j.at("gmac").template get<double>();
+  check<FormatError>(s.gmac >= 0, "'gmac'", s.gmac, ", expected a number of 0 or more");
+  s.pixels = counts_of(j.at("pixels"), "pixels");
+  s.patches = counts_of(j.at("patches"), "patches");
   if (!j.contains("domain")) return;
-  j["domain"].at("windows").get_to(s.windows);
-  j["domain"].at("unlike").get_to(s.unlike);
-  j["domain"].at("expected").get_to(s.expected);
-  j["domain"].at("chunks").get_to(s.other_chunks);
+  const Json& domain = j["domain"];
+  s.windows = count(domain, "windows");
+  s.unlike = count(domain, "unlike");
+  s.other_chunks = count(domain, "chunks");
+  s.expected = domain.at("expected").template get<double>();
+  check<FormatError>(s.expected >= 0, "'expected'", s.expected, ", expected a number of 0 or more");
 }
 
 }  // namespace segment_many

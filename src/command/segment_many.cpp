@@ -254,7 +254,7 @@ int verify(const Arguments& a, const Manifest& manifest, const io::OutputFolder&
   Index damaged = 0;
   for (Index chunk = 0; chunk < manifest.chunks(); ++chunk) {
     try {
-      sums += verify_chunk(chunk, manifest, out);
+      sums += verify_chunk(chunk, manifest, out, d);
     } catch (const Error& error) {
       ++damaged;
       std::cerr << "error: " << visible(error.what(), "\n") << "\n";
@@ -290,7 +290,7 @@ int segment_list(const Arguments& a) {
     return program::interrupted;
   }
   Summary sums;
-  for (Index chunk = 0; chunk < manifest.chunks(); ++chunk) sums += read_summary(chunk, a.out);
+  for (Index chunk = 0; chunk < manifest.chunks(); ++chunk) sums += read_summary(chunk, a.out, description);
   if (worker.made() == 0)
     report::notes() << program::DryRun::counted(static_cast<std::size_t>(manifest.chunks()), "chunk")
                     << " are others' or were done already; this process made none\n";
