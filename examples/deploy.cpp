@@ -23,7 +23,10 @@ int main(int argc, char** argv) try {
   const auto image = data::image_of(page, about.channels, about.value_range, argv[2]);
   const auto found = pipeline::segment_tiled(model, image, Key{1}, {.height = about.height, .width = about.width});
   io::write_png(argv[3], found.maps.labels);
+} catch (const paser::NotFiniteError& error) {  // a weight, or an answer
+  std::cerr << "error: " << paser::visible(error.what(), "\n") << '\n';
+  return 3;
 } catch (const std::exception& error) {  // a sentence with the file and what is wrong with it
-  std::cerr << "error: " << error.what() << '\n';
+  std::cerr << "error: " << paser::visible(error.what(), "\n") << '\n';
   return 1;
 }

@@ -19,7 +19,7 @@ inline void warn_without_noise(const paser::pipeline::Paser<float>& paser, paser
   const paser::Index multiple = coarse.size_multiple();
   const paser::Index side = (std::max<paser::Index>(coarse.smallest_size(), 16) + multiple - 1) / multiple * multiple;
   const auto image = paser::uniform<float>(paser::Key{1}, paser::Shape<4>{1, side, side, channels}, 0, 1);
-  if (paser.estimator.predict(coarse, image, {}).without_noise) std::cerr << without_noise;
+  if (paser.predict_coarse(image, {}, {}).without_noise) std::cerr << without_noise;
 }
 
 }  // namespace program

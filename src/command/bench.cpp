@@ -52,8 +52,10 @@ void bench_model(const Arguments& a, const std::filesystem::path& file) {
     throw program::DryRunEnds{program::DryRun().reads({file, about})};
   }
   program::work_has_begun() = true;
-  const auto costs = experiment::shown("bench", "runs", [&](const pipeline::HowFar& how_far) {
-    return report::measure_costs(paser, paser.policy, image, {.rounds = a.rounds, .progress = how_far});
+  const auto costs = of_model(file, [&] {
+    return experiment::shown("bench", "runs", [&](const pipeline::HowFar& how_far) {
+      return report::measure_costs(paser, paser.policy, image, {.rounds = a.rounds, .progress = how_far});
+    });
   });
   if (a.common.json) {
     nlohmann::json j = costs;

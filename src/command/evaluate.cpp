@@ -167,6 +167,7 @@ class Outputs {
     }
     for (Index i = 0; i < images.size(); ++i)
       masks_.push_back("masks/" + images.info(i).name + (c.fit == "tiles" ? paser::message("_", i) : "") + ".png");
+    refuse_table_in_results(a);
     if (table_) table_->require(table_name_);
     if (!out_) return;
     for (const std::string& name : masks_) out_->require(name);
@@ -181,7 +182,6 @@ class Outputs {
     for (const char* name : documents) would.writes({out_->path() / name});
   }
 
-    refuse_table_in_results(a);
   void mask(Index image, const Labels& labels, Index classes) {
     if (out_) out_->write(masks_[static_cast<std::size_t>(image)], mask_png(labels, classes));
   }
@@ -287,7 +287,7 @@ int run(const Arguments& a, const std::string& command) {
                                   "--samples changes what the policy sees; --budget, --quality and --share find the ",
                                   "price by a calibration of the model's own estimator");
   if (a.model.samples > 0) paser.estimator = paser::uncertainty::McDropout{a.model.samples};
-  if (a.model.only == "paser") program::warn_without_noise(paser, description.channels);
+  if (a.model.only == "paser") of_model(file, [&] { program::warn_without_noise(paser, description.channels); });
   paser::FilterCache<float> filters;
   paser.filters = &filters;
   program::DomainWatch watch(description.calibration);
@@ -300,7 +300,7 @@ int run(const Arguments& a, const std::string& command) {
   program::work_has_begun() = true;
   Outputs outputs(a, file, config, folder);
   if (a.common.dry_run) throw program::DryRunEnds{described(file, folder, outputs)};
-  const auto scores = scored(description, paser, folder, method, outputs);
+  const auto scores = of_model(file, [&] { return scored(description, paser, folder, method, outputs); });
 
   nlohmann::json document = results(scores, method, description, a, file, command);
   document["estimator"] = program::part_json(paser.estimator.spec());

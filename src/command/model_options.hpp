@@ -23,6 +23,18 @@ struct ModelOptions {
   }
 };
 
+/// What `work` returns; a NotFiniteError in it names the model's file.
+template <class Work>
+auto of_model(const std::filesystem::path& file, const Work& work) {
+  try {
+    return work();
+  } catch (const paser::NotFiniteError& error) {
+    const std::string text = error.what();
+    if (text.find(file.string()) != std::string::npos) throw;
+    throw paser::NotFiniteError(file.string() + ": " + text);
+  }
+}
+
 inline void add_threads_option(CLI::App& app, int& threads) {
   app.add_option("--threads", threads, "at most so many; default: all cores")->check(CLI::Range(1, 4096));
 }

@@ -72,7 +72,7 @@ bool work(Session& session, const std::vector<fs::path>& files, io::OutputFolder
 
 int segment_all(const Arguments& a) {
   const fs::path model = a.session.model.file();
-  Session session(a.session, pipeline::load_paser(model));
+  Session session = of_model(model, [&] { return Session(a.session, pipeline::load_paser(model)); });
   const std::vector<fs::path> files = listed(with_lists(a.inputs, std::cin), a.out);
   program::work_has_begun() = true;
   io::OutputFolder out(a.out, "segment_image",

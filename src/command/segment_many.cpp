@@ -269,7 +269,7 @@ int verify(const Arguments& a, const Manifest& manifest, const io::OutputFolder&
 
 int segment_list(const Arguments& a) {
   const fs::path model = a.model.file();
-  Segmenter segmenter(a.model, a.segmenter, pipeline::load_paser(model));
+  Segmenter segmenter = of_model(model, [&] { return Segmenter(a.model, a.segmenter, pipeline::load_paser(model)); });
   const Manifest manifest(a.manifest, a.chunk);
   program::work_has_begun() = true;
   io::OutputFolder out(

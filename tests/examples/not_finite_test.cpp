@@ -131,6 +131,40 @@ TEST_CASE("a network that overflows on an image ends with status 3, and other im
   CHECK_THAT(err, Contains("a.png") && Contains("the answer of network f3"));
 }
 
+TEST_CASE("a coarse network that overflows is told with the model's file by every program, with status 3") {
+  const TemporaryFolder folder;
+  const auto file = folder / "model.safetensors";
+  for (const char* part : {"images", "masks"}) fs::create_directories(folder / part);
+  auto paser = pipeline::make_paser(tiny::description(1), Key{21});
+  nn::walk(paser.models[0], [](const std::string& path, auto& member) {
+    if (path == "head.weight") std::fill_n(member.value.mutable_data(), member.value.numel(), 3e38f);
+  });
+  pipeline::save_paser(file, paser, tiny::description(1));
+  const std::string images = (folder / "images").string(), image = images + "/a.png",
+                    masks = (folder / "masks").string(), out = (folder / "out").string();
+  io::write_png(image, tiny::picture(16, 24, 1, 1));
+  io::write_png(folder / "masks" / "a.png", tiny::Bytes::zeros({16, 24, 1}));
+  std::ofstream(folder / "list") << image << "\n";
+  const std::vector<std::string> evaluate{PASER_EVALUATE, file.string(), "--images", images, "--masks-folder", masks};
+  auto alone = evaluate;
+  alone.insert(alone.end(), {"--only", "f1"});
+  for (const auto& words : {std::vector<std::string>{PASER_SEGMENT_IMAGE, file.string(), image, "--out", out},
+                            {PASER_SEGMENT_MANY, file.string(), "--manifest", (folder / "list").string(), "--out", out},
+                            {PASER_COMMAND, "bench", file.string(), "--rounds", "1"},
+                            evaluate,
+                            alone}) {
+    const auto ended = run_program(folder.path(), words);
+    INFO(words[0] << " " << words[1]);
+    CHECK(ended.status == 3);
+    CHECK_THAT(ended.err, Contains("model.safetensors: the answer of network f1: "));
+  }
+  const auto deployed =
+      run_program(folder.path(), {PASER_DEPLOY, file.string(), image, (folder / "mask.png").string()});
+  CHECK(deployed.status == 3);
+  CHECK_THAT(deployed.err, Contains("the answer of network f1: "));
+  CHECK_FALSE(fs::exists(folder / "mask.png"));
+}
+
 TEST_CASE("the exit status is in every program's help") {
   const TemporaryFolder folder;
   for (const char* program :

@@ -39,6 +39,16 @@ Tensor<T, 4> predict_logits(const models::AnySegmenter<T>& model, const Tensor<T
   return logits;
 }
 
+/// What `answer` returns; a NotFiniteError in it names the network whose answer it is, f1 for k = 0.
+template <class F>
+auto answer_of(Index k, const F& answer) {
+  try {
+    return answer();
+  } catch (const NotFiniteError& error) {
+    throw NotFiniteError(message("the answer of network f", k + 1, ": ", error.what()));
+  }
+}
+
 /// Label map of a batch without noise: (N, H, W, C) -> (N, H, W).
 template <class T>
 Labels predict(const models::AnySegmenter<T>& model, const Tensor<T, 4>& images, Index micro_batch = 32,
@@ -69,14 +79,16 @@ struct Paser {
 
   Index actions() const { return static_cast<Index>(models.size()); }  ///< The networks that a patch can go to.
 
-  /// What the coarse model says about every pixel, by the estimator.
+  /// What the coarse model says about every pixel, by the estimator. Throws NotFiniteError that names the model.
   uncertainty::Prediction<T> predict_coarse(const Tensor<T, 4>& images, const ImageIds& ids, Key key) const {
-    return estimator.predict(models[0], images, {.ids = ids, .key = key, .micro_batch = micro_batch});
+    return answer_of(
+        0, [&] { return estimator.predict(models[0], images, {.ids = ids, .key = key, .micro_batch = micro_batch}); });
   }
 
   /// Its label map, as `coarse_answer` says.
   Labels coarse_labels(const uncertainty::Prediction<T>& prediction) const {
-    return coarse_answer == CoarseAnswer::mean ? prediction.labels : argmax_channels(prediction.first_sample);
+    return coarse_answer == CoarseAnswer::mean ? prediction.labels
+                                               : answer_of(0, [&] { return argmax_channels(prediction.first_sample); });
   }
 
   /// What the policy is asked by. map: see PolicyState; ids: of the images, for policies that draw.

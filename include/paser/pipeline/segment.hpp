@@ -61,11 +61,7 @@ Tensor<T, 3> probability_of(const Labels& labels, const Tensor<T, 4>& probabilit
 /// Arg-max of the answer of model k. Throws NotFiniteError that names the model.
 template <class T>
 Labels labels_of(const Tensor<T, 4>& logits, Index k) {
-  try {
-    return argmax_channels(logits);
-  } catch (const NotFiniteError& error) {
-    throw NotFiniteError(message("the answer of network f", k + 1, ": ", error.what()));
-  }
+  return answer_of(k, [&] { return argmax_channels(logits); });
 }
 
 /// Where the answer of a model is written; null: not wanted.
