@@ -4,6 +4,8 @@
 #include <functional>
 #include <vector>
 
+#include "support/tiny_images.hpp"
+
 namespace stored_zip_test {
 
 using namespace paser;
@@ -13,9 +15,7 @@ using Catch::Contains;
 constexpr std::uint64_t wide32 = 0xFFFFFFFF, wide16 = 0xFFFF;
 
 std::string bytes(std::uint64_t value, int count) {
-  std::string text;
-  for (int i = 0; i < count; ++i, value >>= 8) text.push_back(static_cast<char>(value & 255));
-  return text;
+  return tiny::number(value, count, false);
 }
 
 /// The parts of an archive of two entries whose sizes, places and directory stand in the records of ZIP64, as

@@ -9,6 +9,7 @@
 #include "paser/models/policy_net.hpp"
 #include "paser/models/unet.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/tiny_images.hpp"
 
 namespace torch_file_test {
 
@@ -19,9 +20,7 @@ using Catch::Contains;
 const io::Path folder = io::Path(PASER_TEST_DATA) / "io" / "torch";
 
 std::string bytes(std::uint64_t value, int count) {
-  std::string text;
-  for (int i = 0; i < count; ++i, value >>= 8) text.push_back(static_cast<char>(value & 255));
-  return text;
+  return tiny::number(value, count, false);
 }
 
 /// A ZIP archive of stored entries.
