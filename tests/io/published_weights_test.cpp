@@ -185,7 +185,7 @@ TEST_CASE("a checkpoint is read from one safetensors file, from several with an 
   wrong = index;
   wrong["weight_map"]["attention.key.bias"] = "model-1.safetensors\0x"s;
   write_index(wrong);
-  CHECK_THROWS_WITH(read_index(), Contains("'model-1.safetensors\\x00x', expected a name without folders"));
+  CHECK_THROWS_WITH(read_index(), Contains("'attention.key.bias' has a NUL"));
   CHECK_THROWS_AS(read_index(), FormatError);
   write_index({{"weights", 1}});
   CHECK_THROWS_WITH(read_index(), Contains("'weight_map'"));

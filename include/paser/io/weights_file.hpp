@@ -22,8 +22,7 @@ std::map<std::string, std::map<std::string, bool>> shards_of(const Path& index) 
   for (const auto& [name, file] : document.json["weight_map"].items()) {
     check<FormatError>(file.is_string(), origin.c_str(), "the file of '", name, "' is not a text");
     const std::string file_name = file.template get<std::string>();
-    const bool plain = Path(file_name).filename() == file_name && file_name != ".." &&
-                       file_name.find('\0') == file_name.npos;  // which ends the name for the system
+    const bool plain = Path(file_name).filename() == file_name && file_name != "..";
     check<FormatError>(plain, origin.c_str(), "the file of '", name, "' is '", visible(file_name),
                        "', expected a name without folders");
     files[file_name][name] = true;
