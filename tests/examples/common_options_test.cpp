@@ -257,11 +257,16 @@ TEST_CASE("every trainer: --dry-run ends where training would begin, in a new fo
   Words moved = segmentation;
   moved[2] = (folder / "other").string();
   CHECK_THAT(run(moved, other), Contains("a new run, in place of any that is there"));
-  std::ofstream(out / "checkpoints" / "f3.safetensors") << "edited";
+  const std::string configuration = content_of(out / "config.json");
   std::ofstream(out / "config.json") << "edited";
-  const auto refused = run_program(folder.path(), segmentation + other);
-  CHECK(refused.status == 2);
-  CHECK_THAT(refused.err, Contains("config.json") && Contains("was changed since"));
+  const auto changed = run_program(folder.path(), segmentation + other);
+  CHECK(changed.status == 2);
+  CHECK_THAT(changed.err, Contains("config.json") && Contains("was changed since"));
+  std::ofstream(out / "config.json") << configuration;
+  std::ofstream(out / "checkpoints" / "f3.safetensors") << "edited";
+  const auto replaced = run_program(folder.path(), segmentation + other);
+  CHECK(replaced.status == 2);
+  CHECK_THAT(replaced.err, Contains("f3.safetensors") && Contains("is not what train_segmentation writes"));
 }
 
 }  // namespace common_options

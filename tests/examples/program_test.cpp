@@ -114,7 +114,7 @@ TEST_CASE("a run folder belongs to one set of settings, and another folder is ne
     paser::experiment::RunFolder opened(run, settings, {}, needs);
     opened.add_cost({"f1", 2});
     opened.add_cost({"f1", 3});
-    std::ofstream(opened.checkpoint_to_write("f1")) << "weights";
+    paser::io::Checkpoint().save(opened.checkpoint_to_write("f1"));
     std::ofstream(run / "notes.txt") << "mine";
   }
   CHECK(paser::experiment::RunFolder(run, settings, {}, needs).stage_costs().at(0).seconds == 5);

@@ -32,8 +32,8 @@ class OutOfMemory : public std::bad_alloc {
   explicit OutOfMemory(std::size_t bytes) noexcept : bytes_(bytes) {
     std::snprintf(text_, sizeof text_, "out of memory: %zu bytes were asked for at once", bytes);
   }
-  const char* what() const noexcept override { return text_; }
-  std::size_t bytes() const noexcept { return bytes_; }  ///< that were asked for
+  const char* what() const noexcept override { return text_; }  ///< "out of memory: 4096 bytes were asked for at once"
+  std::size_t bytes() const noexcept { return bytes_; }         ///< that were asked for
 
  private:
   std::size_t bytes_;
