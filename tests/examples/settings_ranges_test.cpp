@@ -84,8 +84,8 @@ TEST_CASE("every setting of the other programs is taken, or refused by its name"
   const auto mnist = taken(noisy_mnist::demo(), [](const auto& c) { noisy_mnist::checked(c); });
   CHECK_FALSE(takes(mnist, "samples=0"));
   CHECK_FALSE(takes(mnist, "policy_baseline=\"x\""));
-  CHECK(takes(mnist, "foreground=1"));
-  for (const char* of_one_class : {"foreground=0", "foreground=256"}) CHECK_FALSE(takes(mnist, of_one_class));
+  CHECK_FALSE(takes(mnist, "foreground=0"));
+  CHECK(takes(mnist, "seed=0"));
   const auto routing = taken(routing::Settings{}, [](const auto& s) { routing::checked(s); });
   CHECK_FALSE(takes(routing, "train_images=-1"));
   CHECK_FALSE(takes(routing, "depths=[2,0]"));
