@@ -97,7 +97,7 @@ TEST_CASE("what a policy cannot mean is refused with a sentence") {
   CHECK_THROWS_WITH(run(Given{Actions::full({6, 1}, 3)}), Contains("chose model 3, there are 3"));
   CHECK_THROWS_WITH(run(Given{Actions::full({6, 1}, -1)}), Contains("chose model -1"));
   CHECK_THROWS_WITH(run(Given{Actions::full({5, 1}, 1)}), Contains("expected (6,1)"));
-  CHECK_THROWS_WITH(run(Undecided{}), Contains("sends it back to the coarse model"));
+  CHECK_THROWS_WITH(run(Undecided{}), Contains("patch 0 was answered by model 1") && Contains("sends it back"));
   CHECK_THROWS_WITH(segment(paser, batch.images, {1, 2}, Key{}), Contains("2 ids for images"));
   const Policy<float> random = Random{};
   CHECK_THROWS_WITH(random.probabilities(paser.state({}, {1})), Contains("'random' has no distribution"));
