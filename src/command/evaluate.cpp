@@ -16,16 +16,13 @@
 #include "command.hpp"
 #include "common_options.hpp"
 #include "data_options.hpp"
+#include "evaluate/outputs.hpp"
 #include "evaluate/tell.hpp"
 #include "model_options.hpp"
 #include "paser/experiment/run_settings.hpp"
-#include "paser/io/indexed_png.hpp"
 #include "paser/io/json.hpp"
-#include "paser/io/output_folder.hpp"
-#include "paser/report/figures.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
-#include "paser/report/reliability_figure.hpp"
 #include "without_noise.hpp"
 
 namespace command {
@@ -134,91 +131,6 @@ Folder opened(const Arguments& a, const experiment::FolderSettings& c, const pip
   return Folder(part.images, part.masks, options);
 }
 
-/// A label map (1, H, W) as a palette picture, a PNG file.
-std::string mask_png(const Labels& labels, Index classes) {
-  paser::Tensor<std::uint8_t, 3> numbers({labels.shape()[1], labels.shape()[2], 1});
-  std::transform(labels.data(), labels.data() + labels.numel(), numbers.mutable_data(),
-                 [](std::int32_t label) { return static_cast<std::uint8_t>(label); });
-  return paser::io::encode_indexed_png(numbers, report::stored_palette(classes));
-}
-
-/// What is written: the folder --out, and the table --csv in whatever folder it is.
-class Outputs {
- public:
-  /// Throws before anything is computed when something is in the way of a file.
-  Outputs(const Arguments& a, const fs::path& model, const experiment::FolderSettings& c, const Folder& images) {
-    const paser::io::OutputOptions options{
-        .called = "paser evaluate", .overwrite = a.overwrite, .dry_run = a.common.dry_run};
-    if (!a.out.empty()) out_.emplace(a.out, "evaluate", options);
-    if (!a.csv.empty()) {
-      const auto [folder, name] = paser::io::folder_and_name(a.csv);
-      table_.emplace(folder, "evaluate", options);
-      table_name_ = name;
-    }
-    for (auto* folder : {&out_, &table_}) {
-      if (!*folder) continue;
-      for (const fs::path& input : {model, fs::path(c.class_file), fs::path(c.list)}) (*folder)->protect(input);
-      const fs::path run = model.parent_path().parent_path();
-      if (fs::exists(run / "config.json"))  // of a run, which its files belong to
-        for (const auto& entry : fs::directory_iterator(run))
-          if (entry.is_regular_file()) (*folder)->protect(entry.path());
-      for (Index i = 0; i < images.size(); ++i)
-        for (const fs::path& input : {images.info(i).image, images.info(i).mask}) (*folder)->protect(input);
-    }
-    for (Index i = 0; i < images.size(); ++i)
-      masks_.push_back("masks/" + images.info(i).name + (c.fit == "tiles" ? paser::message("_", i) : "") + ".png");
-    refuse_table_in_results(a);
-    if (table_) table_->require(table_name_);
-    if (!out_) return;
-    for (const std::string& name : masks_) out_->require(name);
-    for (const char* name : documents) out_->require(name);
-  }
-
-  /// Tells all files.
-  void tell(program::DryRun& would) const {
-    if (table_) would.writes({(table_->path() / table_name_).lexically_normal()});
-    if (!out_) return;
-    for (const std::string& name : masks_) would.writes({out_->path() / name});
-    for (const char* name : documents) would.writes({out_->path() / name});
-  }
-
-  void mask(Index image, const Labels& labels, Index classes) {
-    if (out_) out_->write(masks_[static_cast<std::size_t>(image)], mask_png(labels, classes));
-  }
-  void results(const std::string& document, const std::string& csv, const paser::metrics::Calibration& calibration) {
-    if (table_) table_->write(table_name_, csv);
-    if (!out_) return;
-    out_->write("evaluation.json", document);
-    out_->write("images.csv", csv);
-    out_->write("reliability.csv", report::reliability_csv(calibration));
-    if (calibration.count() > 0) out_->write("reliability.svg", report::reliability_svg(calibration, "Reliability"));
-  }
-
- private:
-  static constexpr const char* same_table = "images.csv";
-  static constexpr std::array documents{"evaluation.json", same_table, "reliability.csv", "reliability.svg"};
-
-  /// Throws ValueError when the table is another of the files in --out, one of which would be lost: images.csv alone is
-  /// the same table.
-  void refuse_table_in_results(const Arguments& a) const {
-    if (!out_ || !table_) return;
-    std::error_code none;  // what cannot be followed is not there yet, and another file
-    const auto place = [&none](const fs::path& file) { return fs::weakly_canonical(file, none); };
-    const fs::path table = place(a.csv);
-    const auto refuse = [&](const std::string& name) {
-      paser::check<paser::ValueError>(name == same_table || place(out_->path() / name) != table, "--csv",
-                                      a.csv.string(), " is the file ", name,
-                                      " of --out, which is written too; expected another name for the table");
-    };
-    for (const std::string& name : masks_) refuse(name);
-    for (const char* name : documents) refuse(name);
-  }
-
-  std::optional<paser::io::OutputFolder> out_, table_;
-  std::string table_name_;
-  std::vector<std::string> masks_;
-};
-
 /// The scores as JSON, and what was done to get them.
 nlohmann::json results(const std::vector<evaluation::ImageScore>& scores, const Method& method,
                        const pipeline::PaserDescription& description, const Arguments& a, const fs::path& model,
@@ -298,7 +210,7 @@ int run(const Arguments& a, const std::string& command) {
   for (const std::string& warning : folder.report().warnings)
     std::cerr << "warning: " << paser::visible(warning) << "\n";
   program::work_has_begun() = true;
-  Outputs outputs(a, file, config, folder);
+  Outputs outputs({a.out, a.csv, a.overwrite, a.common.dry_run}, file, config, folder);
   if (a.common.dry_run) throw program::DryRunEnds{described(file, folder, outputs)};
   const auto scores = of_model(file, [&] { return scored(description, paser, folder, method, outputs); });
 

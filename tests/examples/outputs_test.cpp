@@ -1,9 +1,9 @@
 #include <catch2/catch.hpp>
 #include <chrono>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "examples/all_files.hpp"
 #include "examples/child_process.hpp"
 #include "examples/tiny_training.hpp"
 #include "paser/io/checkpoint.hpp"
@@ -15,15 +15,6 @@ namespace fs = std::filesystem;
 namespace outputs_test {
 
 namespace {
-
-/// The content of every file below a folder but for the manifests.
-std::map<std::string, std::string> all_of(const fs::path& folder) {
-  std::map<std::string, std::string> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file() && entry.path().filename() != ".paser_outputs")
-      files[entry.path().lexically_relative(folder).string()] = content_of(entry.path());
-  return files;
-}
 
 /// A model, and a data set with its images and its true masks in folders of the usual names.
 struct Bench {
@@ -284,72 +275,6 @@ TEST_CASE("a trained model's file says nothing of the folders that it was traine
   const auto with = evaluated(alone, {"--class-file", classes.string(), "--data", data.string()});
   REQUIRE(with.status == 0);
   CHECK(nlohmann::json::parse(with.out)["confusion"] == nlohmann::json::parse(whole.out)["confusion"]);
-}
-
-TEST_CASE("make_electrodes completes its own set, and writes over nobody's picture") {
-  const TemporaryFolder folder;
-  const fs::path out = folder / "set";
-  const auto make = [&] {
-    return run_program(folder.path(),
-                       {PASER_MAKE_ELECTRODES, "--out", out.string(), "--count", "2", "1", "0", "--threads", "1"});
-  };
-  const auto first = make();
-  INFO(first.err);
-  REQUIRE(first.status == 0);
-  const auto whole = all_of(out);
-  fs::remove(out / "train_label" / "electrode_00001.png");
-  CHECK(make().status == 0);
-  CHECK(all_of(out) == whole);
-
-  // A set of before there were manifests, stopped between an image and its mask.
-  fs::remove(out / ".paser_outputs");
-  fs::remove(out / "train_label" / "electrode_00001.png");
-  CHECK(make().status == 0);
-  CHECK(all_of(out) == whole);
-
-  // With its mask or without it, known to the program or not.
-  for (const char* gone : {"nothing", "train_label/electrode_00001.png", ".paser_outputs"}) {
-    CAPTURE(gone);
-    fs::remove(out / gone);
-    std::ofstream(out / "train_images" / "electrode_00001.png") << "mine";
-    const auto refused = make();
-    CHECK(refused.status == 2);
-    CHECK_THAT(refused.err, Contains("train_images/electrode_00001.png") && Contains("choose another place") &&
-                                !Contains("--overwrite"));
-    CHECK(content_of(out / "train_images" / "electrode_00001.png") == "mine");
-    fs::remove(out / "train_images" / "electrode_00001.png");
-    CHECK(make().status == 0);
-    CHECK(all_of(out) == whole);
-  }
-}
-
-TEST_CASE("make_electrodes says of parts without images that there are none") {
-  const TemporaryFolder folder;
-  const auto make = [&](const char* train, std::vector<std::string> more = {}) {
-    std::vector<std::string> words{PASER_MAKE_ELECTRODES,
-                                   "--out",
-                                   (folder / ("set" + std::string(train))).string(),
-                                   "--count",
-                                   train,
-                                   "0",
-                                   "0",
-                                   "--set",
-                                   "height=32",
-                                   "--set",
-                                   "width=32"};
-    words.insert(words.end(), more.begin(), more.end());
-    const auto ended = run_program(folder.path(), words);
-    INFO(ended.err);
-    CHECK(ended.status == 0);
-    return ended.out;
-  };
-  CHECK_THAT(make("1"), Contains("train: 1 image, pore ") && Contains("(1 - share)") &&
-                            Contains("validation: no images\ntest: no images\n") && !Contains("0 images"));
-  CHECK_THAT(make("0"), Contains("train: no images\n") && !Contains("%") &&
-                            Contains("class weights: none, since there are no training images\n"));
-  const auto made = nlohmann::json::parse(make("0", {"--json"}));
-  CHECK(made.at("class_weights").is_null());
-  CHECK(made.at("shares").at("test").is_null());
 }
 
 }  // namespace outputs_test

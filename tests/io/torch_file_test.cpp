@@ -8,6 +8,7 @@
 #include "paser/io/weights_file.hpp"
 #include "paser/models/policy_net.hpp"
 #include "paser/models/unet.hpp"
+#include "support/refusal.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/tiny_images.hpp"
 
@@ -54,12 +55,7 @@ std::string file_of(const std::string& value, const std::string& storage = bytes
 }
 
 std::string refused(const std::string& content) {
-  try {
-    io::parse_torch_file(content, "net.pt");
-  } catch (const FormatError& error) {
-    return error.what();
-  }
-  return "";
+  return refusal([&] { return io::parse_torch_file(content, "net.pt"); });
 }
 
 TEST_CASE("a file as torch.save writes it: strides, offsets, types, and containers beside the state dict") {

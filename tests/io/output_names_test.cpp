@@ -1,0 +1,58 @@
+#include "io/output_helpers.hpp"
+
+/// Names of outputs that cannot be, and what a program says of them.
+namespace output_names_test {
+
+using namespace paser;
+using Catch::Matchers::Contains;
+namespace fs = std::filesystem;
+using io::OutputFolder;
+using namespace output_helpers;
+
+TEST_CASE("output folder: a file where a folder is to be, and a name that is too long, are told before any work") {
+  const TemporaryFolder folder;
+  put(folder / "out" / "masks", "mine");
+  for (const bool dry : {false, true}) {
+    OutputFolder o(folder / "out", "evaluate", {.dry_run = dry});
+    CHECK_THROWS_WITH(o.require("masks/m.png"), Contains("masks/m.png") && Contains("Not a directory"));
+    CHECK_THROWS_AS(o.require("masks/m.png"), IoError);
+    CHECK_THROWS_WITH(o.require(std::string(300, 'a') + ".png"), Contains("name too long"));
+    CHECK_NOTHROW(o.require("new/m.png"));
+  }
+}
+
+TEST_CASE("output folder: a folder whose name is too long is a wrong value, in a dry run too") {
+  const TemporaryFolder folder;
+  for (const bool dry : {false, true})
+    for (const fs::path& path : {folder / std::string(300, 'n'), folder / "a" / std::string(5000, 'n'),
+                                 folder / "a" / std::string(300, 'n')}) {
+      CHECK_THROWS_AS(OutputFolder(path, "evaluate", {.dry_run = dry}), ValueError);
+      CHECK_THROWS_WITH(OutputFolder(path, "evaluate", {.dry_run = dry}),
+                        Contains(path.filename().string()) && Contains("name too long"));
+    }
+  CHECK_THROWS_AS(io::folder_and_name(folder / std::string(300, 'n')), ValueError);
+  CHECK(names(folder.path()).empty());
+}
+
+TEST_CASE("output folder: its own list is no name for another file, with --overwrite neither") {
+  const TemporaryFolder folder;
+  for (const bool dry : {false, true})
+    CHECK_THROWS_WITH(
+        OutputFolder(folder / "out", "evaluate", {.overwrite = true, .dry_run = dry}).require(".paser_outputs"),
+        Contains(".paser_outputs' is the list of what programs wrote"));
+}
+
+TEST_CASE("output folder: a refusal advises what the program says") {
+  const TemporaryFolder folder;
+  put(folder / "a.csv", "mine");
+  OutputFolder out(folder.path(), "evaluate", {.advice = "remove it"});
+  CHECK_THROWS_WITH(out.require("a.csv"), Contains("did not write it; remove it") && !Contains("--overwrite"));
+  CHECK_FALSE(out.unchanged("a.csv"));
+  CHECK_FALSE(out.unchanged("none.csv"));
+  out.write("b.csv", "x");
+  CHECK(out.unchanged("b.csv"));
+  put(folder / "b.csv", "mine");
+  CHECK_FALSE(out.unchanged("b.csv"));
+}
+
+}  // namespace output_names_test

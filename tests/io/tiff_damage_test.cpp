@@ -1,0 +1,163 @@
+#include "io/tiff_pages.hpp"
+#include "paser/data/folder_check.hpp"
+#include "paser/io/deflate.hpp"
+
+#ifdef PASER_WITH_TIFF
+
+namespace tiff_damage_test {
+
+using namespace tiff_pages;
+
+TEST_CASE("TIFF: strips of a page that share bytes of the file are refused, and those in any order are read") {
+  const Files file;
+  const auto read = [&](const std::string& bytes) { return samples(io::ImageFile(file(bytes)).page(0).integers); };
+  CHECK(read(in_strips(4, "abcdefgh", {0, 4}, 4)) == std::vector<int>{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'});
+  CHECK(read(in_strips(4, "abcdefghijkl", {8, 0}, 4)) == std::vector<int>{'i', 'j', 'k', 'l', 'a', 'b', 'c', 'd'});
+  const auto refused = [&](const std::string& bytes, const std::string& why) {
+    CHECK_THROWS_AS(read(bytes), FormatError);
+    CHECK_THROWS_WITH(read(bytes), Contains("stack.tif") && Contains(why));
+  };
+  refused(in_strips(4, "abcdefgh", {4, 0, 4}, 4), "parts 0 and 2 of its data are the same bytes of the file");
+  refused(in_strips(4, "abcdefgh", {0, 3}, 4), "parts 0 and 1 of its data");
+  refused(in_strips(4, "abcdefghijkl", {8, 5, 0}, 4), "parts 0 and 1 of its data");
+  // Rows of zeros, of their own data or of the same.
+  const std::string packed = io::zlib_compress(std::string(100, '\0'));
+  const auto size = static_cast<std::uint32_t>(packed.size());
+  CHECK(read(in_strips(100, packed + packed, {0, static_cast<int>(size)}, size, 8)) == std::vector<int>(200, 0));
+  refused(in_strips(100, packed + packed, {0, 0}, size, 8), "parts 0 and 1 of its data");
+  // Of thousands of rows of the same bytes nothing is read.
+  refused(in_strips(4000, std::string(4000, 'x'), std::vector<int>(4000, 0), 4000), "page 0 claim more data than");
+}
+
+TEST_CASE("TIFF: pages that claim more data together than the file has are refused") {
+  const Files file;
+  for (const int pages : {2, 20}) {
+    const io::Path path = file(on_one_strip(100, pages));
+    CHECK_THROWS_AS(io::ImageFile(path), FormatError);
+    CHECK_THROWS_WITH(io::ImageFile(path),
+                      Contains("stack.tif: the directories up to page 1 claim more data than the file has"));
+  }
+  // Where their sum is no more than the file has, the work has its bound.
+  CHECK(samples(io::ImageFile(file(on_one_strip(4, 20))).page(19).integers) == std::vector<int>(16, 'p'));
+  // Directories may share what is not pixels, within reason.
+  const std::string profile = std::string(9999, 'x') + '\0';
+  CHECK(io::ImageFile(file(on_one_strip(4, 10, 8, profile))).pages() == 10);
+  CHECK_THROWS_WITH(io::ImageFile(file(on_one_strip(4, 100, 8, profile))),
+                    Contains("claim more data than the file has"));
+  // Pages that are cut off claim what cannot be read, and do not keep others from being told of or read.
+  CHECK_THROWS_WITH(io::ImageFile(file(on_one_strip(100, 20, 1 << 20))).page(3), Contains("page 3 is cut off: part 0"));
+}
+
+TEST_CASE("TIFF: little data that claim much are refused before memory is asked for") {
+  const Files file;
+  for (const int compression : {1, 2, 3, 4, 5, 7, 8, 32773}) {
+    INFO("compression " << compression);
+    const int bits = compression >= 2 && compression <= 4 ? 1 : 8;
+    const tiny::TiffPage page{16000, 16000, bits, 1, 1, 1, "abcdefgh", {}, 0, 0, compression};
+    const std::string bytes = tiny::tiff({page}, true);
+    CHECK(bytes.size() <= 150);
+    CHECK_THROWS_WITH(io::ImageFile(file(bytes)).page(0), Contains("stack.tif"));
+    if (compression != 7 && compression != 1)
+      CHECK_THROWS_WITH(io::ImageFile(file(bytes)).page(0), Contains("claims 16000 x 16000 pixels from 8 bytes"));
+  }
+  const std::string one = tiny::tiff({page_of(3, 2, 1)}, true);
+  CHECK_THROWS_WITH(io::ImageFile(file(one), {5}).page(0), Contains("claims 3 x 2 pixels, more than the limit of 5"));
+  CHECK_NOTHROW(io::ImageFile(file(one), {6}).page(0));
+}
+
+/// The places of the strips' data in the file.
+std::vector<std::pair<std::size_t, std::size_t>> strips(const io::Path& path) {
+  std::vector<std::pair<std::size_t, std::size_t>> places;
+  TIFF* in = TIFFOpen(path.string().c_str(), "r");
+  for (std::uint32_t i = 0; i < TIFFNumberOfStrips(in); ++i)
+    places.emplace_back(TIFFGetStrileOffset(in, i), TIFFGetStrileByteCount(in, i));
+  TIFFClose(in);
+  return places;
+}
+
+TEST_CASE("N07: JPEG data in a TIFF file that are cut off and ended, or overwritten, are refused") {
+  const TemporaryFolder folder;
+  const io::Path path = folder / "scan.tif";
+  const std::string good = written(path, COMPRESSION_JPEG, 8, 64, 64, 16);
+  CHECK_NOTHROW(io::ImageFile(path).page(0));
+  CHECK(io::ImageFile(path).page(0).lossy);
+  int seen = 0;
+  const auto places = strips(path);
+  REQUIRE(places.size() == 4);
+  for (const auto& [begin, size] : places) {
+    for (const std::size_t part : {2u, 4u}) {
+      std::string cut = good;  // the rest of the strip becomes fill bytes behind the end
+      const std::size_t at = begin + size - size / part;
+      cut.replace(at, begin + size - at, "\xFF\xD9" + std::string(begin + size - at - 2, '\xFF'));
+      tiny::write(path, cut);
+      CHECK_THROWS_WITH(io::ImageFile(path).page(0), Contains("scan.tif") && Contains("damaged or cut off"));
+    }
+    std::string damaged = good;
+    damaged.replace(begin + size / 3, 12, std::string(12, '\x12'));
+    damaged.replace(begin + size * 2 / 3, 12, std::string(12, '\x12'));
+    tiny::write(path, damaged);
+    try {
+      (void)io::ImageFile(path).page(0);
+    } catch (const FormatError& error) {
+      ++seen;
+      CHECK_THAT(error.what(), Contains("scan.tif") && Contains("damaged"));
+    }
+  }
+  CHECK(seen >= 3);
+}
+
+TEST_CASE("N07: damaged Group 3 and Group 4 data are refused, though libtiff goes on") {
+  const TemporaryFolder folder;
+  const io::Path path = folder / "fax.tif";
+  for (const int compression : {COMPRESSION_CCITTFAX3, COMPRESSION_CCITTFAX4}) {
+    const std::string good = written(path, compression, 1, 256, 64, 64);
+    CHECK_NOTHROW(io::ImageFile(path).page(0));
+    const auto [begin, size] = strips(path).at(0);
+    int seen = 0;
+    for (std::size_t part = 1; part <= 8; ++part) {
+      std::string damaged = good;
+      damaged.replace(begin + size * part / 10, 6, std::string(6, '\x12'));
+      tiny::write(path, damaged);
+      try {
+        (void)io::ImageFile(path).page(0);
+      } catch (const FormatError& error) {
+        ++seen;
+        CHECK_THAT(error.what(), Contains("fax.tif: page 0 cannot be decoded, its data are damaged"));
+      }
+    }
+    INFO("compression " << compression);
+    CHECK(seen >= 7);
+  }
+}
+
+TEST_CASE("TIFF: a flipped bit of deflate data is noticed, whatever libtiff was built with") {
+  const TemporaryFolder folder;
+  const io::Path path = folder / "slice.tif";
+  for (const int compression : {COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE})
+    for (const int order : {FILLORDER_MSB2LSB, FILLORDER_LSB2MSB}) {
+      const std::string good = written(path, compression, 8, 24, 20, 8, order);
+      CHECK_NOTHROW(io::ImageFile(path).page(0));
+      const auto places = strips(path);
+      REQUIRE(places.size() == 3);
+      int flips = 0, seen = 0;
+      for (const auto& [begin, size] : places)
+        for (std::size_t bit = 0; bit < 8 * size; bit += 7, ++flips) {
+          std::string damaged = good;
+          damaged[begin + bit / 8] = static_cast<char>(damaged[begin + bit / 8] ^ (1 << bit % 8));
+          tiny::write(path, damaged);
+          try {
+            (void)io::ImageFile(path).page(0);
+          } catch (const FormatError& error) {
+            ++seen;
+            CHECK_THAT(error.what(), Contains("slice.tif: page 0 "));
+          }
+        }
+      INFO("compression " << compression << ", fill order " << order);
+      CHECK(flips > 300);
+      CHECK(seen >= flips - 6);  // two bits of a stream's header say how hard the writer tried, nothing more
+    }
+}
+
+}  // namespace tiff_damage_test
+
+#endif
