@@ -6,7 +6,8 @@
 ///   train_router --data DIR --masks index --out RUN --set grid=[4,4]
 ///
 /// Exit status: 0 done; 1 something failed; 2 the options or the data cannot be used; 3 a number in training is not
-/// finite, what was saved before stays; 130 interrupted: the same command goes on.
+/// finite, what was saved before stays; 5 done, but for files that --skip-bad left out; 130 interrupted: the same
+/// command goes on.
 
 #include <CLI/CLI.hpp>
 
@@ -24,7 +25,8 @@ using paser::message;
 
 struct Arguments {
   program::RunOptions run;
-  std::string data, masks, task;
+  program::DataOptions data;
+  std::string task;
   bool json = false;
 };
 
@@ -216,11 +218,16 @@ class Study {
   Fitted gain_, policy_;
 };
 
+/// What the results call the data when nothing else is asked for: the folder's own name.
+std::string name_of_data(const Settings& s) {
+  const std::filesystem::path folder = s.data.empty() ? s.images : s.data;
+  return folder.lexically_normal().filename().string();
+}
+
 int run(const Arguments& a, const std::string& command) {
   if (a.run.listed<Settings>("train_router")) return program::done;
   Settings settings;
-  if (!a.data.empty()) settings.data = a.data;
-  if (!a.masks.empty()) settings.masks = a.masks;
+  a.data.apply_to(settings);
   a.run.apply_to(settings);
   const paser::report::InterruptGuard guard;
   Experiment experiment(settings, a.run.folder("router"), a.run.choice);
@@ -234,8 +241,7 @@ int run(const Arguments& a, const std::string& command) {
   Findings found = study.findings();
   found.command = command;
   found.left_out = images.left_out();
-  const std::string& data = experiment.settings().data;
-  found.task = a.task.empty() ? std::filesystem::path(data).lexically_normal().filename().string() : a.task;
+  found.task = a.task.empty() ? name_of_data(experiment.settings()) : a.task;
   study.save_models(found);
   write_page(experiment, found, study.comparison());
   const auto results = document(found, study.comparison(), experiment.settings());
@@ -254,13 +260,12 @@ int run(const Arguments& a, const std::string& command) {
 int main(int argc, char** argv) {
   Arguments a;
   CLI::App app("Networks of several costs, and a router that sends each patch to the one worth its cost.");
-  app.add_option("--data", a.data, "folder with train_images, train_label, validation_..., test_...");
-  app.add_option("--masks", a.masks,
-                 "what the values of masks mean: index, index:5, battery, or rules as 0:0,255:1,*:2");
+  program::add_data_options(app, a.data);
+  program::add_skip_option(app, a.data);
   app.add_option("--task", a.task, "what the results call the data; by default the folder's name");
   a.run.add_to(app, "epochs=[60,30] or grid=[4,4]");
   program::add_json_option(app, a.json);
   app.footer("Example: train_router --data DIR --masks index --out RUN --set grid=[4,4]\n" +
-             std::string(program::statuses));
+             std::string(program::statuses) + "\nWith --skip-bad: 5 done, some files were left out.");
   return program::run(app, argc, argv, [&](const std::string& command) { return run(a, command); });
 }

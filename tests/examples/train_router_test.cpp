@@ -46,7 +46,7 @@ struct Runs {
 
   Outcome train(std::vector<std::string> more = {}) const {
     std::vector<std::string> words{PASER_TRAIN_ROUTER, "--out", (folder / "run").string(), "--threads", "1"};
-    if (std::ranges::find(more, "--data") == more.end())
+    if (std::ranges::none_of(more, [](const auto& word) { return word == "--data" || word == "--images"; }))
       words.insert(words.end(), {"--data", (folder / "data").string()});
     for (const char* setting :
          {"widths=[2,4]", "depths=[1,2]", "grid=[2,2]", "epochs=[3,2]", "folds=2", "router_epochs=3", "resamples=20",
@@ -159,6 +159,33 @@ TEST_CASE("train_router divides a set in one piece by its names, and says so, an
   const auto apart = std::lround(0.3 * count("train"));
   CHECK_THAT(ended.out, Contains(message("plain: ", count("train") - apart, " training files for the networks, ", apart,
                                          " others for the routers\n")));
+}
+
+TEST_CASE(
+    "train_router takes two folders by the options of the other programs, and does without bad files if asked to") {
+  const Runs runs;
+  const fs::path scans = runs.folder / "scans", masks = runs.folder / "answers";
+  for (const auto& [from, to] : {std::pair{"train_images", scans}, {"train_label", masks}}) {
+    fs::create_directories(to);
+    for (int i = 0; i < 6; ++i)
+      for (const char* copy : {"a", "b"})
+        fs::copy_file(runs.folder / "data" / from / message(i, ".png"),
+                      to / message(copy, i, from == std::string("train_label") ? "_mask.png" : ".png"));
+  }
+  std::ofstream(scans / "b3.png") << "no image";
+  const std::vector<std::string> words{"--images",      scans.string(),    "--masks-folder", masks.string(),
+                                       "--mask-suffix", "_mask",           "--set",          "folds=0",
+                                       "--set",         "router_share=0.3"};
+  const auto refused = runs.train(words);
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("b3.png"));
+  auto more = words;
+  more.emplace_back("--skip-bad");
+  const auto ended = runs.train(more);
+  INFO(ended.err);
+  REQUIRE(ended.status == 5);
+  CHECK_THAT(ended.out, Contains("scans: "));
+  CHECK_THAT(runs.results().at("left_out").dump(), Contains("b3.png"));
 }
 
 TEST_CASE("what train_router trained segments images at any budget") {
