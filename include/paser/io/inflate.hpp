@@ -83,6 +83,26 @@ class PrefixCode {
   std::array<std::int16_t, 288> symbols_{};
 };
 
+/// The codes of a block: of bytes, lengths and the block's end, and of distances.
+struct BlockCodes {
+  PrefixCode literals, distances;
+};
+
+/// Those of blocks that bring none. Made once: a stream may have such a block in every ten bits.
+inline const BlockCodes& fixed_codes() {
+  static const BlockCodes fixed = [] {
+    BlockCodes codes;
+    std::array<std::uint8_t, 288> lengths;
+    for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
+    std::array<std::uint8_t, 32> fives;
+    fives.fill(5);
+    codes.literals.build(lengths);
+    codes.distances.build(fives);
+    return codes;
+  }();
+  return fixed;
+}
+
 /// Unpacks one stream. Every member returns false on damage.
 class Inflater {
  public:
@@ -94,8 +114,8 @@ class Inflater {
       if (!take(1, final_block) || !take(2, kind)) return false;
       last = final_block != 0;
       const bool done = kind == 0   ? stored()
-                        : kind == 1 ? fixed_codes() && coded()
-                        : kind == 2 ? codes() && coded()
+                        : kind == 1 ? coded(fixed_codes())
+                        : kind == 2 ? read_codes() && coded(codes_)
                                     : false;
       if (!done) return false;
     }
@@ -141,15 +161,7 @@ class Inflater {
     return true;
   }
 
-  bool fixed_codes() {
-    std::array<std::uint8_t, 288> lengths;
-    for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8;
-    std::array<std::uint8_t, 32> fives;
-    fives.fill(5);
-    return literals_.build(lengths) && distances_.build(fives);
-  }
-
-  bool codes() {
+  bool read_codes() {
     constexpr std::uint8_t order[] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
     std::uint32_t literals = 0, distances = 0, lengths = 0;
     if (!take(5, literals) || !take(5, distances) || !take(4, lengths)) return false;
@@ -160,10 +172,10 @@ class Inflater {
       if (!take(3, length)) return false;
       of_lengths[order[i]] = static_cast<std::uint8_t>(length);
     }
-    if (!literals_.build(of_lengths)) return false;
+    if (!codes_.literals.build(of_lengths)) return false;
     std::array<std::uint8_t, 286 + 30> all{};
     for (std::uint32_t i = 0; i < literals + distances;) {
-      const int s = symbol(literals_);
+      const int s = symbol(codes_.literals);
       if (s < 0 || (s == 16 && i == 0)) return false;
       std::uint32_t repeats = 0;
       if (s >= 16 && !take(s == 16 ? 2 : s == 17 ? 3 : 7, repeats)) return false;
@@ -173,19 +185,19 @@ class Inflater {
       for (; repeats > 0; --repeats) all[i++] = length;
     }
     const std::span<const std::uint8_t> lengths_of(all);
-    return all[256] > 0 && literals_.build(lengths_of.first(literals)) &&
-           distances_.build(lengths_of.subspan(literals, distances));
+    return all[256] > 0 && codes_.literals.build(lengths_of.first(literals)) &&
+           codes_.distances.build(lengths_of.subspan(literals, distances));
   }
 
   /// The symbols of a block up to its end: bytes, and copies of what came before.
-  bool coded() {
+  bool coded(const BlockCodes& codes) {
     constexpr std::uint16_t length_base[] = {3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
                                              31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
     constexpr std::uint16_t distance_base[] = {1,    2,    3,    4,    5,    7,    9,    13,    17,    25,
                                                33,   49,   65,   97,   129,  193,  257,  385,   513,   769,
                                                1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577};
     for (;;) {
-      const int s = symbol(literals_);
+      const int s = symbol(codes.literals);
       if (s == 256) return true;
       if (s < 0 || s > 285) return false;
       if (s < 256) {
@@ -196,7 +208,7 @@ class Inflater {
       const auto l = static_cast<std::size_t>(s - 257);
       std::uint32_t length = 0, distance = 0;
       if (!take(l < 8 || l == 28 ? 0 : static_cast<int>(l) / 4 - 1, length)) return false;
-      const int d = symbol(distances_);
+      const int d = symbol(codes.distances);
       if (d < 0 || d > 29 || !take(d < 4 ? 0 : d / 2 - 1, distance)) return false;
       length += length_base[l];
       distance += distance_base[d];
@@ -210,7 +222,7 @@ class Inflater {
   std::size_t at_ = 0, size_ = 0;
   std::uint64_t held_ = 0;  // bits that are read and not taken
   int count_ = 0;
-  PrefixCode literals_, distances_;
+  BlockCodes codes_;  // of a block that brings its own
 };
 
 }  // namespace detail
