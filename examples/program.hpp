@@ -142,7 +142,10 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
     return ends(error, unless_begun());
   } catch (const std::filesystem::filesystem_error& error) {
     const bool too_long = error.code() == std::errc::filename_too_long;  // a name that no file can have
-    return ends(paser::IoError(paser::message("'", error.path1().string(), "': ", error.code().message())),
+    const std::string first = error.path1().string(), second = error.path2().string();
+    return ends(paser::IoError(first.empty() ? error.what()
+                                             : paser::message("'", first, second.empty() ? "" : "', '" + second,
+                                                              "': ", error.code().message())),
                 too_long ? wrong_usage : unless_begun());
   } catch (const paser::OutOfMemory& error) {
     return ends(error, failed);

@@ -218,12 +218,6 @@ class Study {
   Fitted gain_, policy_;
 };
 
-/// What the results call the data when nothing else is asked for: the folder's own name.
-std::string name_of_data(const Settings& s) {
-  const std::filesystem::path folder = s.data.empty() ? s.images : s.data;
-  return folder.lexically_normal().filename().string();
-}
-
 int run(const Arguments& a, const std::string& command) {
   if (a.run.listed<Settings>("train_router")) return program::done;
   Settings settings;
@@ -241,7 +235,7 @@ int run(const Arguments& a, const std::string& command) {
   Findings found = study.findings();
   found.command = command;
   found.left_out = images.left_out();
-  found.task = a.task.empty() ? name_of_data(experiment.settings()) : a.task;
+  found.task = a.task.empty() ? experiment::own_name(experiment.settings().source()) : a.task;
   study.save_models(found);
   write_page(experiment, found, study.comparison());
   const auto results = document(found, study.comparison(), experiment.settings());

@@ -55,7 +55,7 @@ inline paser::pipeline::Policy<float> chosen_policy(const paser::pipeline::Paser
   using paser::ValueError;
   if (!thresholds.empty()) {
     for (const double threshold : thresholds)
-      paser::check<ValueError>(std::isfinite(threshold) && threshold >= 0, "--thresholds", "one is ", threshold,
+      paser::check<ValueError>(paser::is_finite(threshold) && threshold >= 0, "--thresholds", "one is ", threshold,
                                ", expected nats, 0 or more");
     paser::check<ValueError>(only == "paser", "policy", "--only and --thresholds exclude each other");
     paser::check<ValueError>(static_cast<paser::Index>(thresholds.size()) + 1 == paser.actions(), "--thresholds",

@@ -1,4 +1,5 @@
-# Checks the architecture: the direction of includes, who names Eigen or MPI and who starts threads, and how long a file is.
+# Checks the architecture: the direction of includes, who names Eigen or MPI and who starts threads, how it is asked whether a number is finite, and how
+# long a file is.
 #   cmake -P scripts/check_layers.cmake         prints every breach and fails if there is one (a CTest test)
 #   cmake -DROOT=FOLDER -P ...                  checks FOLDER/include instead of this repository's
 cmake_minimum_required(VERSION 3.21)
@@ -53,7 +54,7 @@ foreach(header IN LISTS headers)
     endif()
   endforeach()
 
-  file(STRINGS ${include}/${header} named REGEX "Eigen::|EIGEN_|MPI_[A-Z]|omp_|#pragma omp|_OPENMP|std::j?thread|std::async|pthread_")
+  file(STRINGS ${include}/${header} named REGEX "Eigen::|EIGEN_|MPI_[A-Z]|omp_|#pragma omp|_OPENMP|std::j?thread|std::async|pthread_|std::is(finite|nan|inf)")
   foreach(line IN LISTS named)
     string(REGEX REPLACE "//.*" "" code "${line}")
     if(code MATCHES "Eigen::|EIGEN_" AND NOT header IN_LIST paser_eigen_files)
@@ -63,6 +64,8 @@ foreach(header IN LISTS headers)
     elseif(code MATCHES "std::j?thread[^:]|std::async|pthread_|(^|[^A-Za-z_])(omp_|_OPENMP)|#pragma omp"
            AND NOT header IN_LIST paser_thread_files)
       breach("starts threads; only ${paser_thread_files} may: ${line}")
+    elseif(code MATCHES "std::is(finite|nan|inf)" AND NOT header STREQUAL "paser/core/finite.hpp")
+      breach("asks what -ffast-math takes away, where is_finite and is_nan of core/finite.hpp stay: ${line}")
     endif()
   endforeach()
 

@@ -158,9 +158,9 @@ class Comparison {
     std::reverse(points.begin(), points.end());
     double highest = 0;
     for (const auto& p : points)
-      if (std::isfinite(p.price)) highest = std::max(highest, std::abs(p.price));
+      if (paser::is_finite(p.price)) highest = std::max(highest, std::abs(p.price));
     for (const auto& p : points)  // the price at which nothing is sent is any that is high enough
-      calibration.points.push_back({.price = std::isfinite(p.price) ? p.price : 2 * highest + 1e-9,
+      calibration.points.push_back({.price = paser::is_finite(p.price) ? p.price : 2 * highest + 1e-9,
                                     .iou = iou_at(p.share),
                                     .ms = p.ms,
                                     .gmac = p.gmac,

@@ -76,7 +76,7 @@ inline nlohmann::json document(const Findings& found, const Comparison& comparis
   for (const auto& f : found.floors)
     j["floor"].push_back({{"files", f.files},
                           {"e", f.e},
-                          {"smallest_e", std::isfinite(f.smallest) ? nlohmann::json(f.smallest) : nlohmann::json()},
+                          {"smallest_e", paser::is_finite(f.smallest) ? nlohmann::json(f.smallest) : nlohmann::json()},
                           {"certified", f.choice.certified},
                           {"price", f.choice.price},
                           {"cost_saved", f.choice.cost_saved},
@@ -199,7 +199,7 @@ inline std::vector<std::string> sentences(const Findings& found) {
     list.push_back(message("ship f1 alone: ", report::significant(first.singles[0].ms),
                            " ms per image; routing would start at ", report::significant(first.curve.front().ms),
                            " ms"));
-  if (!found.floors.empty() && std::isfinite(found.floors.front().smallest))
+  if (!found.floors.empty() && paser::is_finite(found.floors.front().smallest))
     list.push_back(
         message("the smallest floor that these files certify: ", report::fixed(found.floors.front().smallest, 3)));
   return list;

@@ -47,7 +47,7 @@ class Comparison : public experiment::FolderComparison {
     describe(r, experiment_.config(),
              paser::message(images(1), " + ", images(2), " + ", images(3), " training images for the three stages"));
     experiment_.rivals().describe(r);
-    r.title = "PaSeR on " + std::filesystem::path(experiment_.config().source()).filename().string();
+    r.title = "PaSeR on " + experiment::own_name(experiment_.config().source());
   }
 
   /// Test images on their way through a PaSeR: those on which it does best and worst.

@@ -74,7 +74,7 @@ class SingleNetwork {
               "alone, one pass over the whole image");
     r.time_convention = alone.time(1, 5);
     alone.describe(r, config_, paser::message(data_.varied(1).size(), " training images"));
-    r.title = name() + " on " + std::filesystem::path(config_.source()).filename().string();
+    r.title = name() + " on " + experiment::own_name(config_.source());
   }
 
  private:

@@ -97,10 +97,10 @@ std::vector<Method> methods_of(const std::vector<report::Results>& runs) {
     for (const report::Row& row : r.rows) {
       Method& m = entry(methods, &Method::name, row.model);
       m.kind = row.kind;
-      if (std::isfinite(row.iou)) m.iou.values.push_back(row.iou);
-      if (std::isfinite(row.gmac)) m.gmac.values.push_back(row.gmac);
-      if (std::isfinite(row.iou_per_gmac())) m.iou_per_gmac.values.push_back(row.iou_per_gmac());
-      if (std::isfinite(row.ms_per_image)) m.ms.values.push_back(row.ms_per_image);
+      if (paser::is_finite(row.iou)) m.iou.values.push_back(row.iou);
+      if (paser::is_finite(row.gmac)) m.gmac.values.push_back(row.gmac);
+      if (paser::is_finite(row.iou_per_gmac())) m.iou_per_gmac.values.push_back(row.iou_per_gmac());
+      if (paser::is_finite(row.ms_per_image)) m.ms.values.push_back(row.ms_per_image);
       m.share.resize(std::max(m.share.size(), row.share.size()));
       for (std::size_t k = 0; k < row.share.size(); ++k) m.share[k].values.push_back(row.share[k]);
     }

@@ -144,8 +144,7 @@ TEST_CASE("noisy MNIST: a training set of one class is refused") {
   for (const auto& [gray, foreground, padding] :
        {std::array{0, 128, 2}, {255, 256, 2}, {255, 0, 2}, {127, 128, 0}, {200, 128, 0}}) {
     INFO(gray << " " << foreground << " " << padding);
-    CHECK_THROWS_WITH(sets(static_cast<std::uint8_t>(gray), foreground, padding),
-                      Catch::Contains("nothing can be learned from one class"));
+    CHECK_THROWS_WITH(sets(static_cast<std::uint8_t>(gray), foreground, padding), Catch::Contains("of one class"));
   }
   CHECK(sets(128, 128, 1).policy().size() == 3);  // the border is background
 }

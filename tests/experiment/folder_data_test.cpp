@@ -77,6 +77,8 @@ TEST_CASE("folder data: a list chooses images, and a part that it leaves empty i
   CHECK_FALSE(data.has_test());
   CHECK(data.files().contains("the list of images"));
   CHECK(without_folders(listed).list == "list.txt");
+  for (const char* path : {"a/scans", "a/scans/", "a//scans/.", "b/../scans/x/.."}) CHECK(own_name(path) == "scans");
+  CHECK(own_name(".") == std::filesystem::current_path().filename());
   listed.mask_suffix = "_other";
   CHECK_THROWS_AS(FolderData(listed), FormatError);
 }

@@ -187,9 +187,14 @@ TEST_CASE("wrappers that do not fit the network inside are refused") {
   CHECK_THROWS_WITH(Resized<float>(coarse, {1'000'000'000 / 32 * 32, 32}), Contains("sides of at most 8192"));
   CHECK_THROWS_WITH(Resized<float>(coarse, {32, 8192 + 32}), Contains("sides of at most 8192"));
   CHECK(Resized<float>(coarse, {32, 8192}).size[1] == 8192);
-  CHECK_THROWS_AS(Padded<float>(coarse, 16384), ValueError);
+  CHECK_THROWS_WITH(Padded<float>(coarse, 16384), Contains("multiples of 16384 pixels, expected at most 8192"));
+  CHECK_THROWS_WITH(infer(AnySegmenter<float>(Resized<float>(unet(1), 1000.0)), images(57, 57)),
+                    Contains("a side of 57 pixels becomes one of 57000") && Contains("expected at most 8192"));
   CHECK_THROWS_WITH(Resized<float>(coarse, 0.0), Contains("got 0"));
   CHECK_THROWS_WITH(Normalised<float>(coarse, {0, 0}, {1, 1}), Contains("for a network of 1 channels"));
   CHECK_THROWS_WITH(Normalised<float>(coarse, {0}, {0}), Contains("expected a positive deviation"));
+  for (const auto& [mean, deviation] : {std::pair{0.0, 1e-30}, {0.0, 1e30}, {1e39, 1.0}})  // finite as doubles
+    CHECK_THROWS_WITH(Normalised<float>(coarse, {mean}, {deviation}),
+                      Contains("channel 0") && Contains("from 0 and infinity"));
   CHECK_THROWS_WITH(GrayToColour<float>(coarse), Contains("1 channels, expected 3"));
 }

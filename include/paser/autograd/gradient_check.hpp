@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/random.hpp"
 
 namespace paser {
@@ -41,7 +42,7 @@ void compare_gradient(const std::string& name, const Tensor<double, Rank>& x, co
     const double analytic = gradient.data()[i], step = o.step * std::max(1.0, std::abs(x.data()[i]));
     const double numeric = difference(i, step) / (2 * step);
     double error = std::abs(analytic - numeric) / std::max({1.0, std::abs(analytic), std::abs(numeric)});
-    if (std::isnan(error)) error = std::numeric_limits<double>::infinity();
+    if (is_nan(error)) error = std::numeric_limits<double>::infinity();
     if (error > result.worst || result.where.empty()) {
       result.worst = std::max(error, result.worst);
       result.where = message(name, " ", x.shape(), ", element ", i, ": analytic ", analytic, ", numeric ", numeric);

@@ -83,7 +83,11 @@ class BufferPool {
     }
     detail::permit_access(buffer.data, bytes);
     detail::forbid_access(buffer.data + bytes, buffer.size - bytes);
-    return {buffer.data, [this, size = buffer.size](std::byte* b) { give_back(b, size); }};
+    try {
+      return {buffer.data, [this, size = buffer.size](std::byte* b) { give_back(b, size); }};
+    } catch (const std::bad_alloc&) {  // the buffer has been given back
+      throw OutOfMemory(bytes);
+    }
   }
 
   /// Bytes in use now and at most.
@@ -271,7 +275,7 @@ class Scratch {
  public:
   explicit Scratch(std::size_t count)
       : bytes_(count <= std::numeric_limits<std::size_t>::max() / sizeof(T) ? count * sizeof(T)
-                                                                            : throw OutOfMemory(count)) {}
+                                                                            : throw OutOfMemory(SIZE_MAX)) {}
   T* data() { return reinterpret_cast<T*>(bytes_.get()); }  ///< The first element.
   const T* data() const { return reinterpret_cast<const T*>(bytes_.get()); }
 

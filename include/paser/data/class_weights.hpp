@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/ops/class_counts.hpp"
 
 namespace paser::data {
@@ -60,7 +61,7 @@ ClassWeights class_weights(const Rule& rule, const std::vector<Index>& pixels) {
     const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), weight);
     const bool read = error == std::errc{} && end == number.data() + number.size();
     const auto used = static_cast<float>(weight);  // what the loss multiplies by
-    check<ValueError>(read && std::isfinite(used) && used > 0, "class_weights", "'", word, "' in '", rule,
+    check<ValueError>(read && is_finite(used) && used > 0, "class_weights", "'", word, "' in '", rule,
                       "' is not a positive number that a float holds; expected auto, none, or a weight for each class");
     result.weights.push_back(weight);
   }

@@ -206,8 +206,8 @@ class NoisyMnist {
     for (const Index count : {options.policy, options.fine_tune}) mixed_.push_back(mixed(train, 0, take(count)));
     const auto both = [&](const NoisyDigits& set) {
       check<ValueError>(set.size() == 0 || set.has_both_classes(), "NoisyMnist", "all pixels of a training set of ",
-                        set.size(), " images are ", options.foreground > 0 ? "below" : "at least", " the gray value ",
-                        options.foreground, " of the foreground: nothing can be learned from one class");
+                        set.size(), " images are of one class, with a foreground of the gray values from ",
+                        options.foreground, ": nothing can be learned from them");
     };
     std::ranges::for_each(pretrain_, both);
     std::ranges::for_each(mixed_, both);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <ranges>
 
+#include "paser/core/finite.hpp"
 #include "paser/metrics/significance/t_test.hpp"
 #include "paser/report/method_row.hpp"
 #include "paser/report/table.hpp"
@@ -28,7 +29,7 @@ inline std::string certainty(double p, const std::string& measured_on) {
 inline std::string certainty(const std::vector<double>& first, const std::vector<double>& second) {
   std::vector<double> a, b;
   for (std::size_t i = 0; i < first.size(); ++i) {
-    if (!std::isfinite(first[i]) || !std::isfinite(second.at(i))) continue;
+    if (!is_finite(first[i]) || !is_finite(second.at(i))) continue;
     a.push_back(first[i]);
     b.push_back(second[i]);
   }

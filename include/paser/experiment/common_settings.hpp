@@ -27,6 +27,13 @@ struct RunSettings {
   }
 };
 
+/// What a file or folder is called, however its path is written: "images" of "data/images/", and of "." the name of the
+/// folder that this is.
+inline std::string own_name(const std::filesystem::path& file) {
+  const auto path = std::filesystem::absolute(file).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
 /// A folder of images and masks, and how it is read.
 struct FolderSettings : RunSettings {
   std::string data, images, masks_folder, masks = "index", class_file, mask_suffix, list, palette;
@@ -164,8 +171,7 @@ S without_folders(S settings) {
     if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
       constexpr std::string_view paths[] = {"data", "images", "masks_folder", "class_file", "list", "initial"};
       if (value.empty() || std::ranges::find(paths, name) == std::end(paths)) return;
-      const auto path = std::filesystem::absolute(value).lexically_normal();
-      value = (path.has_filename() ? path : path.parent_path()).filename().string();
+      value = own_name(value);
     }
   });
   return settings;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/io/integer_image.hpp"
 #include "paser/io/orientation.hpp"
 
@@ -79,7 +80,7 @@ inline Tensor<float, 4> real_units(const DecodedImage& page, const std::optional
   float least = page.reals.data()[0], most = least;
   for (Index i = 0; i < x.numel(); ++i) {
     const float v = page.reals.data()[i];
-    check<FormatError>(std::isfinite(v), origin, "sample ", i, " is ", v, ", expected finite numbers");
+    check<FormatError>(is_finite(v), origin, "sample ", i, " is ", v, ", expected finite numbers");
     least = std::min(least, v);
     most = std::max(most, v);
     out[i] = v;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/core/text.hpp"
 
@@ -60,7 +61,7 @@ inline std::string line_behind(std::string_view text, std::string_view name) {
 inline double positive_number(std::string_view text) {
   double value = 0;
   const auto found = std::from_chars(text.data(), text.data() + text.size(), value);
-  return found.ec == std::errc() && value > 0 && std::isfinite(value) ? value : 0;
+  return found.ec == std::errc() && value > 0 && is_finite(value) ? value : 0;
 }
 
 /// Puts what a description of ImageJ says into the resolution.
@@ -100,7 +101,7 @@ inline std::optional<std::pair<double, std::string>> page_distance(const Resolut
 /// The area of a pixel in um2, or in the square of a unit of ImageJ that is none of length known here. None without a
 /// unit, and at 72 or 96 pixels per inch: that is a screen's, written by programs that know nothing of the specimen.
 inline std::optional<PixelArea> pixel_area(const Resolution& r) {
-  if (!(r.x > 0 && r.y > 0 && std::isfinite(r.x) && std::isfinite(r.y))) return std::nullopt;
+  if (!(r.x > 0 && r.y > 0 && is_finite(r.x) && is_finite(r.y))) return std::nullopt;
   if (!r.imagej_unit.empty()) {
     if (r.imagej_unit == "pixel" || r.imagej_unit == "pixels") return std::nullopt;
     const auto length = detail::micrometres(r.imagej_unit);

@@ -65,7 +65,7 @@ inline double sorted_quantile(std::span<const double> sorted, double q) {
 
 inline std::vector<double> ascending(const char* where, std::span<const double> values) {
   check<ValueError>(!values.empty(), where, "expected at least one value");
-  check<ValueError>(std::none_of(values.begin(), values.end(), [](double v) { return std::isnan(v); }), where,
+  check<ValueError>(std::none_of(values.begin(), values.end(), [](double v) { return is_nan(v); }), where,
                     "expected numbers, got a NaN among them");
   std::vector<double> sorted(values.begin(), values.end());
   std::sort(sorted.begin(), sorted.end());

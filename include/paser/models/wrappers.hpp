@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/models/any_segmenter.hpp"
 #include "paser/ops/batch_norm.hpp"
 #include "paser/ops/concat_channels.hpp"
@@ -83,10 +84,12 @@ struct Padded : detail::Wrapper<T> {
   /// Throws ValueError unless multiples of `multiple`, at most 8192, are sizes that the network inside takes.
   Padded(AnySegmenter<T> network, Index side_multiple, Border beyond = Border::mirrored)
       : detail::Wrapper<T>(std::move(network)), multiple(side_multiple), border(beyond) {
-    check<ValueError>(multiple >= 1 && multiple <= detail::longest_side &&
-                          multiple % this->model.size_multiple() == 0 && multiple % this->model.stride() == 0,
-                      "Padded", "padding to multiples of ", multiple, " pixels, and the network takes multiples of ",
-                      this->model.size_multiple(), " and has a stride of ", this->model.stride());
+    check<ValueError>(multiple <= detail::longest_side, "Padded", "padding to multiples of ", multiple,
+                      " pixels, expected at most ", detail::longest_side);
+    check<ValueError>(
+        multiple >= 1 && multiple % this->model.size_multiple() == 0 && multiple % this->model.stride() == 0, "Padded",
+        "padding to multiples of ", multiple, " pixels, and the network takes multiples of ",
+        this->model.size_multiple(), " and has a stride of ", this->model.stride());
   }
 
   ModelSpec spec() const {
@@ -150,7 +153,8 @@ struct Resized : detail::Wrapper<T> {
                       size[0], " x ", size[1], " pixels, expected sides of at most ", detail::longest_side);
   }
 
-  /// By a factor, 0.001 .. 1000. Throws ValueError outside of that.
+  /// By a factor, 0.001 .. 1000. Throws ValueError outside of that, and at images that it would enlarge to sides of
+  /// more than 8192.
   Resized(AnySegmenter<T> network, double by) : detail::Wrapper<T>(std::move(network)), factor(by) {
     check<ValueError>(factor >= 1e-3 && factor <= 1e3, "Resized", "expected a factor of 0.001 .. 1000, got ", factor);
   }
@@ -188,7 +192,12 @@ struct Resized : detail::Wrapper<T> {
     const Index multiple = this->model.size_multiple();
     const auto nearest =
         static_cast<Index>(std::llround(factor * static_cast<double>(pixels) / static_cast<double>(multiple)));
-    return std::max({nearest * multiple, multiple, detail::rounded_up(this->model.smallest_size(), multiple)});
+    const Index to =
+        std::max({nearest * multiple, multiple, detail::rounded_up(this->model.smallest_size(), multiple)});
+    check<ValueError>(to <= std::max(detail::rounded_up(pixels, multiple), detail::longest_side), "Resized",
+                      "a side of ", pixels, " pixels becomes one of ", to, " by the factor ", factor,
+                      ", expected at most ", detail::longest_side);
+    return to;
   }
 
   template <class Value>
@@ -205,8 +214,8 @@ struct Normalised : detail::Wrapper<T> {
   using typename detail::Wrapper<T>::Maps;
   std::vector<double> mean, deviation;
 
-  /// One number for each channel of the images. Throws ValueError when their counts differ or a deviation is not
-  /// positive.
+  /// One number for each channel of the images. Throws ValueError when their counts differ, or in T a mean or the
+  /// square of a deviation is not finite, or that square is 0.
   Normalised(AnySegmenter<T> network, std::vector<double> means, std::vector<double> deviations)
       : detail::Wrapper<T>(std::move(network)), mean(std::move(means)), deviation(std::move(deviations)) {
     check<ValueError>(!mean.empty() && mean.size() == deviation.size() &&
@@ -220,11 +229,12 @@ struct Normalised : detail::Wrapper<T> {
     variance_ = Tensor<T, 1>(shape);
     T *const m = mean_.mutable_data(), *const v = variance_.mutable_data();
     for (std::size_t i = 0; i < mean.size(); ++i) {
-      check<ValueError>(std::isfinite(mean[i]) && deviation[i] > 0 && std::isfinite(deviation[i]), "Normalised",
-                        "channel ", i, " has mean ", mean[i], " and deviation ", deviation[i],
-                        ", expected a positive deviation");
       m[i] = static_cast<T>(mean[i]);
       v[i] = static_cast<T>(deviation[i] * deviation[i]);
+      check<ValueError>(
+          is_finite(m[i]) && deviation[i] > 0 && v[i] > 0 && is_finite(v[i]), "Normalised", "channel ", i, " has mean ",
+          mean[i], " and deviation ", deviation[i],
+          ", expected a positive deviation, and numbers whose squares a float can tell from 0 and infinity");
     }
   }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "paser/core/finite.hpp"
 #include "paser/core/registry.hpp"
 #include "paser/io/config.hpp"
 #include "paser/models/registry.hpp"
@@ -144,12 +145,12 @@ std::pair<PatchHead<T>, PatchPrices> read_patch_router(io::ConfigReader& setting
   constexpr Index most = 1 << 20;
   check<FormatError>(features >= 1 && features <= most && width >= 1 && width <= most, where, "a head of ", features,
                      " features and width ", width, ", expected 1 .. ", most);
-  check<FormatError>(std::isfinite(prices.price), where, "the price is ", prices.price);
+  check<FormatError>(is_finite(prices.price), where, "the price is ", prices.price);
   check<FormatError>(static_cast<Index>(prices.costs.size()) == shape.models && prices.costs[0] == 0, where, "it has ",
                      prices.costs.size(), " costs, expected one for each of the ", shape.models,
                      " models, the first of them 0");
   for (const double cost : prices.costs)
-    check<FormatError>(std::isfinite(cost) && cost >= 0, where, "a cost is ", cost, ", expected 0 or more");
+    check<FormatError>(is_finite(cost) && cost >= 0, where, "a cost is ", cost, ", expected 0 or more");
   const Index expected = patch_statistics_size(shape.classes);
   check<FormatError>(shape.classes == 0 || features == expected, where, "it reads ", features,
                      " statistics of a patch, images of ", shape.classes, " classes have ", expected);
@@ -176,7 +177,7 @@ Policy<T> make_patch_policy(const std::string& json, const PolicyShape& shape, K
   settings.read("temperature", policy.temperature);
   settings.read("choice", choice);
   settings.finish();
-  check<FormatError>(policy.temperature > 0 && std::isfinite(policy.temperature), "policy 'patch_policy'",
+  check<FormatError>(policy.temperature > 0 && is_finite(policy.temperature), "policy 'patch_policy'",
                      "the temperature is ", policy.temperature, ", expected a positive number");
   policy.choice = route_choice_of(choice, "policy 'patch_policy'");
   return policy;

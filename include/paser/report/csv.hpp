@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/core/text.hpp"
 
 namespace paser::report {
@@ -24,10 +25,10 @@ class CsvRecord {
     add_field((runs ? "'" : "") + as_utf8(text));
   }
   void add(double value) {
-    add_field(std::isfinite(value) ? exact_number(value + 0.0) : "");  // a zero has no sign
+    add_field(is_finite(value) ? exact_number(value + 0.0) : "");  // a zero has no sign
   }
   /// The same without an exponent, 0.00001 and not 1e-05, for whoever reads the column as text.
-  void add_plain(double value) { add_field(std::isfinite(value) ? plain_number(value + 0.0) : ""); }
+  void add_plain(double value) { add_field(is_finite(value) ? plain_number(value + 0.0) : ""); }
   /// One field a model; empty where the shares do not reach.
   void add_shares(const std::vector<double>& share, std::size_t models) {
     for (std::size_t m = 0; m < models; ++m)

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/pipeline/routing/curve_report.hpp"
 #include "paser/report/csv.hpp"
 #include "paser/report/result_parts.hpp"
@@ -88,7 +89,7 @@ inline constexpr std::string_view hull_stroke =
 inline pipeline::Knots finite_only(const pipeline::Knots& points) {
   pipeline::Knots finite;
   for (const auto& p : points)
-    if (std::isfinite(p[0]) && std::isfinite(p[1])) finite.push_back(p);
+    if (is_finite(p[0]) && is_finite(p[1])) finite.push_back(p);
   return finite;
 }
 inline pipeline::Knots places(const std::vector<pipeline::MeasuredPoint>& points) {
@@ -158,7 +159,7 @@ inline std::string svg_polyline(const CurvePlot& plot, const pipeline::Knots& po
 
 /// A point with its name, on that side where there is room for it, with a white edge where lines pass below it.
 inline std::string svg_single(const CurvePlot& plot, const pipeline::SingleNetwork& single) {
-  if (!std::isfinite(single.ms) || !std::isfinite(single.iou)) return {};
+  if (!is_finite(single.ms) || !is_finite(single.iou)) return {};
   const double x = plot.x_of(single.ms), y = plot.y_of(single.iou);
   const bool to_left = x > (plot.left + plot.right) / 2;
   return message("<circle cx=\"", fixed_number(x, 2), "\" cy=\"", fixed_number(y, 2),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/text.hpp"
 #include "paser/report/results.hpp"
 #include "paser/report/text.hpp"
@@ -17,13 +18,13 @@ namespace paser::report {
 
 /// A number with `digits` behind the point; "-" when it is not finite.
 inline std::string fixed(double value, int digits) {
-  if (!std::isfinite(value)) return "-";
+  if (!is_finite(value)) return "-";
   return fixed_number(value, digits);
 }
 
 /// A number with about `digits` figures that count, never in powers of ten: 8.84, 0.0213, 149.
 inline std::string significant(double value, int digits = 3) {
-  if (!std::isfinite(value)) return "-";
+  if (!is_finite(value)) return "-";
   const int magnitude = value == 0 ? 0 : static_cast<int>(std::floor(std::log10(std::abs(value))));
   return fixed(value, std::clamp(digits - 1 - magnitude, 0, 9));
 }
@@ -86,7 +87,7 @@ inline bool any_busy(const Results& results) {
 /// "0.410 [0.401-0.423]", and a mark where the machine was busy.
 inline std::string time_text(const Row& row) {
   std::string text = significant(row.ms_per_image);
-  if (!row.ms_spread || !std::isfinite(row.ms_per_image)) return text;
+  if (!row.ms_spread || !is_finite(row.ms_per_image)) return text;
   text += " [" + significant(row.ms_spread->low) + "-" + significant(row.ms_spread->high) + "]";
   return text + (row.ms_spread->busy() ? busy_mark : "");
 }

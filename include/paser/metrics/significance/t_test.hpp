@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/metrics/significance/incomplete_beta.hpp"
 #include "paser/metrics/statistics.hpp"
 
@@ -24,7 +25,7 @@ struct TTest {
 /// The chance that |T| >= |t| for Student's distribution with df > 0 degrees of freedom:
 /// I_x(df/2, 1/2) at x = df / (df + t^2) (Abramowitz and Stegun 26.7.1).
 inline double student_two_sided(double t, double df) {
-  if (std::isinf(t)) return 0;
+  if (!is_finite(t) && !is_nan(t)) return 0;
   return detail::incomplete_beta(df / 2, 0.5, df / (df + t * t));
 }
 

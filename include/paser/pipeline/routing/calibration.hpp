@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/shape.hpp"
 #include "paser/pipeline/routing/domain.hpp"
 
@@ -64,11 +65,11 @@ void check_calibration(const Calibration& c, const char* where = "Calibration") 
   check<E>(c.images >= 0, where, "it was made on ", c.images, " images");
   for (std::size_t i = 0; i < c.points.size(); ++i) {
     const CalibrationPoint& p = c.points[i];
-    check<E>(std::isfinite(p.price) && (i == 0 || p.price >= c.points[i - 1].price), where, "the price of point ", i,
+    check<E>(is_finite(p.price) && (i == 0 || p.price >= c.points[i - 1].price), where, "the price of point ", i,
              " is ", p.price, ", expected prices that rise");
     check<E>(p.iou >= 0 && p.iou <= 1, where, "the IoU of point ", i, " is ", p.iou, ", expected 0 .. 1");
-    check<E>(std::isfinite(p.ms) && p.ms >= 0 && std::isfinite(p.gmac) && p.gmac >= 0, where, "point ", i, " costs ",
-             p.ms, " ms and ", p.gmac, " GMAC, expected 0 or more");
+    check<E>(is_finite(p.ms) && p.ms >= 0 && is_finite(p.gmac) && p.gmac >= 0, where, "point ", i, " costs ", p.ms,
+             " ms and ", p.gmac, " GMAC, expected 0 or more");
     check<E>(p.shares.size() == c.points[0].shares.size(), where, "point ", i, " has shares of ", p.shares.size(),
              " models, expected ", c.models());
     double sum = 0;
@@ -86,7 +87,7 @@ namespace detail {
 inline bool leading_number(std::string_view text, double& value, std::string_view& rest) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   rest = text.substr(static_cast<std::size_t>(end - text.data()));
-  return error == std::errc{} && std::isfinite(value);
+  return error == std::errc{} && is_finite(value);
 }
 
 /// The price at which a quantity has the value `wanted`, between two points where it has the values a and b.

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "paser/core/finite.hpp"
 #include "paser/metrics/statistics.hpp"
 #include "paser/pipeline/routing/routing_curve.hpp"
 
@@ -216,7 +217,7 @@ inline Spread spread_of(const std::vector<ResampledFigures>& resamples, double R
   values.reserve(resamples.size());
   for (const ResampledFigures& f : resamples) values.push_back(f.*figure);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  if (std::isnan(values.front()) || groups < 2) return {{nan, nan}, nan};
+  if (is_nan(values.front()) || groups < 2) return {{nan, nan}, nan};
   return {{metrics::quantile(values, 0.025), metrics::quantile(values, 0.975)}, metrics::standard_deviation(values)};
 }
 inline double z_of(double area, double deviation) {

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include "paser/core/finite.hpp"
 #include "paser/pipeline/routing/curve_report.hpp"
 
 /// A CurveReport as JSON, for programs that write it.
@@ -11,7 +12,7 @@ namespace detail {
 /// JSON has no NaN: it is written as null.
 template <class Json>
 Json json_number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
+  return is_finite(value) ? Json(value) : Json(nullptr);
 }
 
 template <class Json>

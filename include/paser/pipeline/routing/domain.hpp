@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "paser/core/finite.hpp"
 #include "paser/core/tensor.hpp"
 
 namespace paser::pipeline {
@@ -133,7 +134,7 @@ void from_json(const Json& j, Domain& d) {
   j.at("deviation").get_to(d.deviation);
   j.at("scores").get_to(d.scores);
   const auto finite = [](const std::vector<double>& list) {
-    return std::all_of(list.begin(), list.end(), [](double x) { return std::isfinite(x); });
+    return std::all_of(list.begin(), list.end(), [](double x) { return is_finite(x); });
   };
   check<FormatError>(d.mean.size() == d.deviation.size() && finite(d.mean) && finite(d.deviation) && finite(d.scores) &&
                          std::is_sorted(d.scores.begin(), d.scores.end()),

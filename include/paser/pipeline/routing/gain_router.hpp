@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include "paser/core/finite.hpp"
 #include "paser/pipeline/policy.hpp"
 #include "paser/pipeline/routing/patch_head.hpp"
 
@@ -45,7 +46,7 @@ struct GainRouter {
       double best = 0;
       std::int32_t chosen = 0;
       for (Index k = 0; k < experts; ++k) {
-        check<ValueError>(std::isfinite(gain.data()[i * experts + k]), "GainRouter", "the expected gain of patch ", i,
+        check<ValueError>(is_finite(gain.data()[i * experts + k]), "GainRouter", "the expected gain of patch ", i,
                           " is not a number; its weights or the prediction are damaged");
         const double worth =
             static_cast<double>(gain.data()[i * experts + k]) - prices.of(static_cast<std::size_t>(k + 1));

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "paser/core/finite.hpp"
 #include "paser/pipeline/work.hpp"
 
 namespace paser::pipeline {
@@ -53,7 +54,7 @@ inline WorkCosts work_costs(const MachineCosts& machine, Index together) {
 template <class E>
 void check_machine_costs(const MachineCosts& m, const char* where = "MachineCosts") {
   const auto check_time = [where](double ms, const char* of) {
-    check<E>(std::isfinite(ms) && ms >= 0, where, "the time of ", of, " is ", ms, " ms, expected 0 or more");
+    check<E>(is_finite(ms) && ms >= 0, where, "the time of ", of, " is ", ms, " ms, expected 0 or more");
   };
   check<E>(m.threads >= 1, where, "the times are of ", m.threads, " threads, expected 1 or more");
   check_time(m.estimate, "the estimator");

@@ -6,6 +6,7 @@
 #include <map>
 #include <numeric>
 
+#include "paser/core/finite.hpp"
 #include "paser/core/random.hpp"
 #include "paser/pipeline/routing/router_examples.hpp"
 #include "paser/pipeline/work.hpp"
@@ -37,7 +38,7 @@ inline std::vector<double> even_thresholds(std::vector<double> scores, Index poi
   check<ValueError>(points >= 2, "RoutingCurve", points, " points, expected at least 2");
   check<ValueError>(!scores.empty(), "RoutingCurve", "there are no patches");
   for (const double s : scores)
-    check<ValueError>(std::isfinite(s), "RoutingCurve", "the score of a patch is ", s, ", expected a finite number");
+    check<ValueError>(is_finite(s), "RoutingCurve", "the score of a patch is ", s, ", expected a finite number");
   std::sort(scores.begin(), scores.end(), std::greater<>{});
   const std::size_t all = scores.size();
   const auto cuts = [&](std::size_t n) { return n == 0 || n == all || scores[n - 1] > scores[n]; };
@@ -92,7 +93,7 @@ inline void check_gains(const Tensor<double, 3>& gains, const std::vector<double
                     "curve_of_gains", costs.size(), " costs for gains ", gains.shape(),
                     "; expected one for each model, that of the coarse one 0");
   for (std::size_t k = 1; k < costs.size(); ++k)
-    check<ValueError>(std::isfinite(costs[k]) && costs[k] > 0, "curve_of_gains", "a patch by model ", k, " costs ",
+    check<ValueError>(is_finite(costs[k]) && costs[k] > 0, "curve_of_gains", "a patch by model ", k, " costs ",
                       costs[k], ", expected a positive number");
 }
 
@@ -144,7 +145,7 @@ inline RoutingCurve curve_of_gains(const Tensor<double, 3>& gains, const std::ve
     critical.push_back(most);
   }
   std::vector<double> prices = detail::even_thresholds(critical, points);
-  if (std::isfinite(to_dearest) && to_dearest <= prices.back()) {
+  if (is_finite(to_dearest) && to_dearest <= prices.back()) {
     const auto [low, high] = std::minmax_element(critical.begin(), critical.end());
     prices.push_back(detail::just_below(to_dearest, *high - *low));
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "paser/core/finite.hpp"
 #include "paser/pipeline/routing/gain_router.hpp"
 #include "paser/pipeline/routing/patch_policy.hpp"
 
@@ -21,7 +22,7 @@ std::optional<double> price_of(const Policy<T>& policy) {
 /// The policy at this price. Throws ValueError when it has no price, or the price is no number.
 template <class T>
 Policy<T> with_price(const Policy<T>& policy, double price) {
-  check<ValueError>(std::isfinite(price), "with_price", "the price is ", price, ", expected a finite number");
+  check<ValueError>(is_finite(price), "with_price", "the price is ", price, ", expected a finite number");
   Policy<T> priced = policy;
   if (auto* router = priced.template as<GainRouter<T>>()) {
     router->prices.price = price;

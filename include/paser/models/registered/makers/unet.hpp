@@ -26,8 +26,8 @@ UNetSpec UNetMaker<T>::read(const std::string& json) {
                      "model 'unet'", "it has ", spec.in, " channels, ", spec.classes, " classes, width ", spec.width,
                      " and depth ", spec.depth, "; expected 1 .. ", most, " channels, 2 .. ", most,
                      " classes, an even width of 2 .. ", most, " and a depth of 1 .. 10");
-  check<FormatError>(spec.dropout >= 0 && spec.dropout <= 1, "model 'unet'", "its dropout is ", spec.dropout,
-                     ", expected a probability");
+  check<FormatError>(spec.dropout >= 0 && spec.dropout < 1, "model 'unet'", "its dropout is ", spec.dropout,
+                     ", expected a probability below 1");
   spec.norm = norm == norm_name(UNetNorm::batch) ? UNetNorm::batch : UNetNorm::instance;
   check<FormatError>(norm == norm_name(spec.norm), "model 'unet'", "its norm is '", norm,
                      "', expected 'instance' or 'batch'");

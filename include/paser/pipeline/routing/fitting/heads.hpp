@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "paser/core/finite.hpp"
 #include "paser/data/batch.hpp"
 #include "paser/ops/distillation.hpp"
 #include "paser/optim/adam.hpp"
@@ -53,7 +54,7 @@ PatchHead<float> fit_heads(const RouterExamples& examples, const RouterFit& fit,
                     "; expected at least one of each");
   check<ValueError>(examples.size() >= 2, "RouterFit", "there are ", examples.size(), " patches to learn from");
   const auto finite = [](const Tensor<float, 2>& x) {
-    return std::ranges::all_of(x.values(), [](float v) { return std::isfinite(v); });
+    return std::ranges::all_of(x.values(), [](float v) { return is_finite(v); });
   };
   check<ValueError>(finite(examples.statistics) && finite(examples.gains), "RouterFit",
                     "a statistic or a gain of the examples is not a finite number");
