@@ -4,10 +4,13 @@
 #include <cstdio>
 #include <functional>
 
+#include "paser/data/class_weights.hpp"
 #include "paser/io/checkpoint.hpp"
+#include "paser/metrics/statistics.hpp"
 #include "paser/nn/linear.hpp"
 #include "paser/ops/argmax_channels.hpp"
 #include "paser/optim/adam.hpp"
+#include "paser/pipeline/routing/routing_curve.hpp"
 #include "paser/rl/categorical.hpp"
 
 using namespace paser;
@@ -28,7 +31,7 @@ int failures = 0;
 void refuses(const char* what, const std::function<void()>& work) {
   try {
     work();
-  } catch (const NotFiniteError& error) {
+  } catch (const Error& error) {
     std::printf("refused, %s: %s\n", what, error.what());
     return;
   }
@@ -71,5 +74,9 @@ int main() {
   refuses("a learning rate that is too large", [&] {
     for (int i = 0; i < 3; ++i) adam.step(model, gradients);
   });
+  refuses("a class weight", [] { data::class_weights<std::string>("1e39,1", {5, 5}); });
+  for (const float bad : {nan_value(), infinity()})
+    refuses("a score of a patch", [&] { pipeline::detail::even_thresholds({0.5, bad, 0.1}, 3); });
+  refuses("a value among others", [] { metrics::quantile(std::vector<double>{1, nan_value(), 3}, 0.5); });
   return failures;
 }

@@ -78,7 +78,13 @@ TEST_CASE("every end of a program has its exit status and a message") {
   CHECK(throwing(paser::ValueError("no such thing")) == std::pair<int, std::string>{2, "error: no such thing\n"});
   // What is read before the work begins is what the options name.
   CHECK(throwing(paser::FormatError("torn")) == std::pair<int, std::string>{2, "error: torn\n"});
-  CHECK(throwing(std::filesystem::filesystem_error("gone", {})).first == 2);
+  using std::filesystem::filesystem_error;
+  const auto code = std::make_error_code(std::errc::no_such_file_or_directory);
+  CHECK(throwing(filesystem_error("gone", {})).first == 2);
+  CHECK_THAT(throwing(filesystem_error("cannot get current path", code)).second, Contains("cannot get current path"));
+  CHECK_THAT(throwing(filesystem_error("x", "a.png", code)).second, Contains("'a.png': No such file"));
+  CHECK_THAT(throwing(filesystem_error("x", "a.png", "b.png", code)).second,
+             Contains("'a.png', 'b.png': No such file"));
   const auto later = [](const auto& error) {
     return ended({"p"}, [&](const std::string&) -> int {
       program::work_has_begun() = true;
