@@ -1,3 +1,5 @@
+#include <climits>
+
 #include "io/output_helpers.hpp"
 
 /// Names of outputs that cannot be, and what a program says of them.
@@ -32,6 +34,27 @@ TEST_CASE("output folder: a folder whose name is too long is a wrong value, in a
     }
   CHECK_THROWS_AS(io::folder_and_name(folder / std::string(300, 'n')), ValueError);
   CHECK(names(folder.path()).empty());
+}
+
+TEST_CASE("output folder: a path that is nearly as long as can be is written to, and takes no name that is too long") {
+  const TemporaryFolder folder;
+  constexpr std::size_t length = PATH_MAX - 96;  // one name more that is as long as these, and it is none
+  fs::path deep = folder.path();
+  while (deep.native().size() + 201 < length) deep /= std::string(200, 'd');
+  const std::size_t left = length - deep.native().size();
+  if (left > 1) deep /= std::string(left - 1, 'd');
+  fs::create_directories(deep);
+  for (const fs::path& path : {deep, deep / "new"}) {
+    OutputFolder(path, "evaluate", {.dry_run = true}).require("a");
+    OutputFolder o(path, "evaluate");
+    o.write("a", "one");
+    o.write("b/a", "one");
+    CHECK(text_of(path / "b" / "a") == "one");
+    CHECK(io::folder_and_name(path / "a").second == "a");
+  }
+  CHECK_THROWS_WITH(OutputFolder(deep / std::string(100, 'n'), "evaluate"), Contains("name too long"));
+  CHECK_THROWS_WITH(OutputFolder(folder / "a" / std::string(300, 'n') / "b", "evaluate"), Contains("name too long"));
+  CHECK(names(folder.path()).size() == 1);
 }
 
 TEST_CASE("output folder: its own list is no name for another file, with --overwrite neither") {

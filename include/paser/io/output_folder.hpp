@@ -16,18 +16,22 @@ namespace paser::io {
 namespace detail {
 
 /// Throws ValueError for a path that is longer than the file system takes, or has a name that is: also where folders on
-/// the way are still to be made.
+/// the way are still to be made. Only these are tried, each where the first of them will be: a name that is there fits,
+/// and how long one may be, in bytes or in letters, the file system alone knows.
 inline void check_name(const Path& path) {
-  std::error_code none;
-  Path there = std::filesystem::absolute(path, none);
-  while (!std::filesystem::exists(there, none) && there != there.parent_path()) there = there.parent_path();
-  const auto too_long = [](const Path& name) {
-    struct stat ignored {};
-    return ::lstat(name.c_str(), &ignored) != 0 && errno == ENAMETOOLONG;
+  struct stat ignored {};
+  const auto fits = [&](const Path& name) {
+    const bool too_long = ::lstat(name.c_str(), &ignored) != 0 && errno == ENAMETOOLONG;
+    check<ValueError>(!too_long, "output", quoted(path), ": ", std::strerror(ENAMETOOLONG));
   };
-  bool fits = !too_long(path);
-  for (const Path& name : path) fits = fits && !too_long(there / name);
-  check<ValueError>(fits, "output", quoted(path), ": ", std::strerror(ENAMETOOLONG));
+  if (::lstat(path.c_str(), &ignored) == 0) return;
+  fits(path);
+  std::vector<Path> to_make;
+  Path there = path;
+  for (std::error_code none; there.has_relative_path() && !std::filesystem::exists(there, none);
+       there = there.parent_path())
+    to_make.push_back(there.filename());
+  for (const Path& name : to_make) fits(there / name);
 }
 
 }  // namespace detail
