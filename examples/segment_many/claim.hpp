@@ -6,9 +6,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <filesystem>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
 
+#include "paser/core/error.hpp"
 #include "paser/core/text.hpp"
 #include "paser/io/atomic_file.hpp"
 
@@ -33,7 +43,7 @@ class Claims {
   /// Removes the folder, when nobody claims anything and nothing else is in it.
   ~Claims() {
     std::error_code not_empty;
-    if (const auto clock = content_of(folder_ / clock_name); clock && clock->empty())
+    if (const Found clock = look(folder_ / clock_name); clock.known() && clock.content.empty())
       fs::remove(folder_ / clock_name, not_empty);
     fs::remove(folder_, not_empty);
   }
@@ -74,10 +84,10 @@ class Claims {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
       const std::string name = entry.path().filename().string();
-      const bool named = name.starts_with("aside_") || (name.starts_with("claim_") && name.size() == 13 &&
-                                                        std::all_of(name.begin() + 6, name.end(), digit));
-      if (const auto content = named ? content_of(entry.path()) : std::nullopt; content && is_claim(*content))
-        fs::remove(entry.path(), ignored);
+      const bool named =
+          name.starts_with("aside_") || (name.starts_with("claim_") && name.size() == 13 && is_number(name.substr(6)));
+      const Found found = named ? look(entry.path()) : Found{ENOENT};
+      if (found.known() && (nameless(found.content) || is_claim(found.content))) fs::remove(entry.path(), ignored);
     }
   }
 
@@ -99,7 +109,8 @@ class Claims {
         continue;
       }
       paser::check<paser::IoError>(errno == EEXIST, "claims", file.string(), " cannot be made: ", std::strerror(errno));
-      if (!given_up(file) || !set_aside(file)) return {};
+      const Standing standing = standing_of(file);
+      if (standing == Standing::busy || (standing == Standing::given_up && !set_aside(file))) return {};
     }
     return {};
   }
@@ -108,39 +119,60 @@ class Claims {
   static constexpr const char* clock_name = "clock";
   static constexpr std::size_t longest_claim = 300;  // the name of a node and a number
 
-  static bool digit(char c) { return c >= '0' && c <= '9'; }
+  static bool is_number(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  }
+  /// Something, the letter, and a number.
+  static bool ends_in_number(std::string_view text, char before) {
+    const std::size_t at = text.rfind(before);
+    return at != text.npos && at > 0 && is_number(text.substr(at + 1));
+  }
 
   /// Opens what may be somebody else's, through no link and without waiting for a writer.
   static int open_own(const fs::path& file) {
     return ::open(file.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   }
 
-  /// The beginning of a regular file, longer than any claim when the file is; none of anything else.
-  static std::optional<std::string> content_of(int handle) {
-    struct stat found {};
-    if (::fstat(handle, &found) != 0 || !S_ISREG(found.st_mode)) return {};
+  /// What is under a name that may be somebody else's.
+  struct Found {
+    int error = 0;  ///< why it cannot be read; then its kind alone is known, if anything
+    bool regular = true, unlocked = false;
+    struct stat state {};
+    std::string content{};  ///< its beginning, longer than any claim when the file is
+    bool known() const { return error == 0 && regular; }
+  };
+  static Found look(const fs::path& file) {
+    using paser::io::detail::uninterrupted;
+    Found found;
+    const int handle = uninterrupted([&] { return open_own(file); });
+    if (handle < 0) {
+      found.error = errno;
+      if (::lstat(file.c_str(), &found.state) == 0) found.regular = S_ISREG(found.state.st_mode);
+      return found;
+    }
     char text[longest_claim + 1];
-    const ssize_t count = ::read(handle, text, sizeof text);
-    if (count < 0) return {};
-    return std::string(text, static_cast<std::size_t>(count));
-  }
-  static std::optional<std::string> content_of(const fs::path& file) {
-    const int handle = open_own(file);
-    if (handle < 0) return {};
-    auto content = content_of(handle);
+    ssize_t count = ::fstat(handle, &found.state);
+    if (count == 0) found.regular = S_ISREG(found.state.st_mode);
+    if (count == 0 && found.regular) count = uninterrupted([&] { return ::read(handle, text, sizeof text); });
+    if (count < 0) found.error = errno;
+    if (count > 0) found.content.assign(text, static_cast<std::size_t>(count));
+    found.unlocked = found.known() && ::flock(handle, LOCK_SH | LOCK_NB) == 0;
     ::close(handle);
-    return content;
+    return found;
   }
 
-  /// "NODE NUMBER\n", or nothing yet: what the process that made a claim writes into it.
+  /// Of a process that has not written its name yet, or never came to it: of a node that lost its power a file may be
+  /// left that has its length and no content.
+  static bool nameless(std::string_view content) {
+    return content.size() <= longest_claim &&
+           std::all_of(content.begin(), content.end(), [](char c) { return c == 0; });
+  }
+
+  /// "NODE NUMBER\n": what the process that made a claim writes into it.
   static bool is_claim(std::string_view content) {
-    if (content.empty()) return true;
-    if (content.size() > longest_claim || content.back() != '\n') return false;
+    if (content.empty() || content.size() > longest_claim || content.back() != '\n') return false;
     content.remove_suffix(1);
-    const std::size_t blank = content.rfind(' ');
-    if (blank == content.npos || blank == 0 || blank + 1 == content.size()) return false;
-    return std::all_of(content.begin() + static_cast<std::ptrdiff_t>(blank) + 1, content.end(), digit) &&
-           content.find('\n') == content.npos;
+    return ends_in_number(content, ' ') && content.find('\n') == content.npos && content.find('\0') == content.npos;
   }
 
   void make_folder() const {
@@ -153,23 +185,23 @@ class Claims {
                                         : " is a link or a file; expected a folder of segment-many's own");
   }
 
-  bool given_up(const fs::path& file) {
-    const int handle = open_own(file);
-    if (handle < 0 && errno == ENOENT) return true;  // gone since
-    struct stat found {};
-    const auto content = handle >= 0 ? content_of(handle) : std::nullopt;
-    if (!content || !is_claim(*content) || ::fstat(handle, &found) != 0) {
-      if (handle >= 0) ::close(handle);
-      throw paser::IoError(paser::message("claims: ", paser::visible(file.string()),
-                                          " is no claim of segment-many, and stays as it is; move it elsewhere"));
-    }
-    const std::string& owner = *content;
-    const bool unlocked = ::flock(handle, LOCK_SH | LOCK_NB) == 0;
-    ::close(handle);
-    seen_ = {found.st_ino, found.st_mtim.tv_sec};
-    if (unlocked && owner.starts_with(node_ + " ")) return true;
-    const double age = now() - static_cast<double>(found.st_mtim.tv_sec);
-    return age > stale_ || (unlocked && owner.empty() && age > 2);  // died before it could write its name
+  enum class Standing { gone, given_up, busy };
+
+  /// What cannot be read may be the claim of a process that lives: of another user, or on a file system that fails just
+  /// now. Throws IoError for what certainly is no claim.
+  Standing standing_of(const fs::path& file) {
+    const Found found = look(file);
+    if (found.error == ENOENT || found.error == ESTALE) return Standing::gone;
+    const std::string& owner = found.content;
+    paser::check<paser::IoError>(found.regular && (!found.known() || nameless(owner) || is_claim(owner)), "claims",
+                                 paser::visible(file.string()),
+                                 " is no claim of segment-many, and stays as it is; move it elsewhere");
+    if (!found.known()) return Standing::busy;
+    seen_ = {found.state.st_ino, found.state.st_mtim.tv_sec};
+    if (found.unlocked && owner.starts_with(node_ + " ")) return Standing::given_up;
+    const double age = now() - static_cast<double>(found.state.st_mtim.tv_sec);
+    const bool unnamed = found.unlocked && owner.empty() && age > 2;  // died before it could write its name
+    return age > stale_ || unnamed ? Standing::given_up : Standing::busy;
   }
 
   /// Takes away a claim that was given up. Of several who do so one succeeds; a claim that another has made anew
