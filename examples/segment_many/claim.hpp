@@ -84,10 +84,13 @@ class Claims {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
       const std::string name = entry.path().filename().string();
-      const bool named =
-          name.starts_with("aside_") || (name.starts_with("claim_") && name.size() == 13 && is_number(name.substr(6)));
-      const Found found = named ? look(entry.path()) : Found{ENOENT};
-      if (found.known() && (nameless(found.content) || is_claim(found.content))) fs::remove(entry.path(), ignored);
+      const bool claim = name.starts_with("claim_") && name.size() >= 13 && is_number(name.substr(6));
+      // One that was set aside has a process's name: an empty file may be a user's.
+      const bool aside = name.starts_with("aside_") && ends_in_number(name.substr(6), '_');
+      if (!claim && !aside) continue;
+      const Found found = look(entry.path());
+      if (found.known() && (is_claim(found.content) || (claim && nameless(found.content))))
+        fs::remove(entry.path(), ignored);
     }
   }
 

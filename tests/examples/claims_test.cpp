@@ -106,4 +106,25 @@ TEST_CASE("a link, a folder, a pipe and a socket are no claims, and stay") {
   CHECK(content_of(mine) == "elsewhere 1\n");
 }
 
+TEST_CASE("of the files beside claims only what processes left is cleared") {
+  const Folder f;
+  for (const char* name : {"claim_0000007", "claim_10000000", "claim_123456789", "aside_my_node_12"})
+    f.put(name, "my_node 12\n");
+  for (const char* name : {"claim_0000008", "claim_10000001"}) f.put(name, "");
+  f.put("claim_0000009", std::string(10, '\0'));
+  std::set<std::string> kept{"aside_notes", "aside_my_node_13", "aside__12",    "aside_12",
+                             "aside_a_b",   "claim_7",          "claim_for_you"};
+  for (const std::string& name : kept) f.put(name, "");
+  for (const char* name : {"aside__14", "aside_15", "aside_letters", "claim_12"}) {
+    f.put(name, "dear sirs 1\n");
+    kept.insert(name);
+  }
+  for (const char* name : {"claim_0000010", "aside_my_node_16"}) {
+    f.put(name, "mine");
+    kept.insert(name);
+  }
+  Claims(f.claims, 100).clear();
+  CHECK(names_in(f.claims) == kept);
+}
+
 }  // namespace claims_test
