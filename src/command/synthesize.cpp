@@ -6,6 +6,7 @@
 /// Exit status: 0 done; 1 something failed; 2 wrong options; 130 interrupted, what was written stays.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -13,11 +14,11 @@
 
 #include "command.hpp"
 #include "common_options.hpp"
+#include "electrode_set.hpp"
 #include "electrodes/settings.hpp"
 #include "paser/data/synthetic/generator.hpp"
 #include "paser/io/image.hpp"
 #include "paser/io/json.hpp"
-#include "paser/io/output_folder.hpp"
 #include "paser/report/interrupt.hpp"
 #include "paser/report/progress.hpp"
 #include "paser/report/table.hpp"
@@ -27,11 +28,9 @@ namespace command {
 
 namespace synthesize_command {
 
-using paser::Index;
 using paser::data::ElectrodeParameters;
 using paser::data::synthetic::Range;
 namespace report = paser::report;
-using Path = std::filesystem::path;
 
 constexpr std::array<const char*, 3> parts{"train", "validation", "test"};
 constexpr std::array<const char*, paser::data::battery_classes> class_names{"pore", "carbon", "nickel"};
@@ -74,99 +73,6 @@ nlohmann::ordered_json document(const ElectrodeParameters& parameters) {
   return json;
 }
 
-/// The folder of a set: one pair of folders a part, and electrodes.json.
-class Set {
- public:
-  /// Opens a folder, or makes it. Throws ValueError when it holds something else, IoError when another process works
-  /// there.
-  Set(const Path& folder, nlohmann::ordered_json settings, bool dry_run)
-      : out_(folder, "make_electrodes",
-             {.called = "paser synthesize",
-              .alone = true,
-              .dry_run = dry_run,
-              .advice = "remove it to have it made again, or choose another place for the output"}),
-        settings_(std::move(settings)) {
-    if (std::filesystem::exists(description())) {
-      check_same();
-      // A set of before there were manifests: these are its settings.
-      if (!out_.lists("electrodes.json")) out_.adopt("electrodes.json");
-      return;
-    }
-    std::error_code none;
-    for (const auto& entry : std::filesystem::directory_iterator(folder, none))
-      paser::check<paser::ValueError>(entry.path().filename() == paser::io::OutputManifest::file_name,
-                                      "paser synthesize", folder.string(),
-                                      " is not an empty folder, and has no electrodes.json; choose another --out");
-    save(settings_);
-  }
-
-  Path description() const { return out_.path() / "electrodes.json"; }
-  /// Within the folder.
-  static std::string name(const char* part, const char* kind, Index i) {
-    std::string number = std::to_string(i);
-    number.insert(0, number.size() < 5 ? 5 - number.size() : 0, '0');
-    return std::string(part) + kind + "/electrode_" + number + ".png";
-  }
-  Path file(const char* part, const char* kind, Index i) const { return out_.path() / name(part, kind, i); }
-  /// Whether an image and its mask are there as they were written. What a program of before there were manifests wrote
-  /// is made again and compared.
-  bool has(const char* part, Index i) const {
-    return out_.unchanged(name(part, "_images", i)) && out_.unchanged(name(part, "_label", i));
-  }
-  /// Throws ValueError when a file of the set was changed since it was written.
-  void require_unchanged(const char* part, Index size) {
-    for (Index i = 0; i < size; ++i)
-      for (const char* kind : {"_images", "_label"})
-        if (const std::string own = name(part, kind, i); out_.lists(own)) out_.require(own);
-  }
-  /// How many images of a part are there.
-  Index present(const char* part, Index size) const {
-    Index count = 0;
-    for (Index i = 0; i < size; ++i) count += has(part, i) ? 1 : 0;
-    return count;
-  }
-  /// An image or a mask. A file that is there stays when it has this picture, and is refused when a run of this program
-  /// did not write it.
-  void save(const char* part, const char* kind, Index i, const paser::Tensor<std::uint8_t, 3>& picture) {
-    const std::string own = name(part, kind, i);
-    if (holds(file(part, kind, i), picture)) return out_.adopt(own);
-    out_.write(own, paser::io::encode_png(picture));
-  }
-  void save(const nlohmann::ordered_json& json) { out_.write("electrodes.json", paser::io::json_text(json, 2) + "\n"); }
-  const nlohmann::ordered_json& settings() const { return settings_; }
-
- private:
-  static bool holds(const Path& file, const paser::Tensor<std::uint8_t, 3>& picture) {
-    if (std::error_code none; !std::filesystem::is_regular_file(file, none)) return false;
-    try {
-      const auto there = paser::io::read_image(file);
-      return there.maximum == 255 && there.pixels.shape() == picture.shape() &&
-             std::ranges::equal(there.pixels.values(), picture.values());
-    } catch (const paser::Error&) {  // no picture
-      return false;
-    }
-  }
-
-  void check_same() const {
-    const auto old = paser::io::read_json<nlohmann::ordered_json>(description());
-    const std::string origin = description().string();
-    paser::check<paser::FormatError>(old.is_object(), origin.c_str(), "is not the description of a set");
-    const auto compare = [&](const std::string& name, const auto& there, const auto& here) {
-      paser::check<paser::ValueError>(there == here, origin.c_str(), "this folder holds a set with ", name, " = ",
-                                      there.dump(), ", asked for is ", here.dump(), "; choose another --out");
-    };
-    for (const auto& [name, value] : settings_.items()) {
-      if (name == "parameters")
-        for (const auto& [key, v] : value.items())
-          compare(key, old.value(name, nlohmann::ordered_json::object()).value(key, nlohmann::ordered_json()), v);
-      compare(name, old.value(name, nlohmann::ordered_json()), value);
-    }
-  }
-
-  paser::io::OutputFolder out_;
-  nlohmann::ordered_json settings_;
-};
-
 /// The gray value of a class in the authors' masks.
 std::uint8_t mask_gray(std::int32_t label) {
   constexpr std::uint8_t grays[] = {0, 255, 128};
@@ -177,23 +83,53 @@ void count(const paser::Labels& labels, Counts& counts) {
   for (const std::int32_t label : labels.values()) ++counts[static_cast<std::size_t>(label)];
 }
 
-/// Writes the images `numbers` of a part.
-void write_images(Set& set, const ElectrodeParameters& parameters, paser::Key key, const char* part,
-                  const std::vector<Index>& numbers, Counts& counts) {
-  std::vector<paser::data::Electrodes> made(numbers.size());
-  paser::parallel_each(static_cast<Index>(numbers.size()), [&](Index i) {
-    const auto at = static_cast<std::size_t>(i);
-    made[at] = paser::data::make_electrodes(key, numbers[at], 1, parameters);
-  });
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    count(made[i].labels, counts);
-    paser::Tensor<std::uint8_t, 3> mask({parameters.height, parameters.width, 1});
-    std::ranges::transform(made[i].labels.values(), mask.mutable_data(), mask_gray);
-    paser::Tensor<std::uint8_t, 3> image({parameters.height, parameters.width, 1});
-    std::ranges::copy(made[i].images.values(), image.mutable_data());
-    set.save(part, "_images", numbers[i], image);
-    set.save(part, "_label", numbers[i], mask);
+Pictures pictures_of(const paser::data::Electrodes& made) {
+  const Index height = made.images.shape()[1], width = made.images.shape()[2];
+  Pictures pictures{paser::Tensor<std::uint8_t, 3>({height, width, 1}),
+                    paser::Tensor<std::uint8_t, 3>({height, width, 1})};
+  std::ranges::copy(made.images.values(), pictures[0].mutable_data());
+  std::ranges::transform(made.labels.values(), pictures[1].mutable_data(), mask_gray);
+  return pictures;
+}
+
+/// Makes the images `numbers` of a part, some at a time, and calls use(number, electrodes) with each.
+template <class Use>
+void each_made(const ElectrodeParameters& parameters, paser::Key key, const std::vector<Index>& numbers,
+               const Use& use) {
+  const auto chunk = static_cast<std::size_t>(4 * paser::threads());
+  for (std::size_t begin = 0; begin < numbers.size(); begin += chunk) {
+    if (report::interrupted())
+      throw program::Interrupted("interrupted; the same command goes on with the missing images");
+    std::vector<paser::data::Electrodes> made(std::min(chunk, numbers.size() - begin));
+    paser::parallel_each(static_cast<Index>(made.size()), [&](Index i) {
+      const auto at = static_cast<std::size_t>(i);
+      made[at] = paser::data::make_electrodes(key, numbers[begin + at], 1, parameters);
+    });
+    for (std::size_t i = 0; i < made.size(); ++i) use(numbers[begin + i], made[i]);
   }
+}
+
+paser::Key key_of(std::uint64_t seed, std::size_t part) {
+  return paser::Key{seed}.fold(part);
+}
+
+/// Looks at all that is there. Throws ValueError where anything is not the set's: before an image is made that may be
+/// of no use. Of a file that is not listed only its picture tells that it is, so that this is made again.
+void look(const Arguments& arguments, const ElectrodeParameters& parameters, Set& set) {
+  std::array<std::vector<Index>, parts.size()> unlisted;
+  Index total = 0, done = 0;
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    unlisted[p] = set.look(parts[p], arguments.count[p]);
+    total += static_cast<Index>(unlisted[p].size());
+  }
+  if (total == 0) return;
+  report::Progress progress("compare", total, report::ProgressOptions{.unit = "images"});
+  for (std::size_t p = 0; p < parts.size(); ++p)
+    each_made(parameters, key_of(arguments.seed, p), unlisted[p], [&](Index i, const paser::data::Electrodes& made) {
+      set.adopt(parts[p], i, pictures_of(made));
+      progress.update(++done);
+    });
+  progress.finish();
 }
 
 /// One part of the set; images that are there already stay. Returns the pixels of each class.
@@ -208,14 +144,12 @@ Counts make_part(Set& set, const ElectrodeParameters& parameters, paser::Key key
   }
   report::Progress progress(part, size, report::ProgressOptions{.unit = "images"},
                             size - static_cast<Index>(missing.size()));
-  const Index chunk = 4 * paser::threads();
-  for (Index begin = 0; begin < static_cast<Index>(missing.size()); begin += chunk) {
-    if (report::interrupted())
-      throw program::Interrupted("interrupted; the same command goes on with the missing images");
-    const Index end = std::min(begin + chunk, static_cast<Index>(missing.size()));
-    write_images(set, parameters, key, part, {missing.begin() + begin, missing.begin() + end}, counts);
-    progress.update(size - static_cast<Index>(missing.size()) + end);
-  }
+  Index done = size - static_cast<Index>(missing.size());
+  each_made(parameters, key, missing, [&](Index i, const paser::data::Electrodes& made) {
+    count(made.labels, counts);
+    set.save(part, i, pictures_of(made));
+    progress.update(++done);
+  });
   progress.update(size);
   progress.finish();
   return counts;
@@ -263,7 +197,7 @@ void tell_weights(const OfClasses& weights) {
 program::DryRun described(const Arguments& a, const ElectrodeParameters& parameters, const Set& set) {
   program::DryRun would;
   for (std::size_t p = 0; p < parts.size(); ++p) {
-    const auto missing = static_cast<std::size_t>(a.count[p] - set.present(parts[p], a.count[p]));
+    const auto missing = static_cast<std::size_t>(a.count[p] - set.present(parts[p]));
     if (missing == 0) continue;
     for (const auto& [kind, what] : {std::pair{"_images", "image"}, {"_label", "mask"}})
       would.writes(
@@ -279,7 +213,7 @@ nlohmann::ordered_json make_set(const Arguments& arguments, const ElectrodeParam
   nlohmann::ordered_json manifest = set.settings();
   manifest["classes"] = {{"pore", mask_gray(0)}, {"carbon", mask_gray(1)}, {"nickel", mask_gray(2)}};
   for (std::size_t p = 0; p < parts.size(); ++p) {
-    const paser::Key key = paser::Key{arguments.seed}.fold(p);
+    const paser::Key key = key_of(arguments.seed, p);
     const auto shares = shares_of(make_part(set, parameters, key, parts[p], arguments.count[p]));
     manifest["shares"][parts[p]] = json_of(shares);
     if (!arguments.common.json) tell_shares(parts[p], arguments.count[p], shares);
@@ -313,7 +247,7 @@ int run(const Arguments& arguments) {
   const report::InterruptGuard guard;
   program::work_has_begun() = true;
   Set set(arguments.out, settings, arguments.common.dry_run);
-  for (std::size_t p = 0; p < parts.size(); ++p) set.require_unchanged(parts[p], arguments.count[p]);
+  look(arguments, parameters, set);
   if (arguments.common.dry_run) throw program::DryRunEnds{described(arguments, parameters, set)};
   const nlohmann::ordered_json manifest = make_set(arguments, parameters, set);
   std::cout << (arguments.common.json ? paser::io::json_text(manifest, 2) : paser::visible(set.description().string()))

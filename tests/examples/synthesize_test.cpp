@@ -48,6 +48,51 @@ TEST_CASE("make_electrodes completes its own set, and writes over nobody's pictu
   }
 }
 
+TEST_CASE("what make_electrodes may not replace is refused before an image is made, in a dry run too") {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "set", description = out / "electrodes.json";
+  const auto make = [&](bool dry = false) {
+    std::vector<std::string> words{PASER_MAKE_ELECTRODES, "--out", out.string(), "--count", "2", "0", "1"};
+    for (const char* size : {"height=32", "width=32"}) words.insert(words.end(), {"--set", size});
+    if (dry) words.emplace_back("--dry-run");
+    return run_program(folder.path(), words);
+  };
+  REQUIRE(make().status == 0);
+  const auto whole = all_of(out);
+  const std::string described = content_of(description), first = content_of(out / "train_images/electrode_00000.png");
+  const auto refused = [&](const char* sentence) {
+    INFO(sentence);
+    for (const bool dry : {true, false}) {
+      const auto ended = make(dry);
+      CHECK(ended.status == 2);
+      CHECK_THAT(ended.err, Contains(sentence));
+      CHECK_FALSE(fs::exists(out / "train_images"));
+    }
+  };
+
+  fs::remove_all(out / "train_images");
+  auto edited = nlohmann::ordered_json::parse(described);
+  edited["note"] = "of April";
+  std::ofstream(description) << edited;
+  refused("electrodes.json: was changed since paser synthesize wrote it");
+  CHECK(nlohmann::ordered_json::parse(content_of(description)) == edited);
+  std::ofstream(description) << described;
+
+  // Other pictures under the last name that would come, where nothing tells whose they are.
+  const fs::path last = out / "test_images/electrode_00000.png";
+  const std::string picture = content_of(last);
+  for (const std::string& other : {std::string("mine"), first}) {
+    fs::remove(out / ".paser_outputs");
+    std::ofstream(last, std::ios::binary) << other;
+    refused("test_images/electrode_00000.png' is there, and paser synthesize did not write it");
+    CHECK(content_of(last) == other);
+  }
+  std::ofstream(last, std::ios::binary) << picture;
+  CHECK_THAT(make(true).out, Contains("2 images of 32 x 32") && !Contains("test_images"));
+  CHECK(make().status == 0);
+  CHECK(all_of(out) == whole);
+}
+
 TEST_CASE("make_electrodes says of parts without images that there are none") {
   const TemporaryFolder folder;
   const auto make = [&](const char* train, std::vector<std::string> more = {}) {
