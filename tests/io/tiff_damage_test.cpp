@@ -75,6 +75,98 @@ std::vector<std::pair<std::size_t, std::size_t>> strips(const io::Path& path) {
   return places;
 }
 
+/// Writes the file with every number of bytes of a strip made `count`; libtiff keeps them in a list, of 2 or 4 bytes
+/// each.
+void overstate(const io::Path& path, std::string bytes, std::uint32_t count) {
+  const auto places = strips(path);
+  int lists = 0;
+  for (const int wide : {2, 4}) {
+    std::string from, to;
+    for (const auto& place : places) {
+      from += tiny::number(place.second, wide, false);
+      to += tiny::number(count, wide, false);
+    }
+    if (const auto at = bytes.rfind(from); at != bytes.npos) {
+      bytes.replace(at, from.size(), to);
+      ++lists;
+    }
+  }
+  REQUIRE(lists == 1);
+  tiny::write(path, bytes + std::string(count, '\0'));  // the last strip stays within the file
+}
+
+TEST_CASE("TIFF: strips that end by themselves are read though their byte counts are of what they unpack to") {
+  const TemporaryFolder folder;
+  const io::Path path = folder / "lsm.tif";
+  for (const int compression : {COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS}) {
+    INFO("compression " << compression);
+    const std::string good = written(path, compression, 8, 64, 64, 16);
+    const auto values = samples(io::ImageFile(path).page(0).integers);
+    overstate(path, good, 4096);
+    REQUIRE(strips(path).at(1).second == 4096);
+    CHECK(samples(io::ImageFile(path).page(0).integers) == values);
+  }
+  // Plain data that overlap are the same data.
+  const std::string plain = written(path, COMPRESSION_NONE, 8, 64, 64, 16);
+  overstate(path, plain, 1100);
+  CHECK_THROWS_WITH(io::ImageFile(path).page(0), Contains("parts 0 and 1 of its data are the same bytes of the file"));
+}
+
+TEST_CASE("TIFF: strips that go on where others begin are refused, or many that unpack to little had no bound") {
+  const Files file;
+  std::string packed;  // two rows of 4, each behind a byte that stands for nothing
+  for (const char* row : {"abcd", "efgh"}) packed += "\x80\x03" + std::string(row);
+  const std::string rest(40, '\0');
+  const auto page = [&](const std::vector<int>& begins) {
+    return io::ImageFile(file(in_strips(4, packed + rest, begins, 20, 32773))).page(0);
+  };
+  CHECK(samples(page({0, 6}).integers) == std::vector<int>{'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'});
+  CHECK_THROWS_WITH(page({0, 1}), Contains("stack.tif: page 0 is malformed: part 0 of 2 of its data does not end "
+                                           "where other data begin"));
+  CHECK_THROWS_WITH(page({6, 6}), Contains("parts 0 and 1 of its data are the same bytes of the file"));
+}
+
+/// Pages of one row of four values each, packed by PackBits, that begin at these places of the data and say that they
+/// have `bytes`.
+std::string packed_pages(const std::string& data, const std::vector<int>& begins, std::uint64_t bytes) {
+  std::string file = "II" + tiny::number(42, 2, false) + tiny::number(8 + data.size(), 4, false) + data;
+  for (std::size_t k = 0; k < begins.size(); ++k) {
+    const std::uint64_t entries[][2] = {{256, 4},     {257, 1},    {258, 8},
+                                        {259, 32773}, {262, 1},    {273, 8 + static_cast<std::uint64_t>(begins[k])},
+                                        {278, 1},     {279, bytes}};
+    file += tiny::number(std::size(entries), 2, false);
+    for (const auto& [tag, value] : entries)
+      file += tiny::number(tag, 2, false) + tiny::number(4, 2, false) + tiny::number(1, 4, false) +
+              tiny::number(value, 4, false);
+    file += tiny::number(k + 1 < begins.size() ? file.size() + 4 : 0, 4, false);
+  }
+  return file;
+}
+
+TEST_CASE("TIFF: strips that end by themselves are counted over all pages up to where others begin") {
+  const Files file;
+  const std::string data =
+      "\x03"
+      "abcd"
+      "\x03"
+      "efgh"
+      "\x80\x80\x80\x80\x03"
+      "ijkl" +
+      std::string(200, '\0');
+  io::ImageFile good(file(packed_pages(data, {5, 0, 13}, 220)));
+  CHECK(good.pages() == 3);
+  const auto value = [](io::ImageFile& of, Index k) { return samples(of.page(k).integers).at(3); };
+  CHECK(std::array{value(good, 0), value(good, 1), value(good, 2)} == std::array<int, 3>{'h', 'd', 'l'});
+  // One that goes on into another's data is refused, or the work of all pages had no bound.
+  io::ImageFile through(file(packed_pages(data, {10, 12, 13, 11, 0}, 220)));
+  CHECK(value(through, 2) == 'l');
+  CHECK(value(through, 4) == 'd');
+  for (const Index k : {0, 1, 3})
+    CHECK_THROWS_WITH(through.page(k), Contains("part 0 of 1 of its data does not end where other data begin"));
+  CHECK_THROWS_WITH(io::ImageFile(file(packed_pages(data, std::vector<int>(10, 0), 220))),
+                    Contains("claim more data than the file has"));
+}
+
 TEST_CASE("N07: JPEG data in a TIFF file that are cut off and ended, or overwritten, are refused") {
   const TemporaryFolder folder;
   const io::Path path = folder / "scan.tif";

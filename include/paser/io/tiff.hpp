@@ -29,10 +29,10 @@ class TiffFile {
   /// that it does not hold.
   explicit TiffFile(const Path& path, const ImageLimits& limits = {})
       : name_(path.string()), limits_(limits), bytes_(path) {
-    open();
+    file_.reset(detail::open_tiff(name_, *said_));
     check<FormatError>(file_ != nullptr, name_.c_str(), "is not a TIFF file: ", reason());
     std::optional<detail::StackClaim> claim;
-    std::uint64_t claimed = 0;
+    detail::TiffClaims claims(size());
     Index number = 0;
     do {
       check<FormatError>(said_->error.empty(), name_.c_str(), "page ", number,
@@ -43,12 +43,13 @@ class TiffFile {
       }
       const bool full = full_size();
       if (full) directories_.push_back(TIFFCurrentDirOffset(file_.get()));
-      claimed += detail::claimed_bytes(file_.get(), bytes_, full);
+      claims.add(file_.get(), bytes_, full);
       // TIFF 6.0, section 7: no data are referenced from two places. Else the work of all pages has no bound.
-      check<FormatError>(claimed <= size(), name_.c_str(), "the directories up to page ", number,
+      check<FormatError>(!claims.too_much(), name_.c_str(), "the directories up to page ", number,
                          " claim more data than the file has; data that are shared are not read");
       ++number;
     } while (TIFFReadDirectory(file_.get()) != 0);
+    begins_ = claims.begins();
     check<FormatError>(said_->error.empty(), name_.c_str(), "the TIFF file is damaged behind page ",
                        directories_.size(), ": ", reason());
     check<FormatError>(!directories_.empty(), name_.c_str(), "the TIFF file has no full-size page");
@@ -96,31 +97,6 @@ class TiffFile {
 
   /// By the directory's place: to find it by its number, libtiff goes through all before it.
   bool go_to(Index k) { return TIFFSetSubDirectory(file_.get(), directories_[static_cast<std::size_t>(k)]) != 0; }
-
-  void open() {
-#if TIFFLIB_VERSION >= 20221213
-    const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
-                                                                               TIFFOpenOptionsFree);
-    TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), std::numeric_limits<std::int32_t>::max());
-    TIFFOpenOptionsSetErrorHandlerExtR(
-        options.get(),
-        [](TIFF*, void* to, const char*, const char* format, va_list values) {
-          detail::TiffMessages::keep(static_cast<detail::TiffMessages*>(to)->error, format, values);
-          return 1;
-        },
-        said_.get());
-    TIFFOpenOptionsSetWarningHandlerExtR(
-        options.get(),
-        [](TIFF*, void* to, const char*, const char* format, va_list values) {
-          detail::TiffMessages::keep(static_cast<detail::TiffMessages*>(to)->warning, format, values);
-          return 1;
-        },
-        said_.get());
-    file_.reset(TIFFOpenExt(name_.c_str(), "r", options.get()));
-#else
-    file_.reset(TIFFOpen(name_.c_str(), "r"));
-#endif
-  }
 
   std::string reason() const {
     return !said_->error.empty() ? said_->error : !said_->warning.empty() ? said_->warning : "libtiff gives no reason";
@@ -218,32 +194,38 @@ class TiffFile {
   void check_data(const detail::TiffLayout& t, Index k) {
     TIFF* f = file_.get();
     const std::uint32_t parts = detail::tiff_parts(f);
-    std::vector<detail::TiffPart> places;
-    std::uint64_t stored = 0;
+    std::vector<detail::TiffPart> stated;
     for (std::uint32_t i = 0; i < parts; ++i) {
-      places.push_back(detail::tiff_part(f, i));
-      require(places.back().within(size()), k, "is cut off: part ", i, " of ", parts,
+      stated.push_back(detail::tiff_part(f, i));
+      require(stated.back().within(size()), k, "is cut off: part ", i, " of ", parts,
               " of its data is not in the file");
-      stored += places.back().bytes;
     }
+    const auto places = detail::cut_parts(stated, begins_, t.compression);
     if (const auto shared = detail::shared_parts(places))
       require(false, k, "is malformed: parts ", shared->first, " and ", shared->second,
               " of its data are the same bytes of the file");
-    const double pixels = static_cast<double>(t.width) * t.height;
-    const double claimed =
-        TIFFIsTiled(f) ? static_cast<double>(TIFFTileSize64(f)) * parts : pixels * t.samples * t.bits / 8;
+    std::uint64_t stored = 0;
+    for (const auto& place : places) stored += place.bytes;
+    const double claimed = detail::unpacked_bytes(f, t);
     require(claimed <= detail::most_unpacked(t.compression) * static_cast<double>(stored) &&
                 (!t.fax() || t.height <= 8 * stored),
             k, "claims ", t.width, " x ", t.height, " pixels from ", stored, " bytes, which cannot hold them");
     detail::TiffDataCheck check(f, t, name_, limits_);
+    bool unpacked = false;
     std::string stream;
-    for (std::uint32_t i = 0; check.needed() && i < parts; ++i) {
-      stream.resize(TIFFGetStrileByteCount(f, i));
-      bytes_.read_at(static_cast<Index>(TIFFGetStrileOffset(f, i)), stream.data(), static_cast<Index>(stream.size()));
-      const bool whole = check.part(stream);
+    for (std::uint32_t i = 0; i < parts; ++i) {
+      const bool cut = places[i].bytes < stated[i].bytes;
+      if (!cut && !check.needed()) continue;
+      stream.resize(places[i].bytes);
+      bytes_.read_at(static_cast<Index>(places[i].begin), stream.data(), static_cast<Index>(stream.size()));
+      // libtiff is to read no further than that either, or what it reads again and again has no bound.
+      const bool ends = !cut || detail::unpacks(f, i, t, stream), whole = ends && check.part(stream);
+      require(ends, k, "is malformed: part ", i, " of ", parts, " of its data does not end where other data begin");
       require(whole, k, "is damaged: part ", i, " of ", parts,
               " of its data does not unpack to what its checksum says");
+      unpacked = unpacked || cut;
     }
+    if (unpacked) require(go_to(k), k);
   }
 
   template <class Sample>
@@ -275,7 +257,7 @@ class TiffFile {
     require(static_cast<Index>(row.size()) >= t.row_bytes(t.width), k);
     for (std::uint32_t y = 0; y < t.height; ++y) {
       const bool read = TIFFReadScanline(file_.get(), row.data(), y, plane) == 1;
-      require(read, k);
+      require(read && said_->warning.empty(), k);  // rows behind one that was cut may go on as long as the file does
       take(row.data(), y, 0, t.width);
     }
   }
@@ -321,6 +303,7 @@ class TiffFile {
   std::unique_ptr<detail::TiffMessages> said_ = std::make_unique<detail::TiffMessages>();  // libtiff keeps its address
   std::unique_ptr<TIFF, void (*)(TIFF*)> file_{nullptr, TIFFClose};
   std::vector<std::uint64_t> directories_;  // their places in the file
+  std::vector<std::uint64_t> begins_;       // of TiffClaims
   std::optional<Resolution> resolution_;
   Index stacked_ = 0, stack_begin_ = 0,
         stack_page_ = 0;  // pages without directories: how many, where, of how many bytes

@@ -5,6 +5,8 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -206,6 +208,32 @@ struct TiffMessages {
     if (to.empty()) to = said;
   }
 };
+
+/// The file, open for reading; null where that fails. What libtiff says of it comes to `said`.
+inline TIFF* open_tiff(const std::string& name, [[maybe_unused]] TiffMessages& said) {
+#if TIFFLIB_VERSION >= 20221213
+  const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
+                                                                             TIFFOpenOptionsFree);
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), std::numeric_limits<std::int32_t>::max());
+  TIFFOpenOptionsSetErrorHandlerExtR(
+      options.get(),
+      [](TIFF*, void* to, const char*, const char* format, va_list values) {
+        TiffMessages::keep(static_cast<TiffMessages*>(to)->error, format, values);
+        return 1;
+      },
+      &said);
+  TIFFOpenOptionsSetWarningHandlerExtR(
+      options.get(),
+      [](TIFF*, void* to, const char*, const char* format, va_list values) {
+        TiffMessages::keep(static_cast<TiffMessages*>(to)->warning, format, values);
+        return 1;
+      },
+      &said);
+  return TIFFOpenExt(name.c_str(), "r", options.get());
+#else
+  return TIFFOpen(name.c_str(), "r");
+#endif
+}
 
 /// The number at `index` of a row of packed samples, most significant bit first where they are not whole bytes;
 /// others are in the byte order of the machine already.
