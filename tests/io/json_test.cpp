@@ -55,6 +55,9 @@ TEST_CASE("json: damaged documents are refused with the name of their file") {
   refused(R"({"data": "set\u0000x"})", "'data' has a NUL");
   refused(R"({"a": [1, {"b\u0000": 2}]})", "'b\\x00' has a NUL");
   refused(R"(["\u0000"])", "a text has a NUL");
+  refused(R"([{"b": 1}, "\u0000"])", "a text has a NUL");
+  refused(R"({"a": [{"b": 1}, "\u0000"]})", "'a' has a NUL");
+  refused(R"({"a": [{}, {"b": {}, "c": "\u0000"}]})", "'c' has a NUL");
   refused("{\"a\": 1, \"a\": 2}", "names \"a\" twice");
   refused("{\"b\": {\"a\": 1, \"\\u0061\": 2}}", "names \"a\" twice");
   refused("[1e999]", "is not JSON");

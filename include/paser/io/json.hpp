@@ -44,21 +44,23 @@ class JsonWatch : public nlohmann::json_sax<Json> {
   bool number_float(typename Json::number_float_t, const std::string&) override { return true; }
   bool string(std::string& text) override {
     if (text.find('\0') == text.npos) return true;
-    const std::string what = key_.empty() ? "a text" : "'" + excerpt(key_) + "'";
+    const std::string what = keys_.empty() || keys_.back().empty() ? "a text" : "'" + excerpt(keys_.back()) + "'";
     throw FormatError(message(origin_, ": ", what, " has a NUL, a control character that no text has"));
   }
   bool binary(typename Json::binary_t&) override { return true; }
   bool start_object(std::size_t) override {
+    seen_.emplace_back();
     keys_.emplace_back();
     return deeper();
   }
   bool key(std::string& name) override {
-    check<FormatError>(keys_.back().insert(name).second, origin_.c_str(), "names ", excerpt(Json(name).dump()),
+    check<FormatError>(seen_.back().insert(name).second, origin_.c_str(), "names ", excerpt(Json(name).dump()),
                        " twice in one object");
-    key_ = name;  // for messages
+    keys_.back() = name;
     return string(name);
   }
   bool end_object() override {
+    seen_.pop_back();
     keys_.pop_back();
     --depth_;
     return true;
@@ -83,8 +85,8 @@ class JsonWatch : public nlohmann::json_sax<Json> {
 
   const std::string& origin_;
   int most_, depth_ = 0;
-  std::vector<std::set<std::string>> keys_;
-  std::string key_;  ///< the last one
+  std::vector<std::set<std::string>> seen_;  ///< keys of each object that is open
+  std::vector<std::string> keys_;            ///< the last one of each
 };
 
 }  // namespace detail
