@@ -65,6 +65,17 @@ TEST_CASE("folder data: images and masks in one piece are divided by their names
   CHECK_THROWS_WITH(parts_of(two), Contains("in place of"));
 }
 
+TEST_CASE("folder data: a range of values that a float cannot tell apart is refused by the setting's name") {
+  FolderSettings s;
+  CHECK_FALSE(value_range(s).has_value());
+  s.value_range = {0.1, 0.2};
+  CHECK(value_range(s)->high == 0.2);
+  for (const double high : {0.1 + 1e-12, 0.1, 0.0}) {
+    s.value_range = {0.1, high};
+    CHECK_THROWS_WITH(value_range(s), Contains("value_range: [0.1, ") && Contains("expected a range that rises"));
+  }
+}
+
 TEST_CASE("folder data: a list chooses images, and a part that it leaves empty is not there") {
   const Set set;
   const auto parts = parts_of(set.settings());

@@ -29,9 +29,10 @@ inline metrics::ClassMean class_mean(const FolderSettings& s) {
 inline std::optional<io::ValueRange> value_range(const FolderSettings& c) {
   const auto [low, high] = c.value_range;
   if (low == 0 && high == 0) return {};
-  check<ValueError>(low < high, "value_range", "[", low, ", ", high,
-                    "], expected a range that rises, or [0, 0] for that of the files");
-  return io::ValueRange{low, high};
+  const io::ValueRange range{low, high};
+  check<ValueError>(io::rises(range), "value_range", "[", low, ", ", high,
+                    "], expected a range that rises by more than a float's rounding, or [0, 0] for that of the files");
+  return range;
 }
 
 /// What the settings say about reading files. Throws ValueError naming one that says nothing.
