@@ -110,6 +110,16 @@ TEST_CASE("settings: what is illegal is named with what is legal") {
   CHECK_THROWS_WITH(check_settings(s), Contains("lambda = nan"));
 }
 
+TEST_CASE("settings: what is an open end as a float is not within it") {
+  const Range open{0, 1, Range::open};
+  for (const double x : {0.0, 1e-50, 0.9999999999, 1.0}) CHECK_FALSE(open.holds(x));
+  for (const double x : {1e-30, 0.5, 0.9999999}) CHECK(open.holds(x));
+  CHECK_FALSE(Range{0, 1, Range::below_high}.holds(0.9999999999));
+  CHECK(Range{0, 1, Range::below_high}.holds(0.0));
+  CHECK(Range{0, 1, Range::above_low}.holds(0.9999999999));
+  CHECK_THROWS_WITH(check_settings(with("dropout=0.9999999999")), Contains("dropout") && Contains("less than 1"));
+}
+
 TEST_CASE("settings: lists of networks are of the same number") {
   CHECK_NOTHROW(check_lists({{"widths", 2}, {"depths", 2}}));
   CHECK_THROWS_WITH(check_lists({{"widths", 2}, {"depths", 3}, {"rate", 2}}),

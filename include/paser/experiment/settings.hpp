@@ -48,9 +48,10 @@ struct Range {
       if (x % static_cast<Number>(multiple_of) != 0) return false;
     }
     const auto v = static_cast<double>(x);
-    // A number that is nothing as a float would pass for a positive one.
-    return (ends == above_low || ends == open ? static_cast<float>(v) > static_cast<float>(low) : v >= low) &&
-           (ends == below_high || ends == open ? v < high : v <= high);
+    // As floats, 1e-50 is 0 and 0.9999999999 is 1: they would pass for numbers between the two.
+    const auto below = [](double a, double b) { return static_cast<float>(a) < static_cast<float>(b); };
+    return (ends == above_low || ends == open ? below(low, v) : v >= low) &&
+           (ends == below_high || ends == open ? below(v, high) : v <= high);
   }
 
   /// Throws ValueError, with what is expected, unless the setting may be x.
