@@ -97,6 +97,14 @@ TEST_CASE("The parts of a segmentation survive a file, what is unknown as null")
   CHECK(read.findings == std::vector<std::string>{"routing pays"});
 }
 
+TEST_CASE("A cascade threshold may be below 0: the search for it begins below the mean entropy") {
+  const TemporaryFolder folder;
+  Results results = sample_results();
+  results.cascade_thresholds["f1"] = -0.01;
+  write_results(folder / "results.json", results);
+  CHECK(read_results(folder / "results.json").cascade_thresholds.at("f1") == -0.01);
+}
+
 TEST_CASE("A file that is not one of results is refused with its name and the field") {
   TemporaryFolder folder;
   io::write_file(folder / "a.json", "{\"preset\":\"demo\"}");
@@ -171,4 +179,28 @@ TEST_CASE("A results file with a number that no run can have found is refused wi
   refused("/stages/0/seconds", -2, "'stages': 'seconds': -2");
   refused("/stages/0/memory/process_bytes", -1, "'stages': 'memory': 'process_bytes': -1");
   refused("/stages/0/steps", -1, "'stages': 'steps': -1");
+  for (const nlohmann::json& value : {nlohmann::json(-1), nlohmann::json(2.5), nlohmann::json(true),
+                                      nlohmann::json(nullptr), nlohmann::json(std::uint64_t{1} << 63)}) {
+    refused("/class_tables/f1/confusion/0/0", value, "'class_tables': 'confusion': " + value.dump() + ", expected a");
+    refused("/parameters/f1", value, "'parameters': 'f1': " + value.dump() + ", expected a whole number, 0 or more");
+  }
+  refused("/class_tables/f1/confusion/0", 3, "'confusion': 3, expected a list");
+  refused("/parameters", {1}, "'parameters': array, expected an object");
+  for (const nlohmann::json& value : {nlohmann::json(true), nlohmann::json(nullptr), nlohmann::json("1")}) {
+    for (const char* name : {"low", "q1", "median", "q3", "high", "mean"})
+      refused(message("/box_plots/0/groups/0/", name).c_str(), value,
+              message("'box_plots': 'groups': '", name, "': ", value.dump(), ", expected a number"));
+    refused("/box_plots/0/groups/0/outliers/0", value, "'groups': 'outliers': " + value.dump());
+    refused("/cascade_thresholds/f1", value, "'cascade_thresholds': 'f1': " + value.dump() + ", expected a number");
+  }
+  for (const nlohmann::json& value : {nlohmann::json(-1), nlohmann::json(true), nlohmann::json(nullptr)}) {
+    refused("/assignment/PaSeR (λ = 0)/0/0", value,
+            "'assignment': 'PaSeR (λ = 0)': " + value.dump() + ", expected a number of 0 or more");
+    refused("/lambda_curve/0/lambda", value, "'lambda_curve': 'lambda': " + value.dump());
+  }
+  refused("/box_plots/0/test/p", 1.5, "'test': 'p': 1.5");
+  refused("/box_plots/0/test/df", -1, "'test': 'df': -1");
+  refused("/charts/0/points/0/name", 3, "'charts': 'points': 'name': ");
+  refused("/charts/0/lines/0/name", 3, "'charts': 'lines': 'name': ");
+  refused("/charts/0/lines/0/reference", 1, "'charts': 'lines': 'reference': ");
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -57,19 +58,23 @@ struct Limits {
   const char* text;
 };
 /// Sums of shares may miss 1 by as much as sums round.
-inline constexpr Limits any_share{0, 1 + 1e-6, "a number of 0 .. 1, or null"};
-inline constexpr Limits any_amount{0, std::numeric_limits<double>::max(), "a number of 0 or more, or null"};
+inline constexpr Limits any_share{0, 1 + 1e-6, "a number of 0 .. 1"};
+inline constexpr Limits any_amount{0, std::numeric_limits<double>::max(), "a number of 0 or more"};
 inline constexpr Limits any_number{std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
-                                   "a number, or null"};
+                                   "a number"};
 
+template <class Json>
+double known_number(const Json& value, const Limits& limits, const char* or_else = "") {
+  const double number = value.is_number() ? value.template get<double>() : std::numeric_limits<double>::quiet_NaN();
+  if (is_nan(number) || number < limits.low || number > limits.high)
+    throw FormatError(message(shown(value), ", expected ", limits.text, or_else));
+  return number;
+}
 /// JSON has no NaN: it is written as null.
 template <class Json>
 double number_of(const Json& value, const Limits& limits) {
   if (value.is_null()) return std::numeric_limits<double>::quiet_NaN();
-  const double number = value.is_number() ? value.template get<double>() : std::numeric_limits<double>::quiet_NaN();
-  if (is_nan(number) || number < limits.low || number > limits.high)
-    throw FormatError(message(shown(value), ", expected ", limits.text));
-  return number;
+  return known_number(value, limits, ", or null");
 }
 template <class Json>
 double number_or_nan(const Json& j, const char* key, const Limits& limits = any_number) {
@@ -83,26 +88,38 @@ template <class Json>
 double amount_or_nan(const Json& j, const char* key) {
   return number_or_nan(j, key, any_amount);
 }
+/// What `read` makes of each value of a list.
+template <class Json, class F>
+auto list_of(const Json& list, const F& read) {
+  if (!list.is_array()) throw FormatError(message(shown(list), ", expected a list of numbers"));
+  std::vector<decltype(read(list))> numbers;
+  for (const Json& value : list) numbers.push_back(read(value));
+  return numbers;
+}
 template <class Json>
 std::vector<double> numbers_or_nan(const Json& j, const char* key, const Limits& limits = any_number) {
-  return of_field<Json>(key, [&] {
-    const Json& list = j.at(key);
-    if (!list.is_array()) throw FormatError(message(shown(list), ", expected a list of numbers"));
-    std::vector<double> numbers;
-    for (const Json& value : list) numbers.push_back(number_of(value, limits));
-    return numbers;
-  });
+  return of_field<Json>(
+      key, [&] { return list_of(j.at(key), [&](const Json& value) { return number_of(value, limits); }); });
 }
 template <class Json>
 std::vector<double> shares_or_nan(const Json& j, const char* key) {
   return numbers_or_nan(j, key, any_share);
 }
+/// Reads a number that is known.
+template <class Json>
+void read_number(const Json& j, const char* key, double& number, const Limits& limits = any_number) {
+  number = of_field<Json>(key, [&] { return known_number(j.at(key), limits); });
+}
+/// Reads numbers all of which are known.
+template <class Json>
+void read_numbers(const Json& j, const char* key, std::vector<double>& numbers, const Limits& limits = any_number) {
+  numbers = of_field<Json>(
+      key, [&] { return list_of(j.at(key), [&](const Json& value) { return known_number(value, limits); }); });
+}
 /// Those of a whole, none of which is unknown.
 template <class Json>
 void read_shares(const Json& j, const char* key, std::vector<double>& shares) {
-  shares = shares_or_nan(j, key);
-  for (const double share : shares)
-    if (is_nan(share)) throw FormatError(message("'", key, "': null, expected a number of 0 .. 1"));
+  read_numbers(j, key, shares, any_share);
 }
 /// Reads a number that may be missing or null.
 template <class Json>
@@ -110,15 +127,31 @@ void read_optional_number(const Json& j, const char* key, std::optional<double>&
   if (!j.contains(key)) return;
   if (const double number = number_or_nan(j, key, limits); !is_nan(number)) value = number;
 }
-/// Reads a whole number, 0 or more, that the type can hold.
+/// A whole number, 0 or more, that the type can hold.
+template <class T, class Json>
+T count_of(const Json& number) {
+  const bool whole = number.is_number_unsigned() || (number.is_number_integer() && number >= 0);
+  if (!whole || !std::in_range<T>(number.template get<std::uint64_t>()))
+    throw FormatError(message(shown(number), ", expected a whole number, 0 or more"));
+  return number.template get<T>();
+}
 template <class Json, class T>
 void read_count(const Json& j, const char* key, T& value) {
+  value = of_field<Json>(key, [&] { return count_of<T>(j.at(key)); });
+}
+/// Reads a table by rows, each value by `read`.
+template <class Json, class T, class F>
+void read_table(const Json& j, const char* key, std::vector<std::vector<T>>& table, const F& read) {
+  table = of_field<Json>(key, [&] { return list_of(j.at(key), [&](const Json& row) { return list_of(row, read); }); });
+}
+/// Reads values by their names, each by `read(object, name, value)`.
+template <class Json, class T, class F>
+void read_named(const Json& j, const char* key, std::map<std::string, T>& values, const F& read) {
   of_field<Json>(key, [&] {
-    const Json& number = j.at(key);
-    const bool whole = number.is_number_unsigned() || (number.is_number_integer() && number >= 0);
-    if (!whole || !std::in_range<T>(number.template get<std::uint64_t>()))
-      throw FormatError(message(shown(number), ", expected a whole number, 0 or more"));
-    value = number.template get<T>();
+    const Json& object = j.at(key);
+    if (!object.is_object()) throw FormatError(message(shown(object), ", expected an object"));
+    values.clear();
+    for (const auto& entry : object.items()) read(object, entry.key().c_str(), values[entry.key()]);
   });
 }
 

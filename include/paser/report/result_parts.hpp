@@ -150,7 +150,7 @@ void from_json(const Json& j, ClassTable& t) {
   t.scores = {detail::shares_or_nan(j, "iou"),         detail::shares_or_nan(j, "dice"),
               detail::shares_or_nan(j, "precision"),   detail::shares_or_nan(j, "recall"),
               detail::shares_or_nan(j, "truth_share"), detail::shares_or_nan(j, "predicted_share")};
-  detail::read_field(j, "confusion", t.confusion);
+  detail::read_table(j, "confusion", t.confusion, &detail::count_of<std::int64_t, Json>);
 }
 
 template <class Json>
@@ -181,7 +181,7 @@ void to_json(Json& j, const LambdaPoint& p) {
 template <class Json>
 void from_json(const Json& j, LambdaPoint& p) {
   detail::read_field(j, "label", p.label);
-  detail::read_field(j, "lambda", p.lambda);
+  detail::read_number(j, "lambda", p.lambda, detail::any_amount);
   p.cost = detail::number_or_nan(j, "cost");
   p.gmac = detail::amount_or_nan(j, "gmac");
   p.iou = detail::share_or_nan(j, "iou");
@@ -197,13 +197,13 @@ void to_json(Json& j, const BoxGroup& g) {
 template <class Json>
 void from_json(const Json& j, BoxGroup& g) {
   detail::read_field(j, "name", g.name);
-  detail::read_field(j, "low", g.box.low);
-  detail::read_field(j, "q1", g.box.q1);
-  detail::read_field(j, "median", g.box.median);
-  detail::read_field(j, "q3", g.box.q3);
-  detail::read_field(j, "high", g.box.high);
-  detail::read_field(j, "mean", g.box.mean);
-  detail::read_field(j, "outliers", g.box.outliers);
+  detail::read_number(j, "low", g.box.low);
+  detail::read_number(j, "q1", g.box.q1);
+  detail::read_number(j, "median", g.box.median);
+  detail::read_number(j, "q3", g.box.q3);
+  detail::read_number(j, "high", g.box.high);
+  detail::read_number(j, "mean", g.box.mean);
+  detail::read_numbers(j, "outliers", g.box.outliers);
 }
 
 template <class Json>
@@ -214,8 +214,8 @@ template <class Json>
 void from_json(const Json& j, SignificanceTest& t) {
   detail::read_field(j, "name", t.name);
   t.t = detail::number_or_nan(j, "t");
-  t.df = detail::number_or_nan(j, "df");
-  t.p = detail::number_or_nan(j, "p");
+  t.df = detail::amount_or_nan(j, "df");
+  t.p = detail::share_or_nan(j, "p");
 }
 
 template <class Json>
@@ -250,7 +250,9 @@ void to_json(Json& j, const ChartPoint& p) {
 }
 template <class Json>
 void from_json(const Json& j, ChartPoint& p) {
-  p = {j.at("name").template get<std::string>(), detail::number_or_nan(j, "x"), detail::number_or_nan(j, "y")};
+  detail::read_field(j, "name", p.name);
+  p.x = detail::number_or_nan(j, "x");
+  p.y = detail::number_or_nan(j, "y");
 }
 
 template <class Json>
@@ -259,8 +261,11 @@ void to_json(Json& j, const ChartLine& l) {
 }
 template <class Json>
 void from_json(const Json& j, ChartLine& l) {
-  l = {j.at("name").template get<std::string>(), detail::numbers_or_nan(j, "x"), detail::numbers_or_nan(j, "y"),
-       j.value("reference", false)};
+  detail::read_field(j, "name", l.name);
+  l.x = detail::numbers_or_nan(j, "x");
+  l.y = detail::numbers_or_nan(j, "y");
+  l.reference = false;
+  detail::read_part(j, "reference", l.reference);
 }
 
 template <class Json>

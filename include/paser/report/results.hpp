@@ -216,10 +216,15 @@ void from_json(const Json& j, Results& r) {
   detail::read_part(j, "time_convention", r.time_convention);
   detail::read_field(j, "models", r.models);
   detail::read_field(j, "rows", r.rows);
-  detail::read_field(j, "parameters", r.parameters);
+  detail::read_named(j, "parameters", r.parameters, &detail::read_count<Json, std::int64_t>);
   detail::read_field(j, "kinds", r.kinds);
-  detail::read_field(j, "assignment", r.assignment);
-  detail::read_field(j, "cascade_thresholds", r.cascade_thresholds);
+  detail::read_named(j, "assignment", r.assignment, [](const Json& all, const char* name, AssignmentMatrix& matrix) {
+    detail::read_table(all, name, matrix,
+                       [](const Json& value) { return detail::known_number(value, detail::any_amount); });
+  });
+  // Below 0 too: the search for them begins a deviation below the mean entropy.
+  detail::read_named(j, "cascade_thresholds", r.cascade_thresholds,
+                     [](const Json& all, const char* name, double& value) { detail::read_number(all, name, value); });
   detail::read_field(j, "claims", r.claims);
   detail::read_field(j, "stages", r.stages);
   detail::read_part(j, "classes", r.classes);
