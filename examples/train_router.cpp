@@ -37,6 +37,7 @@ std::optional<pipeline::MachineCosts> measured_before(const std::string& text) {
     auto machine = nlohmann::json::parse(text).get<pipeline::MachineCosts>();
     if (machine.processor == report::cpu_name() && machine.threads == paser::threads()) return machine;
   } catch (const nlohmann::json::exception&) {  // measured anew
+  } catch (const paser::FormatError&) {         // the same
   }
   return {};
 }

@@ -6,6 +6,7 @@
 #include "examples/child_process.hpp"
 #include "paser/core/random.hpp"
 #include "paser/io/image.hpp"
+#include "paser/io/output_folder.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace paser;
@@ -100,6 +101,14 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   auto again = runs.results(), before = j;
   for (auto* document : {&again, &before}) document->erase("environment");
   CHECK(again == before);
+
+  // Times that are not such as this version measures are measured anew.
+  io::OutputFolder(runs.folder / "run", "train_router")
+      .write("measured.json", R"({"processor": "any", "threads": "one"})");
+  const auto third = runs.train();
+  INFO(third.err);
+  CHECK(third.status == 0);
+  CHECK(nlohmann::json::parse(content_of(runs.folder / "run" / "measured.json")).at("threads") == 1);
 }
 
 TEST_CASE("train_router compares with the paper's policy, with twins, with chance, and asks for noise") {
