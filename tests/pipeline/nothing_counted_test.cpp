@@ -64,6 +64,20 @@ TEST_CASE("so it is in a table of answers and in the search for a cascade") {
   CHECK(patch_ious(table, 2, metrics::ClassMean::present) == std::vector<double>{1, 1, 0, 1});
 }
 
+TEST_CASE("a policy is not trained without validation images, or without a pixel in them that counts") {
+  PolicyOptions<float> options;
+  options.epochs = 1;
+  options.batch = 4;
+  options.reward = {.costs = cost_shares({1, 2, 3}), .classes = 2, .ignored = 255};
+  const auto train = [&](const Blanked& validation) {
+    auto paser = toy::paser(Key{1}, toy::Skill::large_is_best);
+    return train_policy(paser, Blanked(8, {}), validation, options, Stage{.name = "policy"}, Key{1});
+  };
+  CHECK_THROWS_WITH(train(Blanked(0, {})), Contains("there are no validation images"));
+  CHECK_THROWS_WITH(train(Blanked(2, {0, 1})), Contains("no pixel of the validation images counts"));
+  CHECK(train(Blanked(2, {1})));
+}
+
 TEST_CASE("a batch without a counted pixel has no loss in the log, and no weight in the epoch's mean") {
   models::AnySegmenter<float> model = models::StaticUNet<2, 2, 4, 1>(Key{1});
   PretrainOptions<float> options;

@@ -38,7 +38,7 @@ struct Batch {
   }
 
   PolicyResult<T> result(Index group, const distributed::Team& team = {}) {
-    return policy_gradients_by_groups(policy, state, groups_of(group), team, [&](const Tensor<T, 2>& logits) {
+    return policy_gradients_by_groups(policy, state, groups_of(group), Key{}, team, [&](const Tensor<T, 2>& logits) {
       ++judged;
       check<ValueError>(logits.shape() == Shape<2>{7, 3}, "judge", "logits ", logits.shape());
       return [&](const Var<T, 2>& own, Index begin, Index end) {
@@ -82,6 +82,32 @@ TEST_CASE("a policy's gradient by groups is that of one run with ghost batches")
                [](const auto& a, const auto& b) { CHECK(max_abs_difference(a, b) < 1e-10); });
   }
   CHECK(batch.judged == 5);
+}
+
+/// A policy that sees half of its map.
+struct Noisy : NetPolicy<float> {
+  nn::Dropout drop;
+  Var<float, 2> record(TapeContext<float>& ctx, const PolicyState<float>& state) const {
+    return net(ctx, drop(ctx, ctx.constant(state.map)));
+  }
+};
+
+TEST_CASE("the noise of a policy's layers is that of the step, and of the image in any group") {
+  Batch<float> batch;
+  batch.policy = Noisy{{models::PolicyNet<float>(3, Key{1})}, nn::Dropout(0.5)};
+  const auto logits = [&](Key key, Index group) {
+    Tensor<float, 2> seen;
+    policy_gradients_by_groups(batch.policy, batch.state, groups_of(group), key, {}, [&](const Tensor<float, 2>& all) {
+      seen = all;
+      return [&](const Var<float, 2>& own, Index begin, Index end) {
+        return rl::policy_gradient_loss(own, slice_rows(batch.actions, begin, end),
+                                        slice_rows(batch.advantages, begin, end), {.total = 7});
+      };
+    });
+    return seen;
+  };
+  CHECK(max_abs_difference(logits(Key{1}, 1), logits(Key{1}, 1)) == 0);
+  CHECK(max_abs_difference(logits(Key{1}, 1), logits(Key{2}, 1)) > 1e-3);
 }
 
 TEST_CASE("without groups a policy's gradient has the bits of one run") {

@@ -2,6 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include <array>
+#include <limits>
 #include <numeric>
 
 #include "paser/core/tensor.hpp"
@@ -27,11 +28,17 @@ Tensor<T, Rank> join_rows(const Team& team, const Tensor<T, Rank>& own, const st
   return Tensor<T, Rank>::from(whole, values);
 }
 
+/// The fewest images, at most `most`, whose patches fill whole micro-batches: a set that is cut after so many is
+/// computed in the same batches as at once, and no more than these images are in memory.
+inline Index images_at_once(Index micro_batch, Index patches, Index most) {
+  return std::min(micro_batch / std::gcd(micro_batch, patches), most);
+}
+
 /// The images of a set of n that this process computes, where each has so many patches and a micro-batch of patches is
 /// computed at once: whole micro-batches, so that sharing changes no bits. They are cut into chunks of `chunk` images,
 /// at each of which a micro-batch begins; n: the set is not cut.
 inline PartRange own_images(const Team& team, Index n, Index patches, Index micro_batch, Index chunk) {
-  Index unit = micro_batch / std::gcd(micro_batch, patches);
+  Index unit = images_at_once(micro_batch, patches, std::numeric_limits<Index>::max());
   if (chunk < n && chunk % unit != 0) unit = chunk;
   const PartRange units = team.share((n + unit - 1) / unit);
   return {std::min(n, units.begin * unit), std::min(n, units.end * unit)};

@@ -194,10 +194,11 @@ report::Sample sample_of(const pipeline::Paser<float>& paser, const Batch& batch
   report::Sample sample;
   sample.pictures = {{"input", input}, {"truth", mask(batch.labels)}, {"f1", mask(prediction.labels)}};
   const bool patches = paser.grid.patches() > 1;
-  for (std::size_t k = 1; patches && k < paser.models.size(); ++k)
-    sample.pictures.push_back(
-        {message("f", k + 1), mask(argmax_channels(pipeline::predict_logits_on_grid(paser.models[k], batch.images,
-                                                                                    paser.grid, paser.micro_batch)))});
+  for (std::int32_t k = 1; patches && k < paser.actions(); ++k) {
+    const auto by_it = pipeline::Actions::full(result.answered_by.shape(), k);
+    sample.pictures.push_back({message("f", k + 1), mask(pipeline::apply_experts(paser, batch.images, prediction.labels,
+                                                                                 by_it, prediction.probabilities))});
+  }
   sample.pictures.push_back({"entropy of f1", report::heat_picture(entropy, 0, std::log(classes))});
   if (patches) sample.pictures.push_back({"routes", report::route_picture(input, result.answered_by, paser.grid)});
   sample.pictures.push_back({"PaSeR", mask(result.labels)});

@@ -148,11 +148,23 @@ class FineTuning {
 
   /// What the policy sees of the validation data changes with the coarse model alone.
   void predict_validation() {
-    const auto batch = validation_.range(0, validation_.size());
-    auto view = view_coarse(paser_, batch.images, batch.ids, key_.fold(2), stage_.team);
-    validation_state_ = paser_.state(std::move(view.map));
-    validation_coarse_ = std::move(view.labels);
-    validation_probabilities_ = std::move(view.probabilities);
+    Tensor<T, 4> map;
+    const auto put = [n = validation_.size()](auto& whole, const auto& part, Index begin) {
+      if (part.empty()) return;
+      auto shape = part.shape();
+      const Index row = part.numel() / shape[0];
+      shape[0] = n;
+      if (whole.empty()) whole = std::decay_t<decltype(part)>(shape);
+      std::copy_n(part.data(), part.numel(), whole.mutable_data() + begin * row);
+    };
+    for_each_chunk(validation_.size(), paser_.micro_batch * stage_.team.size(), [&](Index begin, Index end) {
+      const auto batch = validation_.range(begin, end);
+      const auto view = view_coarse(paser_, batch.images, batch.ids, key_.fold(2), stage_.team);
+      put(map, view.map, begin);
+      put(validation_coarse_, view.labels, begin);
+      put(validation_probabilities_, view.probabilities, begin);
+    });
+    validation_state_ = paser_.state(std::move(map));
   }
   Tensor<T, 3> validation_routes() const { return paser_.policy.probabilities(validation_state_).probabilities(); }
 
@@ -238,7 +250,8 @@ class FineTuning {
                                         gradient);
       };
     };
-    const auto result = policy_gradients_by_groups(paser_.policy, state, options_.policy_mode, stage_.team, judge);
+    const auto result =
+        policy_gradients_by_groups(paser_.policy, state, options_.policy_mode, draw.fold(3), stage_.team, judge);
     policy_adam_.step(paser_.policy, result.gradients);
     return {{"loss", result.loss},        {"reward", mean(rewards.reward)},
             {"cost", mean(rewards.cost)}, {"lambda", reward_options.lambda},

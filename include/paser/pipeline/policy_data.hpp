@@ -80,9 +80,10 @@ ExpertCounts tabulate_experts(const Paser<T>& paser, const S& source, const Rewa
   ExpertCounts table(paser.models.size() - 1,
                      metrics::Confusion<4>({source.size(), patches, options.classes, options.classes}));
   if (how_far) how_far(0, source.size());
-  const PartRange own =
-      distributed::own_images(team, source.size(), any_corrects(paser) ? 1 : patches, paser.micro_batch, 64);
-  for_each_chunk(own.end - own.begin, 64, [&](Index first, Index last) {
+  const Index parts = any_corrects(paser) ? 1 : patches,
+              chunk = distributed::images_at_once(paser.micro_batch, parts, 64);
+  const PartRange own = distributed::own_images(team, source.size(), parts, paser.micro_batch, chunk);
+  for_each_chunk(own.end - own.begin, chunk, [&](Index first, Index last) {
     const Index begin = own.begin + first, end = own.begin + last;
     const auto batch = source.range(begin, end);
     Tensor<T, 4> probabilities;

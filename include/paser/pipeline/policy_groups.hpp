@@ -49,9 +49,9 @@ PolicyState<T> state_of_images(const PolicyState<T>& state, Index begin, Index e
 template <class T>
 class GroupRun {
  public:
-  GroupRun(const Policy<T>& policy, const PolicyState<T>& batch, Mode mode, PartRange images)
+  GroupRun(const Policy<T>& policy, const PolicyState<T>& batch, Mode mode, Key key, PartRange images)
       : images_(images),
-        ctx_(mode),
+        ctx_(mode, key),
         logits_(policy.record(told_of(images, batch.images()), state_of_images(batch, images.begin, images.end))) {}
 
   const Tensor<T, 2>& logits() const { return logits_.value(); }
@@ -112,11 +112,11 @@ inline void keep_groups(TrainingState& state, const Mode& mode, Index batch) {
 /// statistics, and run by themselves; the processes of the team own whole groups of them, and all get the sum, with the
 /// same bits for every number of processes. ghost_batch 0: the batch is one group, which every process runs.
 ///
-/// judge: called once, at every process, with the logits of the whole batch, (N, P * models). It returns
-/// loss_of(logits, begin, end), a Var<T, 1>: what images begin .. end-1, whose recorded logits these are, add to the
-/// loss. Throws NotFiniteError when a loss is not finite.
+/// key: of the layers' noise, another one for each image. judge: called once, at every process, with the logits of the
+/// whole batch, (N, P * models). It returns loss_of(logits, begin, end), a Var<T, 1>: what images begin .. end-1, whose
+/// recorded logits these are, add to the loss. Throws NotFiniteError when a loss is not finite.
 template <class T, class Judge>
-PolicyResult<T> policy_gradients_by_groups(const Policy<T>& policy, const PolicyState<T>& state, Mode mode,
+PolicyResult<T> policy_gradients_by_groups(const Policy<T>& policy, const PolicyState<T>& state, Mode mode, Key key,
                                            const distributed::Team& team, Judge&& judge) {
   const FlushDenormals flush;
   const Index images = state.images(), size = mode.ghost_batch > 0 ? mode.ghost_batch : std::max<Index>(images, 1);
@@ -125,7 +125,7 @@ PolicyResult<T> policy_gradients_by_groups(const Policy<T>& policy, const Policy
   const PartRange own = sharing.share(groups);
   std::deque<detail::GroupRun<T>> runs;
   for (Index g = own.begin; g < own.end; ++g)
-    runs.emplace_back(policy, state, mode, PartRange{g * size, std::min(images, (g + 1) * size)});
+    runs.emplace_back(policy, state, mode, key, PartRange{g * size, std::min(images, (g + 1) * size)});
   const auto loss_of = judge(distributed::join_rows(sharing, detail::logits_of(runs), "logits of the policy"));
   TreeSum<PolicyResult<T>> sum(own.begin);
   for (; !runs.empty(); runs.pop_front()) sum.add(runs.front().differentiate(loss_of));

@@ -50,8 +50,9 @@ double validation_iou(const models::AnySegmenter<T>& model, const S& source, con
                       metrics::ClassMean class_mean, Index micro_batch, std::optional<std::int32_t> ignored = {},
                       const distributed::Team& team = {}) {
   std::vector<double> ious;
-  const PartRange own = distributed::own_images(team, source.size(), grid.patches(), micro_batch, 128);
-  for_each_chunk(own.end - own.begin, 128, [&](Index begin, Index end) {
+  const Index chunk = distributed::images_at_once(micro_batch, grid.patches(), 128);
+  const PartRange own = distributed::own_images(team, source.size(), grid.patches(), micro_batch, chunk);
+  for_each_chunk(own.end - own.begin, chunk, [&](Index begin, Index end) {
     const auto batch = source.range(own.begin + begin, own.begin + end);
     const Tensor<T, 4> logits = predict_logits_on_grid(model, batch.images, grid, micro_batch);
     const auto iou = metrics::mean_iou<double>(

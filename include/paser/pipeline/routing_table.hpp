@@ -105,7 +105,7 @@ RoutingTable tabulate_routing(const Paser<T>& paser, const S& source, Index clas
   for (std::size_t k = 0; k < models; ++k)
     table.confusion.emplace_back(Shape<4>{table.images, table.patches, classes, classes});
   if (how_far) how_far(0, source.size());
-  for_each_chunk(source.size(), 64, [&](Index begin, Index end) {
+  for_each_chunk(source.size(), distributed::images_at_once(paser.micro_batch, 1, 64), [&](Index begin, Index end) {
     const auto batch = source.range(begin, end);
     detail::answer_by_all(
         paser, batch, key,

@@ -162,6 +162,8 @@ class PolicyTraining {
         adam_({.learning_rate = options.learning_rate}),
         best_{paser.policy},
         early_stop_(options.patience) {
+    check<ValueError>(validation.size() > 0, "train_policy",
+                      "there are no validation images, which choose the epoch whose policy is kept");
     stage.steps = options.epochs * order_.per_epoch();
     adam_.bind(paser.policy);
   }
@@ -217,8 +219,8 @@ class PolicyTraining {
                                         gradient);
       };
     };
-    const auto result =
-        policy_gradients_by_groups(paser_.policy, paser_.state(seen.map), options_.mode, stage_.team, judge);
+    const auto result = policy_gradients_by_groups(paser_.policy, paser_.state(seen.map), options_.mode, draw.fold(2),
+                                                   stage_.team, judge);
     adam_.step(paser_.policy, result.gradients);
     nlohmann::json record{{"loss", result.loss},        {"reward", mean(rewards.reward)},
                           {"cost", mean(rewards.cost)}, {"entropy", entropy},
@@ -230,6 +232,12 @@ class PolicyTraining {
   }
 
   std::string validate(Index epoch, nlohmann::json& record) {
+    const ExpertCounts& answers = cache_.validation.experts(paser_, validation_, options_.reward);
+    const auto counts = [](const auto& table) {
+      return std::ranges::any_of(table.values(), [](Index n) { return n > 0; });
+    };
+    check<ValueError>(answers.empty() || std::ranges::any_of(answers, counts), "train_policy",
+                      "no pixel of the validation images counts: they cannot choose the epoch whose policy is kept");
     const auto v = evaluate_policy(paser_, validation_, cache_.validation, options_.reward);
     record["epoch"] = epoch;
     record["validation_reward"] = v.reward;
