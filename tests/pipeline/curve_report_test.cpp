@@ -151,6 +151,36 @@ TEST_CASE("tiles of one file are resampled together, which widens the intervals"
   CHECK_THROWS_WITH(report_of(table, curve, together), Contains("groups of 159 images, expected 160"));
 }
 
+TEST_CASE("files without a counted pixel change nothing, and where no pixel is counted nothing is known") {
+  const RoutingTable one = table_of(1, 4, {{25, 5, 5, 25}, {5, 5, 5, 5}});
+  RoutingTable nothing = one;
+  for (auto& counts : nothing.confusion) counts = metrics::Confusion<4>::zeros(counts.shape());
+  const auto judged = [](const RoutingTable& t, std::vector<Index> files) {
+    return report_of(t, oracle_curve(t, {0, 4}), {.groups = std::move(files)});
+  };
+  const CurveReport counted = judged(joined({one, one}), {1, 2});
+  CHECK(counted.verdict == "routing pays");
+  CHECK(counted.gap_interval == std::array{counted.gap, counted.gap});
+  // The image in the middle holds ignored pixels alone: all of its file, or a tile of one that has others.
+  const RoutingTable table = joined({one, nothing, one});
+  const CurveReport more = judged(table, {1, 5, 2});
+  CHECK(more.groups == 2);
+  CHECK(more.gap == counted.gap);
+  CHECK(more.gap_interval == counted.gap_interval);
+  CHECK(more.area_over_hull == Approx(counted.area_over_hull));
+  CHECK(more.apgr == Approx(counted.apgr));
+  CHECK(more.verdict == counted.verdict);
+  CHECK(judged(table, {1, 1, 2}).gap_interval == counted.gap_interval);
+
+  const CurveReport none = judged(joined({nothing, nothing}), {1, 2});
+  CHECK(none.groups == 0);
+  CHECK(none.verdict == "nothing is known: no pixel was counted");
+  for (const double x : {none.gap, none.gap_interval[0], none.gap_interval[1], none.area_over_hull, none.z_over_hull,
+                         none.area_over_entropy, none.apgr, none.closed.at("0.3"), none.ms_at.at("0.5"),
+                         none.singles[1].iou, none.curve[0].iou})
+    CHECK(std::isnan(x));
+}
+
 TEST_CASE("wrong options of a report are refused") {
   const RoutingTable table = hard_and_easy(5, Key{6});
   const RoutingCurve curve = oracle_curve(table, {0, 4});

@@ -30,8 +30,10 @@ struct SingleNetwork {
 /// images (Efron and Tibshirani 1993), the same resample for every curve; which expert is best is fixed on all images.
 /// NaN: not defined, where the best expert gains nothing or costs no more than f1.
 struct CurveReport {
-  Index groups = 0;  ///< that are resampled; with a few, intervals are rough, and with one there is none
-  double gap = 0;    ///< IoU of the best single expert less that of f1
+  /// That are resampled; with a few, intervals are rough, and with one there is none. Groups without a counted pixel
+  /// say nothing of a network and are left out, of all figures but the points and the single networks.
+  Index groups = 0;
+  double gap = 0;  ///< IoU of the best single expert less that of f1
   std::array<double, 2> gap_interval{};
   /// Mean over the share of the patches that leave f1, 0 to 1, of the share of the gap that is closed ("average
   /// performance gap recovered", Ong et al., "RouteLLM", 2024).
@@ -45,7 +47,9 @@ struct CurveReport {
   std::map<std::string, double> ms_at{};   ///< milliseconds to close a share of the gap, by that share; NaN if never
   std::vector<SingleNetwork> singles{};
   std::vector<MeasuredPoint> curve{}, entropy{};
-  std::string verdict{};  ///< "routing pays", "nothing to route" or "no gain over a mix of the networks"
+  /// "routing pays", "nothing to route", "no gain over a mix of the networks", or, where no pixel was counted, "nothing
+  /// is known: no pixel was counted"
+  std::string verdict{};
 };
 
 namespace detail {
@@ -59,6 +63,25 @@ inline double first_reaching(const Knots& knots, double value) {
     return std::lerp(a[0], b[0], (value - a[1]) / (b[1] - a[1]));
   }
   return std::numeric_limits<double>::quiet_NaN();
+}
+
+/// Groups in which some pixel is counted, numbered anew; images of the others are of group size().
+inline GroupedImages counted_groups(const RoutingTable& table, const GroupedImages& all) {
+  std::vector<bool> counted(all.size(), false);
+  const Index cells = table.patches * table.classes * table.classes;
+  for (std::size_t i = 0; i < all.of_image.size(); ++i)
+    for (const metrics::Confusion<4>& of_model : table.confusion) {
+      const Index* const counts = of_model.data() + static_cast<Index>(i) * cells;
+      if (std::any_of(counts, counts + cells, [](Index n) { return n != 0; })) counted[all.of_image[i]] = true;
+    }
+  GroupedImages result;
+  std::vector<std::size_t> number(all.size());
+  for (std::size_t g = 0; g < all.size(); ++g) {
+    number[g] = result.size();
+    if (counted[g]) result.images.push_back(all.images[g]);
+  }
+  for (const std::size_t g : all.of_image) result.of_image.push_back(counted[g] ? number[g] : result.size());
+  return result;
 }
 
 /// What some choices give, summed over the images of each group, so that a resample is a weighted sum.
@@ -82,6 +105,7 @@ inline GroupSums group_sums(const RoutingTable& table, const std::vector<Index>&
                  std::vector<double>(groups.size(), 0.0)};
   for (Index image = 0; image < table.images; ++image) {
     const std::size_t g = groups.of_image[static_cast<std::size_t>(image)];
+    if (g == groups.size()) continue;
     for (std::size_t k = 0; k < classes; ++k) {
       const metrics::detail::Overlap overlap(counts.data() + image * table.classes * table.classes, table.classes,
                                              static_cast<Index>(k));
@@ -92,7 +116,7 @@ inline GroupSums group_sums(const RoutingTable& table, const std::vector<Index>&
   }
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const std::size_t g = groups.of_image[i / static_cast<std::size_t>(table.patches)];
-    if (choices[i] == 0) continue;
+    if (g == groups.size() || choices[i] == 0) continue;
     sums.ms[g] += costs.patch[static_cast<std::size_t>(choices[i])];
     ++sums.left[g];
   }
@@ -124,7 +148,7 @@ inline ResampledPoint resampled(const GroupSums& sums, const std::vector<double>
     point.iou += overlap[k] / overlap[classes + k];
   }
   const double counted = class_mean == metrics::ClassMean::all ? static_cast<double>(classes) : present;
-  point.iou = counted > 0 ? point.iou / counted : 0.0;
+  point.iou = present > 0 ? point.iou / counted : std::numeric_limits<double>::quiet_NaN();
   return point;
 }
 
@@ -175,8 +199,12 @@ inline ResampledFigures figures(const CurveSums& sums, const std::vector<double>
       points.push_back(resampled(s, weight, sums.groups, sums.patches, sums.class_mean, overlap));
     return points;
   };
-  const std::vector<ResampledPoint> singles = points_of(sums.singles), curve = points_of(sums.curve);
   ResampledFigures f;
+  if (sums.groups.size() == 0) {
+    f.coarse = f.gap = std::numeric_limits<double>::quiet_NaN();
+    return f;
+  }
+  const std::vector<ResampledPoint> singles = points_of(sums.singles), curve = points_of(sums.curve);
   f.coarse = singles[0].iou;
   f.gap = singles[sums.best].iou - f.coarse;
   f.by_ms = knots_by_ms(curve, sums.single_ms[0], f.coarse);
@@ -217,7 +245,8 @@ inline Spread spread_of(const std::vector<ResampledFigures>& resamples, double R
   values.reserve(resamples.size());
   for (const ResampledFigures& f : resamples) values.push_back(f.*figure);
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-  if (is_nan(values.front()) || groups < 2) return {{nan, nan}, nan};
+  if (groups < 2 || std::any_of(values.begin(), values.end(), [](double v) { return is_nan(v); }))
+    return {{nan, nan}, nan};
   return {{metrics::quantile(values, 0.025), metrics::quantile(values, 0.975)}, metrics::standard_deviation(values)};
 }
 inline double z_of(double area, double deviation) {
@@ -234,7 +263,7 @@ inline CurveSums curve_sums(const RoutingTable& table, const RoutingCurve& learn
                             const CurveCosts& costs, const CurveReportOptions& options,
                             const std::vector<MeasuredPoint>& singles) {
   CurveSums sums;
-  sums.groups = grouped(table.images, options.groups);
+  sums.groups = counted_groups(table, grouped(table.images, options.groups));
   sums.patches = static_cast<double>(table.patches);
   sums.classes = static_cast<std::size_t>(table.classes);
   sums.class_mean = options.class_mean;
@@ -271,6 +300,7 @@ inline void share_the_gap(const ResampledFigures& f, CurveReport& report) {
 /// What a learned curve is worth beside the single networks and the entropy cascade. corrected: of every model, whether
 /// it corrects the coarse one's answer, whose pass it then needs alone too. It is "routing pays" when the interval of
 /// the gap lies above 0 and so does that of the area over the hull, "nothing to route" when that of the gap does not.
+/// Where no pixel was counted nothing is known, and all figures are NaN.
 inline CurveReport report_curves(const RoutingTable& table, const RoutingCurve& learned, const RoutingCurve& entropy,
                                  const CurveCosts& costs, const std::vector<bool>& corrected,
                                  const CurveReportOptions& options, Key key) {
@@ -307,7 +337,8 @@ inline CurveReport report_curves(const RoutingTable& table, const RoutingCurve& 
   report.area_over_entropy_interval = over_entropy.interval;
   report.z_over_entropy = detail::z_of(all.area_over_entropy, over_entropy.deviation);
   detail::share_the_gap(all, report);
-  report.verdict = !(report.gap_interval[0] > 0)           ? "nothing to route"
+  report.verdict = report.groups == 0                      ? "nothing is known: no pixel was counted"
+                   : !(report.gap_interval[0] > 0)         ? "nothing to route"
                    : report.area_over_hull_interval[0] > 0 ? "routing pays"
                                                            : "no gain over a mix of the networks";
   return report;
