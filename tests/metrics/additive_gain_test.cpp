@@ -150,4 +150,12 @@ TEST_CASE("gains of other answers than those of the same patches are refused") {
   CHECK_THROWS_AS(additive_gain(counts(m.base, m.truth, 3), counts(m.base, m.truth, 4)), ShapeError);
 }
 
+TEST_CASE("gains of counts that are not square are refused") {
+  for (const Index predicted : {1, 3}) {
+    const auto wrong = Confusion<4>::zeros({2, 4, 2, predicted});
+    CHECK_THROWS_AS(additive_gain(wrong, wrong, GainReference::image), ShapeError);
+    CHECK_THROWS_AS(additive_gain(GainBase{Confusion<2>::zeros({2, 2}), 8}, wrong, wrong), ShapeError);
+  }
+}
+
 }  // namespace additive_gain_test

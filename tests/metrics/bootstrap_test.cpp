@@ -59,4 +59,12 @@ TEST_CASE("images without a counted pixel are left out, and one image has no int
   CHECK_THROWS_AS(estimate_iou({image(10, 5)}, ClassMean::present, 0), ValueError);
 }
 
+TEST_CASE("counts of other classes than the first image's, or not square, are refused") {
+  const auto two = image(10, 5);
+  const auto three = Confusion<2>::from({3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 1});
+  CHECK_THROWS_AS(estimate_iou({two, three}), ShapeError);
+  CHECK_THROWS_AS(estimate_iou({three, two}), ShapeError);
+  CHECK_THROWS_AS(estimate_iou({Confusion<2>::zeros({3, 2})}), ShapeError);
+}
+
 }  // namespace bootstrap_test

@@ -72,3 +72,15 @@ TEST_CASE("labels out of range and images that do not divide are refused") {
   CHECK_THROWS_AS(metrics::patch_confusion(guess, target, 3, data::PatchGrid{2, 2}), ShapeError);
   CHECK_THROWS_AS(metrics::confusion(guess, Labels::zeros({1, 3, 2}), 3), ShapeError);
 }
+
+TEST_CASE("counts of more target than predicted classes, or fewer, have no IoU") {
+  for (const Index rows : {2, 4}) {
+    const auto wrong = metrics::Confusion<2>::zeros({rows, 3});
+    CHECK_THROWS_AS(metrics::class_iou(wrong), ShapeError);
+    CHECK_THROWS_AS(metrics::mean_iou(wrong), ShapeError);
+    CHECK_THROWS_AS(metrics::pixel_accuracy(wrong), ShapeError);
+    CHECK_THROWS_AS(metrics::mean_iou(metrics::Confusion<3>::zeros({5, rows, 3})), ShapeError);
+    CHECK_THROWS_WITH(metrics::mean_iou(metrics::Confusion<4>::zeros({2, 5, rows, 3})),
+                      Catch::Contains("expected counts (..., K, K)"));
+  }
+}

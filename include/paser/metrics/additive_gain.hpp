@@ -67,11 +67,12 @@ inline double additive_gain(const Index* base, const Index* before, const Index*
 /// set when the counts of this patch become those of the other answer, to first order (see detail::additive_gain).
 /// Gains add up over patches, which the IoU of single patches does not: a patch weighs as much
 /// as its pixels do in the IoU that is reported. base, other: counts of both answers, (N, P, K, K) as patch_confusion
-/// makes them -> (N, P). Throws ShapeError when their shapes differ.
+/// makes them -> (N, P). Throws ShapeError when their shapes differ or are not square.
 inline Tensor<double, 2> additive_gain(const Confusion<4>& base, const Confusion<4>& other,
                                        GainReference reference = GainReference::set,
                                        ClassMean mean = ClassMean::present) {
   check_same_shape("additive_gain", base, other);
+  detail::check_square("additive_gain", base);
   const Index images = base.shape()[0], patches = base.shape()[1], classes = base.shape()[2], cells = classes * classes;
   const Confusion<3> by_image = merge(base);
   const Confusion<2> whole = merge(by_image);
@@ -98,10 +99,11 @@ struct GainBase {
 
 /// The same on some patches of a set, or on others like them: gains times the number of patches in the set, so that
 /// their mean over patches is the change of the set's mean IoU. A class that the set does not have counts by its share
-/// of these patches. Throws ShapeError when shapes differ, ValueError for a set without patches.
+/// of these patches. Throws ShapeError when shapes differ or are not square, ValueError for a set without patches.
 inline Tensor<double, 2> additive_gain(const GainBase& set, const Confusion<4>& base, const Confusion<4>& other,
                                        ClassMean mean = ClassMean::present) {
   check_same_shape("additive_gain", base, other);
+  detail::check_square("additive_gain", base);
   const Index images = base.shape()[0], patches = base.shape()[1], classes = base.shape()[2], cells = classes * classes;
   check(set.counts.shape() == Shape<2>{classes, classes}, "additive_gain", "counts of the set ", set.counts.shape(),
         " and of its patches ", base.shape());

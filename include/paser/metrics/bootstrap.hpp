@@ -24,13 +24,15 @@ struct IouEstimates {
 
 /// The mean IoU of a set of images and its 95 % intervals: percentiles of the bootstrap over images (Efron 1979), which
 /// are drawn with replacement `resamples` times. counts: of every image (target, prediction). Images without a counted
-/// pixel have no IoU and are left out; a single image has no interval. Throws ValueError unless resamples >= 1.
+/// pixel have no IoU and are left out; a single image has no interval. Throws ValueError unless resamples >= 1,
+/// ShapeError unless all counts are square and of the same classes.
 inline IouEstimates estimate_iou(const std::vector<Confusion<2>>& counts, ClassMean mean = ClassMean::present,
                                  int resamples = 1000, Key key = Key{}) {
   check<ValueError>(resamples >= 1, "estimate_iou", "expected at least 1 resample, got ", resamples);
   std::vector<const Confusion<2>*> known;
   std::vector<double> iou;
   for (const auto& c : counts) {
+    check_same_shape("estimate_iou", c, counts[0]);
     const double of_image = mean_iou(c, mean);
     if (is_nan(of_image)) continue;
     known.push_back(&c);

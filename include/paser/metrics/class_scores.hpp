@@ -24,8 +24,8 @@ struct ClassScores {
 /// Scores from counts (target, prediction), (K, K), as of `confusion` or `merge`. Without any counted pixel all are
 /// NaN. Throws ShapeError when the counts are not square.
 inline ClassScores class_scores(const Confusion<2>& counts) {
+  detail::check_square("class_scores", counts);
   const Index classes = counts.shape()[0];
-  check(counts.shape()[1] == classes, "class_scores", "expected counts (K, K), got ", counts.shape());
   const Index* const count = counts.data();
   const auto ratio = [](Index part, Index whole) {
     return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole)

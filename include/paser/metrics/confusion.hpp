@@ -15,6 +15,13 @@ using Confusion = Tensor<Index, Rank>;
 
 namespace detail {
 
+/// Throws ShapeError unless there are as many predicted classes as true ones: scores read a matrix by rows and columns.
+template <int Rank>
+void check_square(const char* where, const Confusion<Rank>& counts) {
+  check(counts.shape()[Rank - 2] == counts.shape()[Rank - 1], where, "expected counts ",
+        Rank == 2 ? "(K, K)" : "(..., K, K)", ", got ", counts.shape());
+}
+
 inline void check_label(std::int32_t label, Index classes, const char* which, Index image, Index row, Index column) {
   if (label < 0 || label >= classes) [[unlikely]]
     throw ValueError(message("confusion: ", which, " ", label, " at (", image, ",", row, ",", column, "), expected 0..",

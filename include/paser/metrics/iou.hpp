@@ -49,8 +49,9 @@ inline double mean_iou(const Index* counts, Index classes, ClassMean mean) {
 }  // namespace detail
 
 /// Intersection over union (Jaccard index) of every class, NaN for a class that occurs nowhere. counts: (target,
-/// prediction).
+/// prediction). Throws ShapeError when they are not square, as all that follows.
 inline std::vector<double> class_iou(const Confusion<2>& counts) {
+  detail::check_square("class_iou", counts);
   std::vector<double> result;
   const Index classes = counts.shape()[0];
   for (Index k = 0; k < classes; ++k) result.push_back(detail::Overlap(counts.data(), classes, k).iou());
@@ -59,6 +60,7 @@ inline std::vector<double> class_iou(const Confusion<2>& counts) {
 
 /// Mean IoU over the classes; NaN when no pixel was counted.
 inline double mean_iou(const Confusion<2>& counts, ClassMean mean = ClassMean::present) {
+  detail::check_square("mean_iou", counts);
   return detail::mean_iou(counts.data(), counts.shape()[0], mean);
 }
 
@@ -68,6 +70,7 @@ inline double mean_iou(const Confusion<2>& counts, ClassMean mean = ClassMean::p
 template <class T = float, int Rank>
 requires(Rank >= 3) Tensor<T, Rank - 2> mean_iou(const Confusion<Rank>& counts, ClassMean mean = ClassMean::present,
                                                  double nothing = std::numeric_limits<double>::quiet_NaN()) {
+  detail::check_square("mean_iou", counts);
   Shape<Rank - 2> shape;
   for (int axis = 0; axis < Rank - 2; ++axis) shape[axis] = counts.shape()[axis];
   Tensor<T, Rank - 2> result(shape);
@@ -90,6 +93,7 @@ Tensor<T, 2> patch_iou(const Labels& prediction, const Labels& target, Index cla
 
 /// The share of pixels with the right class; NaN when no pixel was counted.
 inline double pixel_accuracy(const Confusion<2>& counts) {
+  detail::check_square("pixel_accuracy", counts);
   Index right = 0, all = 0;
   const Index classes = counts.shape()[0];
   for (Index i = 0; i < counts.numel(); ++i) all += counts.data()[i];
