@@ -81,6 +81,16 @@ TEST_CASE("few calibration images say little, and NaN is unlike everything") {
   CHECK_THROWS_AS(check_domain(d, Tensor<double, 2>({1, 2})), ShapeError);
 }
 
+TEST_CASE("a level is a share of images between none and all") {
+  const Domain d = domain_of(drawn(Key{3}, 4, 0));
+  const auto one = drawn(Key{4}, 1, 0);
+  for (const double level : {0.0, -0.5, 1.0, 1e300, std::numeric_limits<double>::infinity(), std::nan("")})
+    CHECK_THROWS_WITH(check_domain(d, one, level), Catch::Contains("expected a number between 0 and 1"));
+  // Every rank of four images counts as far out, that of the nearest too.
+  const auto all = check_domain(d, one, std::nextafter(1.0, 0.0));
+  CHECK(all.expected == Approx(0.8));
+}
+
 TEST_CASE("the tail of a binomial distribution") {
   CHECK(pipeline::detail::binomial_tail(0, 5, 0.3) == 1);
   CHECK(pipeline::detail::binomial_tail(5, 5, 0.5) == Approx(1.0 / 32));

@@ -105,10 +105,12 @@ inline double binomial_tail(Index k, Index n, double p) {
 /// Compares images, (N, F), with a domain: far out is what at most a share `level` of images of the same kind would be
 /// by the ranks of the calibration's own (split conformal prediction), or what none of them is where they are too few
 /// for that. Images that belong together, as tiles of one photograph, make p too small. Throws ShapeError on statistics
-/// of another kind.
+/// of another kind, ValueError unless 0 < level < 1.
 inline DomainCheck check_domain(const Domain& domain, const Tensor<double, 2>& images, double level = 0.05) {
   check(images.shape()[1] == static_cast<Index>(domain.mean.size()), "check_domain", images.shape()[1],
         " numbers per image, those of the calibration are ", domain.mean.size());
+  check<ValueError>(is_finite(level) && level > 0 && level < 1, "check_domain", "the level is ", level,
+                    ", expected a number between 0 and 1");
   DomainCheck found{.images = images.shape()[0]};
   const Index n = domain.images();
   if (n == 0) return found;
