@@ -179,6 +179,29 @@ TEST_CASE("the training of a policy that does not change ends too, and resumes t
   CHECK(logs[1] == logs[0]);
 }
 
+TEST_CASE("a stage without an epoch, and a number of epochs or draws that is none, are refused") {
+  using namespace early_stop;
+  using Catch::Matchers::Contains;
+  for (const Index none : {0, -1}) {
+    auto o = options(2, 0);
+    o.validate_every = none;
+    CHECK_THROWS_WITH(trained(o), Contains(message("validates after every ", none, " epochs, expected at least 1")));
+    CHECK_THROWS_WITH(trained(options(none, 0)), Contains("needs at least one epoch"));
+  }
+  const toy::Set set(8);
+  const auto train = [&](Index epochs, int draws) {
+    PolicyOptions<float> o;
+    o.epochs = epochs;
+    o.draws = draws;
+    o.reward = {.lambda = 0.5, .costs = cost_shares({1, 10, 100}), .classes = 2};
+    auto paser = toy::paser(Key{1}, toy::Skill::one_kind_each);
+    return train_policy(paser, set, set, o, Stage{.name = "toy"}, Key{2});
+  };
+  CHECK_THROWS_WITH(train(0, 0), Contains("toy") && Contains("needs at least one epoch"));
+  CHECK_THROWS_WITH(train(1, -1), Contains("-1 draws, expected 0 or more"));
+  CHECK(train(1, 1));
+}
+
 TEST_CASE("a patience below 0 is refused") {
   using namespace early_stop;
   CHECK_THROWS_WITH(trained(options(1, -1)),

@@ -189,3 +189,38 @@ TEST_CASE("f1 learns with the others where that is asked for, and an interruptio
   CHECK(same_state(got[0].models[0], kept[0].models[0]));
   CHECK(got[0].step == kept[0].step);
 }
+
+TEST_CASE("a last state follows the thresholds unless all of them were reached") {
+  const auto kept = [](std::vector<double> thresholds) {
+    auto o = options(0);
+    o.tvd_thresholds = std::move(thresholds);
+    auto paser = start(1);
+    std::vector<Snapshot<float>> snapshots;
+    REQUIRE(fine_tune(paser, Source(8), validation, o, Stage{.name = "toy"}, Key{3}, snapshots));
+    std::vector<std::pair<double, Index>> found;
+    for (const auto& s : snapshots) found.emplace_back(s.threshold, s.step);
+    return found;
+  };
+  using Found = std::vector<std::pair<double, Index>>;
+  CHECK(kept({}) == Found{{1, 12}});
+  CHECK(kept({0}) == Found{{0, 1}});  // with which the stage ends
+  CHECK(kept({0, 0.9}) == Found{{0, 1}, {1, 12}});
+  CHECK(kept({0.9}) == Found{{1, 12}});
+}
+
+TEST_CASE("fine-tuning without a step, or whose distance is never measured, is refused") {
+  using Catch::Matchers::Contains;
+  const auto refused = [](Index steps, Index tvd_every, const char* text) {
+    auto o = options(0);
+    o.steps = steps;
+    o.tvd_every = tvd_every;
+    auto paser = start(1);
+    std::vector<Snapshot<float>> snapshots;
+    CHECK_THROWS_WITH(fine_tune(paser, Source(8), validation, o, Stage{.name = "toy"}, Key{3}, snapshots),
+                      Contains(text));
+  };
+  refused(0, 1, "needs at least one step");
+  refused(-3, 1, "needs at least one step");
+  refused(12, 0, "measures the distance after every 0 steps, expected at least 1");
+  refused(12, -2, "measures the distance after every -2 steps");
+}

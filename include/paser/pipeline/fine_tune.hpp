@@ -12,7 +12,7 @@ namespace paser::pipeline {
 /// Settings of stage 3, the joint training of the policy and the models behind f1, and of f1 where that is asked for.
 template <class T>
 struct FineTuneOptions {
-  Index steps = 1000;
+  Index steps = 1000;  ///< at least 1
   Index batch = 128;
   double expert_learning_rate = 1e-4;
   double policy_learning_rate = 1e-4;
@@ -30,13 +30,13 @@ struct FineTuneOptions {
   /// Total-variation distances from the policy at the start, ascending, at each of which a copy of everything is kept.
   /// With any, the stage ends when the last is reached.
   std::vector<double> tvd_thresholds;
-  Index tvd_every = 1;  ///< steps between two measurements on the validation data
+  Index tvd_every = 1;  ///< steps between two measurements on the validation data, at least 1
   /// Steps between two measurements of the reward on validation data, with the last lambda and greedy routes; the state
   /// with the largest, that of the start included, is the one that is kept. 0: the last state is kept.
   Index validate_every = 0;
 };
 
-/// The models and the policy when the distance from the starting policy first reached a threshold.
+/// The models and the policy when the distance from the starting policy first reached a threshold, or at the end.
 template <class T>
 struct Snapshot {
   double threshold = 0, tvd = 0, lambda = 0;
@@ -113,6 +113,9 @@ class FineTuning {
         supervised_(paser.models.size() - 1, options.supervised),
         policy_adam_({.learning_rate = options.policy_learning_rate}),
         coarse_adam_({.learning_rate = options.expert_learning_rate}) {
+    check<ValueError>(options.steps >= 1, stage.name.c_str(), "needs at least one step");
+    check<ValueError>(options.tvd_every >= 1, stage.name.c_str(), "measures the distance after every ",
+                      options.tvd_every, " steps, expected at least 1");
     stage.steps = options.steps;
     snapshots.clear();
     for (std::size_t k = 1; k < paser.models.size(); ++k) {
@@ -308,9 +311,9 @@ class FineTuning {
 
 }  // namespace detail
 
-/// Stage 3. `snapshots` receives one entry for each threshold that was reached, and with no threshold reached or asked
-/// for the final state, or the best one under validate_every. `stage.steps` is set here. Returns false when
-/// interrupted.
+/// Stage 3. `snapshots` receives one entry for each threshold that was reached. Unless all of them were, and where none
+/// was asked for, a last one follows, of threshold 1: the final state, or the best one under validate_every. A stage
+/// that was not interrupted thus leaves at least one. `stage.steps` is set here. Returns false when interrupted.
 template <class T, class S>
 bool fine_tune(Paser<T>& paser, const S& train, const std::type_identity_t<S>& validation, FineTuneOptions<T> options,
                Stage stage, Key key, std::vector<Snapshot<T>>& snapshots) {

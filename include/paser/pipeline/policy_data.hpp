@@ -131,9 +131,9 @@ class PolicyData {
  public:
   /// Noise of draw d is that of key.fold(d). draws 0: predictions are not kept, every call draws
   /// anew.
-  /// The processes of a team share the images, and all keep all.
+  /// The processes of a team share the images, and all keep all. Throws ValueError when draws < 0.
   PolicyData(int draws, Key key, distributed::Team team = {})
-      : key_(key), draws_(static_cast<std::size_t>(draws)), team_(std::move(team)) {}
+      : key_(key), draws_(number_of(draws)), team_(std::move(team)) {}
 
   /// See tabulate_experts.
   template <data::Source S>
@@ -224,6 +224,11 @@ class PolicyData {
       take(kept[static_cast<std::size_t>(i)].map, map);
       take(kept[static_cast<std::size_t>(i)].coarse, count);
     }
+  }
+
+  static std::size_t number_of(int draws) {
+    check<ValueError>(draws >= 0, "PolicyData", draws, " draws, expected 0 or more");
+    return static_cast<std::size_t>(draws);
   }
 
   Key key_;

@@ -29,7 +29,8 @@ struct PretrainOptions {
   bool keep_teacher_logits = false;
   SupervisedOptions<T> supervised{};
   metrics::ClassMean class_mean = metrics::ClassMean::present;
-  /// Validation after every so many epochs; the best network on validation is the one that is kept.
+  /// Validation after every so many epochs, at least 1, and after the last; the best network on validation is the one
+  /// that is kept.
   Index validate_every = 1;
   /// Ends the stage once so many validations in a row were no better than the best. 0: it runs to its last step.
   Index patience = 0;
@@ -175,6 +176,8 @@ class Pretraining {
         best_{model},
         early_stop_(options.patience) {
     check<ValueError>(options.epochs >= 1, stage.name.c_str(), "needs at least one epoch");
+    check<ValueError>(options.validate_every >= 1, stage.name.c_str(), "validates after every ", options.validate_every,
+                      " epochs, expected at least 1");
     stage.steps = options.epochs * order_.per_epoch();
     adam_.bind(model);
     if (!options.keep_teacher_logits || !options.supervised.distillation) return;

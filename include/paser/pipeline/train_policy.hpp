@@ -21,7 +21,7 @@ enum class PolicyGradient {
 /// Settings of stage 2, the training of the policy with all segmentation networks frozen.
 template <class T>
 struct PolicyOptions {
-  Index epochs = 200;
+  Index epochs = 200;  ///< at least 1
   Index batch = 128;
   double learning_rate = 1e-4;
   RewardOptions reward{};
@@ -164,6 +164,7 @@ class PolicyTraining {
         early_stop_(options.patience) {
     check<ValueError>(validation.size() > 0, "train_policy",
                       "there are no validation images, which choose the epoch whose policy is kept");
+    check<ValueError>(options.epochs >= 1, stage.name.c_str(), "needs at least one epoch");
     stage.steps = options.epochs * order_.per_epoch();
     adam_.bind(paser.policy);
   }
