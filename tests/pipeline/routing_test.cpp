@@ -1,4 +1,6 @@
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <map>
 
 #include "paser/pipeline/cascade.hpp"
 #include "paser/pipeline/cost.hpp"
@@ -52,6 +54,31 @@ TEST_CASE("the threshold search finds the cheapest match and the most parsimonio
   CHECK(iou_match(points, 0.5).iou == Approx(0.5));
   CHECK(iou_match(points, 2.0).iou == Approx(0.5));
   CHECK(most_parsimonious(points).iou / most_parsimonious(points).gmac >= 0.5 / ((5 + 115) / 2.0) - 1e-12);
+}
+
+TEST_CASE("the choices of thresholds stay few however many networks there are") {
+  CHECK(cascade_steps(2) == 21);
+  CHECK(cascade_steps(3) == 21);
+  for (const Index models : {4, 5, 6}) CHECK(cascade_steps(models) == 7);
+  for (const auto& [models, steps] : std::map<Index, Index>{{7, 6}, {8, 5}, {9, 4}, {10, 3}, {12, 2}, {17, 2}}) {
+    CHECK(cascade_steps(models) == steps);
+    CHECK(std::pow(static_cast<double>(steps), static_cast<double>(models - 1)) <= 1e5);
+  }
+  CHECK(cascade_steps(20) == 2);  // half a million
+  CHECK(cascade_steps(21) == 1);
+  CHECK(cascade_steps(1000) == 1);
+
+  RoutingTable table = small_table();
+  WorkCosts costs = five_pass_costs;
+  while (table.models() < 30) {
+    table.entropy.push_back(table.entropy.back());
+    table.confusion.push_back(table.confusion.back());
+    costs.patch.push_back(costs.patch.back());
+  }
+  CHECK_THROWS_WITH(search_thresholds(table, costs, metrics::ClassMean::present, 7),
+                    Catch::Contains("7 thresholds for each of 29 models are") && Catch::Contains("at most 1e+06"));
+  CHECK(search_thresholds(table, costs, metrics::ClassMean::present, cascade_steps(30)).size() == 1);
+  CHECK_THROWS_AS(search_thresholds(small_table(), five_pass_costs, metrics::ClassMean::present, 1001), ValueError);
 }
 
 TEST_CASE("the cost-aware cascade weighs what is lost by what every patch pays on its way") {

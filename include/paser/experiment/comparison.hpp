@@ -116,11 +116,12 @@ class MethodComparison {
     add("oracle routing", "bound", pipeline::evaluate_oracle(table, macs_, kinds, options_), note);
   }
 
-  /// What every choice of the cascade's thresholds gives on validation images; they become many with many networks.
+  /// What every choice of the cascade's thresholds gives on validation images. The more networks, the coarser the
+  /// choices: see cascade_steps.
   template <class Images>
   std::vector<pipeline::CascadePoint> thresholds(const Images& validation, Key key) const {
     const auto table = tabulate("validation", validation, key);
-    const Index steps = networks_.actions() <= 3 ? 21 : 7;
+    const Index steps = pipeline::cascade_steps(networks_.actions());
     return shown("compare: thresholds of the cascade", "choices", [&](const pipeline::HowFar& how_far) {
       return pipeline::search_thresholds(table, macs_, options_.class_mean, steps, how_far);
     });

@@ -43,8 +43,23 @@ inline CascadePoint evaluate_thresholds(const RoutingTable& table, const Thresho
   return point;
 }
 
+/// The most combinations that search_thresholds takes: each is kept, and is evaluated on all patches.
+inline constexpr double most_cascade_points = 1e6;
+
+/// Thresholds per model for a search that ends in time, whose combinations multiply with every model: 21 for up to
+/// three, at most 7 for more, and no more than 100,000 combinations as long as that leaves two thresholds.
+inline Index cascade_steps(Index models) {
+  Index steps = models <= 3 ? 21 : 7;
+  const auto fits = [models](Index s) {
+    return std::pow(static_cast<double>(s), static_cast<double>(models - 1)) <= (s > 2 ? 1e5 : most_cascade_points);
+  };
+  while (steps > 1 && !fits(steps)) --steps;
+  return steps;
+}
+
 /// Every combination of `steps` thresholds per model, evenly spaced from one standard deviation below to one above the
-/// mean entropy of that model's patches on validation data (the paper's search for its Eq. 5).
+/// mean entropy of that model's patches on validation data (the paper's search for its Eq. 5); one is the mean. Throws
+/// ValueError for more than most_cascade_points combinations: see cascade_steps.
 inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, const WorkCosts& costs,
                                                    metrics::ClassMean class_mean, Index steps = 21,
                                                    const HowFar& how_far = {}) {
@@ -52,6 +67,10 @@ inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, co
   const double patches = static_cast<double>(table.images * table.patches);
   check<ValueError>(free >= 1 && patches >= 1 && steps >= 1, "search_thresholds",
                     "needs two models, a patch and a step");
+  const double combinations = std::pow(static_cast<double>(steps), static_cast<double>(free));
+  check<ValueError>(combinations <= most_cascade_points, "search_thresholds", steps, " thresholds for each of ", free,
+                    " models are ", combinations, " combinations, expected at most ", most_cascade_points,
+                    ": take fewer thresholds");
   std::vector<std::vector<double>> candidates;
   for (std::size_t k = 0; k < free; ++k) {
     const auto& entropy = table.entropy[k];
@@ -65,7 +84,7 @@ inline std::vector<CascadePoint> search_thresholds(const RoutingTable& table, co
   }
   std::vector<CascadePoint> points;
   std::vector<std::size_t> place(free, 0);
-  const auto total = static_cast<Index>(std::llround(std::pow(static_cast<double>(steps), static_cast<double>(free))));
+  const auto total = static_cast<Index>(std::llround(combinations));
   if (how_far) how_far(0, total);
   for (bool more = true; more;) {
     Thresholds t;
