@@ -108,8 +108,12 @@ inline void count_label(EncodedMask& mask, std::int32_t label, Index pixels) {
 template <class Map>
 EncodedMask encode_numbers(const io::IntegerImage& numbers, const Map& map) {
   EncodedMask mask;
-  std::vector<Index> histogram(std::size_t{65536}, 0);
-  for (const std::uint16_t v : numbers.pixels.values()) ++histogram[v];
+  std::vector<Index> histogram(std::size_t{65536}, 0), first(histogram.size(), 0);
+  Index place = 0;
+  for (const std::uint16_t v : numbers.pixels.values()) {
+    if (histogram[v]++ == 0) first[v] = place;
+    ++place;
+  }
   std::vector<std::int32_t> label(histogram.size(), ignored_label);
   for (std::size_t v = 0; v < histogram.size(); ++v) {
     if (histogram[v] == 0) continue;
@@ -120,9 +124,7 @@ EncodedMask encode_numbers(const io::IntegerImage& numbers, const Map& map) {
       count_label(mask, k, histogram[v]);
       continue;
     }
-    const auto all = numbers.pixels.values();
-    const Index first = std::ranges::find(all, value) - all.begin();
-    mask.unknown.push_back({std::to_string(v), histogram[v], first / numbers.width(), first % numbers.width()});
+    mask.unknown.push_back({std::to_string(v), histogram[v], first[v] / numbers.width(), first[v] % numbers.width()});
   }
   mask.labels = Labels({1, numbers.height(), numbers.width()});
   std::ranges::transform(numbers.pixels.values(), mask.labels.mutable_data(),
