@@ -20,25 +20,31 @@ struct UnknownValue {
   Index row = 0, column = 0;  ///< of the first such pixel
 };
 
+/// How many values without a class are kept with their pixels, of a mask and in the report on a folder; further ones
+/// are counted. A picture that is taken for a mask has millions.
+inline constexpr std::size_t most_unknown_values = 1000;
+
 /// A mask as classes.
 struct EncodedMask {
   Labels labels;                          ///< (1, H, W); pixels of unknown values are ignored_label, too
   std::map<std::uint16_t, Index> values;  ///< pixels of each stored number; empty for colours
   std::vector<Index> pixels;              ///< of each class up to the last that occurs
   Index ignored = 0;                      ///< pixels without a class by a rule
-  std::vector<UnknownValue> unknown;      ///< in the order of values or colours
+  std::vector<UnknownValue> unknown;  ///< in the order of values or colours: the least values, the first colours met
+  Index further_unknown = 0;          ///< values or colours that `unknown` leaves out, see most_unknown_values
 };
 
-/// "the values 7 (12 pixels, first at row 3, column 4), 9 (...) have no class".
+/// "the values 7 (12 pixels, first at row 3, column 4), 9 (...) have no class"; `further` more are not in the list.
 template <class Unknown = UnknownValue>
-std::string unknown_sentence(const std::vector<Unknown>& unknown) {
+std::string unknown_sentence(const std::vector<Unknown>& unknown, Index further = 0) {
   constexpr std::size_t shown = 8;
   std::string list;
   for (std::size_t i = 0; i < std::min(shown, unknown.size()); ++i)
     list += message(i > 0 ? ", " : "", unknown[i].value, " (", unknown[i].pixels,
                     unknown[i].pixels == 1 ? " pixel" : " pixels", ", first at row ", unknown[i].row, ", column ",
                     unknown[i].column, ")");
-  if (unknown.size() > shown) list += message(" and ", unknown.size() - shown, " more");
+  if (const Index more = std::ssize(unknown) - Index{shown} + further; more > 0)
+    list += message(" and ", more, " more");
   return unknown.size() == 1 ? "the value " + list + " has no class" : "the values " + list + " have no class";
 }
 
@@ -124,7 +130,10 @@ EncodedMask encode_numbers(const io::IntegerImage& numbers, const Map& map) {
       count_label(mask, k, histogram[v]);
       continue;
     }
-    mask.unknown.push_back({std::to_string(v), histogram[v], first[v] / numbers.width(), first[v] % numbers.width()});
+    if (mask.unknown.size() < most_unknown_values)
+      mask.unknown.push_back({std::to_string(v), histogram[v], first[v] / numbers.width(), first[v] % numbers.width()});
+    else
+      ++mask.further_unknown;
   }
   mask.labels = Labels({1, numbers.height(), numbers.width()});
   std::ranges::transform(numbers.pixels.values(), mask.labels.mutable_data(),
@@ -132,28 +141,68 @@ EncodedMask encode_numbers(const io::IntegerImage& numbers, const Map& map) {
   return mask;
 }
 
+/// The colours of a mask with their classes and pixels. Of those without a class it keeps only so many, and of the
+/// others a bit each.
 template <class Map>
-EncodedMask encode_colours(const io::IntegerImage& rgb, const Map& map) {
+class SeenColours {
+ public:
   struct Seen {
     std::int32_t label;
     Index pixels, first;
   };
-  std::map<io::Colour, Seen> seen;
+  explicit SeenColours(const Map& map) : map_(map) {}
+
+  /// The label of the pixel with this colour at place i.
+  std::int32_t count(const io::Colour& colour, Index i) {
+    // Neighbours are mostly of one colour.
+    if (last_ == seen_.end() || last_->first != colour) last_ = seen_.find(colour);
+    if (last_ == seen_.end()) last_ = added(colour, i);
+    if (last_ == seen_.end()) return LabelEncoding::unknown;
+    ++last_->second.pixels;
+    return last_->second.label;
+  }
+  const std::map<io::Colour, Seen>& seen() const { return seen_; }
+  Index further_unknown() const { return further_; }
+
+ private:
+  using Colours = std::map<io::Colour, Seen>;
+  typename Colours::iterator added(const io::Colour& colour, Index i) {
+    const std::int32_t label = map_.of_colour(colour);
+    if (label != LabelEncoding::unknown) return seen_.try_emplace(colour, Seen{label, 0, i}).first;
+    if (unknown_ < most_unknown_values) {
+      ++unknown_;
+      return seen_.try_emplace(colour, Seen{label, 0, i}).first;
+    }
+    if (others_.empty()) others_.resize(std::size_t{1} << 24);
+    auto other = others_[std::size_t{colour[0]} << 16 | std::size_t{colour[1]} << 8 | std::size_t{colour[2]}];
+    further_ += other ? 0 : 1;
+    other = true;
+    return seen_.end();
+  }
+
+  const Map& map_;
+  Colours seen_;
+  typename Colours::iterator last_ = seen_.end();
+  std::size_t unknown_ = 0;
+  Index further_ = 0;
+  std::vector<bool> others_;
+};
+
+template <class Map>
+EncodedMask encode_colours(const io::IntegerImage& rgb, const Map& map) {
+  SeenColours colours(map);
   EncodedMask mask;
   mask.labels = Labels({1, rgb.height(), rgb.width()});
   std::int32_t* out = mask.labels.mutable_data();
   const std::uint16_t* in = rgb.pixels.data();
-  auto last = seen.end();
   for (Index i = 0; i < mask.labels.numel(); ++i, in += 3) {
     const io::Colour colour{static_cast<std::uint8_t>(in[0]), static_cast<std::uint8_t>(in[1]),
                             static_cast<std::uint8_t>(in[2])};
-    // Neighbours are mostly of one colour.
-    if (last == seen.end() || last->first != colour)
-      last = seen.try_emplace(colour, Seen{map.of_colour(colour), 0, i}).first;
-    ++last->second.pixels;
-    out[i] = last->second.label == LabelEncoding::unknown ? ignored_label : last->second.label;
+    const std::int32_t label = colours.count(colour, i);
+    out[i] = label == LabelEncoding::unknown ? ignored_label : label;
   }
-  for (const auto& [colour, s] : seen) {
+  mask.further_unknown = colours.further_unknown();
+  for (const auto& [colour, s] : colours.seen()) {
     if (s.label != LabelEncoding::unknown)
       count_label(mask, s.label, s.pixels);
     else
@@ -195,8 +244,8 @@ Labels mask_labels(const io::DecodedImage& page, const Map& map, const std::stri
                    std::optional<PaletteUse> palette = {}) {
   EncodedMask mask = encode_mask(page, map, origin, palette);
   if (!mask.unknown.empty())
-    throw FormatError(
-        message(origin, ": ", unknown_sentence(mask.unknown), "; give a label encoding such as 0:0,255:1"));
+    throw FormatError(message(origin, ": ", unknown_sentence(mask.unknown, mask.further_unknown),
+                              "; give a label encoding such as 0:0,255:1"));
   return std::move(mask.labels);
 }
 

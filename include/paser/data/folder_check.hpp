@@ -78,7 +78,8 @@ PageFindings check_page(File& image, File& mask, SampleInfo info, const FolderOp
                        "is compressed as by JPEG, which changes the values of a mask near edges; expected PNG, BMP, "
                        "PNM or TIFF without loss");
     found.mask = encode_mask(truth, options.map, info.mask.string(), options.palette);
-    if (!found.mask.unknown.empty()) throw FormatError(unknown_sentence(found.mask.unknown));
+    if (!found.mask.unknown.empty())
+      throw FormatError(unknown_sentence(found.mask.unknown, found.mask.further_unknown));
   });
   info.height = pixels.height();
   info.width = pixels.width();
@@ -126,7 +127,12 @@ void take(Report& report, PairFindings& found, std::uint64_t& id, const KeepSamp
   for (PageFindings& page : found.pages) {
     page.info.id = id++;
     for (const auto& [value, pixels] : page.mask.values) report.mask_values[value] += pixels;
+    report.further_unmapped += page.mask.further_unknown;
     for (const UnknownValue& u : page.mask.unknown) {
+      if (report.unmapped.size() >= most_unknown_values && !report.unmapped.contains(u.value)) {
+        ++report.further_unmapped;
+        continue;
+      }
       UnmappedValue& all = report.unmapped[u.value];
       if (all.files++ == 0) all.first = page.info.mask;
       all.pixels += u.pixels;

@@ -54,7 +54,8 @@ struct FolderReport {
   float darkest = 1, brightest = 0;  ///< of all image samples, scaled to [0,1]
 
   std::map<std::uint16_t, Index> mask_values;     ///< stored value -> pixels, of good and bad masks
-  std::map<std::string, UnmappedValue> unmapped;  ///< value or colour
+  std::map<std::string, UnmappedValue> unmapped;  ///< value or colour, at most most_unknown_values of them
+  Index further_unmapped = 0;                     ///< the others, those of each mask counted anew
   std::vector<std::string> class_names;           ///< one per class
   std::vector<Index> class_pixels;                ///< of the samples
   Index ignored_pixels = 0;

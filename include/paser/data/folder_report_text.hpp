@@ -28,7 +28,8 @@ std::string counted_list(const Map& counts, const Name& name) {
 
 }  // namespace detail
 
-/// Prints a report, one fact a line; at most `most` bad files are listed. Control characters in names are shown.
+/// Prints a report, one fact a line; at most `most` bad files, and values without a class, are listed. Control
+/// characters in names are shown.
 template <class Report = FolderReport>
 void print(std::ostream& out, const Report& report, std::size_t most = 20) {
   const auto text = [](const std::string& s) { return visible(s); };
@@ -58,9 +59,15 @@ void print(std::ostream& out, const Report& report, std::size_t most = 20) {
         << visible(report.class_names[i]) << "\n";
   }
   if (report.ignored_pixels > 0) out << "ignored    " << report.ignored_pixels << " pixels\n";
-  for (const auto& [value, where] : report.unmapped)
+  std::size_t shown = 0;
+  for (const auto& [value, where] : report.unmapped) {
+    if (shown == most) break;
+    ++shown;
     out << "unmapped   value " << value << ": " << where.pixels << " pixels in " << where.files << " masks, first in "
         << visible(where.first.string()) << "\n";
+  }
+  if (const Index more = std::ssize(report.unmapped) - static_cast<Index>(shown) + report.further_unmapped; more > 0)
+    out << "unmapped   and " << more << " more values\n";
   if (!report.skipped.empty())
     out << "skipped    " << report.skipped.size() << " files that are no pictures by their names, such as "
         << visible(report.skipped.front().filename().string()) << "\n";
@@ -71,7 +78,8 @@ void print(std::ostream& out, const Report& report, std::size_t most = 20) {
   if (report.bad.size() > most) out << "bad        and " << report.bad.size() - most << " more files\n";
 }
 
-/// The report as JSON: everything that print says, all bad files, and the list of samples.
+/// The report as JSON: everything that print says, all bad files, the unmapped values that the report keeps with the
+/// number of the others (`unmapped_left_out`), and the list of samples.
 template <class Json = nlohmann::json>
 Json report_json(const FolderReport& report) {
   Json j = {{"ok", report.ok()},
@@ -82,6 +90,7 @@ Json report_json(const FolderReport& report) {
             {"image_kinds", report.image_kinds},
             {"mask_kinds", report.mask_kinds},
             {"ignored_pixels", report.ignored_pixels},
+            {"unmapped_left_out", report.further_unmapped},
             {"warnings", report.warnings},
             {"problems", report.problems}};
   for (const char* list : {"sizes", "classes", "mask_values", "unmapped", "bad", "skipped", "samples"})
