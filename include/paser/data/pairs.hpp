@@ -98,19 +98,20 @@ inline std::string same_stem(const std::vector<io::Path>& files) {
   return list + " differ in their endings only; expected one file of that name";
 }
 
-/// What may be meant, when no mask is called `stem`.
+/// What may be meant, when no mask is called `stem`. A slip of the pen is looked for while `searches` lasts: it
+/// compares a name with all others, and where hundreds of files have no partner it is no slip.
 template <class Files>
-std::string no_partner(const std::string& stem, const char* what, const Files& others) {
+std::string no_partner(const std::string& stem, const char* what, const Files& others, Index& searches) {
   std::string near;
-  std::vector<std::string> known;
-  for (const auto& [other, files] : others) {
-    known.push_back(other);
-    if (near.empty() && other.size() > stem.size() && other.starts_with(stem)) near = other;
-  }
-  if (!near.empty())
-    near = "; there is '" + near + "' (masks whose names are longer than the images' need a suffix)";
-  else if (known.size() <= 2000)
+  // Names that begin with the stem stand right behind it.
+  if (const auto longer = others.upper_bound(stem); longer != others.end() && longer->first.starts_with(stem)) {
+    near = "; there is '" + longer->first + "' (masks whose names are longer than the images' need a suffix)";
+  } else if (searches > 0 && others.size() <= 2000) {
+    --searches;
+    std::vector<std::string> known;
+    for (const auto& [other, files] : others) known.push_back(other);
     near = suggestion(stem, known);
+  }
   return message("has no ", what, ": expected a file named '", stem, "' with any ending", near);
 }
 
@@ -136,13 +137,14 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
     from = std::move(chosen);
   }
   std::map<std::string, bool> used;
+  Index searches = 10;
   for (const auto& [stem, files] : from) {
     const auto mask = to.find(stem + behind);
     if (mask != to.end()) used[mask->first] = true;
     if (files.size() > 1)
       result.bad.push_back({files[0], detail::same_stem(files)});
     else if (mask == to.end())
-      result.bad.push_back({files[0], detail::no_partner(stem + options.mask_suffix, "mask", to)});
+      result.bad.push_back({files[0], detail::no_partner(stem + options.mask_suffix, "mask", to, searches)});
     else if (mask->second.size() > 1)
       result.bad.push_back({mask->second[0], detail::same_stem(mask->second)});
     else
@@ -151,7 +153,7 @@ Pairing pair_files(const io::Path& images, const io::Path& masks, const Options&
   for (const auto& [stem, files] : to) {
     if (used.contains(stem) || !options.stems.empty()) continue;
     const std::string wanted = stem.ends_with(behind) ? stem.substr(0, stem.size() - behind.size()) : stem;
-    result.bad.push_back({files[0], detail::no_partner(wanted + options.image_suffix, "image", from)});
+    result.bad.push_back({files[0], detail::no_partner(wanted + options.image_suffix, "image", from, searches)});
   }
   return result;
 }

@@ -1,0 +1,80 @@
+#include "paser/data/pairs.hpp"
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <fstream>
+
+#include "support/temporary_folder.hpp"
+
+namespace pairs_test {
+
+using namespace paser;
+using Catch::Matchers::Contains;
+
+struct Folders {
+  TemporaryFolder root;
+  std::filesystem::path images = root / "images", masks = root / "masks";
+  Folders() {
+    std::filesystem::create_directory(images);
+    std::filesystem::create_directory(masks);
+  }
+};
+
+void touch(const std::filesystem::path& file) {
+  std::ofstream(file).put('x');
+}
+
+double seconds(const auto& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Index count_with(const data::Pairing& pairing, const std::string& text) {
+  return std::ranges::count_if(pairing.bad,
+                               [&](const data::BadFile& bad) { return bad.reason.find(text) != std::string::npos; });
+}
+
+TEST_CASE("pairs: a file without a partner is told which other one may be meant") {
+  const Folders f;
+  for (const char* image : {"cell.png", "scna.png", "z.png"}) touch(f.images / image);
+  for (const char* mask : {"cell_a.png", "cell_mask.png", "scan.png", "zz.png"}) touch(f.masks / mask);
+  const data::Pairing pairing = data::pair_files(f.images, f.masks);
+  CHECK(pairing.pairs.empty());
+  REQUIRE(pairing.bad.size() == 7);
+  CHECK_THAT(pairing.bad[0].reason, Contains("has no mask: expected a file named 'cell' with any ending; there is "
+                                             "'cell_a' (masks whose names are longer than the images' need a suffix)"));
+  CHECK_THAT(pairing.bad[1].reason, Contains("named 'scna' with any ending, did you mean 'scan'?"));
+  CHECK_THAT(pairing.bad[2].reason, Contains("there is 'zz'"));
+  CHECK_THAT(pairing.bad[5].reason, Contains("has no image: expected a file named 'scan' with any ending, did you"));
+}
+
+TEST_CASE("pairs: thousands of files without a partner are named at once") {
+  const Folders f;
+  // No name begins with another of the other folder, and none is near enough to be meant.
+  for (Index i = 0; i < 5000; ++i) {
+    touch(f.images / message("image_of_cell_", i, ".png"));
+    touch(f.masks / message("mask_of_cell_", i, ".png"));
+  }
+  data::Pairing pairing;
+  CHECK(seconds([&] { pairing = data::pair_files(f.images, f.masks); }) < 10);
+  REQUIRE(pairing.bad.size() == 10'000);
+  CHECK(pairing.bad[0].reason == "has no mask: expected a file named 'image_of_cell_0' with any ending");
+  CHECK(pairing.bad[5000].reason == "has no image: expected a file named 'mask_of_cell_0' with any ending");
+}
+
+TEST_CASE("pairs: names near to another are looked for of the first files without a partner") {
+  const Folders f;
+  const std::string long_name(60, 'n');
+  for (Index i = 1000; i < 1800; ++i) {
+    touch(f.images / message(long_name, i, "i.png"));
+    touch(f.masks / message(long_name, i, "m.png"));
+  }
+  data::Pairing pairing;
+  CHECK(seconds([&] { pairing = data::pair_files(f.images, f.masks); }) < 20);
+  CHECK(pairing.bad.size() == 1600);
+  CHECK(count_with(pairing, "did you mean") == 10);
+  CHECK_THAT(pairing.bad[0].reason, Contains("1000i' with any ending, did you mean"));
+}
+
+}  // namespace pairs_test
