@@ -1,6 +1,7 @@
 #include "paser/data/data_parts.hpp"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <fstream>
 #include <set>
 
@@ -100,6 +101,20 @@ TEST_CASE("data parts: the authors' folders as they are, images and masks divide
   data::PairingOptions all;
   data::restrict_to(all, given[0]);
   CHECK(all.stems.empty());
+}
+
+TEST_CASE("data parts: a long list of images is compared with a large part at once") {
+  const auto all = names(100'000);
+  data::PartFolders part{"train", "images", "masks", {all.begin(), all.begin() + 80'000}};
+  data::PairingOptions listed;
+  listed.stems = {all.rbegin(), all.rbegin() + 21'000};
+  const auto start = std::chrono::steady_clock::now();
+  data::restrict_to(listed, part);
+  // Every name with every other would take minutes.
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+  REQUIRE(listed.stems.size() == 1000);
+  CHECK(listed.stems.front() == "scan_79999");
+  CHECK(listed.stems.back() == "scan_79000");
 }
 
 TEST_CASE("data parts: Cityscapes as it is downloaded, its val being the test, its other files left alone") {

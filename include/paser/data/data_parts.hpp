@@ -136,7 +136,8 @@ void restrict_to(PairingOptions& pairing, const Part& part, const std::vector<Pa
     pairing.stems = part.stems;
     return;
   }
-  std::erase_if(pairing.stems, [&](const std::string& stem) { return std::ranges::count(part.stems, stem) == 0; });
+  const std::set<std::string> own = stems_of(part);
+  std::erase_if(pairing.stems, [&](const std::string& stem) { return !own.contains(stem); });
   check<ValueError>(!pairing.stems.empty(), "data", "the list of images names none of the part ", part.part);
 }
 
