@@ -1,6 +1,7 @@
 #include "paser/core/text.hpp"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <locale>
 #include <string>
 
@@ -95,6 +96,41 @@ TEST_CASE("text: an excerpt cuts no character") {
   CHECK(excerpt(std::string(79, 'a') + "\xC3\xA4"
                                        "b") == std::string(79, 'a') + "...");
   CHECK(excerpt(std::string(10'000'000, '\x1B')).size() < 400);
+}
+
+/// Levenshtein's number by its definition.
+std::size_t changes(std::string_view a, std::string_view b) {
+  if (a.empty() || b.empty()) return a.size() + b.size();
+  const std::size_t replaced = changes(a.substr(1), b.substr(1)) + (a[0] == b[0] ? 0 : 1);
+  return std::min({replaced, changes(a.substr(1), b) + 1, changes(a, b.substr(1)) + 1});
+}
+
+TEST_CASE("text: the edit distance is that of its definition, and is cut only where it is enough") {
+  std::vector<std::string> words{""};  // of up to four letters
+  for (std::size_t i = 0; i < 15; ++i)
+    for (const char letter : {'a', 'b'}) words.push_back(words[i] + letter);
+  for (const std::string& a : words)
+    for (const std::string& b : words) {
+      const std::size_t exact = changes(a, b);
+      bool same = edit_distance(a, b) == exact;
+      for (std::size_t enough = 0; enough < 6; ++enough) {
+        const std::size_t cut = edit_distance(a, b, enough);
+        same = same && cut <= exact && (exact < enough ? cut == exact : cut >= enough);
+      }
+      CAPTURE(a, b);
+      CHECK(same);
+    }
+}
+
+TEST_CASE("text: a name of any length is refused at once, and stands in a message by its beginning") {
+  const std::string name(1'000'000, 'e');
+  const std::vector<std::string> known(60, "learning_rate_decay");
+  const auto start = std::chrono::steady_clock::now();
+  const std::string sentence = unknown_name("setting", name, known);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
+  CHECK(sentence.starts_with("unknown setting '" + std::string(80, 'e') + "...'. Known: learning_rate_decay"));
+  CHECK(sentence.size() < 2000);
+  CHECK(unknown_name("setting", "\x1B[2J", {"a"}) == "unknown setting '\\x1B[2J'. Known: a");
 }
 
 }  // namespace text_test

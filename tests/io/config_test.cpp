@@ -61,6 +61,20 @@ TEST_CASE("config: mistakes are named, with the file and what was meant") {
   CHECK_THROWS_AS(io::ConfigReader::from_file(folder / "none.json"), IoError);
 }
 
+TEST_CASE("config: an unknown key of any length stands in the message by its beginning") {
+  io::ConfigReader config({{std::string(1'000'000, 'k'), 1}, {"\x1B[2J", 1}}, "run.json");
+  Index epochs = 1;
+  config.read("epochs", epochs);
+  std::string said;
+  try {
+    config.finish();
+  } catch (const FormatError& error) {
+    said = error.what();
+  }
+  CHECK(said.size() < 500);
+  CHECK_THAT(said, Contains("unknown option '" + std::string(80, 'k') + "...'") && Contains("'\\x1B[2J'"));
+}
+
 TEST_CASE("edit distance and suggestions") {
   CHECK(edit_distance("", "") == 0);
   CHECK(edit_distance("abc", "") == 3);

@@ -12,18 +12,32 @@
 /// Help with mistyped names, numbers as text, and text that came from elsewhere.
 namespace paser {
 
-/// The number of letters to insert, delete or replace to get from a to b (Levenshtein).
-inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+/// The number of letters to insert, delete or replace to get from a to b (Levenshtein). From `enough` on the number may
+/// be too small, but is not below `enough`.
+inline std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t enough = std::string_view::npos) {
+  const std::size_t longer = std::max(a.size(), b.size()), shorter = std::min(a.size(), b.size());
+  if (longer - shorter >= enough) return longer - shorter;
+  // What both begin or end with needs no change.
+  const auto begin = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+  a.remove_prefix(begin);
+  b.remove_prefix(begin);
+  while (!a.empty() && !b.empty() && a.back() == b.back()) {
+    a.remove_suffix(1);
+    b.remove_suffix(1);
+  }
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
     std::size_t diagonal = row[0];
     row[0] = i + 1;
+    std::size_t least = row[0];  // no later row has less
     for (std::size_t j = 0; j < b.size(); ++j) {
       const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
       diagonal = row[j + 1];
       row[j + 1] = std::min({row[j + 1] + 1, row[j] + 1, replaced});
+      least = std::min(least, row[j + 1]);
     }
+    if (least >= enough) return least;
   }
   return row.back();
 }
@@ -34,22 +48,12 @@ inline std::string suggestion(std::string_view name, const std::vector<std::stri
   const std::string* best = nullptr;
   std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(name, candidate);
+    const std::size_t distance = edit_distance(name, candidate, least);
     if (distance >= least || distance >= candidate.size()) continue;
     least = distance;
     best = &candidate;
   }
   return best ? ", did you mean '" + *best + "'?" : "";
-}
-
-/// "unknown preset 'demoo', did you mean 'demo'? Known: demo, paper": for the message of an exception. `what` is the
-/// kind of thing that `name` should have named.
-inline std::string unknown_name(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
-  std::string list;
-  for (const std::string& candidate : known) list += (list.empty() ? "" : ", ") + candidate;
-  const std::string near = suggestion(name, known);
-  return "unknown " + std::string(what) + " '" + std::string(name) + "'" + near +
-         (near.empty() ? ". Known: " : " Known: ") + list;
 }
 
 /// The shortest decimal text from which the same double is read.
@@ -155,6 +159,16 @@ inline std::string excerpt(std::string_view text, std::size_t most = 80) {
   std::size_t end = most;
   while (end > 0 && end + 4 > most && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
   return visible(text.substr(0, end)) + "...";
+}
+
+/// "unknown preset 'demoo', did you mean 'demo'? Known: demo, paper": for the message of an exception. `what` is the
+/// kind of thing that `name` should have named; of a long one the beginning is shown.
+inline std::string unknown_name(std::string_view what, std::string_view name, const std::vector<std::string>& known) {
+  std::string list;
+  for (const std::string& candidate : known) list += (list.empty() ? "" : ", ") + candidate;
+  const std::string near = suggestion(name, known);
+  return "unknown " + std::string(what) + " '" + excerpt(name) + "'" + near +
+         (near.empty() ? ". Known: " : " Known: ") + list;
 }
 
 }  // namespace paser

@@ -64,12 +64,13 @@ class BasicConfigReader {
     return {document_.value(key, Json::object()), origin_ + ": '" + key + "'"};
   }
 
-  /// Throws FormatError listing every key that was never asked for, each with the nearest known name.
+  /// Throws FormatError listing every key that was never asked for, each with the nearest known name; of a long key the
+  /// beginning.
   void finish() const {
     std::string unknown;
     for (const auto& [key, value] : document_.items())
       if (std::find(known_.begin(), known_.end(), key) == known_.end())
-        unknown += "\n  unknown option '" + key + "'" + suggestion(key, known_);
+        unknown += "\n  unknown option '" + excerpt(key) + "'" + suggestion(key, known_);
     check<FormatError>(unknown.empty(), origin_.c_str(), "some options are not known", unknown);
   }
 
