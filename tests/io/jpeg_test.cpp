@@ -112,6 +112,28 @@ TEST_CASE("N07: a progressive JPEG file without its last scans is refused") {
   refused(file.substr(0, last) + file.substr(last, file.size() - 2 - last) + file.substr(last), "doubled");
 }
 
+/// A progressive gray file of one even block, whose details come in `scans` - 1 scans of as many bands.
+std::string in_scans(int scans) {
+  const auto segment = [](char marker, const std::string& content) {
+    return std::string("\xFF") + marker + tiny::number(content.size() + 2, 2) + content;
+  };
+  const auto scan = [&](int first, int last) {
+    return segment('\xDA', std::string("\1\1\0", 3) + static_cast<char>(first) + static_cast<char>(last) + '\0') +
+           '\x7F';
+  };
+  const std::string codes = '\1' + std::string(15, '\0') + '\0';  // the bit 0: no difference, or no more coefficients
+  std::string file = "\xFF\xD8" + segment('\xDB', '\0' + std::string(64, '\1')) +
+                     segment('\xC2', std::string("\x08\0\x08\0\x08\1\1\x11\0", 9)) + segment('\xC4', '\0' + codes) +
+                     segment('\xC4', '\x10' + codes) + scan(0, 0);
+  for (int k = 1; k < scans; ++k) file += scan(k, k + 1 < scans ? k : 63);
+  return file + "\xFF\xD9";
+}
+
+TEST_CASE("JPEG: hundreds of scans of a few bytes, each over the whole picture, are refused") {
+  CHECK(io::decode_page(in_scans(32), "photo.jpg").integers.pixels(7, 7, 0) == 128);
+  for (const int scans : {33, 64}) refused(in_scans(scans), "photo.jpg: has more than 32 scans of one channel");
+}
+
 TEST_CASE("JPEG: tables that are missing or make no sense are refused, and so are rare codings") {
   const std::string file = photo(16, 16, 1, 80, 4);
   const auto changed = [&](const std::string& marker, std::size_t place, char to) {

@@ -37,6 +37,8 @@ class JpegCheck {
   }
 
  private:
+  static constexpr int most_scans = 32;  // of a channel; libjpeg makes 6, and mozjpeg some 10
+
   template <class... Parts>
   void require(bool ok, const Parts&... parts) const {
     check<FormatError>(ok, origin_.c_str(), "the JPEG data are damaged: ", parts...);
@@ -140,7 +142,7 @@ class JpegCheck {
     require_pixels(f.width, f.height, limits_, origin_);
     const auto byte = [&](std::size_t i) { return static_cast<int>(static_cast<unsigned char>(s[i])); };
     for (std::size_t i = 6; i < s.size(); i += 3) {
-      JpegComponent c{byte(i), byte(i + 1) >> 4, byte(i + 1) & 15, byte(i + 2), 0, 0, {}, {}};
+      JpegComponent c{byte(i), byte(i + 1) >> 4, byte(i + 1) & 15, byte(i + 2), 0, 0, {}, {}, 0};
       require(c.h >= 1 && c.h <= 4 && c.v >= 1 && c.v <= 4 && c.quantization < 4, "a component is malformed");
       for (const JpegComponent& other : f.components) require(other.id != c.id, "two components are of one name");
       c.lowest.fill(-1);
@@ -195,6 +197,9 @@ class JpegCheck {
   /// Verifies that the scan's tables are there and that its bits are the next ones of its component.
   void prepare(const JpegScan& scan, JpegScan::Part& part) {
     JpegComponent& c = *part.component;
+    // A scan of a few bytes may go over all blocks, and a channel may have 64 x 14 scans.
+    check<FormatError>(++c.scans <= most_scans, origin_.c_str(), "has more than ", most_scans,
+                       " scans of one channel, as no ordinary writer makes them; save it anew as a plain JPEG file");
     const bool dc = scan.first == 0, ac = scan.last > 0;
     require((!dc || scan.high > 0 || part.dc->known()) && (!ac || part.ac->known()), "a scan has no Huffman table");
     const auto& steps = steps_[static_cast<std::size_t>(c.quantization)];

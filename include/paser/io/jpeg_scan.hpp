@@ -63,6 +63,7 @@ struct JpegComponent {
   Index wide = 0, high = 0;            ///< blocks of 8 x 8 in a scan of its own
   std::array<int, 64> lowest{};        ///< bit of each coefficient that has come; -1 before any
   std::vector<std::uint64_t> nonzero;  ///< coefficients of each block, in scans of one band of frequencies
+  int scans = 0;                       ///< that have come
 };
 
 /// What a scan's header says.
