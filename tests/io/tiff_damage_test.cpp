@@ -48,6 +48,51 @@ TEST_CASE("TIFF: pages that claim more data together than the file has are refus
   CHECK_THROWS_WITH(io::ImageFile(file(on_one_strip(100, 20, 1 << 20))).page(3), Contains("page 3 is cut off: part 0"));
 }
 
+/// The entries of a page of one pixel, behind so many others.
+std::string entries_behind(int others) {
+  const auto entry = [](std::uint64_t tag, std::uint64_t value) {
+    return tiny::number(tag, 2, false) + tiny::number(3, 2, false) + tiny::number(1, 4, false) +
+           tiny::number(value, 4, false);
+  };
+  std::string text;
+  for (int i = 0; i < others; ++i) text += entry(40000, 0);
+  for (const auto& [tag, value] :
+       {std::pair{256, 1}, {257, 1}, {258, 8}, {259, 1}, {262, 1}, {273, 4}, {278, 1}, {279, 1}})
+    text += entry(static_cast<std::uint64_t>(tag), static_cast<std::uint64_t>(value));
+  return text;
+}
+
+TEST_CASE("TIFF: directories of thousands of entries, or that lie over each other, are refused: libtiff compares all") {
+  const Files file;
+  const auto of_entries = [&](int count) {
+    return file("II" + tiny::number(42, 2, false) + tiny::number(8, 4, false) +
+                tiny::number(static_cast<std::uint64_t>(count), 2, false) + entries_behind(count - 8) +
+                std::string(4, '\0'));
+  };
+  CHECK(io::ImageFile(of_entries(512)).pages() == 1);
+  CHECK_THROWS_WITH(io::ImageFile(of_entries(513)),
+                    Contains("stack.tif: the directory of page 0 has 513 entries, expected at most 512"));
+
+  // Each directory is the one before, moved on by an entry; the first bytes of an entry are where the next one lies,
+  // and name no tag that libtiff knows.
+  constexpr std::uint64_t count = 400, begin = 0x30000 + 50000;
+  const auto moved = [&](std::uint64_t directories) {
+    const std::string last = tiny::number(count, 2, false);
+    std::string text = entries_behind(count - 8);
+    for (std::size_t end = 12; end <= text.size(); end += 12) text.replace(end - 2, 2, last);
+    for (std::uint64_t k = 1; k <= directories; ++k)
+      text += tiny::number(k < directories ? begin + 12 * k : 0, 4, false) + tiny::number(1, 4, false) +
+              tiny::number(0, 2, false) + last;
+    std::string bytes = "II" + tiny::number(42, 2, false) + tiny::number(begin, 4, false);
+    bytes.resize(begin, '\0');
+    return file(bytes + last + text);
+  };
+  CHECK(io::ImageFile(moved(2)).pages() == 2);
+  CHECK_THROWS_AS(io::ImageFile(moved(100)), FormatError);
+  CHECK_THROWS_WITH(io::ImageFile(moved(100)),
+                    Contains("are larger together than the file, so some lie over each other"));
+}
+
 TEST_CASE("TIFF: little data that claim much are refused before memory is asked for") {
   const Files file;
   for (const int compression : {1, 2, 3, 4, 5, 7, 8, 32773}) {

@@ -44,6 +44,11 @@ class TiffFile {
       const bool full = full_size();
       if (full) directories_.push_back(TIFFCurrentDirOffset(file_.get()));
       claims.add(file_.get(), bytes_, full);
+      // libtiff compares all pairs of them.
+      check<FormatError>(claims.entries() <= most_entries, name_.c_str(), "the directory of page ", number, " has ",
+                         claims.entries(), " entries, expected at most ", most_entries);
+      check<FormatError>(!claims.too_many(), name_.c_str(), "the directories up to page ", number,
+                         " are larger together than the file, so some lie over each other");
       // TIFF 6.0, section 7: no data are referenced from two places. Else the work of all pages has no bound.
       check<FormatError>(!claims.too_much(), name_.c_str(), "the directories up to page ", number,
                          " claim more data than the file has; data that are shared are not read");
@@ -93,6 +98,8 @@ class TiffFile {
   }
 
  private:
+  static constexpr Index most_entries = 512;
+
   std::uint64_t size() const { return static_cast<std::uint64_t>(bytes_.size()); }
 
   /// By the directory's place: to find it by its number, libtiff goes through all before it.

@@ -58,8 +58,12 @@ class TiffClaims {
   void add(TIFF* file, InputFile& content, bool read) {
     const std::uint32_t parts = tiff_parts(file);
     Index tags = 0;
-    each_entry(content, static_cast<Index>(TIFFCurrentDirOffset(file)),
-               [&](const StoredEntry& entry) { tags += entry.bytes; });
+    entries_ = 0;
+    directories_ += static_cast<std::uint64_t>(
+        each_entry(content, static_cast<Index>(TIFFCurrentDirOffset(file)), [&](const StoredEntry& entry) {
+          tags += entry.bytes;
+          ++entries_;
+        }));
     others_ += static_cast<std::uint64_t>(tags) / 16 + (read ? 0 : parts);
     std::uint16_t compression = COMPRESSION_NONE;
     TIFFGetFieldDefaulted(file, TIFFTAG_COMPRESSION, &compression);
@@ -72,6 +76,12 @@ class TiffClaims {
         ++others_;
     }
   }
+
+  /// Of the last directory.
+  Index entries() const { return entries_; }
+
+  /// Whether directories lie over each other: each may then be of many entries that cost the file none of its own.
+  bool too_many() const { return directories_ > size_; }
 
   bool too_much() const { return others_ + (overlap() ? placed_bytes_ : stated_) > size_; }
 
@@ -113,7 +123,8 @@ class TiffClaims {
     placed_bytes_ -= before.bytes_before(next) - before.bytes_before(at->first);
   }
 
-  std::uint64_t size_, others_ = 0, stated_ = 0, placed_bytes_ = 0;
+  std::uint64_t size_, others_ = 0, stated_ = 0, placed_bytes_ = 0, directories_ = 0;
+  Index entries_ = 0;
   std::vector<Claim> waiting_;
   std::map<std::uint64_t, Claim> placed_;  // by their begin
 };

@@ -88,9 +88,9 @@ struct StoredEntry {
   Index bytes = 0;  ///< of these data; 0 where they are not in the file
 };
 
-/// Calls f(entry) for the entries of the directory at `offset`.
+/// Calls f(entry) for the entries of the directory at `offset`. Returns how many bytes the directory itself takes.
 template <class F>
-void each_entry(InputFile& file, Index offset, const F& f) {
+Index each_entry(InputFile& file, Index offset, const F& f) {
   std::string header(4, '\0');
   file.read_at(0, header.data(), 4);
   const bool big = header[0] == 'M', wide = header[big ? 3 : 2] == 43;
@@ -118,6 +118,7 @@ void each_entry(InputFile& file, Index offset, const F& f) {
     }
     f(entry);
   }
+  return first - offset + std::ssize(text) + static_cast<Index>(word);
 }
 
 /// The value of tag 255, which tag 254 has replaced and libtiff leaves out, of the directory at `offset`; 0 without.
