@@ -139,6 +139,28 @@ TEST_CASE("entries that share their bytes, and millions of values, are refused b
              Contains("more values than a file of weights needs"));
 }
 
+TEST_CASE("values that are made of one text or shape again and again point to it") {
+  // A storage of a long key, and a tensor of many axes, each made a thousand times by a few bytes of code.
+  const std::string key(1000, 'k');
+  std::string sizes;
+  for (int axis = 0; axis < 32; ++axis) sizes += zero;
+  std::string program = "\x80\2((" + text("storage") + "ctorch\nFloatStorage\n" + text(key) + text("cpu") + zero +
+                        "tq\1Qq\2ctorch._utils\n_rebuild_tensor_v2\nq\3(h\2" + zero + "(" + sizes + "tq\4h\4\x89}tq\5";
+  for (int i = 0; i < 1000; ++i) program += "h\1Qh\3h\5R";
+  program += "t.";
+  const std::string origin = "net.pt";
+  const io::detail::Pickle pickle = io::detail::PickleMachine(program, origin).run();
+  std::size_t held = 0;
+  for (const auto& node : pickle.nodes) held += node.text.size() + node.items.size();
+  CHECK(held < program.size());
+  const auto& made = pickle.root->items;
+  REQUIRE(made.size() > 2000);
+  const auto &tensor = *made.back(), &storage = **(made.end() - 2);
+  CHECK(storage.key->text == key);
+  CHECK(tensor.shape->items.size() == 32);
+  CHECK((tensor.shape == tensor.strides && tensor.shape == (**(made.end() - 3)).shape));
+}
+
 TEST_CASE("a file of torch.save that is cut anywhere, or whose bits are wrong, is refused") {
   const std::string whole = io::read_file(folder / "state.pt");
   for (std::size_t length = 0; length < whole.size(); length += 7)

@@ -24,57 +24,75 @@ class TorchStorages {
     };
     RawTensor t;
     t.dtype = node.storage->dtype;
-    t.shape = node.shape;
+    t.shape = numbers(*node.shape);
+    const std::vector<Index> strides = numbers(*node.strides);
     t.origin = where;
     const Index element = info(t.dtype).bytes, count = t.numel(), held = node.storage->integer;
-    const auto entry = entries_.find(folder_ + "data/" + node.storage->text);
-    refuse_unless(entry != entries_.end(), "its storage '", node.storage->text, "' is not in the file");
-    const auto bytes = static_cast<Index>(entry->second.size());
+    const std::string_view* const content = content_of(*node.storage->key);
+    refuse_unless(content != nullptr, "its storage '", node.storage->key->text, "' is not in the file");
+    const auto bytes = static_cast<Index>(content->size());
     refuse_unless(held == bytes / element && bytes % element == 0, "its storage has ", bytes, " bytes, expected ", held,
                   " elements of ", t.dtype);
-    refuse_unless(node.strides.size() == node.shape.size(), "it has ", node.shape.size(), " axes and ",
-                  node.strides.size(), " strides");
-    refuse_unless(count <= held && reaches(node) < held, "shape ", t.shape_text(), " from element ", node.offset,
-                  " goes beyond the ", held, " elements of its storage");
+    refuse_unless(strides.size() == t.shape.size(), "it has ", t.shape.size(), " axes and ", strides.size(),
+                  " strides");
+    refuse_unless(count <= held && reaches(node.offset, t.shape, strides) < held, "shape ", t.shape_text(),
+                  " from element ", node.offset, " goes beyond the ", held, " elements of its storage");
     left_ -= count * element;
     refuse_unless(left_ >= 0, "together with those before it is far larger than the file");
     t.bytes = Tensor<std::uint8_t, 1>({count * element});
-    if (count > 0) gather(node, element, entry->second.data(), t.bytes.mutable_data());
+    if (count > 0) gather(t, strides, content->data() + node.offset * element);
     return t;
   }
 
  private:
+  static std::vector<Index> numbers(const PickleNode& tuple) {
+    std::vector<Index> list;
+    for (const PickleNode* const item : tuple.items) list.push_back(item->integer);
+    return list;
+  }
+
+  /// What the file has under a storage's key, null when nothing. Thousands of tensors may have one key, and a long one.
+  const std::string_view* content_of(const PickleNode& key) {
+    const auto [found, first] = contents_.try_emplace(&key, nullptr);
+    if (first)
+      if (const auto entry = entries_.find(folder_ + "data/" + key.text); entry != entries_.end())
+        found->second = &entry->second;
+    return found->second;
+  }
+
   /// The last element that a tensor reads, -1 when it is empty; the greatest number where it overflows.
-  static Index reaches(const PickleNode& node) {
-    Index last = node.offset;
-    for (std::size_t axis = 0; axis < node.shape.size(); ++axis) {
-      if (node.shape[axis] == 0) return -1;
+  static Index reaches(Index offset, const std::vector<Index>& shape, const std::vector<Index>& strides) {
+    Index last = offset;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      if (shape[axis] == 0) return -1;
       Index along = 0;
-      if (__builtin_mul_overflow(node.shape[axis] - 1, node.strides[axis], &along) ||
-          __builtin_add_overflow(last, along, &last))
+      if (__builtin_mul_overflow(shape[axis] - 1, strides[axis], &along) || __builtin_add_overflow(last, along, &last))
         return std::numeric_limits<Index>::max();
     }
     return last < 0 ? std::numeric_limits<Index>::max() : last;
   }
 
   /// The elements in row-major order, whatever the strides.
-  static void gather(const PickleNode& node, Index element, const char* from, std::uint8_t* to) {
-    std::vector<Index> position(node.shape.size(), 0);
-    for (Index source = node.offset;;) {
+  static void gather(RawTensor& t, const std::vector<Index>& strides, const char* from) {
+    const Index element = info(t.dtype).bytes;
+    std::uint8_t* to = t.bytes.mutable_data();
+    std::vector<Index> position(t.shape.size(), 0);
+    for (Index source = 0;;) {
       std::memcpy(to, from + source * element, static_cast<std::size_t>(element));
       to += element;
-      std::size_t axis = node.shape.size();
+      std::size_t axis = t.shape.size();
       while (axis-- > 0) {  // the odometer of the axes
-        source += node.strides[axis];
-        if (++position[axis] < node.shape[axis]) break;
-        source -= position[axis] * node.strides[axis];
+        source += strides[axis];
+        if (++position[axis] < t.shape[axis]) break;
+        source -= position[axis] * strides[axis];
         position[axis] = 0;
       }
-      if (axis > node.shape.size()) return;
+      if (axis > t.shape.size()) return;
     }
   }
 
   const std::map<std::string, std::string_view>& entries_;
+  std::map<const PickleNode*, const std::string_view*> contents_;  // by the node of the storage's key
   std::string folder_;
   Index left_;  // a few names for one storage are common, thousands are an attack on the memory
   const std::string& origin_;

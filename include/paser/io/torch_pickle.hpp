@@ -19,19 +19,21 @@
 /// are those in this file, each of which makes a value, and any other is refused.
 namespace paser::io::detail {
 
-/// A value in a pickle. Others point to it, since a list that stands in two places is one list.
+/// A value in a pickle. Others point to it, since a list that stands in two places is one list; what they describe is
+/// not copied either, since a value of a few bytes may be made of a long one as often as the code says so.
 struct PickleNode {
   enum class Kind { none, boolean, integer, real, text, list, tuple, dict, name, storage, tensor };
 
   Kind kind = Kind::none;
   std::int64_t integer = 0;  ///< integer, boolean; of a storage its number of elements
   double real = 0;
-  std::string text{};                      ///< text; a name "torch FloatStorage"; the key of a storage
-  std::vector<const PickleNode*> items{};  ///< of a list or tuple; of a dict keys and values in turn
-  DType dtype = DType::F32;                ///< of a storage
-  const PickleNode* storage = nullptr;     ///< of a tensor
-  std::int64_t offset = 0;                 ///< of a tensor, in elements
-  std::vector<Index> shape{}, strides{};   ///< of a tensor, in elements
+  std::string text{};                                     ///< text; a name "torch FloatStorage"
+  std::vector<const PickleNode*> items{};                 ///< of a list or tuple; of a dict keys and values in turn
+  DType dtype = DType::F32;                               ///< of a storage
+  const PickleNode* key = nullptr;                        ///< of a storage: a text
+  const PickleNode* storage = nullptr;                    ///< of a tensor
+  std::int64_t offset = 0;                                ///< of a tensor, in elements
+  const PickleNode *shape = nullptr, *strides = nullptr;  ///< of a tensor, in elements: tuples of numbers from 0
 };
 
 /// A pickle's value and all that it is made of.
@@ -54,7 +56,7 @@ inline const DType* storage_type(const std::string& name) {
 class PickleMachine {
  public:
   using Kind = PickleNode::Kind;
-  static constexpr std::size_t most_nodes = std::size_t{1} << 20;  ///< some 160 MB
+  static constexpr std::size_t most_nodes = std::size_t{1} << 20;  ///< some 140 MB
 
   PickleMachine(std::string_view code, const std::string& origin) : code_(code), origin_(origin) {}
 
@@ -272,7 +274,7 @@ class PickleMachine {
             "a storage is not described as torch does");
     const DType* const type = storage_type(id[1]->text);
     require(type != nullptr, "a storage has no known type");
-    push({.kind = Kind::storage, .integer = id[4]->integer, .text = id[2]->text, .dtype = *type});
+    push({.kind = Kind::storage, .integer = id[4]->integer, .dtype = *type, .key = id[2]});
   }
 
   /// What the functions of the known names make of their arguments.
@@ -289,8 +291,8 @@ class PickleMachine {
       push({.kind = Kind::tensor,
             .storage = arguments[0],
             .offset = arguments[1]->integer,
-            .shape = extents(*arguments[2]),
-            .strides = extents(*arguments[3])});
+            .shape = extents(arguments[2]),
+            .strides = extents(arguments[3])});
     } else {
       require(name == rebuild_parameter && !arguments.empty() && arguments[0]->kind == Kind::tensor,
               "it calls what is no function");
@@ -298,14 +300,11 @@ class PickleMachine {
     }
   }
 
-  std::vector<Index> extents(const PickleNode& tuple) const {
-    require(tuple.kind == Kind::tuple && tuple.items.size() <= 32, "a tensor's shape is no tuple");
-    std::vector<Index> numbers;
-    for (const PickleNode* const item : tuple.items) {
+  const PickleNode* extents(const PickleNode* tuple) const {
+    require(tuple->kind == Kind::tuple && tuple->items.size() <= 32, "a tensor's shape is no tuple");
+    for (const PickleNode* const item : tuple->items)
       require(item->kind == Kind::integer && item->integer >= 0, "a tensor's shape is not of numbers from 0");
-      numbers.push_back(item->integer);
-    }
-    return numbers;
+    return tuple;
   }
 
   /// Attributes that a state dict carries beside its items (`_metadata`): not needed.
