@@ -161,6 +161,18 @@ TEST_CASE("values that are made of one text or shape again and again point to it
   CHECK((tensor.shape == tensor.strides && tensor.shape == (**(made.end() - 3)).shape));
 }
 
+TEST_CASE("a state dict that stands twice under one name is refused: which one is meant, and how many are there?") {
+  const auto file = [](const std::string& more) {
+    return zip_of({{"a/data.pkl", "\x80\2}(" + text("epoch") + one + text("epoch") + two + text("model") + "}" +
+                                      text("w") + tensor(zero, two, one, two) + "s" + more + "u."},
+                   {"a/data/0", bytes(0, 8)}});
+  };
+  CHECK(refused(file("")).empty());
+  CHECK(refused(file(text("state_dict") + "}")).empty());
+  CHECK_THAT(refused(file(text("model") + "}")), Contains("net.pt: its entry 'model' stands there twice"));
+  CHECK_THAT(refused(file(text("model") + one)), Contains("stands there twice"));
+}
+
 TEST_CASE("a file of torch.save that is cut anywhere, or whose bits are wrong, is refused") {
   const std::string whole = io::read_file(folder / "state.pt");
   for (std::size_t length = 0; length < whole.size(); length += 7)

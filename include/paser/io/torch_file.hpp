@@ -110,10 +110,14 @@ inline const PickleNode& state_dict(const PickleNode& root, const std::string& o
   if (holds_tensors(root)) return root;
   std::string names;
   for (const char* const usual : {"state_dict", "model_state", "model_state_dict", "model"}) {
-    for (std::size_t i = 0; root.kind == PickleNode::Kind::dict && i < root.items.size(); i += 2)
-      if (root.items[i]->kind == PickleNode::Kind::text && root.items[i]->text == usual &&
-          holds_tensors(*root.items[i + 1]))
-        return *root.items[i + 1];
+    const PickleNode* under = nullptr;
+    for (std::size_t i = 0; root.kind == PickleNode::Kind::dict && i < root.items.size(); i += 2) {
+      if (root.items[i]->kind != PickleNode::Kind::text || root.items[i]->text != usual) continue;
+      // Else all that stand there would have to be looked through, be they the same one.
+      check<FormatError>(under == nullptr, origin.c_str(), "its entry '", usual, "' stands there twice");
+      under = root.items[i + 1];
+    }
+    if (under != nullptr && holds_tensors(*under)) return *under;
     names += (names.empty() ? "'" : ", '") + std::string(usual) + "'";
   }
   throw FormatError(message(origin, ": holds no tensors by name, neither itself nor under ", names));
