@@ -125,6 +125,25 @@ TEST_CASE("TIFF: a number of images that cannot be one is refused, whoever descr
                     Contains("claims 2 images"));
 }
 
+TEST_CASE(
+    "TIFF: a description of twenty times as many OME images takes twenty times as long, though none of them ends") {
+  const auto seconds = [](int images) {
+    std::string text = "<OME ";
+    for (int i = 0; i < images; ++i) text += "<Pixels";
+    std::clock_t least = std::numeric_limits<std::clock_t>::max();
+    for (int again = 0; again < 3; ++again) {
+      const std::clock_t begin = std::clock();
+      CHECK(io::detail::ome_claim(text).pages == 0);
+      least = std::min(least, std::clock() - begin);
+    }
+    return static_cast<double>(least);
+  };
+  const double few = seconds(2000), many = seconds(40000);
+  CAPTURE(few, many);
+  CHECK(many < 60 * few + 10000);
+  CHECK(io::detail::ome_claim("<OME <Pixels <Pixels SizeZ=\"2\" SizeC=\"1\" SizeT=\"3\"").pages == 6);
+}
+
 TEST_CASE("TIFF: the last pages of a file of thousands are read as fast as the first") {
   const Files file;
   constexpr Index pages = 10000, some = 200;

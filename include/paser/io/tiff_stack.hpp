@@ -75,9 +75,9 @@ inline StackClaim ome_claim(std::string_view text) {
   StackClaim claim{"OME", 0, false, {}, {}};
   constexpr Index most = (Index{1} << 20) - 1;
   for (auto at = text.find("<Pixels"); at != text.npos; at = text.find("<Pixels", at + 1)) {
-    const auto end = text.find('>', at);
-    const std::string_view pixels = text.substr(at, end == text.npos ? text.npos : end - at);
+    // Both end where the next one begins, or a text of many without an end would be searched as often.
     const auto rest = text.substr(at, std::min(text.find("<Pixels", at + 1), text.size()) - at);
+    const auto pixels = rest.substr(0, rest.find('>'));
     const Index samples = std::max<Index>(1, number_behind(rest, "SamplesPerPixel=", most, claim.absurd));
     const Index z = number_behind(pixels, "SizeZ=", most, claim.absurd);
     const Index t = number_behind(pixels, "SizeT=", most, claim.absurd);
