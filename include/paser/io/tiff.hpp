@@ -272,15 +272,18 @@ class TiffFile {
   /// A page of a stack that has no directory.
   template <class Take>
   void read_stacked(const detail::TiffLayout& t, Index plane, Index k, const Take& take) {
-    const Index bytes = t.row_bytes(t.width);
-    std::vector<unsigned char> row(static_cast<std::size_t>(bytes));
+    const Index bytes = t.row_bytes(t.width),
+                together = std::clamp((Index{1} << 20) / bytes, Index{1}, Index{t.height});
+    std::vector<unsigned char> rows(static_cast<std::size_t>(together * bytes));
     const Index width = t.bits / 8, begin = stack_begin_ + k * stack_page_ + plane * t.height * bytes;
     const bool swapped = TIFFIsByteSwapped(file_.get()) != 0;
     for (Index y = 0; y < t.height; ++y) {
-      bytes_.read_at(begin + y * bytes, row.data(), bytes);
+      const Index at = y % together * bytes;
+      if (at == 0) bytes_.read_at(begin + y * bytes, rows.data(), std::min(together, t.height - y) * bytes);
+      const auto row = rows.begin() + at;
       if (swapped && width > 1)
-        for (Index i = 0; i < bytes; i += width) std::reverse(row.begin() + i, row.begin() + i + width);
-      take(row.data(), y, 0, t.width);
+        for (Index i = 0; i < bytes; i += width) std::reverse(row + i, row + i + width);
+      take(rows.data() + at, y, 0, t.width);
     }
   }
 
