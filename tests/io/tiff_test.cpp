@@ -66,6 +66,25 @@ TEST_CASE("TIFF: alpha is dropped, and further channels are refused") {
   CHECK_THROWS_WITH(page(5, rgb, {}), Contains("sample 3 is alpha"));
 }
 
+TEST_CASE("TIFF: white that is stored as 0 is turned over where black is known, and is refused elsewhere") {
+  const Files file;
+  const auto page = [&](int bits, int format, int photometric) {
+    const std::string data(static_cast<std::size_t>(bits / 8), '\1');
+    return io::ImageFile(file(tiny::tiff({{1, 1, bits, format, 1, photometric, data}}, true))).page(0);
+  };
+  constexpr int white_is_zero = 0, black_is_zero = 1, whole = 1, has_sign = 2, real = 3;
+  CHECK(samples(page(8, whole, white_is_zero).integers) == std::vector<int>{254});
+  CHECK(samples(page(16, whole, white_is_zero).integers) == std::vector<int>{65535 - 257});
+  for (const auto& [bits, format] :
+       {std::pair{32, whole}, {8, has_sign}, {16, has_sign}, {32, has_sign}, {32, real}, {64, real}}) {
+    CAPTURE(bits, format);
+    CHECK_NOTHROW(page(bits, format, black_is_zero));
+    CHECK_THROWS_AS(page(bits, format, white_is_zero), FormatError);
+    CHECK_THROWS_WITH(page(bits, format, white_is_zero), Contains("stack.tif: page 0 says that white is stored as 0") &&
+                                                             Contains("save it as BlackIsZero"));
+  }
+}
+
 TEST_CASE("TIFF: colour maps of 8 bits, as some writers store them, are told from those of 16") {
   const Files file;
   std::string narrow, wide;

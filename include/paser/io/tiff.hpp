@@ -66,15 +66,19 @@ class TiffFile {
   const std::optional<Resolution>& resolution() const { return resolution_; }
 
   /// Page k, from 0: gray or RGB (alpha dropped) of 1 .. 16 bits, or real: 32- and 64-bit floats, signed and 32-bit
-  /// integers. Palette numbers stay numbers; where white is stored as 0, gray is turned over. Pixels are turned
-  /// upright. Throws ValueError when there is no such page, FormatError on other pages, on damage, on any complaint of
-  /// libtiff about the pixels, and on more pixels than the limits allow.
+  /// integers. Palette numbers stay numbers; where white is stored as 0, gray is turned over, real samples are refused.
+  /// Pixels are turned upright. Throws ValueError when there is no such page, FormatError on other pages, on damage, on
+  /// any complaint of libtiff about the pixels, and on more pixels than the limits allow.
   DecodedImage page(Index k) {
     check<ValueError>(k >= 0 && k < pages(), name_.c_str(), "has ", pages(), " pages, there is no page ", k);
     *said_ = {};
     const bool found = go_to(stacked_ > 0 ? 0 : k);
     require(found, k);
     const detail::TiffLayout t = layout(k);
+    require(
+        !t.real() || t.photometric != PHOTOMETRIC_MINISWHITE, k,
+        "says that white is stored as 0 (WhiteIsZero), in samples of which it does not say what black is stored as; "
+        "save it as BlackIsZero");
     if (k == 0 || stacked_ == 0) check_data(t, k);
     *said_ = {};
     DecodedImage page;
