@@ -74,29 +74,34 @@ class RunFolder {
                       " has no ", replay_file, ", which a run leaves behind that stops at ",
                       "a number that is not finite");
     for (const auto& [name, input] : needs.data) out_->protect(input);
-    if (choice.fresh) out_->clear();
     for (const std::string& name : needs.results) out_->require(name);
     out_->require(replay_file);
-    goes_on_ = out_->lists("config.json") && std::filesystem::exists(file);
+    if (choice.tensorboard) out_->require(events_file);
+    constexpr const char* begun_anew[] = {"config.json", "data.json", "log.jsonl", "stages.json", "measured.json"};
+    goes_on_ = !choice.fresh && out_->lists("config.json") && std::filesystem::exists(file);
     if (goes_on_) {
       require_same_settings(settings, run_settings<Settings>(path), file);
     } else {
-      const bool trained = std::ranges::any_of(
-          out_->listed(), [](const auto& listed) { return listed.first.starts_with("checkpoints/"); });
+      const bool trained = std::ranges::any_of(out_->listed(), [&](const auto& listed) {
+        return listed.first.starts_with("checkpoints/") && !(choice.fresh && out_->lists(listed.first));
+      });
       check<ValueError>(!trained, file.string().c_str(),
                         "is gone, and the run in this folder cannot go on without it; --fresh removes ", "that run");
-      for (const char* name : {"config.json", "data.json", "log.jsonl", "stages.json", "measured.json"})
-        out_->remove(name);
+      for (const char* name : begun_anew) out_->require(name);
     }
-    require_room(needs.bytes);
-    if (!goes_on_)
+    require_room(path_, out_->listed(), needs.bytes);
+    const auto data = sums_of(needs.data);
+    if (choice.fresh) out_->clear();  // once nothing is left that could refuse the run which takes its place
+    if (!goes_on_) {
+      for (const char* name : begun_anew) out_->remove(name);
       out_->write("config.json",
                   io::json_text(nlohmann::json{{"settings", settings},
                                                {"environment", report::environment()},
                                                {"working_folder", as_utf8(std::filesystem::current_path().string())}},
                                 2) +
                       "\n");
-    keep_data(needs.data);
+    }
+    keep_data(data);
     if (!kept("stages.json").empty()) costs_ = read_costs(path / "stages.json");
     if (choice.dry_run) {
       describe(choice, needs);
@@ -219,11 +224,11 @@ class RunFolder {
  private:
   /// With what the run has logged before, be it without events.
   void open_events() {
-    events_.emplace(out_->rewritten("events.out.tfevents.paser"));
+    events_.emplace(out_->rewritten(events_file));
     for (const auto& record : report::read_log(log_->file())) events_->write(record);
   }
 
-  static constexpr const char* replay_file = "replay.json";
+  static constexpr const char *replay_file = "replay.json", *events_file = "events.out.tfevents.paser";
 
   /// Which step of which stage was not finite.
   struct Replay {
@@ -287,24 +292,9 @@ class RunFolder {
            });
   }
 
-  /// Throws IoError unless the file system has so much room, less what the checkpoints take already.
-  void require_room(std::size_t bytes) const {
-    std::error_code error;
-    std::size_t taken = 0;
-    for (const auto& [name, file] : out_->listed())
-      if (const auto size = std::filesystem::file_size(path() / name, error); !error) taken += size;
-    const std::size_t needed = bytes > taken ? bytes - taken : 0;
-    std::filesystem::path there = std::filesystem::absolute(path());
-    while (!std::filesystem::exists(there)) there = there.parent_path();
-    const auto space = std::filesystem::space(there);
-    check<IoError>(space.available >= needed, "RunFolder", "the checkpoints of a run need ", report::bytes_text(needed),
-                   " in ", path().string(), ", there are ", report::bytes_text(space.available));
-  }
-
-  /// Compares the data with what the run that goes on began with, or stores what it is.
-  void keep_data(const DataFiles& data) {
+  /// Compares the data, by its sums, with what the run that goes on began with, or stores what it is.
+  void keep_data(const nlohmann::json& now) {
     const auto file = path() / "data.json";
-    const auto now = sums_of(data);
     if (!goes_on_ || !std::filesystem::exists(file)) return out_->write("data.json", io::json_text(now, 1) + "\n");
     const auto before = io::read_json(file);
     check<FormatError>(before.is_object(), file.string().c_str(), "is not the list of a run's data");
@@ -329,7 +319,7 @@ class RunFolder {
     would_->writes({path(), message(which, ", at most ", report::bytes_text(needs.bytes))});
     std::vector<std::string> names{"config.json", "data.json", "log.jsonl", "stages.json", "checkpoints"};
     names.insert(names.end(), needs.results.begin(), needs.results.end());
-    if (choice.tensorboard) names.emplace_back("events.out.tfevents.paser");
+    if (choice.tensorboard) names.emplace_back(events_file);
     for (const std::string& name : names) would_->writes({path() / name});
   }
 

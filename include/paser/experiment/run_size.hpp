@@ -2,8 +2,11 @@
 #include "paser/core/macros_off.inc"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "paser/io/checkpoint.hpp"
+#include "paser/io/output_manifest.hpp"
+#include "paser/report/table.hpp"
 
 /// How much room the files of a run can take.
 namespace paser::experiment {
@@ -31,6 +34,22 @@ inline std::size_t bytes_of(const RunSize& s) {
   const std::size_t all = s.networks + s.policy, tuning = (state + s.snapshots) * all;
   const std::size_t largest = s.tunings > 0 ? tuning : state * all;
   return state * (s.networks + s.policies * s.policy) + s.tunings * tuning + s.kept * all + largest + texts;
+}
+
+/// Throws IoError unless the file system of a run's folder, which need not be there, has room for so many bytes, less
+/// what the listed files take already.
+inline void require_room(const std::filesystem::path& folder, const std::map<std::string, io::ListedFile>& listed,
+                         std::size_t bytes) {
+  std::error_code error;
+  std::size_t taken = 0;
+  for (const auto& [name, file] : listed)
+    if (const auto size = std::filesystem::file_size(folder / name, error); !error) taken += size;
+  const std::size_t needed = bytes > taken ? bytes - taken : 0;
+  std::filesystem::path there = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(there)) there = there.parent_path();
+  const auto space = std::filesystem::space(there);
+  check<IoError>(space.available >= needed, "RunFolder", "the checkpoints of a run need ", report::bytes_text(needed),
+                 " in ", folder.string(), ", there are ", report::bytes_text(space.available));
 }
 
 }  // namespace paser::experiment
