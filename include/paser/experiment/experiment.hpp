@@ -15,6 +15,7 @@
 #include "paser/experiment/networks.hpp"
 #include "paser/experiment/older_run.hpp"
 #include "paser/experiment/pretrain_stage.hpp"
+#include "paser/experiment/replay.hpp"
 #include "paser/experiment/rival_settings.hpp"
 #include "paser/experiment/rivals.hpp"
 #include "paser/experiment/run_folder.hpp"

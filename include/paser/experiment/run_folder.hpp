@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include "paser/experiment/data_files.hpp"
 #include "paser/experiment/dry_run.hpp"
 #include "paser/experiment/older_run.hpp"
+#include "paser/experiment/replay.hpp"
 #include "paser/experiment/run_settings.hpp"
 #include "paser/experiment/run_size.hpp"
 #include "paser/experiment/shown.hpp"
@@ -58,7 +60,7 @@ class RunFolder {
       : path_(named_in_utf8(path, settings)), results_(needs.results), team_(team) {
     work_has_begun() = true;
     if (choice.dry_run) would_.emplace();
-    if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = read_replay(path_ / replay_file);
+    if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = Replay::read(path_ / replay_file);
     if (!team_.leads()) return;
     out_.emplace(path_, needs.program, io::OutputOptions{{}, choice.overwrite, true, choice.dry_run, begins_as_output});
     const auto file = path / "config.json";
@@ -103,6 +105,7 @@ class RunFolder {
     }
     keep_data(data);
     if (!kept("stages.json").empty()) costs_ = read_costs(path / "stages.json");
+    if (!choice.replay && out_->unchanged(replay_file)) failed_ = Replay::read(path_ / replay_file);
     if (choice.dry_run) {
       describe(choice, needs);
       return;
@@ -152,6 +155,7 @@ class RunFolder {
     if (would_) throw DryRunEnds{*would_};
     pipeline::Stage stage{.name = name, .file = checkpoint_to_write(file), .team = team_};
     stage.callbacks.interrupted = [] { return report::interrupted(); };
+    if (replay_ && replay_->stage == name) stage.replay = replay_->step;
     if (!team_.leads()) {
       if (!body(stage)) throw Interrupted();
       return;
@@ -162,7 +166,8 @@ class RunFolder {
     Index before = 0, now = 0, planned = 0;
     const StageMeter meter;
     const std::size_t sent = team_.sent();
-    stage.callbacks.log = [this](const nlohmann::json& record) {
+    stage.callbacks.log = [&](const nlohmann::json& record) {
+      if (stage.replay) return;
       log_->write(record);
       if (events_) events_->write(record);
     };
@@ -173,6 +178,10 @@ class RunFolder {
       if (done == total) preparation->finish();
     };
     stage.callbacks.started = [&](Index done, Index total) {
+      if (replay_ && !stage.replay && done < total)
+        throw ValueError(message("--replay: ", replay_->stage, " cannot run again before the end of ", name,
+                                 "; run the command without --replay"));
+      forget_failed(name, done);
       before = now = done;
       planned = total;
       if (done == total)
@@ -183,15 +192,14 @@ class RunFolder {
     stage.callbacks.progress = [&](Index done, Index, const std::string& note) {
       now = done;
       last_note = note;
+      forget_failed(name, done);
       if (progress) progress->update(done, note);
     };
-    if (replay_ && replay_->stage == name) {
-      stage.replay = replay_->step;
-      stage.callbacks.log = {};
-    }
     const bool finished = guarded(stage, body);
-    check<ValueError>(!replay_ || !progress, "--replay", replay_->stage, " cannot run again before the end of ", name,
-                      "; run the command without --replay");
+    if (stage.replay && !finished) throw Interrupted();
+    if (stage.replay)
+      throw ValueError(message("--replay: ", name, " is over before step ", *stage.replay + 1, " this time"));
+    if (finished) forget_failed(name, std::numeric_limits<Index>::max());
     if (!progress && finished) return;
     auto cost = meter.cost(name);
     cost.steps = now - before;
@@ -228,21 +236,13 @@ class RunFolder {
     for (const auto& record : report::read_log(log_->file())) events_->write(record);
   }
 
-  static constexpr const char *replay_file = "replay.json", *events_file = "events.out.tfevents.paser";
+  static constexpr const char *replay_file = Replay::file_name, *events_file = "events.out.tfevents.paser";
 
-  /// Which step of which stage was not finite.
-  struct Replay {
-    std::string stage;
-    Index step = 0;
-  };
-
-  static Replay read_replay(const std::filesystem::path& file) {
-    const auto document = io::read_json(file);
-    try {
-      return {document.at("stage").get<std::string>(), document.at("step").get<Index>()};
-    } catch (const nlohmann::json::exception& error) {
-      throw FormatError(message(file.string(), ": ", io::json_problem(error)));
-    }
+  /// Forgets the step that was not finite when its stage has made more: that step cannot run again from what is stored.
+  void forget_failed(const std::string& stage, Index made) {
+    if (!failed_ || failed_->stage != stage || made <= failed_->step) return;
+    failed_.reset();
+    if (out_->unchanged(replay_file)) out_->remove(replay_file);
   }
 
   /// body(stage); a step that is not finite leaves replay.json behind.
@@ -252,12 +252,8 @@ class RunFolder {
       return body(stage);
     } catch (const pipeline::StageNotFiniteError& error) {
       if (replay_ || error.step < 0) throw;
-      if (out_)
-        out_->write(
-            replay_file,
-            io::json_text(
-                nlohmann::json{{"stage", stage.name}, {"step", error.step}, {"message", as_utf8(error.what())}}, 2) +
-                "\n");
+      failed_ = {stage.name, error.step};
+      if (out_) out_->write(replay_file, failed_->text(error.what()));
       throw NotFiniteError(message(error.what(), "; the same command with --replay says which operation it was"));
     }
   }
@@ -328,8 +324,9 @@ class RunFolder {
   distributed::Team team_;
   bool goes_on_ = false;
   std::optional<io::OutputFolder> out_;  ///< of the leader
-  std::optional<Replay> replay_;
-  std::optional<DryRun> would_;  ///< of a dry run
+  std::optional<Replay> replay_;         ///< the step that runs again
+  std::optional<Replay> failed_;         ///< the step that replay.json names, where none runs again
+  std::optional<DryRun> would_;          ///< of a dry run
   std::optional<report::Log> log_;
   std::optional<report::TensorBoardLog> events_;
   std::vector<report::StageCost> costs_;

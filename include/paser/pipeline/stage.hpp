@@ -88,7 +88,8 @@ std::optional<Checkpoint> stored(const Stage& stage) {
 /// Throws FormatError when the file belongs to another stage or to another number of steps. A NotFiniteError of a step
 /// goes on as a StageNotFiniteError with the stage's name and the step's number, counted from 1 as in the log; the file
 /// then still has the state that was stored last, in which all numbers were finite. A replay throws it with the name of
-/// the first operation whose result or gradient is not finite, and ValueError when its step is finite this time.
+/// the first operation whose result or gradient is not finite, and ValueError when its step is finite this time, or,
+/// before anything is computed, when what is stored lies beyond that step.
 template <class Step, class Prepare = void (*)()>
 bool run_stage(
     const Stage& stage, const TrainingState& state, Step&& step, Prepare&& prepare = [] {}) {
@@ -105,6 +106,11 @@ bool run_stage(
     made = checkpoint->info.value("made", done);
     state.load(*checkpoint);
   }
+  const bool was_finished = done == stage.steps;
+  check<ValueError>(stage.replay.value_or(-1) < 0 || done <= *stage.replay, stage.name.c_str(), "step ",
+                    stage.replay.value_or(-1) + 1, " of ", stage.steps, " cannot run again: ",
+                    was_finished ? "the stage is over" : message("what is stored lies beyond it, at step ", done),
+                    "; run it without a replay");
   const auto store = [&] {
     if (stage.file.empty() || stage.replay || !stage.team.leads()) return;
     io::Checkpoint checkpoint;
@@ -122,7 +128,6 @@ bool run_stage(
           at, message(stage.name, ", ", where, ": ", error.what(), "; what was stored before is as it was"));
     }
   };
-  const bool was_finished = done == stage.steps;
   if (!was_finished) guarded(-1, "before its first step", prepare);
   if (stage.callbacks.started) stage.callbacks.started(made, was_finished ? made : stage.steps);
   auto saved = Clock::now();
