@@ -7,6 +7,7 @@
 #include "paser/experiment/common_settings.hpp"
 #include "paser/experiment/comparison.hpp"
 #include "paser/experiment/data_files.hpp"
+#include "paser/experiment/dealt_files.hpp"
 #include "paser/experiment/dry_run.hpp"
 #include "paser/experiment/finish.hpp"
 #include "paser/experiment/folder_comparison.hpp"

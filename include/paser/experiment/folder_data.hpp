@@ -11,6 +11,7 @@
 #include "paser/data/split.hpp"
 #include "paser/experiment/common_settings.hpp"
 #include "paser/experiment/data_files.hpp"
+#include "paser/experiment/dealt_files.hpp"
 #include "paser/experiment/shown.hpp"
 #include "paser/metrics/iou.hpp"
 
@@ -101,9 +102,10 @@ inline std::string left_out_sentence(const LeftOut& files) {
 /// The data of a run. Test images are looked at with the others, and read again when they are asked for, at the end.
 class FolderData {
  public:
-  /// Reads and checks all files. thirds: each stage has a third of the training images, else all. inputs: further files
-  /// that the run reads, by name. Throws FormatError as data::SegmentationFolder does, of all parts at once, and
-  /// ValueError when the images do not divide into the patches.
+  /// Reads and checks all files. thirds: each stage has a third of the training images, else all. No file has images in
+  /// two parts, see DealtFiles. inputs: further files that the run reads, by name. Throws FormatError as
+  /// data::SegmentationFolder does, of all parts at once, and ValueError when there are too few files, or the images do
+  /// not divide into the patches.
   explicit FolderData(const FolderSettings& c, bool thirds = false, DataFiles inputs = {})
       : config_(c), inputs_(std::move(inputs)), in_thirds_(thirds) {
     const auto parts = parts_of(c);
@@ -116,26 +118,26 @@ class FolderData {
     }
     const auto [all, plain, validation] = open_all();
     weights_ = data::class_weights(c.class_weights, all.report().class_pixels);
-    const auto order = permutation(Key{c.seed}.fold(11), all.size());
-    auto remaining = order.begin();
-    const auto take = [&](Index count) {
-      std::vector<Index> rows(remaining, remaining + count);
-      remaining += count;
-      return rows;
-    };
-    if (!parts_.contains("validation")) {  // a tenth of the training images, which no stage trains on
-      validation_ = plain.only(take(std::max<Index>(1, all.size() / 10)));
+    DealtFiles files(Key{c.seed}.fold(11), all, thirds || !has_validation());
+    if (!has_validation()) {  // a tenth of the training images, which no stage trains on
+      check<ValueError>(files.files() > 1, "data",
+                        "there is one file to train on, and what chooses the best state must be of another; ",
+                        "give validation images in folders of their own, or further files");
+      validation_ = plain.only(files.take(std::max<Index>(1, all.size() / 10), thirds ? 3 : 1));
     } else {
       validation_ = validation->only(first(validation->size(), c.validation_images));
     }
-    const Index left = std::distance(remaining, order.end());
-    const Index used = c.train_images > 0 ? std::min(left, c.train_images) : left;
-    auto sizes = data::split_sizes(used, std::array{0.34, 0.33, 0.33});
-    if (used == 3) sizes = {1, 1, 1};  // rounding leaves the last one nothing
-    check<ValueError>((thirds ? sizes.back() : used) >= 1, "data", "there are ", used,
-                      " images to train on, expected at least one", thirds ? " for each of three stages" : "");
+    if (c.train_images > 0) files.keep(c.train_images);
+    const Index used = files.images();
+    const Index kept = files.files();
+    check<ValueError>(kept >= (thirds ? 3 : 1), "data", kept == 1 ? "there is " : "there are ", kept,
+                      c.fit == "tiles" ? " file" : " image", kept == 1 ? "" : "s",
+                      " to train on, expected at least one", thirds ? " for each of three stages" : "");
+    const auto sizes = data::split_sizes(used, std::array{0.34, 0.33, 0.33});
     for (std::size_t stage = 0; stage < 3; ++stage) {
-      if (stage == 0 || thirds) rows_[stage] = take(thirds ? sizes[stage] : used);
+      const bool last = !thirds || stage == 2;
+      if (stage == 0 || thirds)
+        rows_[stage] = files.take(last ? used : sizes[stage], last ? 0 : 2 - static_cast<Index>(stage), true);
       const auto& rows = rows_[thirds ? stage : 0];
       varied_.push_back(all.only(rows));
       plain_.push_back(plain.only(rows));
