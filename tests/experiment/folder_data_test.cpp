@@ -187,4 +187,37 @@ TEST_CASE("folder data: bad files are left out where that is asked for, and name
     CHECK(id_of(data.all_varied(), name) == id_of(whole.all_varied(), name));
 }
 
+TEST_CASE("folder data: numbers of validation and test images hold for those that other parts lend, too") {
+  const TemporaryFolder folder;
+  for (const char* name : {"train_images", "train_label"}) {
+    std::filesystem::create_directories(folder / name);
+    for (int i = 0; i < 40; ++i)
+      io::write_png(folder / name / message("a", i, ".png"), Bytes::full({8, 8, 1}, static_cast<std::uint8_t>(i % 2)));
+  }
+  FolderSettings s;
+  s.data = folder.path().string();
+  const auto names_of = [](const Folder& images) {
+    std::vector<std::string> names;
+    for (Index i = 0; i < images.size(); ++i) names.push_back(images.info(i).name);
+    return names;
+  };
+  const FolderData all(s);
+  REQUIRE(all.validation().size() == 4);
+  CHECK(all.test().size() == 4);
+  auto first = names_of(all.validation());
+  first.resize(3);
+  s.validation_images = 3;
+  const FolderData some(s);
+  CHECK(names_of(some.validation()) == first);
+  CHECK(names_of(some.test()) == first);
+  CHECK(names_of(some.plain(1)) == names_of(all.plain(1)));  // what is trained on is the same
+  s.test_images = 2;
+  first.resize(2);
+  const FolderData fewer(s);
+  CHECK(fewer.validation().size() == 3);
+  CHECK(names_of(fewer.test()) == first);
+  s.validation_images = s.test_images = 100;
+  CHECK(names_of(FolderData(s).test()) == names_of(all.test()));
+}
+
 }  // namespace folder_data_test

@@ -116,17 +116,16 @@ class FolderData {
       if (listed.empty() || std::ranges::any_of(listed, [&](const auto& name) { return stems.contains(name); }))
         parts_[part.part] = part;
     }
-    const auto [all, plain, validation] = open_all();
+    auto [all, plain, validation] = open_all();
     weights_ = data::class_weights(c.class_weights, all.report().class_pixels);
     DealtFiles files(Key{c.seed}.fold(11), all, thirds || !has_validation());
     if (!has_validation()) {  // a tenth of the training images, which no stage trains on
       check<ValueError>(files.files() > 1, "data",
                         "there is one file to train on, and what chooses the best state must be of another; ",
                         "give validation images in folders of their own, or further files");
-      validation_ = plain.only(files.take(std::max<Index>(1, all.size() / 10), thirds ? 3 : 1));
-    } else {
-      validation_ = validation->only(first(validation->size(), c.validation_images));
+      validation = plain.only(files.take(std::max<Index>(1, all.size() / 10), thirds ? 3 : 1));
     }
+    validation_ = validation->only(first(validation->size(), c.validation_images));
     if (c.train_images > 0) files.keep(c.train_images);
     const Index used = files.images();
     const Index kept = files.files();
@@ -168,7 +167,7 @@ class FolderData {
 
   /// The test images; those of validation when the folder has none.
   Folder test() const {
-    if (!parts_.contains("test")) return *validation_;
+    if (!has_test()) return validation_->only(first(validation_->size(), config_.test_images));
     const Folder test = opened("test", as_train(plain_[0]));
     require_one_size(test);
     return test.only(first(test.size(), config_.test_images));
