@@ -75,7 +75,7 @@ TEST_CASE("evaluate tells which setting of a run's config.json is none, and whic
   stored("/info/settings/size", {-5, -5}, "setting: size = -5, expected a whole number");
   stored("/info/settings/size", "large", "setting size = \"large\", expected a list");
   stored("/info/settings/fit", "some", "expected whole, crop or tiles");
-  stored("/networks/0/spec/dropout", 1, "network f1: UNet: its dropout is 1, expected 0 .. 1 (excluded)");
+  stored("/networks/0/spec/dropout", 1, "network f1: model 'unet': its dropout is 1, expected 0 .. 1 (excluded)");
 }
 
 TEST_CASE("compare tells which number of a results.json no run can have found") {

@@ -110,7 +110,7 @@ TEST_CASE("settings of a UNet that are unknown, missing or wrong are named") {
   refused(with("classes", 1), "1 classes");
   refused(with("in", std::int64_t{1} << 60), "channels");
   refused(with("dropout", 1.5), "dropout is 1.5");
-  refused(with("dropout", 1), "dropout is 1, expected a probability below 1");
+  refused(with("dropout", 1), "dropout is 1, expected 0 .. 1 (excluded)");
   refused(with("norm", "layer"), "its norm is 'layer', expected 'instance' or 'batch'");
   refused(with("upsampling", "nearest"), "upsampling is 'nearest', expected 'bilinear' or 'transposed'");
   refused("[1]", "expected an object");

@@ -27,7 +27,7 @@ UNetSpec UNetMaker<T>::read(const std::string& json) {
                      " and depth ", spec.depth, "; expected 1 .. ", most, " channels, 2 .. ", most,
                      " classes, an even width of 2 .. ", most, " and a depth of 1 .. 10");
   check<FormatError>(spec.dropout >= 0 && spec.dropout < 1, "model 'unet'", "its dropout is ", spec.dropout,
-                     ", expected a probability below 1");
+                     ", expected 0 .. 1 (excluded)");
   spec.norm = norm == norm_name(UNetNorm::batch) ? UNetNorm::batch : UNetNorm::instance;
   check<FormatError>(norm == norm_name(spec.norm), "model 'unet'", "its norm is '", norm,
                      "', expected 'instance' or 'batch'");
