@@ -4,22 +4,14 @@
 #include <chrono>
 #include <fstream>
 
-#include "support/temporary_folder.hpp"
+#include "support/tiny_data.hpp"
 
 namespace pairs_test {
 
 using namespace paser;
 using Catch::Matchers::Contains;
 
-struct Folders {
-  TemporaryFolder root;
-  std::filesystem::path images = root / "images", masks = root / "masks";
-  Folders() {
-    std::filesystem::create_directory(images);
-    std::filesystem::create_directory(masks);
-  }
-};
-
+/// A file whose content is of no account.
 void touch(const std::filesystem::path& file) {
   std::ofstream(file).put('x');
 }
@@ -36,7 +28,7 @@ Index count_with(const data::Pairing& pairing, const std::string& text) {
 }
 
 TEST_CASE("pairs: a file without a partner is told which other one may be meant") {
-  const Folders f;
+  const tiny::DataFolder f;
   for (const char* image : {"cell.png", "scna.png", "z.png"}) touch(f.images / image);
   for (const char* mask : {"cell_a.png", "cell_mask.png", "scan.png", "zz.png"}) touch(f.masks / mask);
   const data::Pairing pairing = data::pair_files(f.images, f.masks);
@@ -50,7 +42,7 @@ TEST_CASE("pairs: a file without a partner is told which other one may be meant"
 }
 
 TEST_CASE("pairs: thousands of files without a partner are named at once") {
-  const Folders f;
+  const tiny::DataFolder f;
   // No name begins with another of the other folder, and none is near enough to be meant.
   for (Index i = 0; i < 5000; ++i) {
     touch(f.images / message("image_of_cell_", i, ".png"));
@@ -64,7 +56,7 @@ TEST_CASE("pairs: thousands of files without a partner are named at once") {
 }
 
 TEST_CASE("pairs: names near to another are looked for of the first files without a partner") {
-  const Folders f;
+  const tiny::DataFolder f;
   const std::string long_name(60, 'n');
   for (Index i = 1000; i < 1800; ++i) {
     touch(f.images / message(long_name, i, "i.png"));

@@ -210,26 +210,23 @@ struct TiffMessages {
   }
 };
 
+#if TIFFLIB_VERSION >= 20221213
+/// A handler of libtiff's, which keeps what is said in one of the texts of the TiffMessages at `to`.
+template <auto Text>
+int keep_said(TIFF*, void* to, const char*, const char* format, va_list values) {
+  TiffMessages::keep(static_cast<TiffMessages*>(to)->*Text, format, values);
+  return 1;
+}
+#endif
+
 /// The file, open for reading; null where that fails. What libtiff says of it comes to `said`.
 inline TIFF* open_tiff(const std::string& name, [[maybe_unused]] TiffMessages& said) {
 #if TIFFLIB_VERSION >= 20221213
   const std::unique_ptr<TIFFOpenOptions, void (*)(TIFFOpenOptions*)> options(TIFFOpenOptionsAlloc(),
                                                                              TIFFOpenOptionsFree);
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), std::numeric_limits<std::int32_t>::max());
-  TIFFOpenOptionsSetErrorHandlerExtR(
-      options.get(),
-      [](TIFF*, void* to, const char*, const char* format, va_list values) {
-        TiffMessages::keep(static_cast<TiffMessages*>(to)->error, format, values);
-        return 1;
-      },
-      &said);
-  TIFFOpenOptionsSetWarningHandlerExtR(
-      options.get(),
-      [](TIFF*, void* to, const char*, const char* format, va_list values) {
-        TiffMessages::keep(static_cast<TiffMessages*>(to)->warning, format, values);
-        return 1;
-      },
-      &said);
+  TIFFOpenOptionsSetErrorHandlerExtR(options.get(), keep_said<&TiffMessages::error>, &said);
+  TIFFOpenOptionsSetWarningHandlerExtR(options.get(), keep_said<&TiffMessages::warning>, &said);
   return TIFFOpenExt(name.c_str(), "r", options.get());
 #else
   return TIFFOpen(name.c_str(), "r");
