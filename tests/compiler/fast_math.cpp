@@ -78,5 +78,10 @@ int main() {
   for (const float bad : {nan_value(), infinity()})
     refuses("a score of a patch", [&] { pipeline::detail::even_thresholds({0.5, bad, 0.1}, 3); });
   refuses("a value among others", [] { metrics::quantile(std::vector<double>{1, nan_value(), 3}, 0.5); });
+  refuses("a difference from NaN", [] {
+    const auto zeros = Tensor<float, 1>::zeros({3}), bad = Tensor<float, 1>::full({3}, nan_value());
+    check<ValueError>(is_finite(max_abs_difference(zeros, bad)), "test", "the difference is told");
+    check<ValueError>(is_finite(max_abs_difference(bad, zeros)), "test", "the difference is told");
+  });
   return failures;
 }

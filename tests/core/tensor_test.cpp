@@ -59,3 +59,17 @@ TEST_CASE("shapes whose elements or bytes nobody can count are refused, and noth
   // What can be counted and is not there.
   CHECK_THROWS_AS((Tensor<std::uint8_t, 1>({(Index{1} << 62)})), std::bad_alloc);
 }
+
+TEST_CASE("the largest difference of two tensors is infinite where one alone is not a number") {
+  const float nan = std::numeric_limits<float>::quiet_NaN(), infinite = std::numeric_limits<float>::infinity();
+  const auto difference = [](std::vector<float> a, std::vector<float> b) {
+    const Shape<1> shape{static_cast<Index>(a.size())};
+    return max_abs_difference(Tensor<float, 1>::from(shape, std::move(a)), Tensor<float, 1>::from(shape, std::move(b)));
+  };
+  CHECK(difference({1, -2, 4}, {1.5, 1, 4}) == 3);
+  CHECK(difference({nan, infinite, -infinite, 1}, {nan, infinite, -infinite, 3}) == 2);
+  CHECK(difference({nan, 1}, {0, 3}) == infinite);
+  CHECK(difference({0, 1}, {nan, 3}) == infinite);
+  CHECK(difference({infinite}, {-infinite}) == infinite);
+  CHECK(difference({}, {}) == 0);
+}

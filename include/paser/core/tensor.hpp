@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/memory.hpp"
 #include "paser/core/shape.hpp"
 
@@ -169,10 +170,11 @@ double max_abs_difference(const Tensor<T, R>& a, const Tensor<T, R>& b) {
   double worst = 0;
   for (Index i = 0; i < a.numel(); ++i) {
     const double x = static_cast<double>(a.data()[i]), y = static_cast<double>(b.data()[i]);
-    if (x == y || (x != x && y != y)) continue;
-    const double difference = x > y ? x - y : y - x;
-    worst = difference > worst || difference != difference ? difference : worst;
-    if (worst != worst) return std::numeric_limits<double>::infinity();
+    if (is_nan(x) || is_nan(y)) {
+      if (is_nan(x) && is_nan(y)) continue;
+      return std::numeric_limits<double>::infinity();
+    }
+    if (x != y) worst = std::max(worst, x > y ? x - y : y - x);
   }
   return worst;
 }
