@@ -196,4 +196,16 @@ TEST_CASE("an image with a NaN pixel and a network that overflows give no labels
   }
 }
 
+TEST_CASE("a network of an ensemble that overflows is told by its number") {
+  auto paser = make_paser(description(), Key{2});
+  const auto batch = toy::Set(2).range(0, 2);
+  paser.estimator = uncertainty::Ensemble<float>{.members = {paser.models[0], paser.models[0], paser.models[0]}};
+  CHECK_NOTHROW(paser.predict_coarse(batch.images, batch.ids, Key{7}));
+  nn::walk(paser.estimator, [](const std::string& path, auto& member) {
+    if (path == "member2.head.weight") std::fill_n(member.value.mutable_data(), member.value.numel(), 3e38f);
+  });
+  CHECK_THROWS_WITH(paser.predict_coarse(batch.images, batch.ids, Key{7}),
+                    Contains("the answer of network f1: member 2 of the ensemble: ") && Contains("inf"));
+}
+
 }  // namespace pipeline_not_finite_test

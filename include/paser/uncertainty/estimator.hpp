@@ -106,7 +106,8 @@ struct SoftmaxEntropy {
 };
 
 /// A deep ensemble (Lakshminarayanan et al. 2017): the coarse model and further models that were trained as it was from
-/// other random weights, each in one pass without noise. The first sample is the coarse model's.
+/// other random weights, each in one pass without noise. The first sample is the coarse model's. A NotFiniteError names
+/// the member whose answer it is, unless it is the coarse model's.
 template <class T = float>
 struct Ensemble {
   std::vector<models::AnySegmenter<T>> members;  ///< beside the coarse model
@@ -118,7 +119,12 @@ struct Ensemble {
       SampleSum<T> samples;
       samples.add(infer(coarse, part), end - begin);
       for (const auto& member : members) samples.add(infer(member, part), end - begin);
-      return samples.finish();
+      try {
+        return samples.finish();
+      } catch (const NotFiniteError&) {
+        check_members(part);
+        throw;
+      }
     });
   }
   Operations operations(const models::AnySegmenter<T>& coarse, const Shape<4>& images) const {
@@ -136,6 +142,18 @@ struct Ensemble {
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
     f("member", self.members);
+  }
+
+ private:
+  /// Throws NotFiniteError that names the first member without an answer: the mean does not tell whose it was.
+  void check_members(const Tensor<T, 4>& images) const {
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      try {
+        argmax_channels(infer(members[i], images));
+      } catch (const NotFiniteError& error) {
+        throw NotFiniteError(message("member ", i + 1, " of the ensemble: ", error.what()));
+      }
+    }
   }
 };
 
