@@ -16,7 +16,8 @@ TEST_CASE("TIFF: packed samples of 10, 12 and 14 bits, as cameras write them") {
     std::string data;
     for (int row = 0; row < 2; ++row) {  // each row begins with a byte of its own
       std::uint64_t word = 0;
-      for (int i = 0; i < 3; ++i) word = word << bits | static_cast<std::uint64_t>(values[3 * row + i]);
+      for (int i = 0; i < 3; ++i)
+        word = word << bits | static_cast<std::uint64_t>(values.at(static_cast<std::size_t>(3 * row + i)));
       const int whole = (3 * bits + 7) / 8;
       data += tiny::number(word << (8 * whole - 3 * bits), whole);
     }
