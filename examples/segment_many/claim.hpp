@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -100,10 +101,12 @@ class Claims {
     for (int attempt = 0; attempt < 4; ++attempt) {
       const int handle = ::open(file.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (handle >= 0) {
-        ::flock(handle, LOCK_EX | LOCK_NB);
+        // Who looks at claims holds the lock for a moment; without it the claim would count as a dead process's.
+        paser::io::detail::uninterrupted([&] { return ::flock(handle, LOCK_EX); });
         const std::string text = paser::message(node_, " ", ::getpid(), "\n");
         const int error = paser::io::detail::write_all(handle, std::as_bytes(std::span(text)));
         Held held(file, handle);
+        sightings_.erase(file);
         paser::check<paser::IoError>(error == 0, "claims", file.string(), " cannot be written: ", std::strerror(error));
         return held;
       }
@@ -202,7 +205,8 @@ class Claims {
     if (!found.known()) return Standing::busy;
     seen_ = {found.state.st_ino, found.state.st_mtim.tv_sec};
     if (found.unlocked && owner.starts_with(node_ + " ")) return Standing::given_up;
-    const double age = now() - static_cast<double>(found.state.st_mtim.tv_sec);
+    double age = seconds_since_change(file, found.state);
+    if (const auto time = now()) age = std::max(age, *time - static_cast<double>(found.state.st_mtim.tv_sec));
     const bool unnamed = found.unlocked && owner.empty() && age > 2;  // died before it could write its name
     return age > stale_ || unnamed ? Standing::given_up : Standing::busy;
   }
@@ -221,11 +225,23 @@ class Claims {
     return same;
   }
 
-  /// Seconds by the clock of the file system, which on a cluster is not this node's.
-  double now() {
+  /// How long this process has seen a claim as it is.
+  double seconds_since_change(const fs::path& file, const struct stat& state) {
+    const auto now = std::chrono::steady_clock::now();
+    Sighting& last = sightings_[file];
+    if (last.file != state.st_ino || last.seconds != state.st_mtim.tv_sec || last.rest != state.st_mtim.tv_nsec)
+      last = {state.st_ino, state.st_mtim.tv_sec, state.st_mtim.tv_nsec, now};
+    return std::chrono::duration<double>(now - last.since).count();
+  }
+
+  /// Seconds by the clock of the file system, which on a cluster is not this node's; nothing where that is of another
+  /// user, who alone can set it.
+  std::optional<double> now() {
     const fs::path file = folder_ / clock_name;
     const int handle = ::open(file.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
-    if (handle < 0 && errno == ENOENT) return 0;  // the folder is gone, and all claims with it
+    const int problem = errno;
+    if (handle < 0 && problem == ENOENT) return 0;  // the folder is gone, and all claims with it
+    if (handle < 0 && (problem == EACCES || problem == EPERM || problem == EROFS)) return {};
     struct stat found {};
     const bool own = handle >= 0 && ::fstat(handle, &found) == 0 && S_ISREG(found.st_mode) && found.st_size == 0;
     const bool known = own && ::futimens(handle, nullptr) == 0 && ::fstat(handle, &found) == 0;
@@ -240,6 +256,13 @@ class Claims {
   double stale_;
   std::string node_;
   std::pair<ino_t, time_t> seen_{};  ///< the claim that was looked at last
+  struct Sighting {
+    ino_t file = 0;
+    time_t seconds = 0;
+    long rest = -1;
+    std::chrono::steady_clock::time_point since{};
+  };
+  std::map<fs::path, Sighting> sightings_;
 };
 
 }  // namespace segment_many

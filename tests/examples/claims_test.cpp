@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <thread>
 
 #include "examples/child_process.hpp"
 #include "support/temporary_folder.hpp"
@@ -47,19 +48,19 @@ TEST_CASE("a claim that lost its content with a node's power is another's until 
   }
 }
 
-TEST_CASE("a claim that cannot be opened is another's") {
-  const Folder f;
-  const fs::path claim = f.put("claim_0000000", "elsewhere 1\n");
-  fs::permissions(claim, fs::perms::none);
+/// Checks what holds() says in a process of another user, on a folder that all may write to; left out where that user
+/// can write the file `closed` all the same.
+template <class Check>
+void check_as_somebody_else(const Folder& f, const fs::path& closed, const Check& holds) {
   for (const fs::path& folder : {f.folder.path(), f.claims}) fs::permissions(folder, fs::perms::all);
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
     constexpr uid_t nobody = 65534;  // who may open everything judges as somebody else
     if (::geteuid() == 0 && ::seteuid(nobody) != 0) ::_exit(2);
-    if (std::ifstream(claim).is_open() || !fs::exists(claim)) ::_exit(2);
+    if (std::ofstream(closed, std::ios::app).is_open() || !fs::exists(closed)) ::_exit(2);
     try {
-      ::_exit(f.takes("0000000") ? 1 : 0);
+      ::_exit(holds() ? 0 : 1);
     } catch (const std::exception& error) {
       std::ofstream(f.folder / "told") << error.what();
     }
@@ -68,12 +69,41 @@ TEST_CASE("a claim that cannot be opened is another's") {
   int status = 0;
   ::waitpid(child, &status, 0);
   INFO(content_of(f.folder / "told"));
-  if (WEXITSTATUS(status) == 2) {
+  if (WEXITSTATUS(status) == 2)
     WARN("skipped: needs to be somebody who cannot open every file");
-    return;
-  }
-  CHECK(status == 0);
+  else
+    CHECK(status == 0);
+}
+
+TEST_CASE("a claim that cannot be opened is another's") {
+  const Folder f;
+  const fs::path claim = f.put("claim_0000000", "elsewhere 1\n");
+  fs::permissions(claim, fs::perms::none);
+  check_as_somebody_else(f, claim, [&] { return !f.takes("0000000"); });
   CHECK(fs::exists(claim));
+}
+
+TEST_CASE("a claim of the future, or where another's clock cannot be read, is given up when it does not change") {
+  const Folder f;
+  const auto waits_and_takes = [&] {
+    Claims claims(f.claims, 0.3);
+    const bool at_once = claims.take("0000000").has_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+    return !at_once && claims.take("0000000").has_value();
+  };
+  f.put("claim_0000000", "elsewhere 1\n", -100000);
+  CHECK(waits_and_takes());
+  // One that is touched meanwhile lives.
+  const fs::path living = f.put("claim_0000000", "elsewhere 1\n", -100000);
+  Claims claims(f.claims, 0.3);
+  for (int seconds : {0, 1}) {
+    fs::last_write_time(living, fs::file_time_type::clock::now() + std::chrono::seconds(50000 + seconds));
+    CHECK_FALSE(claims.take("0000000"));
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  }
+  fs::permissions(f.put("clock", ""), fs::perms::owner_read);
+  f.put("claim_0000000", "elsewhere 1\n");
+  check_as_somebody_else(f, f.claims / "clock", waits_and_takes);
 }
 
 TEST_CASE("a link, a folder, a pipe and a socket are no claims, and stay") {
