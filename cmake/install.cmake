@@ -1,6 +1,5 @@
 # `cmake --install`: the headers, the compiled library where PASER_COMPILED says so, and the files by which find_package
 # and pkg-config find them.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # A compiled library belongs to one kind of machine, headers alone to all.
@@ -25,9 +24,17 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/paserConfig.cmake ${CMAKE_CURRENT_BINA
 install(FILES LICENSE README.md CHANGELOG.md LIMITATIONS.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg" PATTERN "*.png")
 
-# paser.pc and, with the library, paser-compiled.pc, which find the prefix from where they lie.
-file(RELATIVE_PATH pc_prefix /prefix/${found_in}/pkgconfig /prefix)
-string(REGEX REPLACE "/$" "" pc_prefix ${pc_prefix})
+# paser.pc and, with the library, paser-compiled.pc, which find the prefix from where they lie, unless a folder is absolute.
+if(IS_ABSOLUTE ${found_in})
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH pc_prefix /prefix/${found_in}/pkgconfig /prefix)
+  string(REGEX REPLACE "/$" "" pc_prefix "\${pcfiledir}/${pc_prefix}")
+endif()
+foreach(kind INCLUDEDIR LIBDIR)
+  set(pc_${kind} "\${prefix}/")
+  cmake_path(APPEND pc_${kind} ${CMAKE_INSTALL_${kind}}) # an absolute one replaces what stands before it
+endforeach()
 set(pc_cflags -DPASER_NO_THREADS)
 set(pc_libs "")
 if(PASER_THREADS)
