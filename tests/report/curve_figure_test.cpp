@@ -149,7 +149,7 @@ TEST_CASE("Ticks are round and as many as fit") {
     const double mantissa = axis.step / std::pow(10, std::floor(std::log10(axis.step) + 1e-9));
     CHECK((mantissa == Approx(1) || mantissa == Approx(2) || mantissa == Approx(5)));
     for (int i = 0; i <= axis.steps; ++i)  // the printed number is the tick
-      CHECK(std::stod(report::detail::fixed_number(axis.tick(i), axis.decimals)) ==
+      CHECK(std::stod(paser::fixed_number(axis.tick(i), axis.decimals)) ==
             Approx(axis.tick(i)).margin(axis.step / 1e6));
   }
 }
@@ -201,6 +201,15 @@ TEST_CASE("the chart of a page has the points of the figure, each line, and the 
   CHECK(chart.lines[1].x == std::vector<double>{1, 4});
   CHECK(chart.lines[1].reference);
   CHECK_FALSE(chart.lines[0].reference);
+}
+
+TEST_CASE("times of any size are told in digits") {
+  auto figure = sample();
+  for (auto& single : figure.singles) single.ms *= 1e65;
+  const std::string svg = curve_svg(figure);
+  elements(svg);
+  CHECK(std::all_of(svg.begin(), svg.end(), [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
+  CHECK(matches(svg, "([0-9]{40})").size() > 0);
 }
 
 }  // namespace curve_figure_test

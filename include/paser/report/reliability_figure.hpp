@@ -16,7 +16,6 @@ namespace paser::report {
 /// diagonal on which both are the same; below, the share of all pixels that lie in the bin. Throws ValueError when no
 /// pixel was counted.
 inline std::string reliability_svg(const metrics::Calibration& calibration, std::string_view title = {}) {
-  using detail::fixed_number;
   check<ValueError>(calibration.count() > 0, "reliability_svg", "there is nothing to draw: no pixel was counted");
   constexpr double width = 440, left = 56, right = 420, top = 44, bottom = 408, floor = 520, height = 566;
   const auto x_of = [](double share) { return left + (right - left) * share; };

@@ -1,10 +1,10 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
-#include <charconv>
 #include <string>
 #include <string_view>
 
+#include "paser/core/text.hpp"
 #include "paser/report/figures.hpp"
 
 /// Pieces of SVG drawings.
@@ -28,13 +28,6 @@ inline std::string xml_escaped(std::string_view text) {
       safe += static_cast<unsigned char>(c) < 32 ? ' ' : c;
   }
   return safe;
-}
-
-/// With so many decimals and a decimal point, whatever the locale.
-inline std::string fixed_number(double value, int decimals) {
-  char text[64];
-  const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, decimals).ptr;
-  return {text, end};
 }
 
 inline std::string svg_colour(Rgb c) {
