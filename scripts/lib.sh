@@ -1,6 +1,6 @@
 # Shared by the scripts beside it: the packages that paser needs, and how it is built. Sourced, not run.
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+CDPATH= cd -- "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '\n== %s\n' "$*"; }
 
@@ -67,7 +67,7 @@ jobs_to_run() {
   local cores memory
   cores=$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
   memory=$(awk '/MemAvailable/ {print int($2 / 1500000)}' /proc/meminfo 2>/dev/null || true)
-  [ "${memory:-0}" -ge 1 ] && [ "$memory" -lt "$cores" ] && cores=$memory
+  if [ -n "$memory" ] && [ "$memory" -lt "$cores" ]; then cores=$((memory > 1 ? memory : 1)); fi
   echo "$cores"
 }
 
