@@ -83,15 +83,16 @@ class Claims {
   /// Removes what processes left that died; when all chunks are done, so that no claim counts any more.
   void clear() const {
     std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(folder_, ignored)) {
-      const std::string name = entry.path().filename().string();
+    // The work is done, whatever becomes of the folder: nothing here throws.
+    for (fs::directory_iterator entry(folder_, ignored), end; entry != end; entry.increment(ignored)) {
+      const fs::path file = entry->path();
+      const std::string name = file.filename().string();
       const bool claim = name.starts_with("claim_") && name.size() >= 13 && is_number(name.substr(6));
       // One that was set aside has a process's name: an empty file may be a user's.
       const bool aside = name.starts_with("aside_") && ends_in_number(name.substr(6), '_');
       if (!claim && !aside) continue;
-      const Found found = look(entry.path());
-      if (found.known() && (is_claim(found.content) || (claim && nameless(found.content))))
-        fs::remove(entry.path(), ignored);
+      const Found found = look(file);
+      if (found.known() && (is_claim(found.content) || (claim && nameless(found.content)))) fs::remove(file, ignored);
     }
   }
 
