@@ -19,9 +19,11 @@ double inner_product(const Tensor<double, 4>& a, const Tensor<double, 4>& b) {
 }  // namespace
 
 TEST_CASE("conv_transpose2d passes its gradient check") {
-  const auto options = GENERATE(ConvTranspose2dOptions{.stride = {2, 2}}, ConvTranspose2dOptions{.padding = {1, 1}},
-                                ConvTranspose2dOptions{.stride = {2, 3}, .padding = {1, 0}, .output_padding = {1, 2}},
-                                ConvTranspose2dOptions{.dilation = {2, 1}, .groups = 2});
+  const auto options =
+      GENERATE(ConvTranspose2dOptions{.stride = {2, 2}}, ConvTranspose2dOptions{.padding = {1, 1}},
+               ConvTranspose2dOptions{.stride = {2, 3}, .padding = {1, 0}, .output_padding = {1, 2}},
+               ConvTranspose2dOptions{.dilation = {2, 1}, .groups = 2},
+               ConvTranspose2dOptions{.padding = {2, 0}, .output_padding = {2, 1}, .dilation = {3, 2}});
   const auto x = normal<double>(Key{1}, Shape<4>{2, 3, 4, 4});
   const auto weight = normal<double>(Key{2}, Shape<4>{3, 2, 4, 3});
   const auto bias = normal<double>(Key{3}, Shape<1>{3 * options.groups});
@@ -44,6 +46,37 @@ TEST_CASE("conv_transpose2d is the adjoint of conv2d") {
   REQUIRE(down.shape() == small.shape());
   REQUIRE(up.shape() == large.shape());
   CHECK(inner_product(down, small) == Approx(inner_product(large, up)));
+}
+
+TEST_CASE(
+    "conv_transpose2d adds every pixel's weights where they belong, also where output padding reaches the stride") {
+  const Index stride = GENERATE(1, 2, 3), dilation = GENERATE(1, 2, 3), padding = GENERATE(0, 1, 3),
+              groups = GENERATE(1, 2);
+  for (Index more = 0; more < std::max(stride, dilation); ++more) {
+    CAPTURE(stride, dilation, padding, groups, more);
+    const auto x = uniform<float>(Key{1}, Shape<4>{2, 6, 5, 4}, -1, 1);
+    const auto weight = uniform<float>(Key{2}, Shape<4>{3, 3, 4, 6 / groups}, -1, 1);
+    const auto y = conv_transpose2d(x, weight,
+                                    {.stride = {stride, stride},
+                                     .padding = {padding, padding},
+                                     .output_padding = {more, more},
+                                     .dilation = {dilation, dilation},
+                                     .groups = groups});
+    auto expected = Tensor<float, 4>::zeros(y.shape());
+    float* const out = expected.mutable_data();
+    const auto [images, rows, columns, channels] = y.shape().extent;
+    const auto place = [&](Index from, Index tap) { return from * stride - padding + tap * dilation; };
+    for (Index i = 0; i < x.numel() * 9 * channels / groups; ++i) {
+      const Index k = i % (channels / groups), tap = i / (channels / groups) % 9, c = i / (channels / groups) / 9 % 4;
+      const Index pixel = i / (channels / groups) / 36, n = pixel / 30, h = pixel / 5 % 6, w = pixel % 5;
+      const Index row = place(h, tap / 3), column = place(w, tap % 3);
+      if (row < 0 || row >= rows || column < 0 || column >= columns) continue;
+      const Index channel = c / (4 / groups) * (channels / groups) + k;
+      out[((n * rows + row) * columns + column) * channels + channel] += x(n, h, w, c) * weight(tap / 3, tap % 3, c, k);
+    }
+    CHECK(images == 2);
+    CHECK(max_abs_difference(y, expected) < 1e-5);
+  }
 }
 
 TEST_CASE("a 2x2 transposed convolution of stride 2 writes each pixel's own square") {

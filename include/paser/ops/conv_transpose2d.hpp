@@ -6,6 +6,7 @@
 #include "paser/kernels/conv2d.hpp"
 #include "paser/kernels/elementwise.hpp"
 #include "paser/kernels/reduce.hpp"
+#include "paser/ops/pad.hpp"
 
 namespace paser {
 
@@ -57,13 +58,21 @@ Tensor<T, 4> swap_channels(const Tensor<T, 4>& weight) {
   return swapped;
 }
 
+/// x as that convolution makes it: where the output padding reaches the stride it has more rows and columns than x, at
+/// the bottom and the right, from which nothing comes.
+template <class T>
+Tensor<T, 4> with_last_rows(const Tensor<T, 4>& x, const kernels::ConvShape& shape) {
+  const bool complete = x.shape().h() == shape.out_h() && x.shape().w() == shape.out_w();
+  return complete ? x : pad_to(x, shape.out_h(), shape.out_w());
+}
+
 template <class T>
 Tensor<T, 4> conv_transpose2d(const Tensor<T, 4>& x, const Tensor<T, 4>& weight, const T* bias,
                               const ConvTranspose2dOptions& options) {
   const auto shape = conv_transpose2d_shape(x.shape(), weight.shape(), options);
   Tensor<T, 4> y({shape.n, shape.h, shape.w, shape.c});
   T* const out = y.mutable_data();
-  kernels::conv2d_backward_input(shape, x.data(), swap_channels(weight).data(), out);
+  kernels::conv2d_backward_input(shape, with_last_rows(x, shape).data(), swap_channels(weight).data(), out);
   if (bias == nullptr) return y;
   kernels::add_bias(shape.n * shape.h * shape.w, shape.c, bias, out);
   return y;
@@ -75,13 +84,15 @@ void conv_transpose2d_backward(const ConvTranspose2dOptions& options, const Tens
   const auto shape = conv_transpose2d_shape(x.shape(), weight.shape(), options);
   const Tensor<T, 4> swapped = swap_channels(weight);
   if (grad.wants(0)) {
-    Tensor<T, 4> dx(x.shape());
+    const Index rows = shape.out_h(), columns = shape.out_w();
+    Tensor<T, 4> dx({shape.n, rows, columns, shape.k});
     kernels::conv2d_forward<T>(shape, dy.data(), swapped.data(), nullptr, dx.mutable_data());
+    if (dx.shape() != x.shape()) dx = pad(dx, {.right = x.shape().w() - columns, .bottom = x.shape().h() - rows});
     grad.add(0, std::move(dx));
   }
   if (grad.wants(1)) {
     Tensor<T, 4> dswapped(swapped.shape());
-    kernels::conv2d_backward_weight(shape, dy.data(), x.data(), dswapped.mutable_data());
+    kernels::conv2d_backward_weight(shape, dy.data(), with_last_rows(x, shape).data(), dswapped.mutable_data());
     grad.add(1, swap_channels(dswapped));
   }
 }
