@@ -227,3 +227,34 @@ TEST_CASE("an activation of a convolution that has not run is that of its result
   };
   CHECK(gradient_check(recorded, x, w, b).passed);
 }
+
+TEST_CASE("a convolution reads a norm without a ReLU as it is") {
+  const auto x = normal<double>(Key{1}, Shape{2, 6, 8, 3}), w = normal<double>(Key{2}, Shape{3, 3, 3, 4});
+  const auto one = normal<double>(Key{3}, Shape{3, 3, 4, 5}), two = normal<double>(Key{4}, Shape{3, 3, 8, 5});
+  const auto norm = [](const auto& image, const auto& weight) {
+    using V = std::decay_t<decltype(image)>;
+    return DeferredNorm<V>(instance_norm(conv2d<V>(image, {weight, {}, same})));
+  };
+  const auto normed = materialize(norm(x, w));
+  const auto near = [](const auto& ours, const Tensor<double, 4>& theirs) {
+    return max_abs_difference(materialize(ours), theirs) < 1e-12;
+  };
+  using Maps = ConcatenatedMaps<Tensor<double, 4>>;
+  CHECK(near(conv2d(Maps(norm(x, w)), {one, {}, same}), conv2d(normed, one, same)));
+  CHECK(near(conv2d(Maps(max_pool2d(norm(x, w), halves)), {one, {}, same}),
+             conv2d(max_pool2d(normed, halves), one, same)));
+  CHECK(near(conv2d(concat_channels(norm(x, w), norm(x, w)), {two, {}, same}),
+             conv2d(concat_channels(normed, normed), two, same)));
+  const DeferredNorm<Tensor<double, 4>> twice = repeat_rows(normed, 2);
+  CHECK(near(conv2d(Maps(norm(x, w).repeated(2)), {one, {}, same}), conv2d(materialize(twice), one, same)));
+  CHECK(near(conv2d(concat_channels(norm(x, w).repeated(2), twice), {two, {}, same}),
+             conv2d(concat_channels(materialize(twice), materialize(twice)), two, same)));
+  const auto recorded = [&norm](const auto& image, const auto& first, const auto& second, const auto& both) {
+    using V = std::decay_t<decltype(image)>;
+    const auto map = norm(image, first);
+    const DeferredNorm<V> cut = relu(instance_norm(conv2d<V>(image, {first, {}, same})));
+    return add(materialize(conv2d(ConcatenatedMaps<V>(map), {second, {}, same})),
+               materialize(conv2d(concat_channels(map, cut), {both, {}, same})));
+  };
+  CHECK(gradient_check(recorded, x, w, one, two).passed);
+}

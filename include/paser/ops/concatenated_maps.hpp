@@ -44,11 +44,29 @@ ConcatenatedMaps<V> concat_channels(const DeferredNorm<V>& a, const DeferredNorm
 
 namespace detail {
 
-/// Calls f(kernels::ConvInput) with what a convolution reads. The maps must not be repeated.
+/// The map with a norm that a convolution does as it reads, the one with a ReLU; another is done here.
+template <class V>
+DeferredNorm<V> readable(const DeferredNorm<V>& x) {
+  if (!x.norm() || x.norm()->relu) return x;
+  if constexpr (std::same_as<V, Tensor<typename V::Scalar, 4>>)
+    return DeferredNorm<V>(materialize_once(x)).repeated(x.repeats());
+  else
+    return materialize(x);
+}
+template <class V>
+ConcatenatedMaps<V> readable(const ConcatenatedMaps<V>& x) {
+  if (!x.second) return readable(x.first);
+  return {readable(x.first), readable(*x.second)};
+}
+
+/// Calls f(kernels::ConvInput) with what a convolution reads. The maps must be `readable` and not be repeated.
 template <class V, class F>
 void read(const ConcatenatedMaps<V>& x, F&& f) {
   using T = typename V::Scalar;
-  const auto map_of = [](const DeferredNorm<V>& m) { return m.norm() ? m.norm()->map() : kernels::ChannelMap<T>{}; };
+  const auto map_of = [](const DeferredNorm<V>& m) {
+    check<ValueError>(!m.norm() || m.norm()->relu, "conv2d", "a convolution that reads a norm does a ReLU after it");
+    return m.norm() ? m.norm()->map() : kernels::ChannelMap<T>{};
+  };
   const auto source = [](const DeferredNorm<V>& m, const kernels::ChannelMap<T>& map) {
     return kernels::ConvSource<T>{value_of(m.raw()).data(), m.raw().shape().c(), m.norm() ? &map : nullptr};
   };

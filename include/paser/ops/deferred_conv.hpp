@@ -68,7 +68,7 @@ struct DeferredConv {
   bool six = false;                        ///< the ReLU is a ReLU6
   std::optional<Activation> activation{};  ///< of tensors alone
 
-  DeferredConv(ConcatenatedMaps<V> x, Kernel k) : input(std::move(x)), kernel(std::move(k)) {
+  DeferredConv(const ConcatenatedMaps<V>& x, Kernel k) : input(detail::readable(x)), kernel(std::move(k)) {
     if (kernel->bias) detail::check_conv2d_bias(kernel->weight.shape(), kernel->bias->shape());
   }
   /// What is there already.
