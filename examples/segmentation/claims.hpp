@@ -7,7 +7,8 @@ namespace segmentation {
 
 /// What the questions found out that the claims are about.
 struct Findings {
-  std::optional<double> sample_p;   ///< Welch's t-test of the IoU with the least and the most samples; none: not asked
+  /// Of Welch's t-test of the IoU with the least and the most samples; none: not asked, NaN: too few images to tell.
+  std::optional<double> sample_p;
   double sample_tvd = 0;            ///< mean distance of the routes' distributions with these samples
   double noise_random = 0;          ///< share of the clean IoU that the random policy loses by noise
   std::vector<double> noise_paser;  ///< the same of every PaSeR; empty: not asked
@@ -15,6 +16,16 @@ struct Findings {
 
 inline std::string percent(double share, int digits = 1) {
   return report::fixed(100 * share, digits) + " %";
+}
+
+/// A statement and what answers it; where that is NaN, nothing is said of whether it holds.
+inline report::Claim stated(const std::string& text, std::optional<double> paper, double measured, bool holds,
+                            const std::string& explanation) {
+  report::Claim claim{.text = text, .paper = paper, .explanation = explanation};
+  if (paser::is_nan(measured)) return claim;
+  claim.measured = measured;
+  claim.reproduced = holds;
+  return claim;
 }
 
 /// The paper's statements, each with the number of this run.
@@ -29,33 +40,35 @@ inline std::vector<report::Claim> claims(const Experiment& experiment, const Com
         (lean == nullptr || m.row.iou_per_gmac() > lean->iou_per_gmac()))
       lean = &m.row;
   double ratio = mine.iou_per_gmac() / lean->iou_per_gmac();
-  list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the best baseline", 2.74, ratio, ratio >= 2.74,
-                  paser::message("against ", lean->model, ", which makes one pass; ", experiment.config().samples,
-                                 " passes of f1 and the policy are a floor of ",
-                                 report::significant(experiment.expense({1}).first), " GMAC for every PaSeR")});
+  list.push_back(stated("PaSeR has at least 2.74 times the IoU/GMAC of the best baseline", 2.74, ratio, ratio >= 2.74,
+                        paser::message("against ", lean->model, ", which makes one pass; ", experiment.config().samples,
+                                       " passes of f1 and the policy are a floor of ",
+                                       report::significant(experiment.expense({1}).first), " GMAC for every PaSeR")));
   const report::Row& idk = comparison.method("IDK cascade").row;
   ratio = mine.iou_per_gmac() / idk.iou_per_gmac();
-  list.push_back({"PaSeR has at least 2.74 times the IoU/GMAC of the IDK cascade", 2.74, ratio, ratio >= 2.74,
-                  "the cascade with the best IoU/GMAC on validation"});
+  list.push_back(stated("PaSeR has at least 2.74 times the IoU/GMAC of the IDK cascade", 2.74, ratio, ratio >= 2.74,
+                        "the cascade with the best IoU/GMAC on validation"));
   for (const Variant& v : experiment.tuned()) {
     const report::Row &p = comparison.method(v.name).row, &m = comparison.method("IDK cascade, IoU of " + v.name).row;
     ratio = m.gmac / p.gmac;
-    list.push_back({"The IDK cascade with the IoU of " + v.name + " needs ten times its MACs", 10.0, ratio, ratio >= 10,
-                    paser::message("GMAC ", report::significant(m.gmac), " and ", report::significant(p.gmac),
-                                   ", test IoU ", report::fixed(m.iou, 4), " and ", report::fixed(p.iou, 4))});
+    list.push_back(stated("The IDK cascade with the IoU of " + v.name + " needs ten times its MACs", 10.0, ratio,
+                          ratio >= 10,
+                          paser::message("GMAC ", report::significant(m.gmac), " and ", report::significant(p.gmac),
+                                         ", test IoU ", report::fixed(m.iou, 4), " and ", report::fixed(p.iou, 4))));
   }
   for (std::size_t i = 0; i < found.noise_paser.size(); ++i)
-    list.push_back({experiment.tuned()[i].name + " loses less by noise than the random policy", 0.0140,
-                    found.noise_paser[i], found.noise_paser[i] < found.noise_random,
-                    paser::message("share of the clean IoU, with noise-aware networks but f1; the random policy loses ",
-                                   percent(found.noise_random, 2), " here and 18.94 % in the paper")});
+    list.push_back(
+        stated(experiment.tuned()[i].name + " loses less by noise than the random policy", 0.0140, found.noise_paser[i],
+               found.noise_paser[i] < found.noise_random,
+               paser::message("share of the clean IoU, with noise-aware networks but f1; the random policy loses ",
+                              percent(found.noise_random, 2), " here and 18.94 % in the paper")));
   if (found.sample_p)
-    list.push_back({"5 samples of f1 serve as well as 20",
-                    {},
-                    *found.sample_p,
-                    *found.sample_p > 0.05,
-                    paser::message("p of Welch's t-test on the images' IoU; it holds above 0.05; mean TVD of the ",
-                                   "routes ", percent(found.sample_tvd, 2))});
+    list.push_back(stated(
+        "5 samples of f1 serve as well as 20", {}, *found.sample_p, *found.sample_p > 0.05,
+        paser::message(paser::is_nan(*found.sample_p)
+                           ? "p of Welch's t-test on the images' IoU is not known: the test images are too few or equal"
+                           : "p of Welch's t-test on the images' IoU; it holds above 0.05",
+                       "; mean TVD of the routes ", percent(found.sample_tvd, 2))));
   return list;
 }
 

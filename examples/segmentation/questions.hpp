@@ -197,23 +197,31 @@ class Questions {
     }
     const double distance = paser::metrics::mean_total_variation(routes.front(), routes.back());
     findings_.sample_tvd = distance;
+    // p of the test, NaN where the images are too few for one.
     const auto plot = [&](const std::string& title, const std::string& unit,
                           const std::vector<std::vector<double>>& values) {
+      double found = std::numeric_limits<double>::quiet_NaN();
+      if (values.front().empty()) return found;
       report::BoxPlot p{.title = title, .unit = unit};
       for (std::size_t i = 0; i < numbers.size(); ++i)
         p.groups.push_back({paser::message(numbers[i], " samples"), paser::metrics::box_stats(values[i])});
-      const auto welch = paser::metrics::welch_t_test(values.front(), values.back());
-      p.test = {paser::message("Welch's t-test, ", numbers.front(), " against ", numbers.back(), " samples"), welch.t,
-                welch.df, welch.p};
       p.note = paser::message(v.name, ", test images; mean distance (TVD) of the routes' distributions ",
                               percent(distance, 2));
-      if (values.front() != values.back()) {
-        const auto paired = paser::metrics::paired_t_test(values.front(), values.back());
-        p.note += paser::message("; paired by image: t = ", report::fixed(paired.t, 2),
-                                 ", p = ", report::significant(paired.p));
+      if (values.front().size() < 2) {
+        p.note += "; one image: no test";
+      } else {
+        const auto welch = paser::metrics::welch_t_test(values.front(), values.back());
+        p.test = {paser::message("Welch's t-test, ", numbers.front(), " against ", numbers.back(), " samples"), welch.t,
+                  welch.df, welch.p};
+        found = welch.p;
+        if (values.front() != values.back()) {
+          const auto paired = paser::metrics::paired_t_test(values.front(), values.back());
+          p.note += paser::message("; paired by image: t = ", report::fixed(paired.t, 2),
+                                   ", p = ", report::significant(paired.p));
+        }
       }
       results_.box_plots.push_back(std::move(p));
-      return welch.p;
+      return found;
     };
     findings_.sample_p = plot("IoU by the number of samples", "IoU of an image", iou);
     plot("Entropy of f1 by the number of samples", "nats, mean of an image", entropy);

@@ -70,6 +70,7 @@ inline std::string advice(const std::deque<ComparedMethod>& methods) {
     if (m.row.kind == "single" && (!best || m.row.iou > best->row.iou)) best = &m;
   if (!routed || !best) return {};
   const report::Row& paser = routed->row;
+  if (is_nan(paser.iou)) return "nothing is known of the methods: no test image has a pixel that counts.";
   const auto times = [](double ratio) { return ratio < 10 ? report::significant(ratio, 2) : report::fixed(ratio, 0); };
   const auto iou_of = [](const report::Row& row) {
     return message(row.model, " (IoU ", report::fixed(row.iou, 3), ")");
