@@ -158,7 +158,7 @@ class Study {
   void save_models(const Findings& found) const {
     save(experiment_, "paser_gain_router", gain_, comparison_.machine());
     save(experiment_, "paser_policy", policy_, comparison_.machine());
-    if (found.unseen.verdict == "nothing to route")
+    if (found.unseen.verdict == "nothing to route" || found.unseen.groups < 2)  // as the advice says
       save(experiment_, "paser", pipeline::Constant{0}, comparison_.machine(), {});
     else
       save(experiment_, "paser", shipped(), comparison_.machine());

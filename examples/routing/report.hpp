@@ -101,15 +101,21 @@ inline report::CurveFigure figure_of(const Findings& found) {
   return figure;
 }
 
+/// Of the gap.
+inline std::string interval_text(const pipeline::CurveReport& r) {
+  if (paser::is_nan(r.gap_interval[0])) return "no interval";
+  return message("95 % interval ", signed_number(r.gap_interval[0]), " .. ", signed_number(r.gap_interval[1]));
+}
+
 /// The networks alone.
 inline report::ComparisonTable table_of_networks(const Findings& found) {
   const pipeline::CurveReport& first = found.routers.front().report;
-  report::ComparisonTable t{"Networks alone",
-                            paser::message("gap of the best other network over f1: ", signed_number(first.gap),
-                                           ", 95 % interval ", signed_number(first.gap_interval[0]), " .. ",
-                                           signed_number(first.gap_interval[1]), " (", first.groups, " files)"),
-                            {"network", "IoU of the set", "mean IoU of images", "ms", "GMAC"},
-                            {}};
+  report::ComparisonTable t{
+      "Networks alone",
+      paser::message("gap of the best other network over f1: ", signed_number(first.gap), ", ", interval_text(first),
+                     " (", first.groups, first.groups == 1 ? " file)" : " files)"),
+      {"network", "IoU of the set", "mean IoU of images", "ms", "GMAC"},
+      {}};
   for (const auto& s : first.singles)
     t.rows.push_back({s.name, report::fixed(s.iou, 4), report::fixed(s.image_iou, 4), report::significant(s.ms),
                       report::significant(s.gmac)});
@@ -193,8 +199,7 @@ inline std::vector<std::string> sentences(const Findings& found) {
                            f.violations, " of these the other half lost more"));
   const auto& u = found.unseen;
   list.push_back(message("on training images that the networks had not seen the best one gains ", signed_number(u.gap),
-                         " (", signed_number(u.gap_interval[0]), " .. ", signed_number(u.gap_interval[1]),
-                         "): ", u.verdict));
+                         " (", interval_text(u), "): ", u.verdict));
   if (u.verdict == "nothing to route")
     list.push_back(message("ship f1 alone: ", report::significant(first.singles[0].ms),
                            " ms per image; routing would start at ", report::significant(first.curve.front().ms),

@@ -172,6 +172,12 @@ TEST_CASE("files without a counted pixel change nothing, and where no pixel is c
   CHECK(more.verdict == counted.verdict);
   CHECK(judged(table, {1, 1, 2}).gap_interval == counted.gap_interval);
 
+  const CurveReport alone = judged(joined({nothing, one}), {1, 2});
+  CHECK(alone.groups == 1);
+  CHECK(alone.gap == counted.gap);
+  CHECK(std::isnan(alone.gap_interval[0]));
+  CHECK(alone.verdict == "nothing is known: one file");
+
   const CurveReport none = judged(joined({nothing, nothing}), {1, 2});
   CHECK(none.groups == 0);
   CHECK(none.verdict == "nothing is known: no pixel was counted");

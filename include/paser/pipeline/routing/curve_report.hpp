@@ -47,8 +47,8 @@ struct CurveReport {
   std::map<std::string, double> ms_at{};   ///< milliseconds to close a share of the gap, by that share; NaN if never
   std::vector<SingleNetwork> singles{};
   std::vector<MeasuredPoint> curve{}, entropy{};
-  /// "routing pays", "nothing to route", "no gain over a mix of the networks", or, where no pixel was counted, "nothing
-  /// is known: no pixel was counted"
+  /// "routing pays", "nothing to route", "no gain over a mix of the networks", or, where there is no interval, "nothing
+  /// is known: no pixel was counted" or "nothing is known: one file"
   std::string verdict{};
 };
 
@@ -300,7 +300,7 @@ inline void share_the_gap(const ResampledFigures& f, CurveReport& report) {
 /// What a learned curve is worth beside the single networks and the entropy cascade. corrected: of every model, whether
 /// it corrects the coarse one's answer, whose pass it then needs alone too. It is "routing pays" when the interval of
 /// the gap lies above 0 and so does that of the area over the hull, "nothing to route" when that of the gap does not.
-/// Where no pixel was counted nothing is known, and all figures are NaN.
+/// With fewer than two groups nothing is known; where no pixel was counted all figures are NaN.
 inline CurveReport report_curves(const RoutingTable& table, const RoutingCurve& learned, const RoutingCurve& entropy,
                                  const CurveCosts& costs, const std::vector<bool>& corrected,
                                  const CurveReportOptions& options, Key key) {
@@ -338,6 +338,7 @@ inline CurveReport report_curves(const RoutingTable& table, const RoutingCurve& 
   report.z_over_entropy = detail::z_of(all.area_over_entropy, over_entropy.deviation);
   detail::share_the_gap(all, report);
   report.verdict = report.groups == 0                      ? "nothing is known: no pixel was counted"
+                   : is_nan(report.gap_interval[0])        ? "nothing is known: one file"
                    : !(report.gap_interval[0] > 0)         ? "nothing to route"
                    : report.area_over_hull_interval[0] > 0 ? "routing pays"
                                                            : "no gain over a mix of the networks";
