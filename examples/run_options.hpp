@@ -56,6 +56,7 @@ struct RunOptions {
     stages = paser::experiment::up_to(stage, std::move(stages));
     if (!choice.replay) paser::experiment::print_plan(paser::report::notes(), title, stages, folder);
     paser::experiment::run(stages);
+    folder.end_of_replay(stage);
   }
 
   /// Prints what was asked for, if anything was.

@@ -234,6 +234,7 @@ int run(const Arguments& a, const std::string& command) {
 
   const Study study(experiment, experiment.train());
   Findings found = study.findings();
+  experiment.folder().end_of_replay();
   found.command = command;
   found.left_out = images.left_out();
   found.task = a.task.empty() ? experiment::own_name(experiment.settings().source()) : a.task;

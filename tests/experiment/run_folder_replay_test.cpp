@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "paser/experiment/finish.hpp"
 #include "paser/experiment/run_folder.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -7,6 +8,7 @@ namespace run_folder_replay_test {
 
 using namespace paser;
 using Catch::Matchers::Contains;
+using Catch::Matchers::EndsWith;
 using experiment::RunChoice;
 namespace fs = std::filesystem;
 
@@ -123,6 +125,30 @@ TEST_CASE("a replay that does not come to its step says so") {
   run.over = 4;
   CHECK_THROWS_WITH(run({.replay = true}), Contains("f2 is over before step 7 this time"));
   CHECK(run.failed());
+}
+
+TEST_CASE("a replay whose stage the run does not come to is no success") {
+  Run run;
+  run.wrong = 6;
+  CHECK_THROWS_AS(run(), NotFiniteError);
+  experiment::RunFolder folder(run.folder / "run", nlohmann::json{{"seed", 1}}, {.replay = true}, {.program = "train"});
+  CHECK_THROWS_WITH(folder.end_of_replay("f1"),
+                    Contains("--replay: f2, whose step 7 is to run again") && Contains("ends with --stage f1"));
+  CHECK_THROWS_AS(folder.end_of_replay(), ValueError);
+  const auto compare = experiment::compare_stage(folder, "train", {}, [](report::Results&) {
+    FAIL("compared");
+    return std::vector<report::Sample>{};
+  });
+  CHECK_THROWS_WITH(compare.run(), EndsWith("is not among the stages of this run"));
+  CHECK(run.failed());
+}
+
+TEST_CASE("without a replay a run ends as ever") {
+  Run run;
+  run.wrong = 6;
+  CHECK_THROWS_AS(run(), NotFiniteError);
+  const experiment::RunFolder folder(run.folder / "run", nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
+  CHECK_NOTHROW(folder.end_of_replay("f1"));
 }
 
 }  // namespace run_folder_replay_test

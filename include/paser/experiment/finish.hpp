@@ -115,6 +115,7 @@ template <class Compare>
 RunStage compare_stage(RunFolder& folder, const std::string& command, const report::PageAssets& page,
                        const Compare& compare, bool json = false) {
   return {"compare", "every method on the test images, and its time", [=, &folder] {
+            folder.end_of_replay();  // before anything is written
             if (!folder.team().leads()) return;
             const report::Results results = finish(folder, command, page, compare);
             if (json)

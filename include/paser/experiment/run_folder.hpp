@@ -215,6 +215,15 @@ class RunFolder {
     if (!finished) throw Interrupted();
   }
 
+  /// For the end of a run whose stages went up to `last`, see up_to. Throws ValueError where a step was to run again: a
+  /// stage that has it ends the run itself, so that none of these had it.
+  void end_of_replay(const std::string& last = "all") const {
+    if (replay_)
+      throw ValueError(message("--replay: ", replay_->stage, ", whose step ", replay_->step + 1,
+                               " is to run again, is not among the stages of this run",
+                               last == "all" ? "" : ", which ends with --stage " + last));
+  }
+
   /// Adds what a stage, or a part of it before an interruption, needed.
   void add_cost(const report::StageCost& cost) {
     auto found = std::ranges::find(costs_, cost.stage, &report::StageCost::stage);
