@@ -6,6 +6,8 @@
 /// Exit status: 0 done; 2 the options make no sense, or a file cannot be read.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <set>
 
 #include "command.hpp"
 #include "common_options.hpp"
@@ -72,13 +74,15 @@ report::Results results_of(const std::filesystem::path& run) {
 
 /// The settings, but for the seed, that are not the same in all runs. Runs that differ in them are no repetitions.
 std::vector<std::string> differing(const std::vector<report::Results>& runs) {
+  std::set<std::string> all;
+  for (const report::Results& r : runs)
+    for (const auto& [name, value] : r.settings.items()) all.insert(name);
   std::vector<std::string> names;
-  for (const auto& [name, value] : runs.front().settings.items())
-    for (const report::Results& r : runs)
-      if (name != "seed" && r.settings.value(name, nlohmann::json()) != value) {
-        names.push_back(name);
-        break;
-      }
+  for (const std::string& name : all) {
+    const auto of = [&](const report::Results& r) { return r.settings.value(name, nlohmann::json()); };
+    const auto same = [&](const report::Results& r) { return of(r) == of(runs.front()); };
+    if (name != "seed" && !std::ranges::all_of(runs, same)) names.push_back(name);
+  }
   return names;
 }
 

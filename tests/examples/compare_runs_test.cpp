@@ -54,6 +54,22 @@ TEST_CASE("several runs: mean and spread of every method, and how often a claim 
   CHECK(j["claims"][0]["measured"]["values"].size() == 3);
 }
 
+TEST_CASE("a setting that one run alone has is told in whatever order the runs are named") {
+  const TemporaryFolder folder;
+  write_run(folder / "old", 1, 0.6);
+  write_run(folder / "new", 2, 0.7);
+  auto j = nlohmann::json::parse(content_of(folder / "new" / "results.json"));
+  j["settings"]["noise"] = 0.1;
+  std::ofstream(folder / "new" / "results.json") << j;
+  for (const auto& [first, second] : {std::pair{"old", "new"}, {"new", "old"}}) {
+    const auto ended = run_program(
+        folder.path(), {PASER_COMPARE_RUNS, (folder / first).string(), (folder / second).string(), "--json"});
+    CHECK(ended.status == 0);
+    CHECK_THAT(ended.err, Contains("differ in the setting noise"));
+    CHECK(nlohmann::json::parse(ended.out)["differing_settings"] == nlohmann::json{"noise"});
+  }
+}
+
 TEST_CASE("runs that are no repetitions of each other are told, and what is no run is refused") {
   const TemporaryFolder folder;
   write_run(folder / "a", 1, 0.6);
