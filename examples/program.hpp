@@ -68,21 +68,10 @@ using paser::experiment::Interrupted;
 using paser::experiment::stops_by_itself;
 using paser::experiment::work_has_begun;
 
-/// The command as one types it into a shell, the program's folder left out: words with characters that a shell takes
-/// for something else stand in single quotes.
+/// The command as one types it into a shell, the program's folder left out.
 inline std::string command_line(int argc, const char* const* argv) {
   std::string command = argc > 0 ? std::filesystem::path(argv[0]).filename().string() : "";
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    command += ' ';
-    if (!word.empty() && word.find_first_of(" \t\n'\"\\$*?[]{}<>|&;()`#!~^") == std::string::npos) {
-      command += word;
-      continue;
-    }
-    command += '\'';
-    for (const char c : word) command += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    command += '\'';
-  }
+  for (int i = 1; i < argc; ++i) command += ' ' + paser::shell_word(argv[i]);
   return command;
 }
 

@@ -90,6 +90,14 @@ TEST_CASE("text: bytes and control characters are made visible, nothing is lost"
   CHECK(visible(std::string("a\0b", 3)) == "a\\x00b");
 }
 
+TEST_CASE("text: a word for a shell is quoted where it has to be") {
+  CHECK(shell_word("runs/a-1_b.safetensors") == "runs/a-1_b.safetensors");
+  CHECK(shell_word("") == "''");
+  CHECK(shell_word("my runs") == "'my runs'");
+  CHECK(shell_word("$HOME") == "'$HOME'");
+  CHECK(shell_word("it's") == "'it'\\''s'");
+}
+
 TEST_CASE("text: an excerpt cuts no character") {
   CHECK(excerpt("short") == "short");
   CHECK(excerpt(std::string(81, 'a')) == std::string(80, 'a') + "...");

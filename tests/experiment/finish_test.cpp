@@ -51,4 +51,22 @@ TEST_CASE("what is named for use is the PaSeR that the comparison found best, or
   CHECK(used() == "paser");
 }
 
+TEST_CASE("the command that uses what was trained can be typed as it stands, whatever the folder is called") {
+  const TemporaryFolder folder;
+  const auto used = [&](const std::string& name, const std::string& only = "") {
+    experiment::RunFolder run(folder / name, nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
+    std::ostringstream out;
+    experiment::print_files(out, run, {"paser", only});
+    const std::string text = out.str();
+    const auto at = text.find("paser segment ");
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  const auto checkpoint = [&](const std::string& name) {
+    return (folder / name / "checkpoints" / "paser.safetensors").string();
+  };
+  CHECK(used("run") == "paser segment " + shell_word(checkpoint("run")) + " IMAGES");
+  CHECK(used("r r") == "paser segment '" + checkpoint("r r") + "' IMAGES");
+  CHECK(used("$HOME", "segformer B0") == "paser segment '" + checkpoint("$HOME") + "' IMAGES --only 'segformer B0'");
+}
+
 }  // namespace finish_test

@@ -153,6 +153,15 @@ inline std::string visible(std::string_view text, std::string_view kept = {}) {
   });
 }
 
+/// The text as a word that one types into a shell: in single quotes where it has characters that a shell takes for
+/// something else.
+inline std::string shell_word(const std::string& text) {
+  if (!text.empty() && text.find_first_of(" \t\n'\"\\$*?[]{}<>|&;()`#!~^") == std::string::npos) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + '\'';
+}
+
 /// At most the first `most` bytes of the visible text, for messages, with dots where it goes on.
 inline std::string excerpt(std::string_view text, std::size_t most = 80) {
   if (text.size() <= most) return visible(text);

@@ -70,8 +70,8 @@ inline void print_files(std::ostream& out, const RunFolder& folder, const Traine
   for (std::size_t i = 0; i < trained.size(); ++i)
     out << (i == 0 ? "Trained model  " : "               ") << visible(folder.checkpoint(trained[i]).string()) << "\n";
   if (!best.name.empty())
-    out << "Use it         paser segment " << visible(folder.checkpoint(best.name).string()) << " IMAGES"
-        << (best.only.empty() ? "" : " --only " + best.only) << "\n";
+    out << "Use it         paser segment " << visible(shell_word(folder.checkpoint(best.name).string())) << " IMAGES"
+        << (best.only.empty() ? "" : " --only " + shell_word(best.only)) << "\n";
   out << std::flush;
 }
 
