@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "paser/pipeline/routing/calibration.hpp"
 #include "paser/pipeline/routing/curve_report.hpp"
 #include "paser/pipeline/routing/network_size.hpp"
@@ -26,17 +28,17 @@ struct FloorCheck {
   double e = 0, confidence = 0.9;
   Index files = 0;  ///< that certify
   pipeline::FloorChoice choice;
-  double smallest = 0;  ///< the smallest e that can be certified so that cost is saved
-  int resplits = 0, certified = 0, violations = 0;
-  double saved = 0;  ///< mean share of the cost over the certified resplits
+  double smallest = 0;                              ///< the smallest e that can be certified so that cost is saved
+  int resplits = 0, certified = 0, violations = 0;  ///< none with fewer than two test files that count
+  double saved = 0;                                 ///< mean share of the cost over the certified resplits
 };
 
 /// Half of the test files certify a floor, and the mean loss of the other half is compared with it, `resplits` times.
 /// That mean is of few files and varies by itself, so that more violations are counted than the guarantee allows.
 inline void resplit(const pipeline::FloorCandidates& test, int resplits, Key key, FloorCheck& check) {
   const Index n = static_cast<Index>(test.losses[0].size());
-  check.resplits = resplits;
   if (n < 2) return;
+  check.resplits = resplits;
   for (int r = 0; r < resplits; ++r) {
     const auto order = paser::permutation(key.fold(static_cast<std::uint64_t>(r)), n);
     pipeline::FloorCandidates half = test;
@@ -112,12 +114,12 @@ class Comparison {
   /// The entropy cascade to the task model for which it is best.
   pipeline::RoutingCurve entropy_curve(const pipeline::RoutingTable& table, const pipeline::CurveCosts& c) const {
     pipeline::RoutingCurve best;
-    double area = -1e300;
+    double area = 0;
     for (Index k = 1; k < table.models(); ++k) {
       auto candidate = pipeline::entropy_curve(table, k);
       double sum = 0;
       for (const auto& point : pipeline::measure(table, candidate, c, mean_)) sum += point.iou;
-      if (sum > area) {
+      if (best.empty() || sum > area) {  // a sum is NaN where no pixel counts
         area = sum;
         best = std::move(candidate);
       }
@@ -170,7 +172,7 @@ class Comparison {
 
   /// Floors of 0.01, 0.02 and 0.05 below the single network that is best on validation images, at prices that come from
   /// there too, certified on images that neither networks nor routers have seen. gains: of these, by routers that have
-  /// not seen them.
+  /// not seen them. None where no pixel of these counts.
   std::vector<FloorCheck> floors(const Router& router, const pipeline::RoutingTable& validation,
                                  const pipeline::RoutingTable& unseen, const paser::Tensor<double, 3>& gains,
                                  const std::vector<Index>& unseen_files, const pipeline::RoutingTable& test,
@@ -189,16 +191,21 @@ class Comparison {
       return pipeline::floor_candidates(table, pipeline::curve_at(expected, prices().costs, at), c, best, corrected,
                                         mean_, files);
     };
-    const auto certifying = candidates(unseen, gains, unseen_files),
-               tested = candidates(test, router.gains(test, networks_.grid), test_files);
+    const auto counts = [&](const pipeline::RoutingTable& table) {
+      return !paser::is_nan(pipeline::single(table, 0, c, false, mean_).iou);
+    };
     std::vector<FloorCheck> checks;
+    if (!counts(unseen)) return checks;
+    const auto certifying = candidates(unseen, gains, unseen_files);
+    std::optional<pipeline::FloorCandidates> tested;
+    if (counts(test)) tested = candidates(test, router.gains(test, networks_.grid), test_files);
     const double confidence = experiment_.settings().floor_confidence;
     for (const double e : {0.01, 0.02, 0.05}) {
       FloorCheck check{.e = e, .confidence = confidence, .choice = {}};
       check.files = static_cast<Index>(certifying.losses[0].size());
       check.choice = pipeline::certify_floor(certifying, e, confidence);
       check.smallest = pipeline::smallest_certifiable(certifying, confidence);
-      resplit(tested, 300, experiment_.key(7), check);
+      if (tested) resplit(*tested, 300, experiment_.key(7), check);
       checks.push_back(check);
     }
     return checks;

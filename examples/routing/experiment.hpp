@@ -80,17 +80,9 @@ class Experiment {
   /// table per fold, else one of the images set apart.
   std::vector<Unseen> train() {
     std::vector<Unseen> tables;
-    const Folder& all = data_.plain(1);
-    const std::vector<Index> files = files_of(all);
+    const std::vector<Index> files = files_of(data_.plain(1));
     const Index count = 1 + *std::max_element(files.begin(), files.end());
-    const auto order = paser::permutation(key(5), count);
-    const auto place = [&](Index i) { return order[static_cast<std::size_t>(files[static_cast<std::size_t>(i)])]; };
-    const auto rows = [&](const auto& wanted) {
-      std::vector<Index> numbers;
-      for (Index i = 0; i < all.size(); ++i)
-        if (wanted(place(i))) numbers.push_back(i);
-      return numbers;
-    };
+    const auto rows = [&](const auto& wanted) { return rows_at(files, wanted); };
     if (settings_.folds == 0) {
       const Index apart = files_apart(count);
       const auto seen = rows([&](Index p) { return p >= apart; }), unseen = rows([&](Index p) { return p < apart; });
@@ -216,11 +208,34 @@ class Experiment {
         "masks, which are then divided by their names");
     const std::vector<Index> files = files_of(data_.plain(1));
     const Index count = 1 + *std::max_element(files.begin(), files.end());
-    if (settings_.folds == 0)
-      files_apart(count);
-    else
-      check<ValueError>(count >= settings_.folds, "folds", count, " training files do not make ", settings_.folds,
-                        " folds");
+    check<ValueError>(count >= settings_.folds, "folds", count, " training files do not make ", settings_.folds,
+                      " folds");
+    if (settings_.folds > 0) return;
+    const Index apart = files_apart(count);
+    require_counted(rows_at(files, [&](Index p) { return p >= apart; }), count - apart, "networks");
+    require_counted(rows_at(files, [&](Index p) { return p < apart; }), apart, "routers");
+  }
+
+  /// Throws ValueError unless a pixel of these training images counts: who learns from them could not.
+  void require_counted(const std::vector<Index>& rows, Index files, const char* whose) const {
+    for (const Index i : rows) {
+      const auto labels = data_.plain(1).rows(std::span<const Index>(&i, 1)).labels;
+      if (std::any_of(labels.data(), labels.data() + labels.numel(),
+                      [](std::int32_t label) { return label != paser::data::ignored_label; }))
+        return;
+    }
+    throw paser::ValueError(paser::message("data: no pixel of the ", files, " training files for the ", whose,
+                                           " counts; expected files with classes, and --seed deals them otherwise"));
+  }
+
+  /// Numbers of the training images whose files have a wanted place, the files being dealt.
+  template <class Wanted>
+  std::vector<Index> rows_at(const std::vector<Index>& files, const Wanted& wanted) const {
+    const auto order = paser::permutation(key(5), 1 + *std::max_element(files.begin(), files.end()));
+    std::vector<Index> numbers;
+    for (std::size_t i = 0; i < files.size(); ++i)
+      if (wanted(order[static_cast<std::size_t>(files[i])])) numbers.push_back(static_cast<Index>(i));
+    return numbers;
   }
 
   Unseen unseen_by(const Paser& networks, const std::string& what, const std::vector<Index>& rows,

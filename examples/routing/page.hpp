@@ -28,12 +28,14 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
                               comparison.machine().processor, ", ", comparison.machine().threads,
                               comparison.machine().threads == 1 ? " thread" : " threads",
                               comparison.machine().busy ? ", busy with other programs" : "");
-  report::CurveFigure figure = figure_of(found);
-  figure.title = "Quality against time";
-  auto chart = report::curve_chart(figure, "Up and left is better.");
-  if (std::ranges::any_of(chart.lines, &report::ChartLine::reference))
-    chart.note += " Gray: random mixes of the networks; a way of routing is worth something where it lies above.";
-  r.charts.push_back(std::move(chart));
+  if (first.groups > 0) {
+    report::CurveFigure figure = figure_of(found);
+    figure.title = "Quality against time";
+    auto chart = report::curve_chart(figure, "Up and left is better.");
+    if (std::ranges::any_of(chart.lines, &report::ChartLine::reference))
+      chart.note += " Gray: random mixes of the networks; a way of routing is worth something where it lies above.";
+    r.charts.push_back(std::move(chart));
+  }
   r.findings = sentences(found);
   r.advice = advice(found);
   for (std::size_t k = 0; k < first.singles.size(); ++k) {
@@ -75,7 +77,7 @@ inline report::Results page_results(Experiment& experiment, const Findings& foun
 inline void write_page(Experiment& experiment, const Findings& found, const Comparison& comparison) {
   experiment::RunFolder& folder = experiment.folder();
   const report::CurveFigure figure = figure_of(found);
-  folder.write("curve.svg", report::curve_svg(figure));
+  if (found.routers.front().report.groups > 0) folder.write("curve.svg", report::curve_svg(figure));
   folder.write("curve.csv", report::curve_csv(figure));
   report::PageData data;
   data.log = report::read_log(folder.path() / "log.jsonl");

@@ -189,14 +189,15 @@ inline std::vector<std::string> sentences(const Findings& found) {
                            report::fixed(100 * found.domain->expected, 0),
                            " % would be): budgets may be missed, and no floor is claimed for them"));
   for (const auto& f : found.floors)
-    list.push_back(message("floor: at most ", report::fixed(f.e, 2), " below the best network, with ",
-                           100 * f.confidence, " %: ",
-                           f.choice.certified && f.choice.cost_saved > 0
-                               ? message("certified by ", f.files, " unseen files, saves ",
-                                         report::fixed(100 * f.choice.cost_saved, 0), " % of its ms")
-                               : message("nothing cheaper is certified by ", f.files, " unseen files"),
-                           "; of ", f.resplits, " resplits of the test files ", f.certified, " certified it, and in ",
-                           f.violations, " of these the other half lost more"));
+    list.push_back(message(
+        "floor: at most ", report::fixed(f.e, 2), " below the best network, with ", 100 * f.confidence, " %: ",
+        f.choice.certified && f.choice.cost_saved > 0
+            ? message("certified by ", f.files, " unseen files, saves ", report::fixed(100 * f.choice.cost_saved, 0),
+                      " % of its ms")
+            : message("nothing cheaper is certified by ", f.files, f.files == 1 ? " unseen file" : " unseen files"),
+        f.resplits == 0 ? std::string()
+                        : message("; of ", f.resplits, " resplits of the test files ", f.certified,
+                                  " certified it, and in ", f.violations, " of these the other half lost more")));
   const auto& u = found.unseen;
   list.push_back(message("on training images that the networks had not seen the best one gains ", signed_number(u.gap),
                          " (", interval_text(u), "): ", u.verdict));
