@@ -143,6 +143,35 @@ TEST_CASE("a replay whose stage the run does not come to is no success") {
   CHECK(run.failed());
 }
 
+TEST_CASE("which step runs again is read from a file of the run alone, and is a whole number") {
+  Run run;
+  const fs::path file = run.folder / "run/replay.json";
+  SECTION("somebody else's file") {
+    run();
+    std::ofstream(file) << "[]";
+    CHECK_THROWS_WITH(run({.replay = true}), Contains("has no replay.json"));
+  }
+  SECTION("the run's own") {
+    run.wrong = 6;
+    CHECK_THROWS_AS(run(), NotFiniteError);
+    const std::string whole = io::read_file(file);
+    const auto refused = [&](const std::string& content, const std::string& sentence) {
+      CAPTURE(content);
+      std::ofstream(file) << content;
+      CHECK_THROWS_AS(run({.replay = true}), FormatError);
+      CHECK_THROWS_WITH(run({.replay = true}), Contains("replay.json") && Contains(sentence));
+    };
+    refused("[]", "expected an object with stage and step");
+    refused(R"({"step": 6})", "stage");
+    refused(R"({"stage": 2, "step": 6})", "stage");
+    for (const char* step : {"1e+30", "2.9", "18446744073709551615", "-5", "\"6\"", "null"})
+      refused(message(R"({"stage": "f2", "step": )", step, "}"), "expected a whole number, 0 or more");
+    refused(R"({"stage": "f2", "step": 9223372036854775807})", "expected a step that can be counted from 1");
+    std::ofstream(file) << whole;
+    CHECK_THROWS_WITH(run({.replay = true}), Contains("f2, step 7 of 10: the loss is nan"));
+  }
+}
+
 TEST_CASE("without a replay a run ends as ever") {
   Run run;
   run.wrong = 6;

@@ -2,9 +2,11 @@
 #include "paser/core/macros_off.inc"
 
 #include <filesystem>
+#include <limits>
 #include <string>
 
 #include "paser/io/json.hpp"
+#include "paser/report/result_fields.hpp"
 
 /// The file by which a run remembers at which step it stopped.
 namespace paser::experiment {
@@ -19,10 +21,18 @@ struct Replay {
   /// Throws IoError and FormatError.
   static Replay read(const std::filesystem::path& file) {
     const auto document = io::read_json(file);
+    const std::string where = file.string();
+    check<FormatError>(document.is_object(), where.c_str(),
+                       "is not what a run leaves behind, expected an object with stage and step");
     try {
-      return {document.at("stage").get<std::string>(), document.at("step").get<Index>()};
-    } catch (const nlohmann::json::exception& error) {
-      throw FormatError(message(file.string(), ": ", io::json_problem(error)));
+      Replay replay;
+      report::detail::read_field(document, "stage", replay.stage);
+      report::detail::read_count(document, "step", replay.step);
+      check<FormatError>(replay.step < std::numeric_limits<Index>::max(), "step", replay.step,
+                         ", expected a step that can be counted from 1");
+      return replay;
+    } catch (const FormatError& error) {
+      throw FormatError(message(where, ": ", error.what()));
     }
   }
 

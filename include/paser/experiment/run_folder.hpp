@@ -60,8 +60,11 @@ class RunFolder {
       : path_(named_in_utf8(path, settings)), results_(needs.results), team_(team) {
     work_has_begun() = true;
     if (choice.dry_run) would_.emplace();
-    if (choice.replay && std::filesystem::exists(path_ / replay_file)) replay_ = Replay::read(path_ / replay_file);
-    if (!team_.leads()) return;
+    const auto again = path_ / replay_file;
+    if (!team_.leads()) {
+      if (choice.replay && std::filesystem::exists(again)) replay_ = Replay::read(again);
+      return;
+    }
     out_.emplace(path_, needs.program, io::OutputOptions{{}, choice.overwrite, true, choice.dry_run, begins_as_output});
     const auto file = path / "config.json";
     if (out_->lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
@@ -75,6 +78,7 @@ class RunFolder {
     check<ValueError>(!choice.replay || (!choice.fresh && out_->lists(replay_file)), "--replay", path.string(),
                       " has no ", replay_file, ", which a run leaves behind that stops at ",
                       "a number that is not finite");
+    if (choice.replay) replay_ = Replay::read(again);
     for (const auto& [name, input] : needs.data) out_->protect(input);
     for (const std::string& name : needs.results) out_->require(name);
     out_->require(replay_file);
