@@ -123,7 +123,7 @@ inline std::vector<report::Claim> Comparison::claims() const {
   list.push_back({"PaSeR's IoU is above that of every single model, of the random policy and of the IDK cascade",
                   {},
                   untuned.iou - best_other,
-                  untuned.iou >= best_other,
+                  untuned.iou - best_other >= 5e-5,  // what the page shows as more than nothing
                   paser::message("IoU of PaSeR (TVD 0 %) less that of the best other method, ", best_name)});
   constexpr std::array paper_iou{0.8432, 0.8328, 0.8231};
   for (std::size_t i = 0; i < experiment_.variants().size() && i < paper_iou.size(); ++i) {
