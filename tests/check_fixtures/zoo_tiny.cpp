@@ -118,7 +118,7 @@ class TinyZoo {
     paser::nn::walk_parameters(network_.model, [&](const std::string& path, const auto& p) {
       ours.emplace(path, RawTensor::of(got.gradients.of(p)));
     });
-    for (const auto& [name, raw] : to_published(ours, network_.names))
+    for (const auto& [name, raw] : to_published(ours, paser::io::weight_kinds(network_.model), network_.names))
       gradients.emplace(prefix + name, doubles_of(raw));
     if constexpr (sizeof(T) == 4)
       reference_.expect_together(prefix, gradients, l2);

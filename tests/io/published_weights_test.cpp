@@ -143,7 +143,7 @@ TEST_CASE("a name has one rule, and a part of a tensor alone is not published") 
   CHECK_THROWS_AS(names.rename("attn.kv", "other"), ValueError);
   CHECK_THROWS_AS(names.rename("attn.k", "attention.key"), ValueError);
   CHECK_THROWS_AS(names.rows("empty", {}), ValueError);
-  CHECK_THROWS_WITH(io::to_published({{"attention.key.bias", ones({3})}}, names),
+  CHECK_THROWS_WITH(io::to_published({{"attention.key.bias", ones({3})}}, {}, names),
                     Contains("'attn.kv.bias' is missing"));
 }
 

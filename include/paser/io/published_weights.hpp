@@ -50,15 +50,38 @@ inline std::string counter_beside(const std::string& name) {
 
 }  // namespace detail
 
+/// The kinds of tensors by their paths.
+using WeightKinds = std::map<std::string, WeightKind>;
+
+/// The kinds that the layers of a module give to its parameters.
+template <class Module>
+WeightKinds weight_kinds(const Module& module) {
+  WeightKinds kinds;
+  nn::walk(module, [&kinds](const std::string& path, const auto& member) {
+    if constexpr (requires { member.kind; }) kinds.emplace(path, member.kind);
+  });
+  return kinds;
+}
+
+namespace detail {
+
+/// What has no kind is published as it stands.
+inline WeightKind kind_of(const WeightKinds& kinds, const std::string& path) {
+  const auto found = kinds.find(path);
+  return found == kinds.end() ? WeightKind::plain : found->second;
+}
+
+}  // namespace detail
+
 /// Tensors of ours under their published names and in PyTorch's layouts. Throws FormatError when of a published tensor
 /// only some parts are there.
-inline StateDict to_published(const StateDict& ours, const PublishedNames& names = {}) {
+inline StateDict to_published(const StateDict& ours, const WeightKinds& kinds, const PublishedNames& names = {}) {
   std::map<std::string, std::vector<RawTensor>> parts;
   for (const auto& [path, tensor] : ours) {
     const auto place = names.published(path);
     auto& of_one = parts[place.name];
     of_one.resize(place.parts);
-    of_one[place.part] = weight_to_torch(tensor, kind_of_rank(tensor.shape.size()));
+    of_one[place.part] = weight_to_torch(tensor, detail::kind_of(kinds, path));
   }
   StateDict state;
   for (const auto& [name, of_one] : parts) {
@@ -73,10 +96,11 @@ inline StateDict to_published(const StateDict& ours, const PublishedNames& names
 template <class Module>
 std::map<std::string, std::vector<Index>> published_shapes(const Module& module, const PublishedNames& names = {}) {
   std::map<std::string, std::vector<Index>> shapes;
+  const WeightKinds kinds = weight_kinds(module);
   nn::walk(module, [&](const std::string& path, const auto& member) {
     const auto& extent = member.value.shape().extent;
     std::vector<Index> shape(extent.begin(), extent.end());
-    const auto axes = axes_to_torch(kind_of_rank(shape.size()));
+    const auto axes = axes_to_torch(detail::kind_of(kinds, path));
     for (std::size_t i = 0; i < axes.size(); ++i) shape[i] = extent[static_cast<std::size_t>(axes[i])];
     const auto place = names.published(path);
     shape[0] *= static_cast<Index>(place.parts);
@@ -90,7 +114,7 @@ std::map<std::string, std::vector<Index>> published_shapes(const Module& module,
 /// A network as a checkpoint is published: its tensors and, for each batch norm, a counter of 0 batches.
 template <class Module>
 StateDict published_state(const Module& module, const PublishedNames& names = {}) {
-  StateDict state = to_published(state_dict(module), names);
+  StateDict state = to_published(state_dict(module), weight_kinds(module), names);
   for (const auto& [name, shape] : published_shapes(module, names)) {
     if (state.contains(name)) continue;
     RawTensor counter = RawTensor::of(Tensor<std::int64_t, 1>::zeros({1}));
@@ -108,6 +132,7 @@ template <class Module>
 void load_published(Module& module, const StateDict& published, const PublishedNames& names = {},
                     const std::string& origin = "load_published") {
   const auto expected = published_shapes(module, names);
+  const WeightKinds kinds = weight_kinds(module);
   std::string problems;
   StateDict ours;
   for (const auto& [name, shape] : expected) {
@@ -122,8 +147,8 @@ void load_published(Module& module, const StateDict& published, const PublishedN
     } else if (problems.empty()) {
       const auto paths = names.ours(name);
       for (std::size_t i = 0; i < paths.size(); ++i)
-        ours.emplace(paths[i],
-                     weight_from_torch(detail::cut_rows(found->second, i, paths.size()), kind_of_rank(shape.size())));
+        ours.emplace(paths[i], weight_from_torch(detail::cut_rows(found->second, i, paths.size()),
+                                                 detail::kind_of(kinds, paths[i])));
     }
   }
   for (const auto& [name, tensor] : published)

@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "paser/autograd/parameter.hpp"
 #include "paser/io/raw_tensor.hpp"
 
 /// Layouts at the border to PyTorch, whose images are (N,C,H,W) and whose weights have the output channel first.
@@ -59,13 +60,7 @@ Tensor<T, 4> nchw_from_nhwc(const Tensor<T, 4>& x) {
   return permute(x, {0, 3, 1, 2});
 }
 
-/// What a weight belongs to, which decides its layout.
-enum class WeightKind {
-  vector,           ///< bias, norm, running statistics: the same on both sides
-  linear,           ///< torch (out, in), ours (in, out)
-  conv,             ///< torch (K, C/groups, R, S), ours (R, S, C/groups, K)
-  transposed_conv,  ///< torch (in, out, R, S), ours (R, S, in, out)
-};
+using paser::WeightKind;
 
 /// The axes of torch's tensor in the order of ours.
 inline std::vector<int> axes_from_torch(WeightKind kind) {
@@ -76,7 +71,7 @@ inline std::vector<int> axes_from_torch(WeightKind kind) {
       return {2, 3, 1, 0};
     case WeightKind::transposed_conv:
       return {2, 3, 0, 1};
-    case WeightKind::vector:
+    case WeightKind::plain:
       break;
   }
   return {};
@@ -91,11 +86,11 @@ inline std::vector<int> axes_to_torch(WeightKind kind) {
 
 /// A weight (or its gradient) in torch's layout -> ours. Throws ShapeError when the rank does not fit the kind.
 inline RawTensor weight_from_torch(const RawTensor& t, WeightKind kind) {
-  return kind == WeightKind::vector ? t : permute(t, axes_from_torch(kind));
+  return kind == WeightKind::plain ? t : permute(t, axes_from_torch(kind));
 }
 /// A weight in our layout -> torch's.
 inline RawTensor weight_to_torch(const RawTensor& t, WeightKind kind) {
-  return kind == WeightKind::vector ? t : permute(t, axes_to_torch(kind));
+  return kind == WeightKind::plain ? t : permute(t, axes_to_torch(kind));
 }
 template <class T, int Rank>
 Tensor<T, Rank> weight_from_torch(const Tensor<T, Rank>& t, WeightKind kind) {
@@ -104,11 +99,6 @@ Tensor<T, Rank> weight_from_torch(const Tensor<T, Rank>& t, WeightKind kind) {
 template <class T, int Rank>
 Tensor<T, Rank> weight_to_torch(const Tensor<T, Rank>& t, WeightKind kind) {
   return weight_to_torch(RawTensor::of(t), kind).template as<T, Rank>();
-}
-
-/// The kind of a tensor by its rank alone: a rank-4 weight is taken for a convolution's.
-inline WeightKind kind_of_rank(std::size_t rank) {
-  return rank == 4 ? WeightKind::conv : rank == 2 ? WeightKind::linear : WeightKind::vector;
 }
 
 }  // namespace paser::io

@@ -40,9 +40,10 @@ struct NameTable {
   std::string torch(const std::string& our_name) const {
     return detail::swap_prefix(our_name, pairs, &NamePair::ours, &NamePair::torch);
   }
-  /// How the tensor of this name (ours) and rank is laid out.
+  /// How the tensor of this name (ours) and rank is laid out in these networks.
   static WeightKind kind(const std::string& our_name, std::size_t rank) {
-    return rank == 4 && our_name.starts_with("enlarge") ? WeightKind::transposed_conv : kind_of_rank(rank);
+    if (rank == 4) return our_name.starts_with("enlarge") ? WeightKind::transposed_conv : WeightKind::conv;
+    return rank == 2 ? WeightKind::linear : WeightKind::plain;
   }
 };
 

@@ -31,8 +31,8 @@ struct Conv2dSpec {
 /// options say otherwise.
 template <class T>
 struct Conv2d {
-  Parameter<T, 4> weight;  // kernel, kernel, in / groups, out
-  Parameter<T, 1> bias;    // out; empty without bias
+  Parameter<T, 4> weight{{}, WeightKind::conv};  // kernel, kernel, in / groups, out
+  Parameter<T, 1> bias;                          // out; empty without bias
   Conv2dOptions options;
 
   /// Throws ShapeError on channel counts that are not positive or do not split into the groups.

@@ -18,8 +18,8 @@ struct ConvTranspose2dSpec {
 /// Transposed 2-D convolution. (N, H, W, in) -> (N, H', W', out). Initialised as torch.nn.ConvTranspose2d.
 template <class T>
 struct ConvTranspose2d {
-  Parameter<T, 4> weight;  // kernel, kernel, in, out / groups
-  Parameter<T, 1> bias;    // out; empty without bias
+  Parameter<T, 4> weight{{}, WeightKind::transposed_conv};  // kernel, kernel, in, out / groups
+  Parameter<T, 1> bias;                                     // out; empty without bias
   ConvTranspose2dOptions options;
 
   /// Throws ShapeError on channel counts that are not positive or do not split into the groups.

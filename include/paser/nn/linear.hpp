@@ -10,8 +10,8 @@ namespace paser::nn {
 /// Affine map of the last axis: (..., in) -> (..., out). Initialised as torch.nn.Linear.
 template <class T>
 struct Linear {
-  Parameter<T, 2> weight;  // in, out
-  Parameter<T, 1> bias;    // out
+  Parameter<T, 2> weight{{}, WeightKind::linear};  // in, out
+  Parameter<T, 1> bias;                            // out
 
   /// Throws ShapeError unless both feature counts are positive.
   Linear(Index in, Index out, Key key) {
