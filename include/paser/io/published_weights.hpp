@@ -65,6 +65,12 @@ WeightKinds weight_kinds(const Module& module) {
 
 namespace detail {
 
+/// Throws ValueError unless `alone` says that no other tensor has the published name of this one.
+inline void check_alone(bool alone, const std::string& name, const std::string& path) {
+  check<ValueError>(alone, "PublishedNames", "'", path, "' is published as '", name,
+                    "', and so is another tensor of the network; expected one name each");
+}
+
 /// What has no kind is published as it stands.
 inline WeightKind kind_of(const WeightKinds& kinds, const std::string& path) {
   const auto found = kinds.find(path);
@@ -74,13 +80,14 @@ inline WeightKind kind_of(const WeightKinds& kinds, const std::string& path) {
 }  // namespace detail
 
 /// Tensors of ours under their published names and in PyTorch's layouts. Throws FormatError when of a published tensor
-/// only some parts are there.
+/// only some parts are there, ValueError when two tensors have one published name.
 inline StateDict to_published(const StateDict& ours, const WeightKinds& kinds, const PublishedNames& names = {}) {
   std::map<std::string, std::vector<RawTensor>> parts;
   for (const auto& [path, tensor] : ours) {
     const auto place = names.published(path);
     auto& of_one = parts[place.name];
-    of_one.resize(place.parts);
+    of_one.resize(std::max(of_one.size(), place.parts));
+    detail::check_alone(of_one[place.part].shape.empty() && of_one.size() == place.parts, place.name, path);
     of_one[place.part] = weight_to_torch(tensor, detail::kind_of(kinds, path));
   }
   StateDict state;
@@ -92,10 +99,12 @@ inline StateDict to_published(const StateDict& ours, const WeightKinds& kinds, c
   return state;
 }
 
-/// Every tensor of a published checkpoint and its shape there, the counters of batch norms included.
+/// Every tensor of a published checkpoint and its shape there, the counters of batch norms included. Throws ValueError
+/// when two have one published name.
 template <class Module>
 std::map<std::string, std::vector<Index>> published_shapes(const Module& module, const PublishedNames& names = {}) {
   std::map<std::string, std::vector<Index>> shapes;
+  std::map<std::string, std::vector<bool>> parts;
   const WeightKinds kinds = weight_kinds(module);
   nn::walk(module, [&](const std::string& path, const auto& member) {
     const auto& extent = member.value.shape().extent;
@@ -103,6 +112,9 @@ std::map<std::string, std::vector<Index>> published_shapes(const Module& module,
     const auto axes = axes_to_torch(detail::kind_of(kinds, path));
     for (std::size_t i = 0; i < axes.size(); ++i) shape[i] = extent[static_cast<std::size_t>(axes[i])];
     const auto place = names.published(path);
+    std::vector<bool>& seen = parts.try_emplace(place.name, place.parts, false).first->second;
+    detail::check_alone(seen.size() == place.parts && !seen[place.part], place.name, path);
+    seen[place.part] = true;
     shape[0] *= static_cast<Index>(place.parts);
     const std::string counter = detail::counter_beside(place.name);
     if (!counter.empty()) shapes.emplace(counter, std::vector<Index>{});

@@ -9,19 +9,32 @@
 
 namespace paser::io {
 
-/// Every parameter and buffer of a module under its path, "down1.conv1.weight".
+namespace detail {
+
+/// Throws ValueError unless `first` says that a path is met for the first time: of two members of one name only one can
+/// be stored, and both would be given what is.
+inline void check_first(bool first, const std::string& where, const std::string& path) {
+  check<ValueError>(first, where.c_str(), "two members are called '", path,
+                    "', expected one name each; the elements of a list 'down' are 'down1', 'down2', ...");
+}
+
+}  // namespace detail
+
+/// Every parameter and buffer of a module under its path, "down1.conv1.weight". Throws ValueError when two have one
+/// path.
 template <class Module>
 StateDict state_dict(const Module& module) {
   StateDict state;
-  nn::walk(module,
-           [&state](const std::string& path, const auto& member) { state.emplace(path, RawTensor::of(member.value)); });
+  nn::walk(module, [&state](const std::string& path, const auto& member) {
+    detail::check_first(state.emplace(path, RawTensor::of(member.value)).second, "state_dict", path);
+  });
   return state;
 }
 
 /// Gives every parameter and buffer of a module the tensor of its path; other floating types are converted.
 /// Strict, and all or nothing: throws FormatError that starts with `origin` and lists everything missing, unexpected,
 /// of another shape or not of floating type, NotFiniteError naming a tensor with NaN or infinity in it (after the
-/// conversion), and then leaves the module as it was.
+/// conversion), ValueError when two members have one path; and then leaves the module as it was.
 template <class Module>
 void load_state_dict(Module& module, const StateDict& state, const std::string& origin = "load_state_dict") {
   std::string problems;
@@ -29,7 +42,7 @@ void load_state_dict(Module& module, const StateDict& state, const std::string& 
   std::map<std::string, bool> known;
   nn::walk(module, [&](const std::string& path, const auto& member) {
     ++expected;
-    known[path] = true;
+    detail::check_first(known.emplace(path, true).second, origin, path);
     const auto found = state.find(path);
     if (found == state.end()) {
       problems += "\n  missing: " + path + message(" ", member.value.shape());

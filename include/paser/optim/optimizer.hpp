@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,12 +45,17 @@ class Optimizer {
   }
 
   /// Makes the state of every parameter of the model, zero; does nothing when it is there already. Throws ShapeError
-  /// when the state belongs to a model of other parameters.
+  /// when the state belongs to a model of other parameters, ValueError when two of them have one path, by which the
+  /// state could not be stored.
   template <class Model>
   void bind(const Model& model) {
     std::vector<State> made;
+    std::set<std::string> names;
     std::size_t number = 0;
     nn::walk_parameters(model, [&](const std::string& path, const auto& p) {
+      if (states_.empty())
+        check<ValueError>(names.insert(path).second, "Optimizer", "two parameters are called '", path,
+                          "', expected one name each; the elements of a list 'down' are 'down1', 'down2', ...");
       constexpr int rank = std::remove_cvref_t<decltype(p.value)>::rank;
       meet({path, rank}, p.value.numel(), made, number);
     });
