@@ -3,6 +3,7 @@
 
 #include <string>
 #include <type_traits>
+#include <unordered_set>
 #include <vector>
 
 #include "paser/autograd/context.hpp"
@@ -83,16 +84,29 @@ inline constexpr bool is_parameter<Parameter<T, Rank>> = true;
 }  // namespace detail
 
 /// Calls f(path, member) for every Parameter and Buffer of a module, in the order of visit. Paths join the names by
-/// dots; the elements of a vector count from 1: "down1.conv1.weight".
+/// dots; the elements of a vector count from 1: "down1.conv1.weight". A member comes as often as it is visited: tied
+/// weights are stored under each of their names.
 template <class Module, class F>
 void walk(Module& module, F&& f, const std::string& prefix = "") {
   detail::walk_member(prefix, module, f);
 }
 
-/// The same for the parameters alone.
+/// The same, but a member that is visited under several names (tied weights) comes once, under the first of them.
+template <class Module, class F>
+void walk_once(Module& module, F&& f, const std::string& prefix = "") {
+  std::unordered_set<const void*> seen;
+  walk(
+      module,
+      [&](const std::string& path, auto& member) {
+        if (seen.insert(&member).second) f(path, member);
+      },
+      prefix);
+}
+
+/// walk_once for the parameters alone.
 template <class Module, class F>
 void walk_parameters(Module& module, F&& f, const std::string& prefix = "") {
-  walk(
+  walk_once(
       module,
       [&f](const std::string& path, auto& member) {
         if constexpr (detail::is_parameter<std::remove_cvref_t<decltype(member)>>) f(path, member);
@@ -100,7 +114,7 @@ void walk_parameters(Module& module, F&& f, const std::string& prefix = "") {
       prefix);
 }
 
-/// The number of trained values.
+/// The number of trained values; those of tied weights count once.
 template <class Module>
 Index count_parameters(const Module& module) {
   Index count = 0;

@@ -19,8 +19,8 @@
 namespace paser::optim {
 
 /// Walks a model and updates each parameter that took part in the gradients by a rule (Adam, SGD); parameters that took
-/// no part stay as they are, as PyTorch skips those without a gradient. Also writes the buffers' next values, so
-/// one step is all that a training step changes.
+/// no part stay as they are, as PyTorch skips those without a gradient, and tied weights are one parameter. Also writes
+/// the buffers' next values, so one step is all that a training step changes.
 ///
 /// An optimizer is a module of its own: visit names its state, "<parameter>.<slot>" and "<parameter>.step", so that
 /// checkpoints store and load it as they do a model. Bind it to the model before loading.
@@ -79,7 +79,7 @@ class Optimizer {
     std::vector<Update> updates;
     std::vector<std::function<void()>> buffers;
     std::size_t number = 0;
-    nn::walk(model, [&](const std::string& path, auto& member) {
+    nn::walk_once(model, [&](const std::string& path, auto& member) {
       if constexpr (nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
         State& state = states_[number++];
         if (const Tensor<T, 1>* g = gradients.find(member))

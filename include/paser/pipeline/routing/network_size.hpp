@@ -26,7 +26,7 @@ std::vector<NetworkSize> network_sizes(const Paser<T>& paser, const Shape<4>& im
     NetworkSize size{.parameters = nn::count_parameters(model),
                      .macs = static_cast<double>(model.count(taken).total()),
                      .done_macs = static_cast<double>(model.count(taken, run::inference, false).total())};
-    nn::walk(model, [&](const std::string&, const auto& member) {
+    nn::walk_once(model, [&](const std::string&, const auto& member) {
       size.weight_bytes += member.value.numel() * static_cast<Index>(sizeof(T));
     });
     if (k > 0) {
