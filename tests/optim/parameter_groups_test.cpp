@@ -37,7 +37,7 @@ TEST_CASE("groups multiply the rate and the decay of what they take") {
   optim::Sgd<double> sgd({.learning_rate = 0.01, .weight_decay = 0.5},
                          {{.takes = optim::named({"head"}), .learning_rate = 10},
                           {.takes = optim::is_vector, .weight_decay = 0},
-                          {.takes = optim::named({"head.bias", "nothing"}), .learning_rate = 3}});
+                          {.takes = optim::named({"head.bias"}), .learning_rate = 3}});
   sgd.step(model, model.gradients());
   const auto expect = [](const auto& after, const auto& was, double rate, double decay) {
     for (Index i = 0; i < was.value.numel(); ++i) {
@@ -79,4 +79,26 @@ TEST_CASE("a group needs a rule and factors that are not negative, and a name is
   CHECK(takes({"head"}));
   CHECK(!takes({"header.weight"}));
   CHECK(!takes({"body.head.weight"}));
+}
+
+TEST_CASE("a group names what the model has; a rule by kind may take nothing") {
+  using Catch::Contains;
+  const auto bind = [](const optim::ParameterGroups& groups) {
+    const parameter_group_cases::Model model;
+    optim::Sgd<double>({.learning_rate = 0.01}, groups).bind(model);
+  };
+  CHECK_THROWS_AS(bind({{.takes = optim::named({"haed"}), .learning_rate = 10}}), ValueError);
+  CHECK_THROWS_WITH(bind({{.takes = optim::named({"haed"})}}),
+                    Contains("'haed' names no parameter") && Contains("did you mean 'head'? It has: body, head"));
+  CHECK_THROWS_WITH(bind({{.takes = optim::named({"body", "head.scale"})}}), Contains("'head.scale' names no"));
+  CHECK_THROWS_WITH(bind({{.takes = optim::named({"classifier"})}}), Contains("of the model. It has: body, head"));
+  CHECK_NOTHROW(bind({{.takes = optim::named({"body", "head.bias"})}}));
+  CHECK_NOTHROW(bind({{.takes = [](const auto& p) { return p.rank > 2; }, .weight_decay = 0}}));
+
+  parameter_group_cases::Model model;
+  const auto before = model;
+  optim::Sgd<double> sgd({.learning_rate = 0.01}, {{.takes = optim::named({"haed"})}});
+  CHECK_THROWS_AS(sgd.step(model, model.gradients()), ValueError);
+  CHECK_THROWS_AS(sgd.step(model, model.gradients()), ValueError);
+  CHECK(model.head.bias.value(0) == before.head.bias.value(0));
 }

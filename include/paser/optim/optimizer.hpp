@@ -46,20 +46,26 @@ class Optimizer {
 
   /// Makes the state of every parameter of the model, zero; does nothing when it is there already. Throws ShapeError
   /// when the state belongs to a model of other parameters, ValueError when two of them have one path, by which the
-  /// state could not be stored.
+  /// state could not be stored, or a group names what the model does not have.
   template <class Model>
   void bind(const Model& model) {
     std::vector<State> made;
+    std::vector<ParameterInfo> parameters;
     std::set<std::string> names;
     std::size_t number = 0;
     nn::walk_parameters(model, [&](const std::string& path, const auto& p) {
-      if (states_.empty())
+      constexpr int rank = std::remove_cvref_t<decltype(p.value)>::rank;
+      if (states_.empty()) {
         check<ValueError>(names.insert(path).second, "Optimizer", "two parameters are called '", path,
                           "', expected one name each; the elements of a list 'down' are 'down1', 'down2', ...");
-      constexpr int rank = std::remove_cvref_t<decltype(p.value)>::rank;
+        parameters.push_back({path, rank});
+      }
       meet({path, rank}, p.value.numel(), made, number);
     });
-    if (states_.empty()) states_ = std::move(made);
+    if (states_.empty()) {
+      detail::check_names(groups_, parameters);
+      states_ = std::move(made);
+    }
     check(number == states_.size(), "Optimizer", "its state is that of another model: ", states_.size(),
           " parameters instead of ", number);
   }
