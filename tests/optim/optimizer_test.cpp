@@ -150,3 +150,25 @@ TEST_CASE("options out of range are refused") {
   optim::Sgd<float> sgd({});
   CHECK_THROWS_AS(sgd.set_learning_rate(NAN), ValueError);
 }
+
+TEST_CASE("an optimizer refuses gradients of a model that has changed its sizes since, and then changes nothing") {
+  Module<double> m;
+  const auto unused = m.unused.value;
+  Gradients<double> g;
+  g.add(&m.unused, Tensor<double, 1>::full({6}, 1));  // comes after the one that does not fit
+  SECTION("a parameter") {
+    g.add(&m.used, Tensor<double, 1>::full({11}, 1));
+    m.used.value = Tensor<double, 1>::zeros({4000});
+    CHECK_THROWS_WITH((optim::Sgd<double>({.learning_rate = 1}).step(m, g)),
+                      Catch::Contains("the gradient of used has 11 values, expected 4000"));
+    CHECK(m.used.value(3999) == 0);
+  }
+  SECTION("a buffer") {
+    g.set_next(&m.buffer, Tensor<double, 1>::full({2}, 1));
+    m.buffer.value = Tensor<double, 1>::zeros({3});
+    CHECK_THROWS_WITH((optim::Sgd<double>({.learning_rate = 1}).step(m, g)),
+                      Catch::Contains("the next value of buffer has 2 values, expected 3"));
+    CHECK(m.buffer.value(2) == 0);
+  }
+  CHECK(max_abs_difference(m.unused.value, unused) == 0);
+}

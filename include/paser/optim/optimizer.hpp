@@ -71,10 +71,10 @@ class Optimizer {
   }
 
   /// One update, all or nothing but for numbers that are not finite: what else throws, throws before anything is
-  /// changed. Throws ValueError when the gradients are of another model object than this one; NotFiniteError when a
-  /// gradient, a buffer's next value, or a parameter afterwards is not finite; model and optimizer are then spoilt: go
-  /// back to a state that was saved. Of the optimizer's own state that is found at its first and at every 16th step,
-  /// and when it is saved.
+  /// changed. Throws ValueError when the gradients are of another model object than this one; ShapeError when its
+  /// sizes have changed since; NotFiniteError when a gradient, a buffer's next value, or a parameter afterwards is not
+  /// finite; model and optimizer are then spoilt: go back to a state that was saved. Of the optimizer's own state that
+  /// is found at its first and at every 16th step, and when it is saved.
   template <class Model>
   void step(Model& model, const Gradients<T>& gradients) {
     bind(model);
@@ -88,10 +88,13 @@ class Optimizer {
     nn::walk_once(model, [&](const std::string& path, auto& member) {
       if constexpr (nn::detail::is_parameter<std::remove_cvref_t<decltype(member)>>) {
         State& state = states_[number++];
-        if (const Tensor<T, 1>* g = gradients.find(member))
+        if (const Tensor<T, 1>* g = gradients.find(member)) {
+          check_size("the gradient of ", path, g->numel(), state.size);
           updates.emplace_back(state, g->data(), member.value.mutable_data());
+        }
       } else {
         if (const Tensor<T, 1>* next = gradients.next(member)) {
+          check_size("the next value of ", path, next->numel(), member.value.numel());
           check_finite("Optimizer::step", next->numel(), next->data(), "the next value of ", path);
           buffers.push_back([&member, value = next->reshape(member.value.shape())] { member.value = value; });
         }
@@ -149,6 +152,12 @@ class Optimizer {
     State state{p.name, size, {groups_, p}, {}, {Tensor<T, 1>::zeros({1})}};
     for (const char* slot : rule_.slots()) state.slots.emplace_back(slot, Buffer<T, 1>{Tensor<T, 1>::zeros({size})});
     return state;
+  }
+
+  /// A gradient knows its parameter by the address, at which another one may lie by now.
+  static void check_size(const char* what, const std::string& path, Index size, Index expected) {
+    check(size == expected, "Optimizer::step", what, path, " has ", size, " values, expected ", expected,
+          "; the model was changed after it was run");
   }
 
   template <class Member>
