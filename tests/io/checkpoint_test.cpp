@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 
 #include "paser/io/torch_names.hpp"
+#include "paser/nn/norm.hpp"
+#include "paser/optim/sgd.hpp"
 #include "support/temporary_folder.hpp"
 
 using namespace paser;
@@ -197,4 +199,25 @@ TEST_CASE("checkpoint: a document with names of other encodings is saved, one th
   for (int i = 0; i < 300; ++i) c.info = nlohmann::json::array({c.info});
   CHECK_THROWS_WITH(c.save(folder / "c.safetensors"), Contains("c.safetensors") && Contains("nested deeper"));
   CHECK(io::Checkpoint::load(folder / "c.safetensors").info == back.info);
+}
+
+TEST_CASE("checkpoint: what has nothing to store is refused when it is put, or left out where that is said") {
+  const TemporaryFolder folder;
+  nn::InstanceNorm<float> bare;
+  CHECK_THROWS_AS(io::save_model(folder / "bare", bare), ValueError);
+  CHECK_THROWS_WITH(io::save_model(folder / "bare", bare), Contains("'model' has no parameters or buffers"));
+  CHECK_FALSE(std::filesystem::exists(folder / "bare"));
+
+  const Net<float> net(Key{1});
+  optim::Sgd<float> sgd({.learning_rate = 0.1});
+  io::Checkpoint c;
+  CHECK_THROWS_WITH(c.put("sgd", sgd), Contains("'sgd' has no") && Contains("once it is bound to its model"));
+  sgd.bind(net);
+  c.put("sgd", sgd);
+  c.put_if_any("bare", bare);
+  CHECK_FALSE(c.has("bare"));
+  c.get_if_any("bare", bare);
+  CHECK_NOTHROW(c.get_if_any("sgd", sgd));
+  CHECK_THROWS_WITH(c.get_if_any("sgd", bare), Contains("unexpected: "));
+  CHECK_THROWS_WITH(c.get_if_any("adam", sgd), Contains("nothing is stored under 'adam'"));
 }

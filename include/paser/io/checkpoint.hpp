@@ -30,10 +30,14 @@ struct BasicCheckpoint {
   BasicCheckpoint& operator=(BasicCheckpoint&&) noexcept = default;
   ~BasicCheckpoint() { dissolve(info); }
 
-  /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken, NotFiniteError when a
-  /// number of the model is NaN or infinite.
+  /// Stores a model under a name that has no '/'. Throws ValueError when the name is taken or the model has nothing to
+  /// store, as get could not tell that from a name that was never stored; NotFiniteError when a number of the model is
+  /// NaN or infinite.
   template <class Module>
   void put(const std::string& name, const Module& module) {
+    check<ValueError>(has_state(module), "Checkpoint", "'", name,
+                      "' has no parameters or buffers to store; an optimizer has them once it is bound to its model or "
+                      "has made a step, and what may have none is stored by put_if_any");
     nn::walk(module, [&name](const std::string& path, const auto& member) {
       check_finite("Checkpoint", member.value.numel(), member.value.data(), name, "/", path);
     });
@@ -63,6 +67,17 @@ struct BasicCheckpoint {
   void get(const std::string& name, Module& module) const {
     check<FormatError>(has(name), origin.c_str(), "nothing is stored under '", name, "'");
     load_state_dict(module, state(name), origin + ": '" + name + "'");
+  }
+
+  /// The same for a part that may have nothing to store, such as a policy without weights.
+  template <class Module>
+  void put_if_any(const std::string& name, const Module& module) {
+    if (has_state(module)) put(name, module);
+  }
+  /// Reads what put_if_any stored.
+  template <class Module>
+  void get_if_any(const std::string& name, Module& module) const {
+    if (has_state(module) || has(name)) get(name, module);
   }
 
   /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole. Texts of the
@@ -114,7 +129,7 @@ struct BasicCheckpoint {
 /// The checkpoint. It is a template so that only programs that use it pay for compiling JSON.
 using Checkpoint = BasicCheckpoint<nlohmann::json>;
 
-/// One model and a JSON document in a file of its own.
+/// One model and a JSON document in a file of its own. Throws as Checkpoint does.
 template <class Module>
 void save_model(const Path& path, const Module& module, const nlohmann::json& document = nlohmann::json::object()) {
   Checkpoint c;

@@ -20,6 +20,14 @@ inline void check_first(bool first, const std::string& where, const std::string&
 
 }  // namespace detail
 
+/// Whether a module has a parameter or buffer.
+template <class Module>
+bool has_state(const Module& module) {
+  bool any = false;
+  nn::walk(module, [&any](const std::string&, const auto&) { any = true; });
+  return any;
+}
+
 /// Every parameter and buffer of a module under its path, "down1.conv1.weight". Throws ValueError when two have one
 /// path.
 template <class Module>

@@ -177,13 +177,15 @@ class FineTuning {
 
   void save(io::Checkpoint& c, nlohmann::json& j, const std::string& name, const Snapshot<T>& s) const {
     j = {{"threshold", s.threshold}, {"tvd", s.tvd}, {"lambda", s.lambda}, {"step", s.step}};
-    c.put(name + "_policy", s.policy);
-    for (std::size_t k = first_trained(); k < s.models.size(); ++k) c.put(message(name, "_model", k + 1), s.models[k]);
+    c.put_if_any(name + "_policy", s.policy);
+    for (std::size_t k = first_trained(); k < s.models.size(); ++k)
+      c.put_if_any(message(name, "_model", k + 1), s.models[k]);
   }
   Snapshot<T> load(const io::Checkpoint& c, const nlohmann::json& j, const std::string& name) const {
     Snapshot<T> s = snapshot(j.value("threshold", 1.0), j.at("tvd"), j.at("lambda"), j.at("step"));
-    c.get(name + "_policy", s.policy);
-    for (std::size_t k = first_trained(); k < s.models.size(); ++k) c.get(message(name, "_model", k + 1), s.models[k]);
+    c.get_if_any(name + "_policy", s.policy);
+    for (std::size_t k = first_trained(); k < s.models.size(); ++k)
+      c.get_if_any(message(name, "_model", k + 1), s.models[k]);
     return s;
   }
   void save_snapshots(io::Checkpoint& c) const {

@@ -64,21 +64,14 @@ void check_routing(const BasicPaserDescription<Json>& d, std::size_t models, con
            d.calibration ? d.calibration->models() : 0, " models, there are ", n);
 }
 
-/// Whether a part has weights or statistics to be stored.
-template <class Part>
-bool has_state(const Part& part) {
-  bool any = false;
-  nn::walk(part, [&any](const std::string&, const auto&) { any = true; });
-  return any;
-}
-
 /// Throws FormatError when the file holds tensors of a part that the description does not have: it is another model's,
 /// or was put together from two.
 template <class T, class Json>
 void check_no_other_part(const io::BasicCheckpoint<Json>& checkpoint, const Paser<T>& paser) {
   for (const auto& [name, tensor] : checkpoint.tensors) {
     const std::string part = name.substr(0, name.find('/'));
-    bool known = (part == "policy" && has_state(paser.policy)) || (part == "estimator" && has_state(paser.estimator));
+    bool known =
+        (part == "policy" && io::has_state(paser.policy)) || (part == "estimator" && io::has_state(paser.estimator));
     for (std::size_t k = 0; k < paser.models.size(); ++k) known = known || part == message("f", k + 1);
     check<FormatError>(known, checkpoint.origin.c_str(), "the tensor '", excerpt(name),
                        "' belongs to nothing that the description has: ", paser.models.size(),
@@ -151,10 +144,10 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
     check<ValueError>(!description.networks.back().type.empty(), "save_paser", "network f", number,
                       " does not say how to make it again; give it a member spec() that returns a models::ModelSpec, ",
                       "and its name a maker by models::register_model");
-    checkpoint.put(message("f", number), model);
+    checkpoint.put_if_any(message("f", number), model);
   }
-  checkpoint.put("policy", paser.policy);
-  checkpoint.put("estimator", paser.estimator);
+  checkpoint.put_if_any("policy", paser.policy);
+  checkpoint.put_if_any("estimator", paser.estimator);
   checkpoint.info = description;
   checkpoint.save(file);
 }
@@ -181,9 +174,9 @@ LoadedPaser<T, Json> load_paser(const io::Path& file) {
             }));
   Paser<T> paser =
       detail::make_paser<FormatError, T>(description, Key{}, checkpoint.origin, stored("policy"), stored("estimator"));
-  for (std::size_t k = 0; k < paser.models.size(); ++k) checkpoint.get(message("f", k + 1), paser.models[k]);
-  if (detail::has_state(paser.policy)) checkpoint.get("policy", paser.policy);
-  if (detail::has_state(paser.estimator)) checkpoint.get("estimator", paser.estimator);
+  for (std::size_t k = 0; k < paser.models.size(); ++k) checkpoint.get_if_any(message("f", k + 1), paser.models[k]);
+  if (io::has_state(paser.policy)) checkpoint.get("policy", paser.policy);
+  if (io::has_state(paser.estimator)) checkpoint.get("estimator", paser.estimator);
   detail::check_no_other_part(checkpoint, paser);
   return {std::move(paser), std::move(description)};
 }

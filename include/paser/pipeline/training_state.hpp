@@ -21,8 +21,8 @@ class TrainingState {
       nn::walk_parameters(
           m, [&watch](const std::string& path, const auto& p) { watch.name(&p, path); }, name);
     });
-    return part([name, &m](io::Checkpoint& c) { c.put(name, m); },
-                [name, &m](const io::Checkpoint& c) { c.get(name, m); });
+    return part([name, &m](io::Checkpoint& c) { c.put_if_any(name, m); },
+                [name, &m](const io::Checkpoint& c) { c.get_if_any(name, m); });
   }
 
   /// Value: what JSON holds.
