@@ -187,10 +187,49 @@ TEST_CASE("a checkpoint is read from one safetensors file, from several with an 
   write_index(wrong);
   CHECK_THROWS_WITH(read_index(), Contains("'attention.key.bias' has a NUL"));
   CHECK_THROWS_AS(read_index(), FormatError);
+  write_index({{"weight_map", nlohmann::json::object()}});
+  CHECK_THROWS_WITH(read_index(), Contains("'weight_map' is empty"));
+  CHECK_THROWS_AS(read_index(), FormatError);
   write_index({{"weights", 1}});
   CHECK_THROWS_WITH(read_index(), Contains("'weight_map'"));
   std::ofstream(folder / "old.pth") << "\x80\2}.";
   CHECK_THROWS_WITH(io::read_weights(folder / "old.pth"), Contains("before version 1.6"));
+}
+
+TEST_CASE("an index may be of files of torch.save, and each is told by what it begins with") {
+  const TemporaryFolder folder;
+  const io::Path torch = io::Path(PASER_TEST_DATA) / "io" / "torch" / "state.pt";
+  const io::StateDict expected = io::read_weights(torch);
+  nlohmann::json index = {{"weight_map", {{"more", "model-2.safetensors"}}}};
+  for (const auto& [name, tensor] : expected) index["weight_map"][name] = "pytorch_model-1.bin";
+  io::Safetensors other;
+  other.tensors["more"] = ones({3});
+  std::filesystem::copy_file(torch, folder / "pytorch_model-1.bin");
+  const auto read_index = [&] {
+    std::ofstream(folder / "pytorch_model.bin.index.json") << index;
+    return io::read_weights(folder / "pytorch_model.bin.index.json");
+  };
+  io::write_safetensors(folder / "model-2.safetensors", other);
+  const io::StateDict state = read_index();
+  CHECK(state.size() == expected.size() + 1);
+  CHECK(std::ranges::equal(state.at("whole").bytes.values(), expected.at("whole").bytes.values()));
+  index["weight_map"].erase("whole");
+  CHECK_THROWS_WITH(read_index(), Contains("pytorch_model-1.bin") && Contains("'whole' is not in the index"));
+  index["weight_map"]["absent"] = "pytorch_model-1.bin";
+  CHECK_THROWS_WITH(read_index(), Contains("pytorch_model-1.bin") && Contains("no tensor 'absent'"));
+}
+
+TEST_CASE("a negative variance is refused by its name, and nothing is changed") {
+  io::StateDict state = state_by({});
+  state["stem.norm.running_var"].bytes = io::RawTensor::of(Tensor<float, 1>::full({4}, 0)).bytes;
+  CHECK(refused(state).empty());
+  Tensor<float, 1> variances = Tensor<float, 1>::full({4}, 1);
+  variances.mutable_data()[2] = -1;
+  state["stem.norm.running_var"] = io::RawTensor::of(variances);
+  CHECK_THAT(refused(state), Contains("net.pt: stem.norm.running_var has -1 at position 2 of 4"));
+  state["stem.norm.running_var"] = io::RawTensor::of(Tensor<float, 1>::full({4}, 1));
+  state["stem.norm.running_mean"] = io::RawTensor::of(Tensor<float, 1>::full({4}, -1));
+  CHECK(refused(state).empty());
 }
 
 }  // namespace published_weights_test

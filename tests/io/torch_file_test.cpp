@@ -173,6 +173,22 @@ TEST_CASE("a state dict that stands twice under one name is refused: which one i
   CHECK_THAT(refused(file(text("model") + one)), Contains("stands there twice"));
 }
 
+TEST_CASE("a tensor beside the state dict is none of its tensors") {
+  const std::string x = tensor(zero, two, one, two);
+  const auto file = [](const std::string& items) {
+    return zip_of({{"a/data.pkl", "\x80\2}" + items + "."}, {"a/data/0", bytes(0x4000000000000000u, 8)}});
+  };
+  const std::string beside = text("pos_weight") + x + "s", held = "}" + text("w") + x + "s";
+  for (const char* const usual : {"state_dict", "model_state", "model_state_dict", "model"})
+    for (const std::string& items : {text(usual) + held + "s" + beside, beside + text(usual) + held + "s"}) {
+      const io::StateDict state = io::parse_torch_file(file(items), "net.pt");
+      CHECK(state.size() == 1);
+      CHECK(state.contains("w"));
+    }
+  CHECK(io::parse_torch_file(file(beside + text("model") + x + "s"), "net.pt").size() == 2);
+  CHECK_THAT(refused(file(beside + text("optimizer") + held + "s")), Contains("its entry 'optimizer' among"));
+}
+
 TEST_CASE("a file of torch.save that is cut anywhere, or whose bits are wrong, is refused") {
   const std::string whole = io::read_file(folder / "state.pt");
   for (std::size_t length = 0; length < whole.size(); length += 7)

@@ -18,6 +18,15 @@ inline void check_first(bool first, const std::string& where, const std::string&
                     "', expected one name each; the elements of a list 'down' are 'down1', 'down2', ...");
 }
 
+/// Throws FormatError when a variance of a norm, which is known by its name, is negative.
+template <class T, int Rank>
+void check_variance(const Tensor<T, Rank>& value, const std::string& origin, const std::string& path) {
+  if (path != "running_var" && !path.ends_with(".running_var")) return;
+  for (Index i = 0; i < value.numel(); ++i)
+    check<FormatError>(value.data()[i] >= 0, origin.c_str(), path, " has ", value.data()[i], " at position ", i, " of ",
+                       value.numel(), ", expected variances from 0");
+}
+
 }  // namespace detail
 
 /// Whether a module has a parameter or buffer.
@@ -42,7 +51,8 @@ StateDict state_dict(const Module& module) {
 /// Gives every parameter and buffer of a module the tensor of its path; other floating types are converted.
 /// Strict, and all or nothing: throws FormatError that starts with `origin` and lists everything missing, unexpected,
 /// of another shape or not of floating type, NotFiniteError naming a tensor with NaN or infinity in it (after the
-/// conversion), ValueError when two members have one path; and then leaves the module as it was.
+/// conversion), FormatError naming a variance ("running_var") below 0, of which a norm makes NaN; ValueError when two
+/// members have one path; and then leaves the module as it was.
 template <class Module>
 void load_state_dict(Module& module, const StateDict& state, const std::string& origin = "load_state_dict") {
   std::string problems;
@@ -72,6 +82,7 @@ void load_state_dict(Module& module, const StateDict& state, const std::string& 
     using Value = std::remove_cvref_t<decltype(member.value)>;
     auto value = state.at(path).template cast<typename Value::Scalar, Value::rank>();
     check_finite(origin.c_str(), value.numel(), value.data(), path);
+    detail::check_variance(value, origin, path);
     writes.push_back([&member, value = std::move(value)]() mutable { member.value = std::move(value); });
   });
   for (const auto& write : writes) write();

@@ -105,9 +105,9 @@ inline bool holds_tensors(const PickleNode& node) {
   return false;
 }
 
-/// The state dict in a file: its root, or what the root has under one of the names that trainers use.
+/// The state dict in a file: what its root has under one of the names that trainers use, or else the root. Trainers put
+/// single tensors beside the state dict too, so that there are some does not make the root one.
 inline const PickleNode& state_dict(const PickleNode& root, const std::string& origin) {
-  if (holds_tensors(root)) return root;
   std::string names;
   for (const char* const usual : {"state_dict", "model_state", "model_state_dict", "model"}) {
     const PickleNode* under = nullptr;
@@ -120,15 +120,16 @@ inline const PickleNode& state_dict(const PickleNode& root, const std::string& o
     if (under != nullptr && holds_tensors(*under)) return *under;
     names += (names.empty() ? "'" : ", '") + std::string(usual) + "'";
   }
+  if (holds_tensors(root)) return root;
   throw FormatError(message(origin, ": holds no tensors by name, neither itself nor under ", names));
 }
 
 }  // namespace detail
 
-/// The state dict in the content of a file of torch.save: the file's own dict of tensors, or that under "state_dict",
-/// "model_state", "model_state_dict" or "model". Shapes and layouts are torch's. Throws FormatError that starts with
-/// `origin` when the content is no such archive, is cut or damaged, or holds anything but tensors, numbers, texts,
-/// lists, tuples and dicts, which is told by its name.
+/// The state dict in the content of a file of torch.save: the dict of tensors under "state_dict", "model_state",
+/// "model_state_dict" or "model", or else the file's own. Shapes and layouts are torch's. Throws FormatError that
+/// starts with `origin` when the content is no such archive, is cut or damaged, or holds anything but tensors, numbers,
+/// texts, lists, tuples and dicts, which is told by its name.
 inline StateDict parse_torch_file(std::string_view content, const std::string& origin) {
   check<FormatError>(is_zip(content), origin.c_str(),
                      "is no ZIP archive; files of torch.save before version 1.6 are not read, load and save it again");

@@ -8,9 +8,25 @@
 
 namespace paser::io {
 
-/// The files of a checkpoint that is cut into several, by the index beside them (model.safetensors.index.json of
-/// Hugging Face): {"weight_map": {tensor: file, ...}}; and which tensors each holds. Throws FormatError when a file
-/// does not lie beside the index.
+namespace detail {
+
+/// The tensors of one file, which is a safetensors file or one of torch.save.
+template <class Json>
+StateDict read_weights_of_one(const Path& path) {
+  char begin[4] = {};
+  InputFile file(path);
+  file.read(begin, std::min<Index>(file.size(), 4));
+  const std::string extension = path.extension().string();
+  if (is_zip({begin, 4}) || extension == ".pt" || extension == ".pth" || extension == ".bin")
+    return read_torch_file(path);
+  return read_safetensors<Json>(path).tensors;
+}
+
+}  // namespace detail
+
+/// The files of a checkpoint that is cut into several, by the index beside them (model.safetensors.index.json or
+/// pytorch_model.bin.index.json of Hugging Face): {"weight_map": {tensor: file, ...}}; and which tensors each holds.
+/// Throws FormatError when there is none, or a file does not lie beside the index.
 template <class Json = nlohmann::json>
 std::map<std::string, std::map<std::string, bool>> shards_of(const Path& index) {
   const std::string origin = index.string();
@@ -27,6 +43,7 @@ std::map<std::string, std::map<std::string, bool>> shards_of(const Path& index) 
                        "', expected a name without folders");
     files[file_name][name] = true;
   }
+  check<FormatError>(!files.empty(), origin.c_str(), "its 'weight_map' is empty, expected the file of each tensor");
   return files;
 }
 
@@ -36,31 +53,27 @@ template <class Json = nlohmann::json>
 StateDict read_sharded(const Path& index) {
   StateDict state;
   for (const auto& [file_name, names] : shards_of<Json>(index)) {
-    Safetensors shard = read_safetensors<Json>(index.parent_path() / file_name);
+    const Path path = index.parent_path() / file_name;
+    const std::string origin = path.string();
+    StateDict shard = detail::read_weights_of_one<Json>(path);
     for (const auto& [name, expected] : names)
-      check<FormatError>(shard.tensors.contains(name), shard.origin.c_str(), "there is no tensor '", name,
+      check<FormatError>(shard.contains(name), origin.c_str(), "there is no tensor '", name,
                          "', which the index says is there");
-    for (auto& [name, tensor] : shard.tensors) {
-      check<FormatError>(names.contains(name), shard.origin.c_str(), "tensor '", name, "' is not in the index");
+    for (auto& [name, tensor] : shard) {
+      check<FormatError>(names.contains(name), origin.c_str(), "tensor '", name, "' is not in the index");
       state.emplace(name, std::move(tensor));
     }
   }
   return state;
 }
 
-/// The tensors of a published checkpoint: a safetensors file, the index of a sharded one (*.index.json), or a file of
-/// torch.save (see parse_torch_file), told apart by what they begin with. Throws IoError and FormatError as their
+/// The tensors of a published checkpoint: a safetensors file, a file of torch.save (see parse_torch_file), or the index
+/// of several of either (*.index.json), told apart by what they begin with. Throws IoError and FormatError as their
 /// readers.
 template <class Json = nlohmann::json>
 StateDict read_weights(const Path& path) {
   if (path.filename().string().ends_with(".index.json")) return read_sharded<Json>(path);
-  char begin[4] = {};
-  InputFile file(path);
-  file.read(begin, std::min<Index>(file.size(), 4));
-  const std::string extension = path.extension().string();
-  if (is_zip({begin, 4}) || extension == ".pt" || extension == ".pth" || extension == ".bin")
-    return read_torch_file(path);
-  return read_safetensors<Json>(path).tensors;
+  return detail::read_weights_of_one<Json>(path);
 }
 
 /// Gives a network the weights of a published checkpoint. Strict as load_published; throws as that and read_weights.
