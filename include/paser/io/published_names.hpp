@@ -12,7 +12,9 @@ namespace paser::io {
 
 /// What the tensors of a network of ours are called in a published checkpoint. A rule speaks of a module or of a tensor
 /// and holds for all that begins with its name and a dot; the rule with the longest name holds. What no rule speaks of
-/// has one name, so an empty table is that of a network whose members are named after the checkpoint.
+/// has one name, so an empty table is that of a network whose members are named after the checkpoint. A rule that no
+/// tensor of the network needs is no error: one table serves all sizes of a network, not all of which have every
+/// module.
 ///
 ///   PublishedNames names;
 ///   names.rename("backbone.norm1", "encoder.layer_norm.0");
