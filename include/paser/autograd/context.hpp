@@ -247,13 +247,15 @@ class TapeContext : public RunContext<T> {
 
   Tape<T>& tape() { return tape_; }  ///< What the operations are recorded on.
 
-  /// Walks the tape back from `output` and collects the gradients of all parameters.
+  /// Walks the tape back from `output` and collects the gradients of the parameters that it depends on. One that was
+  /// only read has none, rather than zeros: an optimizer's weight decay and momentum would move it.
   template <int Rank>
   Gradients<T> backward(const Var<T, Rank>& output, const Tensor<T, Rank>& seed) {
     const FlushDenormals flush;
     tape_.backward(output, seed);
     Gradients<T> gradients = std::move(updates_);
-    for (const auto& [p, leaf] : leaves_) gradients.add(p, tape_.gradient(leaf));
+    for (const auto& [p, leaf] : leaves_)
+      if (tape_.reached(leaf)) gradients.add(p, tape_.gradient(leaf));
     return gradients;
   }
 

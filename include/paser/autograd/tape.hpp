@@ -131,6 +131,9 @@ class Tape {
     return g.empty() ? Tensor<T, Rank>::zeros(leaf.shape()) : g.reshape(leaf.shape());
   }
 
+  /// Whether backward came to a leaf: false when the output does not depend on it.
+  bool reached(const Var<T, 1>& leaf) const { return !nodes_[static_cast<std::size_t>(leaf.node_)].gradient.empty(); }
+
   /// See record() below.
   template <int Rank, class Backward>
   static Var<T, Rank> record(Tensor<T, Rank> y, std::initializer_list<Operand<T>> inputs, Backward&& backward) {
