@@ -5,6 +5,7 @@
 #include "distributed/thread_link.hpp"
 #include "paser/distributed/sum_gradients.hpp"
 #include "paser/nn/linear.hpp"
+#include "paser/nn/norm.hpp"
 #include "paser/ops/reshape.hpp"
 #include "paser/optim/adam.hpp"
 #include "paser/pipeline/supervised.hpp"
@@ -74,6 +75,21 @@ TEST_CASE("parts of a batch, at one process or several, sum what some of them al
       REQUIRE(sum->find(p) != nullptr);
       CHECK(same_bits(sum->of(p), whole.gradients.of(p)));
     });
+}
+
+TEST_CASE("a batch norm that is applied twice in a run moves its statistics twice") {
+  const nn::BatchNorm<double> norm(1);
+  TapeContext<double> ctx(run::training);
+  const auto values = [](double low, double high) {
+    return Var<double, 4>(Tensor<double, 4>::from({1, 1, 2, 1}, std::vector{low, high}));
+  };
+  norm(ctx, values(9, 11));
+  const auto y = norm(ctx, values(-1, 3));
+  const auto gradients = ctx.backward(y, Tensor<double, 4>::full(y.shape(), 1));
+  // The unbiased variances are 2 and 8.
+  CHECK((*gradients.next(norm.running_mean))(0) == Approx(0.9 * (0.1 * 10) + 0.1 * 1));
+  CHECK((*gradients.next(norm.running_var))(0) == Approx(0.9 * (0.9 * 1 + 0.1 * 2) + 0.1 * 8));
+  CHECK(norm.running_mean.value(0) == 0);
 }
 
 }  // namespace context_test

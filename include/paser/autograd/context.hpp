@@ -109,6 +109,11 @@ class EvalContext : public RunContext<T> {
   Tensor<T, Rank> constant(Tensor<T, Rank> x) const {
     return x;
   }
+  /// What a layer reads running statistics from.
+  template <int Rank>
+  const Tensor<T, Rank>& current(const Buffer<T, Rank>& b) const {
+    return b.value;
+  }
   /// Running statistics are only written after a training step: dropped here.
   template <int Rank>
   void update(const Buffer<T, Rank>&, const Tensor<T, Rank>&, double = 1) {}
@@ -238,6 +243,14 @@ class TapeContext : public RunContext<T> {
     return Var<T, Rank>(std::move(x));
   }
 
+  /// The value of a buffer, or the next one where this run has made it: a layer that is applied again goes on from what
+  /// it has made of the first call.
+  template <int Rank>
+  Tensor<T, Rank> current(const Buffer<T, Rank>& b) const {
+    const Tensor<T, 1>* const next = updates_.next(b);
+    return next == nullptr ? b.value : next->reshape(b.value.shape());
+  }
+
   /// Remembers the next value of a buffer, with its weight in a mean over parts of the batch; Optimizer::step writes
   /// it.
   template <int Rank>
@@ -273,6 +286,7 @@ concept Context = requires(C& ctx, const Parameter<typename C::Scalar, 1>& param
   typename C::template Value<4>;
   { ctx(parameter) } -> std::convertible_to<typename C::template Value<1>>;
   { ctx.constant(data) } -> std::convertible_to<typename C::template Value<1>>;
+  { ctx.current(buffer) } -> std::convertible_to<Tensor<typename C::Scalar, 1>>;
   ctx.update(buffer, data, 1.0);
   ctx.dropout_keys(ctx.next_dropout(), Index{1});
   { ctx.mode } -> std::convertible_to<Mode>;

@@ -94,8 +94,8 @@ struct BatchNorm {
     if (!ctx.mode.batch_statistics)
       return batch_norm(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, options);
     detail::check_statistics(ctx.mode, ctx.part);
-    auto r = batch_norm_training(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, options,
-                                 ctx.mode.ghost_batch);
+    auto r = batch_norm_training(x, ctx(weight), ctx(bias), ctx.current(running_mean), ctx.current(running_var),
+                                 options, ctx.mode.ghost_batch);
     const auto images = static_cast<double>(x.shape().n());
     ctx.update(running_mean, r.running_mean, images);
     ctx.update(running_var, r.running_var, images);
