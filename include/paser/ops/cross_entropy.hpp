@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/kernels/cross_entropy.hpp"
 
@@ -23,7 +24,8 @@ struct CrossEntropyOptions {
   std::optional<std::int32_t> ignore_index{};  ///< pixels of this label take no part and are not counted
   Normalizer normalizer = Normalizer::target_weights;
   /// Divide by this number instead. Give the target_totals of the whole batch, so that the losses and gradients of its
-  /// micro-batches add up to those of the batch.
+  /// micro-batches add up to those of the batch. 0: loss and gradients are 0. ValueError when it is negative or not
+  /// finite.
   std::optional<double> total{};
 };
 
@@ -45,7 +47,8 @@ inline std::vector<double> class_weights(const CrossEntropyOptions& options, Ind
   check(static_cast<Index>(options.class_weight.size()) == classes, "cross_entropy", options.class_weight.size(),
         " class weights for ", classes, " classes");
   for (const double w : options.class_weight)
-    check<ValueError>(w >= 0, "cross_entropy", "a class weight must not be negative, got ", w);
+    check<ValueError>(is_finite(w) && w >= 0, "cross_entropy", "a class weight must be a number of at least 0, got ",
+                      value_text(w));
   return options.class_weight;
 }
 
@@ -61,7 +64,10 @@ std::string position(const Shape<Rank>& shape, Index flat) {
 }
 
 /// 1 / total, or 0 when there is nothing to divide by: a batch without a counted pixel has loss 0 and gradient 0.
-inline double inverse(double total) {
+/// Throws ValueError when it is negative or not finite: a loss of 0 would look like success.
+inline double inverse(const char* where, double total) {
+  check<ValueError>(is_finite(total) && total >= 0, where,
+                    "the number that the loss is divided by must be finite and not negative, got ", value_text(total));
   return total > 0 ? 1 / total : 0.0;
 }
 
@@ -124,7 +130,7 @@ double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<std::int32_t, R
   const Index classes = logits.shape().last();
   const std::vector<double> weight = class_weights(options, classes);
   const TargetTotals totals = target_totals(labels, classes, options);
-  const double factor = inverse(options.total.value_or(totals.of(options.normalizer)));
+  const double factor = inverse("cross_entropy", options.total.value_or(totals.of(options.normalizer)));
   // No label reaches 2^32, so without an ignored one nothing is skipped.
   const std::int64_t ignored = options.ignore_index ? std::int64_t{*options.ignore_index} : std::int64_t{1} << 32;
   return factor * kernels::cross_entropy_labels(labels.numel(), classes, logits.data(), labels.data(), weight.data(),
@@ -139,7 +145,7 @@ double cross_entropy(const Tensor<T, Rank>& logits, const Tensor<T, Rank>& targe
   const std::vector<double> weight = class_weights(options, classes);
   check<ValueError>(!options.ignore_index, "cross_entropy", "probability targets have no label to ignore");
   const Index rows = classes > 0 ? logits.numel() / classes : 0;
-  const double factor = inverse(options.total.value_or(static_cast<double>(rows)));
+  const double factor = inverse("cross_entropy", options.total.value_or(static_cast<double>(rows)));
   return factor * kernels::cross_entropy_probabilities(rows, classes, logits.data(), target.data(), weight.data(),
                                                        factor, gradient);
 }

@@ -25,11 +25,11 @@ Var<T, 1> record_loss(double loss, const Var<T, Rank>& a, Tensor<T, Rank> da, co
 }  // namespace detail
 
 /// Mean of (a - b)^2 over all elements (torch.nn.functional.mse_loss); `total` replaces the number of elements, so that
-/// micro-batches add up. Shapes must be equal.
+/// micro-batches add up. Shapes must be equal. Throws ValueError on a total that is negative or not finite.
 template <class T, int Rank>
 Tensor<T, 1> mean_squared_error(const Tensor<T, Rank>& a, const Tensor<T, Rank>& b, std::optional<double> total = {}) {
   check_same_shape("mean_squared_error", a, b);
-  const double factor = detail::inverse(total.value_or(static_cast<double>(a.numel())));
+  const double factor = detail::inverse("mean_squared_error", total.value_or(static_cast<double>(a.numel())));
   const double sum = kernels::squared_error(a.numel(), a.data(), b.data(), factor, static_cast<T*>(nullptr));
   const FlushDenormals flush;
   return Tensor<T, 1>::full({1}, static_cast<T>(factor * sum));
@@ -40,7 +40,7 @@ template <class T, int Rank>
 Var<T, 1> mean_squared_error(const Var<T, Rank>& a, const Var<T, Rank>& b, std::optional<double> total = {}) {
   check_same_shape("mean_squared_error", a.value(), b.value());
   const Index n = a.value().numel();
-  const double factor = detail::inverse(total.value_or(static_cast<double>(n)));
+  const double factor = detail::inverse("mean_squared_error", total.value_or(static_cast<double>(n)));
   Tensor<T, Rank> da(a.shape());
   const double sum = kernels::squared_error(n, a.value().data(), b.value().data(), factor, da.mutable_data());
   return detail::record_loss(factor * sum, a, da, b, b.is_constant() ? Tensor<T, Rank>{} : scale(da, -1));
@@ -49,7 +49,7 @@ Var<T, 1> mean_squared_error(const Var<T, Rank>& a, const Var<T, Rank>& b, std::
 /// Distillation by distributions (Hinton et al. 2015): T^2 / N times the sum over all pixels of
 /// KL(softmax(teacher / T) || softmax(student / T)), the reduction "batchmean" of torch.nn.functional.kl_div.
 /// Classes lie in the last axis; N is the first extent, or `total`. Throws ValueError unless the temperature is
-/// positive.
+/// positive and finite.
 template <class T, int Rank>
 Tensor<T, 1> kl_divergence(const Tensor<T, Rank>& student, const Tensor<T, Rank>& teacher, double temperature,
                            std::optional<double> total = {}) {
@@ -62,10 +62,11 @@ template <class T, int Rank>
 Var<T, 1> kl_divergence(const Var<T, Rank>& student, const Var<T, Rank>& teacher, double temperature,
                         std::optional<double> total = {}) {
   check_same_shape("kl_divergence", student.value(), teacher.value());
-  check<ValueError>(temperature > 0, "kl_divergence", "the temperature must be positive, got ", temperature);
+  check<ValueError>(is_finite(temperature) && temperature > 0, "kl_divergence",
+                    "the temperature must be positive and finite, got ", value_text(temperature));
   const Index n = student.shape().last(), rows = n > 0 ? student.value().numel() / n : 0;
-  const double factor =
-      temperature * temperature * detail::inverse(total.value_or(static_cast<double>(student.shape()[0])));
+  const double factor = temperature * temperature *
+                        detail::inverse("kl_divergence", total.value_or(static_cast<double>(student.shape()[0])));
   Tensor<T, Rank> ds, dt;
   if (!student.is_constant()) ds = Tensor<T, Rank>(student.shape());
   if (!teacher.is_constant()) dt = Tensor<T, Rank>(teacher.shape());

@@ -12,7 +12,7 @@ template <class T>
 double expected_reward(Index rows, Index models, const T* logits, const T* rewards,
                        const PolicyGradientOptions& options, T* gradient) {
   const FlushDenormals flush;
-  const double total = options.total.value_or(static_cast<double>(rows)), share = total > 0 ? 1 / total : 0;
+  const double share = share_of_patch("expected_reward_loss", rows, options.total);
   double loss = 0;
   for (Index row = 0; row < rows; ++row) {
     const RowDistribution d(logits + row * models, models);

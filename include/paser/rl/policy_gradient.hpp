@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "paser/autograd/tape.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/float_state.hpp"
 #include "paser/rl/categorical.hpp"
 
@@ -66,12 +67,22 @@ struct PolicyGradientOptions {
 
 namespace detail {
 
+/// What a patch weighs in a mean over `total` of them, or over the rows; 0 when there are none. Throws ValueError when
+/// the total is negative or not finite.
+inline double share_of_patch(const char* where, Index rows, const std::optional<double>& total) {
+  const double patches = total.value_or(static_cast<double>(rows));
+  check<ValueError>(is_finite(patches) && patches >= 0, where,
+                    "the number that the loss is divided by must be finite and not negative, got ",
+                    value_text(patches));
+  return patches > 0 ? 1 / patches : 0;
+}
+
 /// The loss, and where `gradient` is not null its derivative by the logits.
 template <class T>
 double policy_gradient(Index rows, Index models, const T* logits, const std::int32_t* actions, const T* advantages,
                        const PolicyGradientOptions& options, T* gradient) {
   const FlushDenormals flush;
-  const double total = options.total.value_or(static_cast<double>(rows)), share = total > 0 ? 1 / total : 0;
+  const double share = share_of_patch("policy_gradient_loss", rows, options.total);
   double loss = 0;
   for (Index row = 0; row < rows; ++row) {
     const RowDistribution d(logits + row * models, models);

@@ -257,8 +257,8 @@ inline GainRouter<float> fit_gain_router(const RouterExamples& examples, const P
 inline PatchPolicy<float> train_patch_policy(const RouterExamples& examples, const PatchPrices& prices, Index patches,
                                              const RouterFit& fit, const PolicyFit& policy, Key key) {
   detail::check_prices("train_patch_policy", examples, prices);
-  check<ValueError>(policy.temperature > 0, "train_patch_policy", "the temperature must be positive, got ",
-                    policy.temperature);
+  check<ValueError>(is_finite(policy.temperature) && policy.temperature > 0, "train_patch_policy",
+                    "the temperature must be positive and finite, got ", policy.temperature);
   const auto fresh = [&](PatchHead<float> head) {
     return PatchPolicy<float>{
         .head = std::move(head), .prices = prices, .temperature = policy.temperature, .patches = patches};
