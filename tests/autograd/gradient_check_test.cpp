@@ -47,3 +47,18 @@ TEST_CASE("gradient_check samples large inputs and passes on a convolution") {
                                      GradientCheckOptions{.samples = 30}, x, w, b);
   CHECK(result.passed);
 }
+
+TEST_CASE("a gradient check that compares nothing does not pass") {
+  const auto a = normal<double>(Key{1}, Shape{7});
+  const Tensor<double, 1> none({0});
+  const auto same = [](const auto& x) { return x; };
+  const auto nothing = [&](const auto&) { return Var<double, 1>(none); };
+  const auto no_input = gradient_check(same, none), no_output = gradient_check(nothing, a);
+  CHECK_FALSE(no_input.passed);
+  CHECK_FALSE(no_output.passed);
+  CHECK(no_output.where == "nothing was compared: the output has no element");
+  CHECK(gradient_check(same, GradientCheckOptions{.samples = 1}, a).passed);
+  for (const Index bad : {0, -1})
+    CHECK_THROWS_WITH(gradient_check(same, GradientCheckOptions{.samples = bad}, a),
+                      "gradient_check: expected at least 1 sample of each tensor, got " + std::to_string(bad));
+}

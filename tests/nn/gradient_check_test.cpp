@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "paser/nn/activation.hpp"
 #include "paser/nn/conv2d.hpp"
 
 using namespace paser;
@@ -37,4 +38,13 @@ TEST_CASE("the gradient check of a module covers parameters and tells two forwar
   const auto leaking = nn::gradient_check(module, run::training, Key{3}, x);
   CHECK_FALSE(leaking.passed);
   CHECK_THAT(leaking.where, Catch::Contains("unrecorded"));
+}
+
+TEST_CASE("the gradient check of a module does not pass when it compares nothing") {
+  const Twice module{nn::Conv2d<double>(nn::Conv2dSpec::same(3, 3), Key{1})};
+  const auto x = normal<double>(Key{2}, Shape{2, 5, 4, 3});
+  CHECK_THROWS_AS(nn::gradient_check(module, run::training, Key{3}, GradientCheckOptions{.samples = 0}, x), ValueError);
+  const auto empty = nn::gradient_check(nn::Relu{}, run::training, Key{3}, Tensor<double, 4>({0, 5, 4, 3}));
+  CHECK_FALSE(empty.passed);
+  CHECK_THAT(empty.where, Catch::Contains("nothing was compared"));
 }

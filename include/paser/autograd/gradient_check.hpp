@@ -24,12 +24,26 @@ struct GradientCheckOptions {
 
 /// What a gradient check found.
 struct GradientCheck {
-  bool passed = true;
-  double worst = 0;   ///< the largest error, in the measure of GradientCheckOptions::tolerance
-  std::string where;  ///< the element with the largest error and its two derivatives
+  bool passed = true;  ///< false too when there was nothing to compare
+  double worst = 0;    ///< the largest error, in the measure of GradientCheckOptions::tolerance
+  std::string where;   ///< the element with the largest error and its two derivatives
 };
 
 namespace detail {
+
+inline void check_samples(const GradientCheckOptions& o) {
+  check<ValueError>(o.samples >= 1, "gradient_check", "expected at least 1 sample of each tensor, got ", o.samples);
+}
+
+/// What compare_gradient has found in all tensors, for an output of so many elements. A check that has compared nothing
+/// proves nothing.
+inline GradientCheck found_in_all(GradientCheck result, Index outputs) {
+  if (result.passed && (result.where.empty() || outputs == 0))
+    return {false, 0,
+            outputs == 0 ? "nothing was compared: the output has no element"
+                         : "nothing was compared: no input or parameter has an element"};
+  return result;
+}
 
 /// Compares `gradient` with the differences of difference(i, step) = loss(x_i + step) - loss(x_i - step).
 template <int Rank, class Difference>
@@ -83,6 +97,7 @@ std::tuple<Tensor<double, Ranks>...> analytic_gradients(const F& f, const Gradie
 template <class F, std::size_t... I, int... Ranks>
 GradientCheck gradient_check(const F& f, const GradientCheckOptions& o, std::index_sequence<I...> all,
                              const Tensor<double, Ranks>&... x) {
+  check_samples(o);
   const auto forward = [&](const auto&... in) { return f(Var<double, Ranks>(in)...).value(); };
   const auto weight = uniform<double>(o.key, forward(x...).shape(), -1, 1);
   const auto gradients = analytic_gradients(f, o, -1, all, x...);
@@ -106,7 +121,7 @@ GradientCheck gradient_check(const F& f, const GradientCheckOptions& o, std::ind
                 message(name, ": another gradient when all other inputs are constants")};
   };
   (check_input(std::integral_constant<std::size_t, I>{}), ...);
-  return result;
+  return found_in_all(std::move(result), weight.numel());
 }
 
 }  // namespace detail
@@ -114,7 +129,7 @@ GradientCheck gradient_check(const F& f, const GradientCheckOptions& o, std::ind
 /// Checks a hand-written backward: compares the gradient of sum(f(inputs...) * random) with central differences in
 /// every input, and that the gradient of each input is the same when the other inputs are constants. f takes one
 /// Var<double, Rank> per input and returns a Var<double, R>. Keep inputs away from kinks (ReLU at 0, ties of a max
-/// pool). The idea is that of dlib's test_layer.
+/// pool). Throws ValueError when options.samples is below 1. The idea is that of dlib's test_layer.
 template <class F, int... Ranks>
 GradientCheck gradient_check(const F& f, const GradientCheckOptions& options, const Tensor<double, Ranks>&... inputs) {
   return detail::gradient_check(f, options, std::index_sequence_for<Tensor<double, Ranks>...>{}, inputs...);

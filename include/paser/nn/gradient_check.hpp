@@ -12,10 +12,12 @@ namespace paser::nn {
 
 /// gradient_check of a module in double: every input and every parameter, in one run of the given mode and key. The
 /// differences run the module on plain tensors, so the check also fails when its recorded and its unrecorded forward
-/// are two different functions. Call as module(ctx, inputs...).
+/// are two different functions, and when there is nothing to compare. Throws ValueError when options.samples is below
+/// 1. Call as module(ctx, inputs...).
 template <class Module, int... Ranks>
 GradientCheck gradient_check(const Module& module, Mode mode, Key key, const GradientCheckOptions& options,
                              const Tensor<double, Ranks>&... inputs) {
+  paser::detail::check_samples(options);
   Module copy = module;
   const auto forward = [&](const auto&... in) {
     EvalContext<double> ctx(mode, key);
@@ -62,7 +64,7 @@ GradientCheck gradient_check(const Module& module, Mode mode, Key key, const Gra
       return paser::detail::weighted_difference(weight, run(i, step), run(i, -step));
     });
   });
-  return result;
+  return paser::detail::found_in_all(std::move(result), weight.numel());
 }
 
 /// The same with default options.
