@@ -73,3 +73,19 @@ TEST_CASE("the largest difference of two tensors is infinite where one alone is 
   CHECK(difference({infinite}, {-infinite}) == infinite);
   CHECK(difference({}, {}) == 0);
 }
+
+TEST_CASE("a tensor that was moved away is as a new one: no shape without elements") {
+  auto a = Tensor<float, 4>::full({3, 3, 1, 2}, 1);
+  const auto kept = a;
+  auto b = std::move(a);
+  CHECK((a.shape() == Shape<4>{} && a.numel() == 0 && a.empty()));
+  CHECK((b.shape() == kept.shape() && b.shares_buffer_with(kept)));
+  CHECK_THROWS_WITH(check_same_shape("add", a, kept), "add: shapes differ: (0,0,0,0) and (3,3,1,2)");
+  a = std::move(b);
+  CHECK((b.shape() == Shape<4>{} && b.empty() && a.shape() == kept.shape()));
+  auto& same = a;
+  a = std::move(same);
+  CHECK((a.shape() == kept.shape() && a.shares_buffer_with(kept)));
+  static_assert(std::is_nothrow_move_constructible_v<Tensor<float, 4>>);
+  static_assert(std::is_nothrow_move_assignable_v<Tensor<float, 4>>);
+}

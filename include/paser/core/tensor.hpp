@@ -44,6 +44,18 @@ class Tensor {
   /// No elements; empty() is true.
   Tensor() = default;
 
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  /// What was moved from is as a new Tensor(): were it to keep its shape, what looks at shapes would take it for one
+  /// that has elements.
+  Tensor(Tensor&& other) noexcept : shape_(std::exchange(other.shape_, {})), buffer_(std::move(other.buffer_)) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    shape_ = std::exchange(other.shape_, {});
+    buffer_ = std::move(other.buffer_);
+    return *this;
+  }
+  ~Tensor() = default;
+
   /// Undefined content. Throws ShapeError on a negative extent, and on more bytes than an Index can count;
   /// OutOfMemory when there is no memory.
   [[gnu::noinline]] explicit Tensor(const Shape<Rank>& shape) : shape_(shape) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "paser/core/error.hpp"
 #include "paser/nn/visit.hpp"
 
 /// What values that forget the type of a module have in common: AnySegmenter, Estimator, Policy.
@@ -16,14 +17,18 @@ template <class Base>
 class Cloned {
  public:
   explicit Cloned(std::unique_ptr<Base> object) : object_(std::move(object)) {}
-  Cloned(const Cloned& other) : object_(other.object_->clone()) {}
+  /// Throws ValueError when the other's object was moved away, as operator-> does.
+  Cloned(const Cloned& other) : object_(other->clone()) {}
   Cloned(Cloned&&) noexcept = default;
   Cloned& operator=(Cloned other) noexcept {
     object_ = std::move(other.object_);
     return *this;
   }
 
-  Base* operator->() const { return object_.get(); }
+  Base* operator->() const {
+    check<ValueError>(object_ != nullptr, "Cloned", "what this held (a network, policy or estimator) was moved away");
+    return object_.get();
+  }
   Base* get() const { return object_.get(); }  ///< The object, or null.
 
  private:
