@@ -126,3 +126,13 @@ TEST_CASE("an exception of a loop's body goes to the caller, on any number of th
   }
   set_threads(0);
 }
+
+TEST_CASE("a grain below 1 counts as 1, and one above the length as the length") {
+  for (const Index grain : {Index{-1}, Index{0}, Index{1}, Index{3}, std::numeric_limits<Index>::max()}) {
+    CHECK(parallel_sum(10, grain, [](Index begin, Index end) { return static_cast<double>(end - begin); }) == 10);
+    std::atomic<Index> sum{0};
+    parallel_for(10, grain, [&](Index begin, Index end) { sum += end - begin; });
+    CHECK(sum == 10);
+  }
+  CHECK(parallel_sum(0, 0, [](Index, Index) { return 1.0; }) == 0);
+}

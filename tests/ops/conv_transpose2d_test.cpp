@@ -96,6 +96,18 @@ TEST_CASE("conv_transpose2d says what does not fit") {
   CHECK_THROWS_AS(conv_transpose2d(x, fitting, {.padding = {2, 0}}), ShapeError);
 }
 
+TEST_CASE("conv_transpose2d refuses a weight without channels or taps") {
+  const auto x = Tensor<float, 4>::zeros({1, 3, 3, 2});
+  for (const Shape<4>& shape : {Shape{2, 2, 2, 0}, Shape{0, 0, 2, 2}, Shape{0, 2, 2, 2}}) {
+    const Tensor<float, 4> weight(shape);
+    CHECK_THROWS_WITH(conv_transpose2d(x, weight), Catch::Contains("without channels or taps"));
+    Tape<float> tape;
+    CHECK_THROWS_AS(
+        conv_transpose2d(tape.variable(x), tape.variable(weight), tape.variable(Tensor<float, 1>({shape.c()}))),
+        ShapeError);
+  }
+}
+
 TEST_CASE("nn::ConvTranspose2d has the parameters it says") {
   const nn::ConvTranspose2d<float> layer({.in = 6, .out = 4, .kernel = 2, .options = {.stride = {2, 2}}}, Key{1});
   CHECK(nn::count_parameters(layer) == 2 * 2 * 6 * 4 + 4);

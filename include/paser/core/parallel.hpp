@@ -33,11 +33,11 @@ void run_pieces(Index n, Index grain, const void* body, void (*call)(const void*
 
 }  // namespace detail
 
-/// Calls body(begin, end) on disjoint pieces of 0 .. n-1, each a multiple of `grain` long but the last, on several
-/// threads. Which piece runs where is not specified, so a body must own what it writes; sums across pieces go through
-/// parallel_sum or a fixed partition. A call inside a parallel loop runs serially. When a body throws, pieces that
-/// nobody has begun are left out, and the first exception goes to the caller once the others have ended. The body must
-/// not fork a process that goes on with it. It runs under FlushDenormals.
+/// Calls body(begin, end) on disjoint pieces of 0 .. n-1, each a multiple of `grain` (at least 1) long but the last, on
+/// several threads. Which piece runs where is not specified, so a body must own what it writes; sums across pieces go
+/// through parallel_sum or a fixed partition. A call inside a parallel loop runs serially. When a body throws, pieces
+/// that nobody has begun are left out, and the first exception goes to the caller once the others have ended. The body
+/// must not fork a process that goes on with it. It runs under FlushDenormals.
 template <class Body>
 void parallel_for(Index n, Index grain, const Body& body) {
   detail::run_pieces(n, grain, &body,
@@ -53,9 +53,10 @@ void parallel_each(Index n, const Body& body) {
 }
 
 /// The sum of body(begin, end) over the pieces of 0 .. n-1, each `grain` long but the last. The parts are added in
-/// order, so the sum has the same bits for any number of threads.
+/// order, so the sum has the same bits for any number of threads. A grain below 1 counts as 1, as for parallel_for.
 template <class Body>
 double parallel_sum(Index n, Index grain, const Body& body) {
+  grain = std::clamp<Index>(grain, 1, std::max<Index>(n, 1));
   std::vector<double> parts(static_cast<std::size_t>(n > 0 ? (n + grain - 1) / grain : 0));
   parallel_each(static_cast<Index>(parts.size()),
                 [&](Index i) { parts[static_cast<std::size_t>(i)] = body(i * grain, std::min(n, (i + 1) * grain)); });
@@ -85,7 +86,7 @@ inline void set_threads([[maybe_unused]] int n) {
                                                  void (*call)(const void* body, Index begin, Index end)) {
   if (n <= 0) return;
 #ifndef PASER_NO_THREADS
-  grain = std::max<Index>(grain, 1);
+  grain = std::clamp<Index>(grain, 1, n);
   const Index pieces = (n + grain - 1) / grain;
   if (pieces > 1) {
     // Several contiguous runs a thread: few enough to be cheap, enough to level out a slow core.

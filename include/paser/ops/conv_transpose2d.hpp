@@ -25,6 +25,7 @@ namespace detail {
 inline kernels::ConvShape conv_transpose2d_shape(const Shape<4>& x, const Shape<4>& weight,
                                                  const ConvTranspose2dOptions& options) {
   const char* const where = "conv_transpose2d";
+  check(weight.numel() > 0, where, "input ", x, " or weight ", weight, " without channels or taps");
   check(x.c() == weight.w(), where, "input ", x, " has ", x.c(), " channels, the weight ", weight,
         " (rows,columns,in,out) expects ", weight.w());
   check(options.groups >= 1 && x.c() % options.groups == 0, where, "input ", x, " does not split into ", options.groups,
