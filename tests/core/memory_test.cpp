@@ -1,7 +1,14 @@
 #include "paser/core/memory.hpp"
 
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <set>
+
+#ifdef __linux__
+#include <sys/resource.h>
+
+#include "core/child.hpp"
+#endif
 
 using paser::BufferPool;
 
@@ -134,5 +141,32 @@ TEST_CASE("AddressSanitizer knows what of a buffer nobody may touch") {
   REQUIRE(buffer.get() == data);
   CHECK(__asan_region_is_poisoned(data, 1010) == nullptr);
   CHECK(__asan_address_is_poisoned(data + 1010) == 1);
+}
+#endif
+
+#ifdef __linux__
+TEST_CASE("idle buffers go back to the system before there is said to be no memory") {
+  if (!children_can_allocate) return;
+  CHECK(in_child([] {
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t most = pages * static_cast<std::size_t>(::getpagesize()) + 96 * mib;
+    const rlimit limit{most, most};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) return true;
+    BufferPool pool;
+    {
+      std::vector<std::shared_ptr<std::byte>> held;
+      for (int i = 0; i < 80; ++i) held.push_back(pool.allocate(mib));
+    }
+    const std::size_t idle = pool.idle_bytes();
+    std::shared_ptr<std::byte> large;
+    try {
+      large = pool.allocate(88 * mib);
+      pool.allocate(88 * mib);
+    } catch (const paser::OutOfMemory&) {
+      return idle >= 80 * mib && large != nullptr && pool.use().current == BufferPool::size_class(88 * mib);
+    }
+    return false;
+  }));
 }
 #endif

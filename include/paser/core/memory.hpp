@@ -69,13 +69,14 @@ class BufferPool {
 #endif
 
   /// A 64-byte aligned buffer of at least `bytes`, returned to the pool when its last owner goes. Content undefined.
-  /// Throws OutOfMemory when there is no memory, and then nothing is changed but that idle buffers may be gone.
+  /// Throws OutOfMemory when there is no memory, not even with all idle buffers given back to the system; nothing else
+  /// is changed then.
   std::shared_ptr<std::byte> allocate(std::size_t bytes) {
     if (bytes > largest) throw OutOfMemory(bytes);
     Buffer buffer = take(size_class(bytes));
     if (buffer.data == nullptr) {
       try {
-        buffer.data = detail::allocate_buffer(buffer.size);
+        buffer.data = fresh(buffer.size);
       } catch (const std::bad_alloc&) {
         not_taken(buffer);
         throw OutOfMemory(bytes);
@@ -175,6 +176,18 @@ class BufferPool {
     const Buffer buffer{remove(found, idle_[found].last), size_of(found), 0, 0};
     use(buffer.size);
     return buffer;
+  }
+
+  /// A buffer from the system; where that has none, after it has got all idle ones back. Throws std::bad_alloc.
+  std::byte* fresh(std::size_t size) {
+    try {
+      return detail::allocate_buffer(size);
+    } catch (const std::bad_alloc&) {
+      const std::lock_guard lock(mutex_);
+      if (idle_bytes_ == 0) throw;
+      release_idle();
+    }
+    return detail::allocate_buffer(size);
   }
 
   void not_taken(const Buffer& wanted) noexcept {
