@@ -55,6 +55,18 @@ TEST_CASE("the weight's gradient over an empty batch is zero") {
   CHECK(std::count(gradient.begin(), gradient.end(), 0.f) == static_cast<std::ptrdiff_t>(gradient.size()));
 }
 
+TEST_CASE("the gradient by the input takes its time from the image, not from the stride") {
+  for (const Index stride : {Index{3}, Index{1} << 20}) {
+    Tape<float> tape;
+    const auto x = tape.variable(Tensor<float, 4>::full({1, 4, 5, 1}, 1));
+    const auto y = conv2d(x, Var(Tensor<float, 4>::full({2, 1, 1, 1}, 3)), {.stride = {stride, stride}});
+    tape.backward(y, Tensor<float, 4>::full(y.shape(), 1));
+    const auto dx = tape.gradient(x);
+    for (Index i = 0; i < 4; ++i)
+      for (Index j = 0; j < 5; ++j) CHECK(dx(0, i, j, 0) == (i < 2 && (j == 0 || j == stride) ? 3 : 0));
+  }
+}
+
 TEST_CASE("conv2d says which extents do not fit") {
   using Catch::Contains;
   const auto zeros = [](Index a, Index b, Index c, Index d) { return Tensor<float, 4>::zeros({a, b, c, d}); };

@@ -7,6 +7,7 @@
 #include "paser/ops/adaptive_avg_pool2d.hpp"
 #include "paser/ops/add_resized.hpp"
 #include "paser/ops/avg_pool2d.hpp"
+#include "paser/ops/extend_to.hpp"
 #include "paser/ops/upsample_bicubic.hpp"
 #include "paser/ops/upsample_bilinear.hpp"
 #include "paser/ops/upsample_nearest.hpp"
@@ -173,4 +174,20 @@ TEST_CASE("resizes that are counted have the shape of those that are computed, a
     CHECK(upsample_bicubic(counted, options).shape() == upsample_bicubic(x, options).shape());
   }
   CHECK(same_bits(upsample_bilinear(x, {.scale = 2}), upsample_bilinear(x, scale(2, false))));
+}
+
+TEST_CASE("a result that no memory holds is refused before the tables of its sides are made, an empty one needs none") {
+  const auto x = Tensor<float, 4>::full({1, 1, 1, 1}, 1);
+  const Index huge = Index{1} << 58;
+  CHECK_THROWS_AS(upsample_nearest(x, size(1, huge)), OutOfMemory);
+  CHECK_THROWS_AS(upsample_bilinear(Var(x), size(huge, 1)), OutOfMemory);
+  CHECK_THROWS_AS(upsample_bicubic(x, size(1, huge)), OutOfMemory);
+  CHECK_THROWS_AS(adaptive_avg_pool2d(x, {huge, 1}), OutOfMemory);
+  CHECK_THROWS_AS(extend_to(x, 1, huge, Border::edge), OutOfMemory);
+  Tape<float> tape;
+  const auto none = tape.variable(Tensor<float, 4>({0, 3, 5, 2}));
+  const auto y = upsample_nearest(none, size(1, Index{1} << 30));
+  CHECK(y.shape() == Shape<4>{0, 1, Index{1} << 30, 2});
+  tape.backward(y, Tensor<float, 4>(y.shape()));
+  CHECK(tape.gradient(none).shape() == none.shape());
 }

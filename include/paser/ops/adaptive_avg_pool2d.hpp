@@ -17,7 +17,6 @@ inline void check_adaptive_avg_pool2d(const Shape<4>& x, const std::array<Index,
 
 template <class T>
 SeparableMap<T> adaptive_avg_pool2d_map(const Shape<4>& x, const std::array<Index, 2>& size) {
-  check_adaptive_avg_pool2d(x, size);
   return {kernels::adaptive_axis<T>(x.h(), size[0]), kernels::adaptive_axis<T>(x.w(), size[1])};
 }
 }  // namespace detail
@@ -27,13 +26,15 @@ SeparableMap<T> adaptive_avg_pool2d_map(const Shape<4>& x, const std::array<Inde
 /// ShapeError when a side is empty.
 template <class T>
 Tensor<T, 4> adaptive_avg_pool2d(const Tensor<T, 4>& x, const std::array<Index, 2>& size) {
-  return detail::adaptive_avg_pool2d_map<T>(x.shape(), size)(x);
+  detail::check_adaptive_avg_pool2d(x.shape(), size);
+  return detail::separable(x, size, [&] { return detail::adaptive_avg_pool2d_map<T>(x.shape(), size); });
 }
 
 /// The same value, recorded. Keeps no tensor.
 template <class T>
 Var<T, 4> adaptive_avg_pool2d(const Var<T, 4>& x, const std::array<Index, 2>& size) {
-  return detail::record_separable(x, detail::adaptive_avg_pool2d_map<T>(x.shape(), size));
+  detail::check_adaptive_avg_pool2d(x.shape(), size);
+  return detail::separable(x, size, [&] { return detail::adaptive_avg_pool2d_map<T>(x.shape(), size); });
 }
 
 /// Counted: one for each element of the input.

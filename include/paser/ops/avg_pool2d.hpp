@@ -10,11 +10,11 @@ namespace paser {
 
 namespace detail {
 template <class T>
-SeparableMap<T> avg_pool2d_map(const Shape<4>& x, const Pool2dOptions& options, bool count_include_pad) {
-  const auto shape = kernels::pool_shape("avg_pool2d", x, options);
-  return {kernels::average_axis<T>(x.h(), shape.out_h, options.kernel[0], options.stride[0], options.padding[0],
+SeparableMap<T> avg_pool2d_map(const kernels::PoolShape& shape, bool count_include_pad) {
+  const Pool2dOptions& options = shape.options;
+  return {kernels::average_axis<T>(shape.h, shape.out_h, options.kernel[0], options.stride[0], options.padding[0],
                                    count_include_pad),
-          kernels::average_axis<T>(x.w(), shape.out_w, options.kernel[1], options.stride[1], options.padding[1],
+          kernels::average_axis<T>(shape.w, shape.out_w, options.kernel[1], options.stride[1], options.padding[1],
                                    count_include_pad)};
 }
 }  // namespace detail
@@ -24,13 +24,17 @@ SeparableMap<T> avg_pool2d_map(const Shape<4>& x, const Pool2dOptions& options, 
 /// Throws ShapeError when a window is larger than the padded input or the padding than half a window.
 template <class T>
 Tensor<T, 4> avg_pool2d(const Tensor<T, 4>& x, const Pool2dOptions& options = {}, bool count_include_pad = true) {
-  return detail::avg_pool2d_map<T>(x.shape(), options, count_include_pad)(x);
+  const auto shape = kernels::pool_shape("avg_pool2d", x.shape(), options);
+  return detail::separable(x, {shape.out_h, shape.out_w},
+                           [&] { return detail::avg_pool2d_map<T>(shape, count_include_pad); });
 }
 
 /// The same value, recorded. Keeps no tensor.
 template <class T>
 Var<T, 4> avg_pool2d(const Var<T, 4>& x, const Pool2dOptions& options = {}, bool count_include_pad = true) {
-  return detail::record_separable(x, detail::avg_pool2d_map<T>(x.shape(), options, count_include_pad));
+  const auto shape = kernels::pool_shape("avg_pool2d", x.shape(), options);
+  return detail::separable(x, {shape.out_h, shape.out_w},
+                           [&] { return detail::avg_pool2d_map<T>(shape, count_include_pad); });
 }
 
 /// Counted as free.

@@ -24,7 +24,6 @@ inline Shape<4> extended_shape(const Shape<4>& x, Index height, Index width, Ind
 
 template <class T>
 SeparableMap<T> extension(const Shape<4>& x, Index height, Index width, Border border, Index top, Index left) {
-  extended_shape(x, height, width, top, left);
   const bool mirror = border == Border::mirrored;
   return {kernels::extended_axis<T>(x.h(), height, mirror, top), kernels::extended_axis<T>(x.w(), width, mirror, left)};
 }
@@ -37,13 +36,17 @@ SeparableMap<T> extension(const Shape<4>& x, Index height, Index width, Border b
 /// fit.
 template <class T>
 Tensor<T, 4> extend_to(const Tensor<T, 4>& x, Index height, Index width, Border border, Index top = 0, Index left = 0) {
-  return detail::extension<T>(x.shape(), height, width, border, top, left)(x);
+  detail::extended_shape(x.shape(), height, width, top, left);
+  return detail::separable(x, {height, width},
+                           [&] { return detail::extension<T>(x.shape(), height, width, border, top, left); });
 }
 
 /// The same value, recorded. Keeps no tensor: dx sums dy over the copies of a pixel.
 template <class T>
 Var<T, 4> extend_to(const Var<T, 4>& x, Index height, Index width, Border border, Index top = 0, Index left = 0) {
-  return detail::record_separable(x, detail::extension<T>(x.shape(), height, width, border, top, left));
+  detail::extended_shape(x.shape(), height, width, top, left);
+  return detail::separable(x, {height, width},
+                           [&] { return detail::extension<T>(x.shape(), height, width, border, top, left); });
 }
 
 /// Counted as free.

@@ -30,13 +30,15 @@ SeparableMap<T> bicubic_map(const Shape<4>& x, const ResizeOptions& options) {
 /// not aligned, ShapeError when a side would be empty.
 template <class T>
 Tensor<T, 4> upsample_bicubic(const Tensor<T, 4>& x, const ResizeOptions& options) {
-  return detail::bicubic_map<T>(x.shape(), options)(x);
+  return detail::separable(x, detail::bicubic_extent(x.shape(), options).out,
+                           [&] { return detail::bicubic_map<T>(x.shape(), options); });
 }
 
 /// The same value, recorded. Keeps no tensor: dx is dy under the transposed interpolation.
 template <class T>
 Var<T, 4> upsample_bicubic(const Var<T, 4>& x, const ResizeOptions& options) {
-  return detail::record_separable(x, detail::bicubic_map<T>(x.shape(), options));
+  return detail::separable(x, detail::bicubic_extent(x.shape(), options).out,
+                           [&] { return detail::bicubic_map<T>(x.shape(), options); });
 }
 
 /// Counted as free, as fvcore does.

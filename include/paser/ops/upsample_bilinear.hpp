@@ -22,13 +22,15 @@ SeparableMap<T> bilinear_map(const Shape<4>& x, const ResizeOptions& options) {
 /// exactly one of scale and size is given, ShapeError when a side would be empty.
 template <class T>
 Tensor<T, 4> upsample_bilinear(const Tensor<T, 4>& x, const ResizeOptions& options) {
-  return detail::bilinear_map<T>(x.shape(), options)(x);
+  return detail::separable(x, detail::resize_extent("upsample_bilinear", x.shape(), options).out,
+                           [&] { return detail::bilinear_map<T>(x.shape(), options); });
 }
 
 /// The same value, recorded. Keeps no tensor: dx is dy under the transposed interpolation.
 template <class T>
 Var<T, 4> upsample_bilinear(const Var<T, 4>& x, const ResizeOptions& options) {
-  return detail::record_separable(x, detail::bilinear_map<T>(x.shape(), options));
+  return detail::separable(x, detail::resize_extent("upsample_bilinear", x.shape(), options).out,
+                           [&] { return detail::bilinear_map<T>(x.shape(), options); });
 }
 
 /// Counted: four for each element of the result.

@@ -22,13 +22,15 @@ SeparableMap<T> nearest_map(const Shape<4>& x, const ResizeOptions& options) {
 /// upsample_bilinear.
 template <class T>
 Tensor<T, 4> upsample_nearest(const Tensor<T, 4>& x, const ResizeOptions& options) {
-  return detail::nearest_map<T>(x.shape(), options)(x);
+  return detail::separable(x, detail::resize_extent("upsample_nearest", x.shape(), options).out,
+                           [&] { return detail::nearest_map<T>(x.shape(), options); });
 }
 
 /// The same value, recorded. Keeps no tensor: dx sums dy over the repetitions of a pixel.
 template <class T>
 Var<T, 4> upsample_nearest(const Var<T, 4>& x, const ResizeOptions& options) {
-  return detail::record_separable(x, detail::nearest_map<T>(x.shape(), options));
+  return detail::separable(x, detail::resize_extent("upsample_nearest", x.shape(), options).out,
+                           [&] { return detail::nearest_map<T>(x.shape(), options); });
 }
 
 /// Counted: one for each element of the result.

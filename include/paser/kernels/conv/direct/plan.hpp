@@ -87,7 +87,7 @@ inline Phase input_gradient_phase(const Axis& forward, Index phase) {
   Phase result{};
   result.tap_step = -(stride / g);
   Index tap0 = 0;
-  while (tap0 < stride / g && (phase - forward.offset - tap0 * dilation) % stride != 0) ++tap0;
+  while (tap0 < std::min(stride / g, forward.taps) && (phase - forward.offset - tap0 * dilation) % stride != 0) ++tap0;
   const Index taps = tap0 < std::min(stride / g, forward.taps) ? (forward.taps - 1 - tap0) / (stride / g) + 1 : 0;
   result.first_tap = tap0 + (taps - 1) * (stride / g);
   // Tap t of the reversed order is forward tap first_tap - t * stride / g.
@@ -102,8 +102,9 @@ void for_each_phase(const ConvShape& s, T* dx, F&& f) {
   const Axis rows = forward_axis(s, 0), columns = forward_axis(s, 1);
   const auto whole = [](const Axis& axis) { return axis.tap_step == 1 && axis.stride <= axis.taps; };
   if (!whole(rows) || !whole(columns)) std::fill_n(dx, s.x_size(), T(0));
-  for (Index a = 0; a < rows.stride; ++a)
-    for (Index b = 0; b < columns.stride; ++b) {
+  // A stride may be far larger than the image, whose last phases are empty then.
+  for (Index a = 0; a < std::min(rows.stride, rows.inputs); ++a)
+    for (Index b = 0; b < std::min(columns.stride, columns.inputs); ++b) {
       const Phase row = input_gradient_phase(rows, a), column = input_gradient_phase(columns, b);
       const Index outputs = std::min(row.axis.outputs, column.axis.outputs);
       if (outputs > 0 && row.axis.taps > 0 && column.axis.taps > 0) f(row, column);
