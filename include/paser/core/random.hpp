@@ -56,12 +56,19 @@ struct Key {
     return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v);
   }
 
-  /// Draw i, uniform in 0 .. n-1.
+  /// Draw i, uniform in 0 .. n-1. Throws ValueError when n is negative or above 2^32, as a draw has 32 random bits.
   constexpr Index uniform_int(std::uint64_t i, Index n) const {
+    if (n < 0 || n > Index{1} << 32) [[unlikely]]
+      refuse_range(n);
     return static_cast<Index>((std::uint64_t{word(i)} * static_cast<std::uint64_t>(n)) >> 32);
   }
 
   constexpr bool operator==(const Key&) const = default;
+
+ private:
+  [[noreturn, gnu::cold, gnu::noinline]] static void refuse_range(Index n) {
+    throw ValueError(message("Key::uniform_int: expected 0 .. 2^32 numbers to draw from, got ", n));
+  }
 };
 
 /// Numbers that name the images of a batch, such as their places in the data set. Noise on an image depends on its

@@ -13,6 +13,10 @@ namespace paser {
 /// Every extent, stride and position in paser is signed and 64 bits wide.
 using Index = std::int64_t;
 
+/// The most that the stride, padding, dilation or kernel of an operation may be: what is computed of them and of sides
+/// that a memory has is far from what no Index can hold.
+inline constexpr Index largest_setting = Index{1} << 31;
+
 /// The extents of a dense row-major array, outermost first. Rank 4 is (batch, height, width, channel).
 template <int Rank>
 struct Shape {

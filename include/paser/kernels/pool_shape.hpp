@@ -27,7 +27,8 @@ struct PoolShape {
 inline PoolShape pool_shape(const char* where, const Shape<4>& x, const Pool2dOptions& options) {
   const auto extent = [&](std::size_t a, Index in) {
     const Index kernel = options.kernel[a], stride = options.stride[a], padding = options.padding[a];
-    check(kernel >= 1 && stride >= 1, where, "kernel and stride must be at least 1, got ", kernel, " and ", stride);
+    check(kernel >= 1 && stride >= 1 && kernel <= largest_setting && stride <= largest_setting, where,
+          "kernel and stride must be at least 1 and at most ", largest_setting, ", got ", kernel, " and ", stride);
     check(padding >= 0 && padding <= kernel / 2, where, "padding must be at most half of the kernel, got padding ",
           padding, " for kernel ", kernel);
     check(in >= 1 && in + 2 * padding >= kernel, where, "input ", x, " with padding ", padding,

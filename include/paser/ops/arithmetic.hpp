@@ -65,8 +65,8 @@ void scale_in_place(Tensor<T, Rank>& x, double factor) {
 template <class T, int Rank>
 void add_rows(Tensor<T, Rank>& sum, const Tensor<T, Rank>& x, Index first) {
   Shape<Rank> rows = x.shape();
-  check(0 <= first && first + sum.shape()[0] <= rows[0], "add_rows", "rows ", first, " .. ", first + sum.shape()[0],
-        " of ", x.shape());
+  check(0 <= first && first <= rows[0] && sum.shape()[0] <= rows[0] - first, "add_rows", "rows from ", first,
+        " on: expected ", sum.shape()[0], " of them in ", x.shape());
   rows[0] = sum.shape()[0];
   check(rows == sum.shape(), "add_rows", "rows of ", x.shape(), " to a sum of ", sum.shape());
   const Index row = rows[0] > 0 ? sum.numel() / rows[0] : 0;

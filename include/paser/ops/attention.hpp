@@ -206,7 +206,7 @@ Var<T, 4> attention(const Var<T, 4>& query, const Var<T, 4>& key, const Var<T, 4
 inline Counted<4> attention(const Counted<4>& query, const Counted<4>& key, const Counted<4>& value, double) {
   const Shape<4>&q = query.shape(), &k = key.shape(), &v = value.shape();
   detail::check_attention(q, k, v);
-  return query.then(Shape<4>{q[0], q[1], q[2], v[3]}, "matmul", q[0] * q[1] * q[2] * k[2] * (q[3] + v[3]));
+  return query.then(Shape<4>{q[0], q[1], q[2], v[3]}, "matmul", {q[0], q[1], q[2], k[2], q[3] + v[3]});
 }
 
 /// The same between maps, of which every head has a block of consecutive channels and every pixel is a token: nothing
@@ -231,8 +231,7 @@ inline Counted<4> attention_heads(const Counted<4>& query, const Counted<4>& key
                                   double) {
   const Shape<4>&q = query.shape(), &k = key.shape(), &v = value.shape();
   detail::check_attention_heads(q, k, v, heads);
-  return query.then(Shape<4>{q.n(), q.h(), q.w(), v.c()}, "matmul",
-                    q.n() * q.h() * q.w() * k.h() * k.w() * (q.c() + v.c()));
+  return query.then(Shape<4>{q.n(), q.h(), q.w(), v.c()}, "matmul", {q.n(), q.h(), q.w(), k.h(), k.w(), q.c() + v.c()});
 }
 
 }  // namespace paser

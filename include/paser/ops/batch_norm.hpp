@@ -255,7 +255,7 @@ BatchNormResult<Var<T, 4>> batch_norm_training(const Var<T, 4>& x, const Var<T, 
 template <class T>
 Counted<4> batch_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const Tensor<T, 1>&,
                       const Tensor<T, 1>&, const BatchNormOptions& = {}) {
-  return x.then(x.shape(), "batch_norm", 2 * x.shape().numel());
+  return x.then(x.shape(), "batch_norm", {2, x.shape().numel()});
 }
 
 /// What batch_norm_training counts; the running statistics are not known and stay as they are.
@@ -268,7 +268,7 @@ template <class T>
 CountedBatchNorm<T> batch_norm_training(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
                                         const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
                                         const BatchNormOptions& = {}, Index = 0) {
-  return {x.then(x.shape(), "batch_norm", 5 * x.shape().numel()), mean, variance};
+  return {x.then(x.shape(), "batch_norm", {5, x.shape().numel()}), mean, variance};
 }
 
 }  // namespace paser

@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
+
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/conv2d.hpp"
@@ -19,9 +21,14 @@ inline kernels::ConvShape conv2d_shape(const Shape<4>& x, const Shape<4>& weight
   check(weight.w() == shape.group_c(), "conv2d", "input ", x, " and weight ", weight,
         " (rows,columns,in,out) differ in ", "input channels: expected ", shape.group_c(), " a group, the weight has ",
         weight.w());
-  for (const std::size_t axis : {0u, 1u})
+  check(shape.r <= largest_setting && shape.s <= largest_setting, "conv2d", "the kernel of weight ", weight,
+        " is larger than ", largest_setting);
+  for (const std::size_t axis : {0u, 1u}) {
     check(options.stride[axis] >= 1 && options.dilation[axis] >= 1 && options.padding[axis] >= 0, "conv2d",
           "stride and dilation must be at least 1 and padding at least 0");
+    check(std::max({options.stride[axis], options.dilation[axis], options.padding[axis]}) <= largest_setting, "conv2d",
+          "stride, dilation and padding must be at most ", largest_setting);
+  }
   check(x.h() + 2 * options.padding[0] > options.dilation[0] * (shape.r - 1) &&
             x.w() + 2 * options.padding[1] > options.dilation[1] * (shape.s - 1),
         "conv2d", "input ", x, " with padding ", options.padding[0], ",", options.padding[1],
@@ -111,7 +118,8 @@ Var<T, 4> conv2d(const Var<T, 4>& x, const Var<T, 4>& weight, const Conv2dOption
 /// Counted: every tap of every output, taps in the padding included; the bias is free.
 inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Conv2dOptions& options = {}) {
   const auto shape = detail::conv2d_shape(x.shape(), weight.shape(), options);
-  return x.then(Shape<4>{shape.n, shape.out_h(), shape.out_w(), shape.k}, "conv", shape.macs());
+  return x.then(Shape<4>{shape.n, shape.out_h(), shape.out_w(), shape.k}, "conv",
+                {shape.n, shape.out_h(), shape.out_w(), shape.k, shape.r, shape.s, shape.group_c()});
 }
 inline Counted<4> conv2d(const Counted<4>& x, const Counted<4>& weight, const Counted<1>& bias,
                          const Conv2dOptions& options = {}) {

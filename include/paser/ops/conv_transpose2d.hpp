@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
+
 #include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/conv2d.hpp"
@@ -33,6 +35,10 @@ inline kernels::ConvShape conv_transpose2d_shape(const Shape<4>& x, const Shape<
   std::array<Index, 2> size{};
   for (const int axis : {0, 1}) {
     const auto a = static_cast<std::size_t>(axis);
+    check(std::max({options.stride[a], options.dilation[a], options.padding[a], x[axis + 1], weight[axis]}) <=
+              largest_setting,
+          where, "stride, dilation, padding and the sides of input ", x, " and weight ", weight, " must be at most ",
+          largest_setting);
     check(options.stride[a] >= 1 && options.dilation[a] >= 1 && options.padding[a] >= 0, where,
           "stride and dilation must be at least 1 and padding at least 0");
     check(
@@ -153,7 +159,7 @@ inline Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight
                                    const ConvTranspose2dOptions& options = {}) {
   const auto shape = detail::conv_transpose2d_shape(x.shape(), weight.shape(), options);
   const Shape<4>& s = x.shape();
-  return x.then(Shape<4>{shape.n, shape.h, shape.w, shape.c}, "conv", s.n() * s.h() * s.w() * weight.shape().numel());
+  return x.then(Shape<4>{shape.n, shape.h, shape.w, shape.c}, "conv", {s.n(), s.h(), s.w(), weight.shape().numel()});
 }
 inline Counted<4> conv_transpose2d(const Counted<4>& x, const Counted<4>& weight, const Counted<1>& bias,
                                    const ConvTranspose2dOptions& options = {}) {

@@ -16,7 +16,8 @@ enum class Border {
 namespace detail {
 
 inline Shape<4> extended_shape(const Shape<4>& x, Index height, Index width, Index top = 0, Index left = 0) {
-  check(x.h() >= 1 && x.w() >= 1 && top >= 0 && left >= 0 && x.h() + top <= height && x.w() + left <= width,
+  check(x.h() >= 1 && x.w() >= 1 && top >= 0 && left >= 0 && height >= x.h() && top <= height - x.h() &&
+            width >= x.w() && left <= width - x.w(),
         "extend_to", "cannot extend input ", x, " to ", height, " x ", width, " pixels, ", top, " of them above and ",
         left, " on the left");
   return {x.n(), height, width, x.c()};

@@ -92,7 +92,7 @@ Var<T, 4> group_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1
 
 /// Counted: five for each element.
 inline Counted<4> group_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&, const GroupNormOptions&) {
-  return x.then(x.shape(), "group_norm", 5 * x.shape().numel());
+  return x.then(x.shape(), "group_norm", {5, x.shape().numel()});
 }
 
 }  // namespace paser

@@ -91,11 +91,11 @@ Var<T, 4> instance_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T
 
 /// Counted: four for each element, five with weight and bias.
 inline Counted<4> instance_norm(const Counted<4>& x, const InstanceNormOptions& = {}) {
-  return x.then(x.shape(), "instance_norm", 4 * x.shape().numel());
+  return x.then(x.shape(), "instance_norm", {4, x.shape().numel()});
 }
 inline Counted<4> instance_norm(const Counted<4>& x, const Counted<1>&, const Counted<1>&,
                                 const InstanceNormOptions& = {}) {
-  return x.then(x.shape(), "instance_norm", 5 * x.shape().numel());
+  return x.then(x.shape(), "instance_norm", {5, x.shape().numel()});
 }
 
 }  // namespace paser

@@ -82,7 +82,7 @@ Var<T, Rank> layer_norm(const Var<T, Rank>& x, const Var<T, 1>& weight, const Va
 /// Counted: five for each element.
 template <int Rank>
 Counted<Rank> layer_norm(const Counted<Rank>& x, const Counted<1>&, const Counted<1>&, const LayerNormOptions& = {}) {
-  return x.then(x.shape(), "layer_norm", 5 * x.shape().numel());
+  return x.then(x.shape(), "layer_norm", {5, x.shape().numel()});
 }
 
 }  // namespace paser

@@ -87,7 +87,7 @@ Var<T, Rank> linear(const Var<T, Rank>& x, const Var<T, 2>& weight) {
 /// Counted: every input value meets a row of the weight; the bias is free.
 template <int Rank>
 Counted<Rank> linear(const Counted<Rank>& x, const Counted<2>& weight) {
-  return x.then(detail::linear_shape(x.shape(), weight.shape()), "linear", x.shape().numel() * weight.shape()[1]);
+  return x.then(detail::linear_shape(x.shape(), weight.shape()), "linear", {x.shape().numel(), weight.shape()[1]});
 }
 template <int Rank>
 Counted<Rank> linear(const Counted<Rank>& x, const Counted<2>& weight, const Counted<1>&) {

@@ -83,7 +83,7 @@ Counted<Rank> matmul(const Counted<Rank>& a, const Counted<Rank>& b) {
   const auto [batch, m, k, n] = detail::matmul_shape(a.shape(), b.shape());
   Shape<Rank> shape = a.shape();
   shape[Rank - 1] = n;
-  return a.then(shape, "matmul", batch * m * k * n);
+  return a.then(shape, "matmul", {batch, m, k, n});
 }
 
 }  // namespace paser

@@ -14,6 +14,9 @@ struct PadOptions {
 
 namespace detail {
 inline Shape<4> pad_shape(const Shape<4>& x, const PadOptions& options) {
+  for (const Index pixels : {options.left, options.right, options.top, options.bottom})
+    check(-largest_setting <= pixels && pixels <= largest_setting, "pad", "expected at most ", largest_setting,
+          " pixels to add at a border or to cut off, got ", pixels);
   const Shape<4> out{x.n(), x.h() + options.top + options.bottom, x.w() + options.left + options.right, x.c()};
   check(out.h() >= 1 && out.w() >= 1, "pad", "input ", x, " padded by (left,right,top,bottom) = (", options.left, ",",
         options.right, ",", options.top, ",", options.bottom, ") has no pixels left");

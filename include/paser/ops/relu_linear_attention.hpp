@@ -51,8 +51,9 @@ Var<T, 4> relu_linear_attention(const Var<T, 4>& qkv, Index d, double eps = 1e-1
 /// the matrix of scores.
 inline Counted<4> relu_linear_attention(const Counted<4>& qkv, Index d, double eps = 1e-15) {
   const auto s = detail::linear_attention_shape(qkv.shape(), d, eps);
-  const Index macs = s.pixels > d ? 2 * (d + 1) * d * s.pixels : 2 * d * s.pixels * s.pixels;
-  return qkv.then(detail::linear_attention_result(qkv.shape()), "matmul", s.images * s.groups * macs);
+  const Index macs =
+      s.pixels > d ? Operations::product({2, d + 1, d, s.pixels}) : Operations::product({2, d, s.pixels, s.pixels});
+  return qkv.then(detail::linear_attention_result(qkv.shape()), "matmul", {s.images, s.groups, macs});
 }
 
 }  // namespace paser

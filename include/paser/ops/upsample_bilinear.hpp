@@ -37,7 +37,7 @@ Var<T, 4> upsample_bilinear(const Var<T, 4>& x, const ResizeOptions& options) {
 inline Counted<4> upsample_bilinear(const Counted<4>& x, const ResizeOptions& options) {
   const auto out = detail::resize_extent("upsample_bilinear", x.shape(), options).out;
   const Shape<4> shape{x.shape().n(), out[0], out[1], x.shape().c()};
-  return x.then(shape, "upsample_bilinear2d", 4 * shape.numel());
+  return x.then(shape, "upsample_bilinear2d", {4, shape.numel()});
 }
 
 }  // namespace paser

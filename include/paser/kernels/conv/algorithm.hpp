@@ -52,7 +52,8 @@ constexpr bool applies(const ConvShape& s) {
 constexpr bool splits_into_phases(const ConvShape& s) {
   const auto &stride = s.options.stride, &padding = s.options.padding, &dilation = s.options.dilation;
   return s.r == 3 && s.s == 3 && stride[0] == 1 && stride[1] == 1 && dilation[0] * dilation[1] > 1 &&
-         padding[0] == dilation[0] && padding[1] == dilation[1] && s.options.groups == 1;
+         dilation[0] * dilation[1] <= largest_setting && padding[0] == dilation[0] && padding[1] == dilation[1] &&
+         s.options.groups == 1;
 }
 
 /// The plain convolution that such a dilated one is of the phases of its images, all in one batch.
