@@ -9,7 +9,10 @@
 #include "paser/metrics/statistics.hpp"
 #include "paser/nn/linear.hpp"
 #include "paser/ops/argmax_channels.hpp"
+#include "paser/ops/distillation.hpp"
+#include "paser/ops/instance_norm.hpp"
 #include "paser/optim/adam.hpp"
+#include "paser/optim/sgd.hpp"
 #include "paser/pipeline/routing/routing_curve.hpp"
 #include "paser/rl/categorical.hpp"
 
@@ -62,6 +65,20 @@ int main() {
     refuses("a loss", [&] {
       value_and_gradients<float>(run::training, {},
                                  [&](auto& ctx) { return ctx.constant(Tensor<float, 1>::full({1}, bad)); });
+    });
+  }
+  for (const float bad : {nan_value(), infinity()}) {
+    const double setting = bad;
+    refuses("a learning rate", [&] { optim::Adam<float>({.learning_rate = setting}); });
+    refuses("an eps of Adam", [&] { optim::AdamW<float>({.eps = setting}); });
+    refuses("a learning rate of a schedule", [&] { optim::Adam<float>({}).set_learning_rate(setting); });
+    refuses("a group's factor",
+            [&] { optim::Adam<float>({}, {{.takes = optim::is_vector, .learning_rate = setting}}); });
+    refuses("a momentum", [&] { optim::Sgd<float>({.momentum = setting}); });
+    refuses("an eps of a norm", [&] { instance_norm(Tensor<float, 4>::zeros({1, 3, 3, 2}), {.eps = setting}); });
+    refuses("a total of a loss", [&] {
+      const auto x = Tensor<float, 1>::zeros({3});
+      mean_squared_error(x, x, setting);
     });
   }
   auto logits = Tensor<float, 3>::zeros({1, 2, 3});

@@ -62,6 +62,11 @@ constexpr bool is_finite(T x) {
   return detail::magnitude_bits(x) < detail::infinity_bits<T>();
 }
 
+/// Finite and not negative: what most settings must be.
+constexpr bool is_finite_from_0(double x) {
+  return is_finite(x) && x >= 0;
+}
+
 /// Whether a number, if it is finite, is so in another type too.
 template <class To, class From>
 constexpr bool stays_finite(From x) {

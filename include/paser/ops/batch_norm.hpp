@@ -33,9 +33,9 @@ void check_batch_norm(const Shape<4>& x, const Tensor<T, 1>& weight, const Tenso
   check_norm_weights("batch_norm", x, weight.numel(), bias.numel());
   check(mean.numel() == x.c() && variance.numel() == x.c(), "batch_norm", "input ", x, " has ", x.c(),
         " channels, running_mean has ", mean.numel(), " and running_var ", variance.numel());
-  check<ValueError>(options.eps >= 0 && options.momentum >= 0 && options.momentum <= 1, "batch_norm",
-                    "eps must not be negative and momentum lie in 0 .. 1, got ", options.eps, " and ",
-                    options.momentum);
+  check<ValueError>(is_finite_from_0(options.eps) && is_finite_from_0(options.momentum) && options.momentum <= 1,
+                    "batch_norm", "eps must be finite and not negative and momentum lie in 0 .. 1, got ",
+                    value_text(options.eps), " and ", value_text(options.momentum));
 }
 
 template <class T>

@@ -35,7 +35,8 @@ Normalization<T> group_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& 
   check_norm_weights("group_norm", s, weight.numel(), bias.numel());
   check(options.groups >= 1 && s.c() % options.groups == 0, "group_norm", "the ", s.c(), " channels of input ", s,
         " do not split into ", options.groups, " groups");
-  check<ValueError>(options.eps >= 0, "group_norm", "eps must not be negative, got ", options.eps);
+  check<ValueError>(is_finite_from_0(options.eps), "group_norm", "eps must be finite and not negative, got ",
+                    value_text(options.eps));
   const kernels::ChannelNormShape shape{s.n(), s.h() * s.w(), s.c()};
   const Index size = s.n() * s.c();
   std::vector<double> mean(static_cast<std::size_t>(size)), variance(mean.size());

@@ -19,7 +19,8 @@ Normalization<T> instance_normalization(const Tensor<T, 4>& x, const Tensor<T, 1
                                         const InstanceNormOptions& options) {
   const Shape<4>& s = x.shape();
   check(s.numel() > 0, "instance_norm", "input ", s, " is empty");
-  check<ValueError>(options.eps >= 0, "instance_norm", "eps must not be negative, got ", options.eps);
+  check<ValueError>(is_finite_from_0(options.eps), "instance_norm", "eps must be finite and not negative, got ",
+                    value_text(options.eps));
   const kernels::ChannelNormShape shape{s.n(), s.h() * s.w(), s.c()};
   const auto size = static_cast<std::size_t>(shape.groups * shape.channels);
   std::vector<double> mean(size), variance(size);

@@ -35,7 +35,8 @@ LayerNormalization<T, Rank> layer_normalization(const Tensor<T, Rank>& x, const 
   check(x.numel() > 0, "layer_norm", "input ", x.shape(), " is empty");
   check(weight.numel() == n && bias.numel() == n, "layer_norm", "the last axis of input ", x.shape(), " has ", n,
         " elements, weight has ", weight.numel(), " and bias ", bias.numel());
-  check<ValueError>(options.eps >= 0, "layer_norm", "eps must not be negative, got ", options.eps);
+  check<ValueError>(is_finite_from_0(options.eps), "layer_norm", "eps must be finite and not negative, got ",
+                    value_text(options.eps));
   const Index rows = x.numel() / n;
   LayerNormalization<T, Rank> r{Tensor<T, Rank>(x.shape()), Tensor<T, 2>({3, rows})};
   kernels::layer_norm_forward(rows, n, options.eps, x.data(), weight.data(), bias.data(), row_statistics(r.statistics),

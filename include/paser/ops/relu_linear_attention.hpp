@@ -12,7 +12,8 @@ namespace detail {
 inline kernels::LinearAttentionShape linear_attention_shape(const Shape<4>& x, Index d, double eps) {
   check(d >= 1 && x.c() % (3 * d) == 0 && x.c() > 0, "relu_linear_attention", "the ", x.c(), " channels of input ", x,
         " are no groups of a query, a key and a value of ", d, " features");
-  check<ValueError>(eps >= 0, "relu_linear_attention", "eps must not be negative, got ", eps);
+  check<ValueError>(is_finite_from_0(eps), "relu_linear_attention", "eps must be finite and not negative, got ",
+                    value_text(eps));
   return {x.n(), x.h() * x.w(), x.c() / (3 * d), d, eps};
 }
 

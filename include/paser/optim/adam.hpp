@@ -2,6 +2,8 @@
 #include "paser/core/macros_off.inc"
 
 #include <cmath>
+
+#include "paser/core/finite.hpp"
 #include "paser/kernels/optimizer.hpp"
 #include "paser/optim/optimizer.hpp"
 
@@ -34,11 +36,11 @@ struct AdamRule {
 
   void check_options() const {
     const auto& o = options;
-    check<ValueError>(o.learning_rate >= 0 && o.eps >= 0 && o.weight_decay >= 0, "Adam",
-                      "learning_rate, eps and weight_decay must not be negative, got ", o.learning_rate, ", ", o.eps,
-                      ", ", o.weight_decay);
-    check<ValueError>(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "Adam",
-                      "beta1 and beta2 must lie in [0,1), got ", o.beta1, " and ", o.beta2);
+    check<ValueError>(is_finite_from_0(o.learning_rate) && is_finite_from_0(o.eps) && is_finite_from_0(o.weight_decay),
+                      "Adam", "learning_rate, eps and weight_decay must be finite and not negative, got ",
+                      value_text(o.learning_rate), ", ", value_text(o.eps), ", ", value_text(o.weight_decay));
+    check<ValueError>(is_finite_from_0(o.beta1) && o.beta1 < 1 && is_finite_from_0(o.beta2) && o.beta2 < 1, "Adam",
+                      "beta1 and beta2 must lie in [0,1), got ", value_text(o.beta1), " and ", value_text(o.beta2));
   }
 
   void update(Index n, double count, const T* gradient, T* value, T* const* slot) const {

@@ -38,9 +38,10 @@ class Optimizer {
 
   const Options& options() const { return rule_.options; }              ///< The settings.
   double learning_rate() const { return rule_.options.learning_rate; }  ///< The rate of the next step.
-  /// Schedules set it before each step or epoch. Throws ValueError when it is negative or not a number.
+  /// Schedules set it before each step or epoch. Throws ValueError when it is negative or not finite.
   void set_learning_rate(double rate) {
-    check<ValueError>(rate >= 0, "Optimizer", "the learning rate must not be negative, got ", rate);
+    check<ValueError>(is_finite_from_0(rate), "Optimizer", "the learning rate must be finite and not negative, got ",
+                      value_text(rate));
     rule_.options.learning_rate = rate;
   }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "paser/core/error.hpp"
+#include "paser/core/finite.hpp"
 #include "paser/core/text.hpp"
 
 namespace paser::optim {
@@ -100,9 +101,11 @@ inline void check_names(const ParameterGroups& groups, const std::vector<Paramet
 
 inline void check_groups(const ParameterGroups& groups) {
   for (const ParameterGroup& group : groups)
-    check<ValueError>(group.takes && group.learning_rate >= 0 && group.weight_decay >= 0, "ParameterGroup",
-                      "expected a rule of what it takes, and factors that are not negative, got ", group.learning_rate,
-                      " for the learning rate and ", group.weight_decay, " for weight decay");
+    check<ValueError>(group.takes && is_finite_from_0(group.learning_rate) && is_finite_from_0(group.weight_decay),
+                      "ParameterGroup",
+                      "expected a rule of what it takes, and factors that are finite and not negative, got ",
+                      value_text(group.learning_rate), " for the learning rate and ", value_text(group.weight_decay),
+                      " for weight decay");
 }
 
 }  // namespace detail

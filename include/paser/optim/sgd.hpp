@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include "paser/core/finite.hpp"
 #include "paser/kernels/optimizer.hpp"
 #include "paser/optim/optimizer.hpp"
 
@@ -28,9 +29,11 @@ struct SgdRule {
 
   void check_options() const {
     const auto& o = options;
-    check<ValueError>(o.learning_rate >= 0 && o.momentum >= 0 && o.weight_decay >= 0, "Sgd",
-                      "learning_rate, momentum and weight_decay must not be negative, got ", o.learning_rate, ", ",
-                      o.momentum, ", ", o.weight_decay);
+    check<ValueError>(
+        is_finite_from_0(o.learning_rate) && is_finite_from_0(o.momentum) && is_finite_from_0(o.weight_decay), "Sgd",
+        "learning_rate, momentum and weight_decay must be finite and not negative, got ", value_text(o.learning_rate),
+        ", ", value_text(o.momentum), ", ", value_text(o.weight_decay));
+    check<ValueError>(is_finite(o.dampening), "Sgd", "dampening must be finite, got ", value_text(o.dampening));
     check<ValueError>(!o.nesterov || (o.momentum > 0 && o.dampening == 0), "Sgd",
                       "Nesterov's form needs a momentum and no dampening");
   }
