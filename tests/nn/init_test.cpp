@@ -1,6 +1,7 @@
 #include "paser/nn/init.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "support/same_bits.hpp"
 
@@ -42,4 +43,16 @@ TEST_CASE("a truncated normal has the moments of its closed form and no value ou
 TEST_CASE("a truncated normal without room is refused") {
   CHECK_THROWS_AS(nn::init::truncated_normal<float>(Key{1}, Shape{3}, 3, 1), ValueError);
   CHECK_THROWS_AS(nn::init::truncated_normal<float>(Key{1}, Shape{3}, 0, 100), ValueError);
+}
+
+TEST_CASE("a truncated normal needs finite numbers") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  const auto draw = [](double mean, double deviation, double low, double high) {
+    return nn::init::truncated_normal<double>(Key{1}, Shape{8}, mean, deviation, low, high);
+  };
+  CHECK_THROWS_AS(draw(0, infinity, -infinity, infinity), ValueError);
+  CHECK_THROWS_AS(draw(infinity, 1, -infinity, infinity), ValueError);
+  for (const double bad : {nan, infinity}) CHECK_THROWS_AS(draw(0, bad, -2, 2), ValueError);
+  CHECK_THROWS_AS(draw(0, 1, nan, 2), ValueError);
+  CHECK(same_bits(draw(3, 2, -infinity, infinity), draw(3, 2, -1e9, 1e9)));
 }

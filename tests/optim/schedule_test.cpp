@@ -40,4 +40,5 @@ TEST_CASE("schedules pass through the values that define them") {
   CHECK(warm(34) == 5e-4);
   CHECK(optim::constant_schedule(2)(17) == 2);
   CHECK_THROWS_AS(optim::step_schedule(1, 0), ValueError);
+  CHECK_THROWS_AS(optim::warm_up(3, nullptr), ValueError);
 }

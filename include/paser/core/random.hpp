@@ -1,9 +1,11 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <numbers>
 #include <numeric>
 #include <vector>
@@ -75,14 +77,20 @@ struct Key {
 /// number and not on the batch that it is in.
 using ImageIds = std::vector<std::uint64_t>;
 
-/// Independent uniform values in [low, high).
+/// Independent uniform values in [low, high), or all `low` where the two are equal.
 template <class T, int Rank>
 Tensor<T, Rank> uniform(Key key, const Shape<Rank>& shape, double low = 0, double high = 1) {
   Tensor<T, Rank> t(shape);
   T* out = t.mutable_data();
+  // A draw just below `high` may round to it.
+  T most = std::numeric_limits<T>::max();
+  if (low < high) {
+    most = static_cast<T>(high);
+    if (static_cast<double>(most) >= high) most = std::nextafter(most, std::numeric_limits<T>::lowest());
+  }
   parallel_for(t.numel(), 1 << 14, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i)
-      out[i] = static_cast<T>(low + (high - low) * key.uniform(static_cast<std::uint64_t>(i)));
+      out[i] = std::min(most, static_cast<T>(low + (high - low) * key.uniform(static_cast<std::uint64_t>(i))));
   });
   return t;
 }

@@ -21,7 +21,8 @@ struct Conv2dSpec {
   bool bias = true;
   ConvStart start = ConvStart::torch;
 
-  /// A kernel x kernel convolution that keeps the image size.
+  /// A kernel x kernel convolution that keeps the image size where the kernel is odd; an even one, which has no middle,
+  /// adds a row and a column.
   static constexpr Conv2dSpec same(Index in, Index out, Index kernel = 3) {
     return {in, out, kernel, {.padding = {kernel / 2, kernel / 2}}};
   }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "paser/core/finite.hpp"
 #include "paser/core/random.hpp"
 
 namespace paser::nn::init {
@@ -22,14 +23,18 @@ Tensor<T, Rank> he_normal_fan_out(Key key, const Shape<Rank>& shape, Index fan_o
 }
 
 /// Normal, but for what lies outside of low .. high, which is drawn again (torch.nn.init.trunc_normal_, whose bounds
-/// are absolute too). Throws ValueError unless the mean lies between the bounds and these are at least a quarter of the
-/// deviation apart.
+/// are absolute too). Throws ValueError unless mean and deviation are finite, the mean lies between the bounds and
+/// these are at least a quarter of the deviation apart.
 template <class T, int Rank>
 Tensor<T, Rank> truncated_normal(Key key, const Shape<Rank>& shape, double mean, double deviation, double low = -2,
                                  double high = 2) {
-  check<ValueError>(deviation >= 0 && low <= mean && mean <= high && high - low >= deviation / 4, "truncated_normal",
-                    "expected a mean between the bounds, and these not too close, got mean ", mean, ", deviation ",
-                    deviation, " and bounds ", low, " and ", high);
+  check<ValueError>(
+      is_finite(mean) && is_finite_from_0(deviation) && !is_nan(low) && !is_nan(high) && low <= mean && mean <= high &&
+          high - low >= deviation / 4,
+      "truncated_normal",
+      "expected a finite mean between the bounds, a finite deviation, and bounds not too close, got mean ",
+      value_text(mean), ", deviation ", value_text(deviation), " and bounds ", value_text(low), " and ",
+      value_text(high));
   Tensor<T, Rank> t(shape);
   T* const out = t.mutable_data();
   parallel_for(t.numel(), 1 << 12, [&](Index begin, Index end) {

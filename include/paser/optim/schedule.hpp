@@ -59,7 +59,9 @@ inline Schedule step_schedule(double base, Index interval, double gamma = 0.1) {
 }
 
 /// Rises linearly to the first value of `rest` during `steps` (1/steps of it at 0), then follows `rest` from its start.
+/// Throws ValueError when there is no `rest`.
 inline Schedule warm_up(Index steps, Schedule rest) {
+  check<ValueError>(rest != nullptr, "warm_up", "expected a schedule that follows, got none");
   check<ValueError>(steps >= 0, "warm_up", "expected at least 0 steps, got ", steps);
   return [steps, rest = std::move(rest)](Index i) {
     return i < steps ? rest(0) * static_cast<double>(i + 1) / static_cast<double>(steps) : rest(i - steps);
