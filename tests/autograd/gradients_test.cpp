@@ -37,3 +37,12 @@ TEST_CASE("gradients of parts add up, and a buffer takes the mean of its next va
   CHECK(same_bits(kept, vector({1, 8})));  // what was read before is not written to
   CHECK_THROWS_WITH(sum.set_next(&mean, vector({1, 1}), 0), Catch::Contains("must be positive, got 0"));
 }
+
+TEST_CASE("a value is walked back on the tape alone on which it was recorded") {
+  Tape<double> mine, other;
+  const auto x = mine.variable(vector({3})), y = other.variable(vector({3}));
+  CHECK_THROWS_WITH(other.backward(x, vector({1})), Catch::Contains("the value was recorded on another tape"));
+  CHECK_NOTHROW(other.backward(Var<double, 1>(vector({3})), vector({1})));  // a constant is of no tape
+  other.backward(y, vector({2}));
+  CHECK(same_bits(other.gradient(y), vector({2})));
+}

@@ -19,3 +19,12 @@ TEST_CASE("class weights are one minus the share, finite and named for a class t
   CHECK(counts.absent().empty());
   CHECK_THROWS_WITH(counts.add(Tensor<std::int32_t, 1>::from({2}, {0, 3})), Catch::Contains("label 3 at position 1"));
 }
+
+TEST_CASE("class counts that are refused count nothing") {
+  ClassCounts counts(2);
+  CHECK_THROWS_AS(counts.add(Tensor<std::int32_t, 1>::from({3}, {0, 1, 7})), ValueError);
+  CHECK(counts.pixels() == std::vector<Index>{0, 0});
+  CHECK_THROWS_WITH(ClassCounts(-1), Catch::Contains("expected at least 1 class, got -1"));
+  CHECK_THROWS_WITH(ClassCounts(std::vector<Index>{}), Catch::Contains("expected at least 1 class, got 0"));
+  CHECK_THROWS_WITH(ClassCounts(std::vector<Index>{-5, 10}), Catch::Contains("a class has -5 pixels"));
+}

@@ -258,3 +258,10 @@ TEST_CASE("a convolution reads a norm without a ReLU as it is") {
   };
   CHECK(gradient_check(recorded, x, w, one, two).passed);
 }
+
+TEST_CASE("a convolution of no image that is pooled as it is written gives no image") {
+  const auto pooled = max_pool2d(relu(conv2d<Tensor<float, 4>>(Tensor<float, 4>({0, 8, 8, 2}),
+                                                               {normal<float>(Key{2}, Shape{3, 3, 2, 16}), {}, same})),
+                                 halves);
+  CHECK(materialize(pooled).shape() == Shape{0, 4, 4, 16});
+}

@@ -58,3 +58,11 @@ TEST_CASE("pad and concat_channels say what is wrong with their input") {
   CHECK_THROWS_WITH(pad_to(y, 3, 8), Catch::Contains("pad_to: input (1,4,8,2) is larger than the target 3 x 8"));
   CHECK_THROWS_WITH(pad(x, {.top = -2, .bottom = -1}), Catch::Contains("no pixels left"));
 }
+
+TEST_CASE("the gradient of what is padded out of nothing is nothing") {
+  Tape<float> tape;
+  const auto x = tape.variable(Tensor<float, 4>({1, 0, 2, 1}));
+  const auto y = pad(x, {.top = 2});
+  tape.backward(y, Tensor<float, 4>::full({1, 2, 2, 1}, 1.0f));
+  CHECK(tape.gradient(x).shape() == Shape{1, 0, 2, 1});
+}

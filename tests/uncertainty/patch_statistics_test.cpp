@@ -104,4 +104,10 @@ TEST_CASE("maps that do not divide or do not fit are refused") {
   CHECK_THROWS_AS(patch_statistics(p, data::PatchGrid{2, 2}), ShapeError);
 }
 
+TEST_CASE("patch statistics of maps without a class are refused") {
+  CHECK_THROWS_WITH(paser::patch_statistics(Tensor<float, 4>({1, 4, 4, 0}), Labels::zeros({1, 4, 4}),
+                                            Tensor<float, 3>::zeros({1, 4, 4}), 2, 2),
+                    Contains("no classes in probabilities (1,4,4,0)"));
+}
+
 }  // namespace patch_statistics_test

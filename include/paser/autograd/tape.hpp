@@ -106,11 +106,13 @@ class Tape {
   }
 
   /// Runs every recorded backward from `output`, whose own gradient is `seed`, and frees what the ops kept.
-  /// A tape can be walked once. Throws ShapeError when seed and output differ in shape.
+  /// A tape can be walked once. Throws ShapeError when seed and output differ in shape, ValueError when the output was
+  /// recorded on another tape.
   template <int Rank>
   void backward(const Var<T, Rank>& output, const Tensor<T, Rank>& seed) {
     check_same_shape("Tape::backward", output.value(), seed);
     if (output.node_ < 0) return;
+    check<ValueError>(output.tape_ == this, "Tape::backward", "the value was recorded on another tape");
     check<ValueError>(!walked_, "Tape::backward", "this tape has been walked already; record the forward pass again");
     walked_ = true;
     add_gradient(output.node_, seed.reshape(Shape<1>{seed.numel()}));

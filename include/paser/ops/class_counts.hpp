@@ -12,25 +12,30 @@ namespace paser {
 /// How often each class occurs in a data set, and the weights that follow for a cross entropy.
 class ClassCounts {
  public:
-  explicit ClassCounts(Index classes) : pixels_(static_cast<std::size_t>(classes), 0) {
-    check(classes >= 1, "ClassCounts", "expected at least 1 class, got ", classes);
-  }
+  /// Throws ShapeError without a class.
+  explicit ClassCounts(Index classes) : pixels_(checked(classes), 0) {}
 
-  /// What was counted elsewhere: the pixels of each class.
+  /// What was counted elsewhere: the pixels of each class. Throws ShapeError without a class, ValueError on a negative
+  /// number.
   explicit ClassCounts(std::vector<Index> pixels) : pixels_(std::move(pixels)) {
-    check(!pixels_.empty(), "ClassCounts", "expected at least 1 class");
+    checked(static_cast<Index>(pixels_.size()));
+    for (const Index n : pixels_)
+      check<ValueError>(n >= 0, "ClassCounts", "a class has ", n, " pixels, expected 0 or more");
   }
 
-  /// Counts the pixels of labels of any rank. Throws ValueError on one outside 0 .. classes - 1 that is not ignored.
+  /// Counts the pixels of labels of any rank. Throws ValueError on one outside 0 .. classes - 1 that is not ignored,
+  /// and then counts none of them.
   template <int Rank>
   void add(const Tensor<std::int32_t, Rank>& labels, std::optional<std::int32_t> ignored = {}) {
+    std::vector<Index> sum = pixels_;
     for (Index i = 0; i < labels.numel(); ++i) {
       const std::int32_t label = labels.data()[i];
       if (ignored && label == *ignored) continue;
       check<ValueError>(label >= 0 && static_cast<std::size_t>(label) < pixels_.size(), "ClassCounts", "label ", label,
                         " at position ", i, " of ", labels.shape(), ", expected 0..", pixels_.size() - 1);
-      ++pixels_[static_cast<std::size_t>(label)];
+      ++sum[static_cast<std::size_t>(label)];
     }
+    pixels_ = std::move(sum);
   }
 
   const std::vector<Index>& pixels() const { return pixels_; }  ///< Pixels of each class.
@@ -53,6 +58,11 @@ class ClassCounts {
   }
 
  private:
+  static std::size_t checked(Index classes) {
+    check(classes >= 1, "ClassCounts", "expected at least 1 class, got ", classes);
+    return static_cast<std::size_t>(classes);
+  }
+
   std::vector<Index> pixels_;
 };
 

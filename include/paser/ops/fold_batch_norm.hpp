@@ -14,14 +14,19 @@ namespace paser {
 /// The convolution of weight (R, S, C / groups, K) and bias (K), if any, followed by batch_norm with running
 /// statistics: the norm is a scale and an offset per channel, which the weights and the bias take up. It differs from
 /// the separate steps by rounding alone. gamma, beta, mean, variance: (K). Throws ShapeError when their sizes are not
-/// K.
+/// K, ValueError when eps is negative or not finite.
 template <class T>
 FoldedConv<T> fold_batch_norm(const Tensor<T, 4>& weight, const std::optional<Tensor<T, 1>>& bias,
                               const Tensor<T, 1>& gamma, const Tensor<T, 1>& beta, const Tensor<T, 1>& mean,
                               const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
   const Index k = weight.shape().c();
-  check(gamma.numel() == k && beta.numel() == k && mean.numel() == k && variance.numel() == k, "fold_batch_norm",
-        "a convolution to ", k, " channels before a norm of ", gamma.numel());
+  check(gamma.numel() == k && beta.numel() == k && mean.numel() == k && variance.numel() == k &&
+            (!bias || bias->numel() == k),
+        "fold_batch_norm", "a convolution to ", k, " channels with a bias of ", bias ? bias->numel() : k,
+        " before a norm of ", gamma.numel(), " weights, ", beta.numel(), " biases, ", mean.numel(), " means and ",
+        variance.numel(), " variances; expected as many of each");
+  check<ValueError>(is_finite_from_0(options.eps), "fold_batch_norm", "eps must be finite and not negative, got ",
+                    value_text(options.eps));
   FoldedConv<T> folded{Tensor<T, 4>(weight.shape()), Tensor<T, 1>({k})};
   std::vector<double> scale(static_cast<std::size_t>(k));
   T* const offset = folded.bias.mutable_data();

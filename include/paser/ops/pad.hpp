@@ -40,9 +40,12 @@ Tensor<T, 4> pad(const Tensor<T, 4>& x, const PadOptions& options, T value = T(0
 /// The same value, recorded. Keeps no tensor: dx is the part of dy that covers x.
 template <class T>
 Var<T, 4> pad(const Var<T, 4>& x, const PadOptions& options, T value = T(0)) {
-  return record(pad(x.value(), options, value), {x}, [options](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-    if (grad.wants(0)) grad.add(0, pad(dy, {-options.left, -options.right, -options.top, -options.bottom}));
-  });
+  return record(
+      pad(x.value(), options, value), {x}, [options, shape = x.shape()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+        if (!grad.wants(0)) return;
+        grad.add(0, shape.numel() == 0 ? Tensor<T, 4>(shape)
+                                       : pad(dy, {-options.left, -options.right, -options.top, -options.bottom}));
+      });
 }
 
 /// Counted as free.

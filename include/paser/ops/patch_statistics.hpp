@@ -18,6 +18,7 @@ Tensor<T, 3> patch_statistics(const Tensor<T, 4>& probabilities, const Labels& l
   check(rows >= 1 && columns >= 1 && s.h() > 0 && s.w() > 0 && s.h() % rows == 0 && s.w() % columns == 0,
         "patch_statistics", "maps of ", s.h(), " x ", s.w(), " pixels do not divide into ", rows, " x ", columns,
         " patches");
+  check(s.c() >= 1, "patch_statistics", "no classes in probabilities ", s);
   check(labels.shape() == Shape<3>{s.n(), s.h(), s.w()} && entropy.shape() == labels.shape(), "patch_statistics",
         "probabilities ", s, ", labels ", labels.shape(), " and entropy ", entropy.shape(),
         " are not of the same pixels");

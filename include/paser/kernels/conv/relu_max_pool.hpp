@@ -201,6 +201,7 @@ class ConvReluMaxPool {
 
 template <class T>
 void conv2d_relu_max_pool(const ConvShape& s, const PoolShape& pool, const T* x, const T* weight, const T* bias, T* y) {
+  if (s.n == 0) return;
   const detail::ConvReluMaxPool<T> compute(s, pool, weight, bias);
   const Index chunks = direct::ceil_div(pool.out_w, compute.columns());
   const Index bands = std::clamp<Index>(direct::ceil_div(32, s.n * chunks), 1, direct::ceil_div(pool.out_h, 4));
