@@ -1,6 +1,7 @@
 #include "paser/models/zoo/deeplabv3plus.hpp"
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "paser/io/weights_file.hpp"
 #include "paser/models/registered/deeplabv3plus.hpp"
@@ -178,15 +179,23 @@ TEST_CASE("recorded and unrecorded runs of a DeepLabV3+ agree, and so do any num
 
 TEST_CASE("Monte Carlo passes of a DeepLabV3+ share all before its dropout") {
   for (const auto convention : {vainf, smp}) {
-    const auto net = models::AnySegmenter<float>(DeepLabV3Plus<float>({.in = 1,
-                                                                       .classes = 3,
-                                                                       .convention = convention,
-                                                                       .backbone = mobilenetv2,
-                                                                       .width = 8,
-                                                                       .head_width = 8,
-                                                                       .low_width = 4,
-                                                                       .dropout = 0.5},
-                                                                      Key{1}));
+    DeepLabV3Plus<float> network({.in = 1,
+                                  .classes = 3,
+                                  .convention = convention,
+                                  .backbone = mobilenetv2,
+                                  .width = 8,
+                                  .head_width = 8,
+                                  .low_width = 4,
+                                  .dropout = 0.5},
+                                 Key{1});
+    std::uint64_t number = 0;  // by the fan-in, so that maps keep their size; a start by the fan-out relies on training
+    nn::walk_parameters(network, [&number]<int Rank>(const std::string&, Parameter<float, Rank>& p) {
+      if constexpr (Rank == 4) {
+        const Shape<4>& s = p.value.shape();
+        p.value = normal<float>(Key{3}.fold(++number), s, 0, std::sqrt(2.0 / static_cast<double>(s[0] * s[1] * s[2])));
+      }
+    });
+    const models::AnySegmenter<float> net(std::move(network));
     const auto image = uniform<float>(Key{2}, Shape{1, 48, 32, 1});
     EvalContext<float> shared(run::mc_dropout), alone(run::mc_dropout);
     shared.sample_keys = {Key{5}, Key{6}, Key{7}};

@@ -17,6 +17,21 @@ TEST_CASE("nn::Conv2d starts within one over the root of its fan-in, as torch.nn
   CHECK(nn::gradient_check(layer, run::inference, Key{}, normal<double>(Key{1}, Shape{2, 5, 4, 8})).passed);
 }
 
+TEST_CASE("a He normal start goes by all outputs, as torch.nn.init counts the fan-out of grouped convolutions") {
+  for (const Index groups : {1, 4, 64}) {
+    const nn::Conv2d<double> layer({.in = 64,
+                                    .out = 256,
+                                    .kernel = 5,
+                                    .options = {.groups = groups},
+                                    .bias = false,
+                                    .start = nn::ConvStart::he_normal},
+                                   Key{3});
+    double squares = 0;
+    for (const double w : layer.weight.value.values()) squares += w * w;
+    CHECK(squares / static_cast<double>(layer.weight.value.numel()) == Approx(2.0 / (25 * 256)).epsilon(0.05));
+  }
+}
+
 TEST_CASE("nn::Conv2d without bias has one parameter") {
   const nn::Conv2d<double> layer({.in = 2, .out = 3, .kernel = 3, .bias = false}, Key{7});
   CHECK(nn::count_parameters(layer) == 54);

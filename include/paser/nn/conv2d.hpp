@@ -10,7 +10,7 @@ namespace paser::nn {
 /// What the weights of a convolution start as.
 enum class ConvStart {
   torch,     ///< uniform by the fan-in, as torch.nn.Conv2d
-  he_normal  ///< normal by the fan-out, as torchvision's networks with batch norm
+  he_normal  ///< normal by the fan-out, kernel^2 out whatever the groups, as torchvision's networks with batch norm
 };
 
 /// What to build a Conv2d from; named, so that no row of integers can be mixed up.
@@ -44,9 +44,8 @@ struct Conv2d {
           o.out, " channels do not split into ", options.groups, " groups");
     const Index taps = o.kernel * o.kernel, fan_in = taps * o.in / options.groups;
     const Shape<4> shape{o.kernel, o.kernel, o.in / options.groups, o.out};
-    weight.value = o.start == ConvStart::torch
-                       ? init::fan_in_uniform<T>(key.fold(0), shape, fan_in)
-                       : init::he_normal_fan_out<T>(key.fold(0), shape, taps * o.out / options.groups);
+    weight.value = o.start == ConvStart::torch ? init::fan_in_uniform<T>(key.fold(0), shape, fan_in)
+                                               : init::he_normal_fan_out<T>(key.fold(0), shape, taps * o.out);
     if (o.bias) bias.value = init::fan_in_uniform<T>(key.fold(1), Shape{o.out}, fan_in);
   }
 

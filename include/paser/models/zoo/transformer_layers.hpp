@@ -16,7 +16,7 @@ nn::Linear<T> token_linear(Index in, Index out, Key key) {
   return layer;
 }
 
-/// Weights He normal by their fan-out, biases 0.
+/// Weights He normal by their fan-out within a group, which torch.nn.init does not divide; biases 0.
 template <class T>
 nn::Conv2d<T> token_conv(const nn::Conv2dSpec& o, Key key) {
   nn::Conv2d<T> layer(o, key);
