@@ -27,14 +27,9 @@ class Experiment {
         description_(describe(config, data_)),
         networks_(fresh_paser(config, description_)),
         rivals_(config, description_, config.dropout, Key{config.seed}.fold(9)),
-        folder_((require_parts(), out), config, choice, needs(), team),
+        folder_(once_all_may_train(out, team), config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
-        ground_(config.belief_draws, key(3), team) {
-    if (team.alone()) return;
-    team.require_same(program::arithmetic(), "the arithmetic");
-    team.require_same(paser::io::json_text(nlohmann::json(config_)), "the settings");
-    team.require_same(paser::io::json_text(experiment::sums_of(data_.files())), "the data");
-  }
+        ground_(config.belief_draws, key(3), team) {}
 
   const Config& config() const { return config_; }
   const Data& data() const { return data_; }
@@ -113,11 +108,18 @@ class Experiment {
   }
 
  private:
-  /// Before anything is written: whether the networks' batches may run as the settings say.
-  void require_parts() const {
+  /// The folder, once every process has read its data, the networks' batches may run as the settings say, and all would
+  /// train the same: with --fresh the leader then removes the run that is in it.
+  const std::filesystem::path& once_all_may_train(const std::filesystem::path& out,
+                                                  const distributed::Team& team) const {
     for (std::size_t k = 0; k < config_.models(); ++k)
       experiment::require_parts(networks_.models[k], paser::message("f", k + 1), data_,
                                 pretrain_options(config_, data_, k));
+    if (team.alone()) return out;
+    team.require_same(program::arithmetic(), "the arithmetic");
+    team.require_same(paser::io::json_text(nlohmann::json(config_)), "the settings");
+    team.require_same(paser::io::json_text(experiment::sums_of(data_.files())), "the data");
+    return out;
   }
 
   experiment::RunNeeds needs() const {

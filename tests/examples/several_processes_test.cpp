@@ -126,6 +126,49 @@ TEST_CASE("a dry run of two processes is told once, and writes nothing") {
   CHECK_FALSE(fs::exists(run));
 }
 
+/// The content of all files in a folder and below.
+std::map<std::string, std::string> files_below(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  if (!fs::exists(folder)) return files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files[entry.path().lexically_relative(folder).string()] = content_of(entry.path());
+  return files;
+}
+
+TEST_CASE(
+    "processes that are not to train the same are refused before --fresh removes the run or anything is written") {
+  const TemporaryFolder folder;
+  const fs::path run = folder.path() / "run", anew = folder.path() / "anew";
+  tiny_run::write_data(folder.path() / "here" / "data");
+  tiny_run::write_data(folder.path() / "there" / "data", [](int c) { return 2 - c; });
+  const auto at = [&](const char* place, const fs::path& data, const fs::path& out,
+                      const std::vector<std::string>& settings) {
+    auto words = training(1, data, out, settings);
+    words.insert(words.begin() + 3, {"/usr/bin/env", "--chdir=" + (folder.path() / place).string()});
+    words.emplace_back("--fresh");
+    return words;
+  };
+  REQUIRE(run_program(folder.path(), at("here", "data", run, {})).status == 0);
+  const auto before = files_below(run);
+  REQUIRE(before.size() >= 15);
+  const auto refused = [&](const fs::path& out, const std::vector<std::string>& other, const std::string& sentence) {
+    INFO(sentence);
+    auto words = at("here", "data", out, {});
+    words.emplace_back(":");
+    words.insert(words.end(), other.begin() + 1, other.end());
+    const Outcome outcome = run_program(folder.path(), words);
+    CHECK(outcome.status == 2);
+    CHECK_THAT(outcome.err, Contains(sentence));
+  };
+  for (const fs::path& out : {run, anew}) {
+    refused(out, at("here", "nowhere", out, {}), "nowhere");
+    refused(out, at("there", "data", out, {}), "the data differs");
+    refused(out, at("here", "data", out, {"policy_epochs=3"}), "the settings differs");
+  }
+  CHECK(files_below(run) == before);
+  CHECK(files_below(anew).empty());
+}
+
 TEST_CASE("a process that is killed ends all, one that hangs is named, and what cannot be is refused once") {
   const TemporaryFolder folder;
   const fs::path data = folder.path() / "data", run = folder.path() / "run", err = folder.path() / "err";
