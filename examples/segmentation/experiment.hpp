@@ -29,7 +29,11 @@ class Experiment {
         rivals_(config, description_, config.dropout, Key{config.seed}.fold(9)),
         folder_(once_all_may_train(out, team), config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
-        ground_(config.belief_draws, key(3), team) {}
+        ground_(config.belief_draws, key(3), team) {
+    // The leader alone looks at the folder and at what a run in it was trained on, which takes as long as the data is
+    // large.
+    team.of_leader("", "the folder of the run", distributed::Patience::endless);
+  }
 
   const Config& config() const { return config_; }
   const Data& data() const { return data_; }
@@ -176,6 +180,7 @@ class Experiment {
   const Measured& measured() {
     if (!measured_.times.patch.empty()) return measured_;
     const distributed::Team& team = folder_.team();
+    team.at("measure");
     const std::string text = team.of_leader(folder_.kept("measured.json"), "what was measured");
     if (!text.empty()) return measured_ = read_measured(text, folder_.path() / "measured.json");
     Times times;
@@ -183,7 +188,8 @@ class Experiment {
       times = experiment::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {
         return measure_times(networks_, data_.validation().range(0, 1).images, how_far);
       });
-    const std::string common = team.of_leader(nlohmann::json(times).dump(), "times of the networks");
+    const std::string common =
+        team.of_leader(nlohmann::json(times).dump(), "times of the networks", distributed::Patience::endless);
     measured_.times = nlohmann::json::parse(common).get<Times>();
     pipeline::RewardOptions options = gain_options(config_, data_);
     if (config_.gain == "set")
