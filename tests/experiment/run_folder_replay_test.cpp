@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "distributed/thread_link.hpp"
 #include "paser/experiment/finish.hpp"
 #include "paser/experiment/run_folder.hpp"
 #include "support/temporary_folder.hpp"
@@ -178,6 +179,30 @@ TEST_CASE("without a replay a run ends as ever") {
   CHECK_THROWS_AS(run(), NotFiniteError);
   const experiment::RunFolder folder(run.folder / "run", nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
   CHECK_NOTHROW(folder.end_of_replay("f1"));
+}
+
+TEST_CASE("a rank that alone has a step which is not finite says how one process finds it, and one process does") {
+  const TemporaryFolder folder;
+  const auto begin = [&](const distributed::Team& team, const RunChoice& choice, bool wrong) -> std::string {
+    try {
+      experiment::RunFolder run(folder / "run", nlohmann::json{{"seed", 1}}, choice, {.program = "train"}, team);
+      run.run("f1", "f1", [&](const pipeline::Stage&) {
+        if (wrong) throw pipeline::StageNotFiniteError(6, "f1, step 7 of 10: the loss is nan");
+        return true;
+      });
+    } catch (const NotFiniteError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const auto ended =
+      thread_link::with_ranks(2, [&](const distributed::Team& team) { return begin(team, {}, team.rank() == 1); });
+  CHECK(ended[0]->empty());
+  CHECK_THAT(*ended[1], Contains("f1, step 7 of 10: the loss is nan; the same command without mpirun comes to it ") &&
+                            EndsWith("with --replay says which operation it was"));
+  CHECK_FALSE(fs::exists(folder / "run/replay.json"));
+  CHECK_THAT(begin({}, {}, true), EndsWith("nan; the same command with --replay says which operation it was"));
+  CHECK(experiment::Replay::read(folder / "run/replay.json").step == 6);
 }
 
 }  // namespace run_folder_replay_test

@@ -161,7 +161,7 @@ class RunFolder {
     stage.callbacks.interrupted = [] { return report::interrupted(); };
     if (replay_ && replay_->stage == name) stage.replay = replay_->step;
     if (!team_.leads()) {
-      if (!body(stage)) throw Interrupted();
+      if (!guarded(stage, body)) throw Interrupted();
       return;
     }
     std::optional<report::Progress> progress;
@@ -258,7 +258,7 @@ class RunFolder {
     if (out_->unchanged(replay_file)) out_->remove(replay_file);
   }
 
-  /// body(stage); a step that is not finite leaves replay.json behind.
+  /// body(stage); a step that is not finite leaves replay.json behind where it is so at the leader.
   template <class Body>
   bool guarded(pipeline::Stage& stage, const Body& body) {
     try {
@@ -267,7 +267,8 @@ class RunFolder {
       if (replay_ || error.step < 0) throw;
       failed_ = {stage.name, error.step};
       if (out_) out_->write(replay_file, failed_->text(error.what()));
-      throw NotFiniteError(message(error.what(), "; the same command with --replay says which operation it was"));
+      const char* same = out_ ? "; the same command" : "; the same command without mpirun comes to it again, and then";
+      throw NotFiniteError(message(error.what(), same, " with --replay says which operation it was"));
     }
   }
 
