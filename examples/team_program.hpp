@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
 #ifdef __linux__
@@ -44,7 +45,7 @@ inline std::string arithmetic() {
 
 namespace detail {
 
-/// While it lives, nothing is printed but through `speak`.
+/// While it lives, nothing is printed.
 class Silence {
  public:
   explicit Silence(bool silent) {
@@ -53,10 +54,8 @@ class Silence {
   }
   Silence(const Silence&) = delete;
   Silence& operator=(const Silence&) = delete;
-  ~Silence() { speak(); }
-  void speak() {
+  ~Silence() {
     for (auto& [stream, buffer] : before_) stream->rdbuf(buffer);
-    before_.clear();
   }
 
  private:
@@ -88,10 +87,11 @@ template <class Body>
 int run_in_team(CLI::App& app, int argc, char** argv, const double& wait_limit, const Body& body) {
   paser::distributed::Team team;
   const int status = run(app, argc, argv, [&](const std::string& command) {
-    team = started_team(wait_limit);
-    stops_by_itself() = team.alone();
-    detail::Silence silence(!team.leads());
+    std::optional<detail::Silence> silence;
     try {
+      team = started_team(wait_limit);  // in which another may be waited for in vain
+      stops_by_itself() = team.alone();
+      silence.emplace(!team.leads());
       share_cores(team);
       const int result = body(std::as_const(team), command);
       team.of_leader("", "the end", paser::distributed::Patience::endless);
@@ -105,19 +105,21 @@ int run_in_team(CLI::App& app, int argc, char** argv, const double& wait_limit, 
       if (team.leads()) throw;
       return int{interrupted};
     } catch (const paser::distributed::LostRank& lost) {
-      silence.speak();
+      silence.reset();
       if (!team.leads()) std::this_thread::sleep_for(std::chrono::seconds(1));
       std::cerr << "error: " << lost.what() << ", what was saved before is whole\n";
       return int{rank_lost};
     } catch (...) {
-      silence.speak();
+      silence.reset();
       if (!team.leads()) std::this_thread::sleep_for(std::chrono::seconds(1));
       if (!team.alone()) std::cerr << team.name() << ": ";
       throw;
     }
   });
 #ifdef PASER_WITH_MPI
-  if (!team.alone() && status != done && status != interrupted) paser::distributed::MpiLink::end_all(status);
+  // Where one was lost while the team came together, this process has none, and the others still wait.
+  if (status == rank_lost || (!team.alone() && status != done && status != interrupted))
+    paser::distributed::MpiLink::end_all(status);
 #endif
   return status;
 }

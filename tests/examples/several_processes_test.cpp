@@ -218,6 +218,17 @@ TEST_CASE("a process that is killed ends all, one that hangs is named, and what 
 #endif
 }
 
+TEST_CASE("a process that hangs before the team is there ends all, as one that hangs later") {
+  const TemporaryFolder folder;
+  tiny_run::write_data(folder.path() / "data");
+  auto words = training(1, folder.path() / "data", folder.path() / "run");
+  words.insert(words.end(), {":", "-n", "1", PASER_HANGING_RANK});
+  const Outcome outcome = run_program(folder.path(), words);
+  CHECK(outcome.status == 4);
+  CHECK_THAT(outcome.err, Contains("rank 0 (node ") && Contains(" s at their names, for rank 1; the run ends"));
+  CHECK_FALSE(fs::exists(folder.path() / "run"));
+}
+
 }  // namespace several_processes
 
 #endif

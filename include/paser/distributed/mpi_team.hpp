@@ -44,7 +44,8 @@ class MpiLink final : public Link {
     std::vector<char> node(256, '\0');
     ::gethostname(node.data(), node.size() - 1);
     const std::string own = message("rank ", rank_, " (node ", node.data(), ", pid ", ::getpid(), ")");
-    names_.assign(static_cast<std::size_t>(size_), std::string(320, ' '));
+    for (int k = 0; k < size_; ++k) names_.push_back(k == rank_ ? own : message("rank ", k));
+    std::vector<std::string> told(names_.size(), std::string(320, ' '));
     std::string padded = own;
     padded.resize(320, ' ');
     std::vector<Outgoing> out;
@@ -52,11 +53,12 @@ class MpiLink final : public Link {
     for (int k = 0; k < size_; ++k) {
       if (k == rank_) continue;
       out.push_back({k, std::as_bytes(std::span(padded))});
-      in.push_back({k, std::as_writable_bytes(std::span(names_[static_cast<std::size_t>(k)]))});
+      in.push_back({k, std::as_writable_bytes(std::span(told[static_cast<std::size_t>(k)]))});
     }
     exchange(out, in, "their names", Patience::limited);
-    names_[static_cast<std::size_t>(rank_)] = own;
-    for (std::string& name : names_) name.resize(name.find_last_not_of(' ') + 1);
+    told[static_cast<std::size_t>(rank_)] = own;
+    for (std::string& name : told) name.resize(name.find_last_not_of(' ') + 1);
+    names_ = std::move(told);
   }
   /// Waits for the others, unless an exception is on its way.
   ~MpiLink() override {
