@@ -36,11 +36,7 @@ void entropy_rows(Index rows, Index n, const T* p, double epsilon, T* q, T* entr
     T sum = 0;
     for (Index i = row * n; i < (row + 1) * n; ++i) sum += p[i];
     const T share = T(1) / sum;
-    if (sum >= std::numeric_limits<T>::min()) {
-      for (Index i = row * n; i < (row + 1) * n; ++i) q[i] = p[i] * share;
-    } else {  // whose inverse is infinite; or NaN, which stays
-      for (Index i = row * n; i < (row + 1) * n; ++i) q[i] = p[i] / sum;
-    }
+    for (Index i = row * n; i < (row + 1) * n; ++i) q[i] = p[i] * share;
   }
   // all rows in a single pass, for full packets. A NaN may be lost in the clamping; it comes back when q is multiplied.
   const auto lows = simd::broadcast(low), highs = simd::broadcast(high);
