@@ -102,7 +102,8 @@ class FilterCache {
 
     bool is_of(const Tensor<T, 4>& w, const std::array<Tensor<T, 1>, 5>& v, double e) const {
       const auto same = [](const Tensor<T, 1>& a, const Tensor<T, 1>& b) { return a.data() == b.data(); };
-      return weight.data() == w.data() && eps == e && std::equal(vectors.begin(), vectors.end(), v.begin(), same);
+      return weight.data() == w.data() && weight.shape() == w.shape() && eps == e &&
+             std::equal(vectors.begin(), vectors.end(), v.begin(), same);
     }
     /// Nobody else holds some of what it was made of. The weight alone may be an Entry's too.
     bool is_forgotten() const {
