@@ -21,7 +21,10 @@ inline void write(const std::filesystem::path& path, const std::string& bytes) {
 /// `count` bytes of a number, the most significant one first or last.
 inline std::string number(std::uint64_t value, int count, bool big = true) {
   std::string bytes;
-  for (int k = 0; k < count; ++k) bytes += static_cast<char>(value >> 8 * (big ? count - 1 - k : k) & 255);
+  for (int k = 0; k < count; ++k) {
+    const int place = big ? count - 1 - k : k;
+    bytes += static_cast<char>(place < 8 ? value >> 8 * place & 255 : 0);
+  }
   return bytes;
 }
 
