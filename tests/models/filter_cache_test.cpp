@@ -81,3 +81,16 @@ TEST_CASE("the weights of a 1x1 convolution are kept where packing them is a par
   CHECK(same_bits(run(&filters), expected));
   CHECK(same_for_all_threads([&] { return run(&filters); }));
 }
+
+TEST_CASE("folded weights are those of one shape: a buffer may be read by two") {
+  const auto flat = normal<float>(Key{1}, Shape<4>{1, 1, 2, 4});
+  const auto wide = flat.reshape(Shape<4>{1, 2, 1, 4});
+  const auto one = Tensor<float, 1>::full({4}, 1);
+  FilterCache<float> filters;
+  const auto folded = [&](const Tensor<float, 4>& weight) {
+    return filters.folded(weight, {one, one, one, one, one}, 0, [&] { return FoldedConv<float>{weight, one}; }).weight;
+  };
+  CHECK(folded(flat).shape() == flat.shape());
+  CHECK(folded(wide).shape() == wide.shape());
+  CHECK(folded(flat).shape() == flat.shape());
+}

@@ -78,6 +78,14 @@ TEST_CASE("a gain router learns gains that no linear function of the statistics 
   CHECK(mean == Approx(truth).margin(0.1e-3 * static_cast<double>(test.size())));
 }
 
+TEST_CASE("a patch policy is trained at a temperature that is a positive number") {
+  const auto train = examples(Key{1}, 20, 0);
+  for (const double temperature :
+       {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+    CHECK_THROWS_WITH(train_patch_policy(train, {{0, 2.0}, 0}, patches, quick, {.temperature = temperature}, Key{3}),
+                      Catch::Contains("train_patch_policy: the temperature must be positive and finite, got "));
+}
+
 TEST_CASE("the policy gradient over many prices learns the order that the regression learns") {
   const auto train = examples(Key{1}, 250, 0.2), test = examples(Key{2}, 200, 0);
   const auto of = [&](const auto& router) { return area(test, router.gains(state_dict(test))); };
