@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -76,9 +77,18 @@ struct Sum {
   }
 };
 
+/// Whether a twin starts from the numbers of the input alone, or from some that the kernel has rounded, so that another
+/// kernel's answer may be further away than the bound.
+enum class From { input, rounded };
+
+/// Told of each number that agrees with a twin from the input, and of the bound of their difference; empty: nobody
+/// asks.
+inline std::function<void(const std::string& what, double value, double bound)> answered;
+
 /// A finding unless every number lies within `terms` units in the last place of T of its twin's magnitude.
 template <class T, class Twin>
-void agree(const std::string& what, const std::vector<T>& got, const Twin& twin, double terms) {
+void agree(const std::string& what, const std::vector<T>& got, const Twin& twin, double terms,
+           From from = From::input) {
   constexpr double epsilon = std::numeric_limits<T>::epsilon(), least = std::numeric_limits<T>::min();
   for (std::size_t i = 0; i < got.size(); ++i) {
     const Sum want = twin(static_cast<Index>(i));
@@ -86,12 +96,14 @@ void agree(const std::string& what, const std::vector<T>& got, const Twin& twin,
     const double difference = std::abs(static_cast<double>(got[i]) - want.value);
     if (!(difference <= bound))
       finding(what, ": value ", i, " is ", got[i], ", its twin ", want.value, ", the bound of the difference ", bound);
+    if (answered && from == From::input) answered(what, static_cast<double>(got[i]), bound);
   }
 }
 template <class T>
-void agree(const std::string& what, const std::vector<T>& got, const std::vector<Sum>& want, double terms) {
+void agree(const std::string& what, const std::vector<T>& got, const std::vector<Sum>& want, double terms,
+           From from = From::input) {
   agree(
-      what, got, [&](Index i) { return want[static_cast<std::size_t>(i)]; }, terms);
+      what, got, [&](Index i) { return want[static_cast<std::size_t>(i)]; }, terms, from);
 }
 
 /// A finding unless both are the same numbers.

@@ -112,7 +112,7 @@ void optimizers(Draw& draw) {
   }
   agree("Adam, m", adam_m, want_m, 6);
   agree("Adam, v", adam_v, want_v, 8);
-  agree("Adam, value", adam_value, want_value, 8);
+  agree("Adam, value", adam_value, want_value, 8, From::rounded);
   agree("SGD, value", sgd_value, want_sgd, 8);
   if (momentum) agree("SGD, buffer", buffer, want_buffer, 6);
 }

@@ -6,14 +6,18 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "beside.hpp"
 #include "paser/core/random.hpp"
 
 /// The short form of a fuzzer, without libFuzzer: a number of inputs that are the same each time, made of seeds or,
 /// where there are none, of random bytes.
 ///   PROGRAM INPUTS [FOLDER OF SEEDS]
+///   PROGRAM INPUTS --beside ISA      each answer of the kernels beside that of another instruction set, too
 /// An input that is a finding is left in the file `finding`, which the long form takes as its argument.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
@@ -71,11 +75,14 @@ std::string input;
 
 int main(int argc, char** argv) {
   const long inputs = argc > 1 ? std::atol(argv[1]) : 0;
-  const auto seeds = argc > 2 ? seeds_in(argv[2]) : std::vector<std::string>{};
-  if (inputs < 1 || (argc > 2 && seeds.empty())) {
-    std::fprintf(stderr, "usage: %s INPUTS [FOLDER OF SEEDS]\n", argv[0]);
+  const bool beside = argc == 4 && std::string_view(argv[2]) == "--beside";
+  const auto seeds = argc == 3 ? seeds_in(argv[2]) : std::vector<std::string>{};
+  if (inputs < 1 || argc > 4 || (argc == 4 && !beside) || (argc == 3 && seeds.empty())) {
+    std::fprintf(stderr, "usage: %s INPUTS [FOLDER OF SEEDS | --beside ISA]\n", argv[0]);
     return 2;
   }
+  std::optional<fuzz::Beside> other;
+  if (beside) other.emplace(argv[3]);
   std::signal(SIGABRT, [](int) { std::ofstream("finding", std::ios::binary) << input; });
   for (long i = 0; i < inputs; ++i) {
     const Key key{static_cast<std::uint64_t>(i)};
@@ -83,5 +90,6 @@ int main(int argc, char** argv) {
     input = seeds.empty() ? random_bytes(key) : mutated(seeds[seed], key);
     LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
   }
+  if (other) std::printf("%ld numbers of two instruction sets\n", other->end());
   std::printf("%ld inputs\n", inputs);
 }
