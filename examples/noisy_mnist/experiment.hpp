@@ -70,16 +70,30 @@ class Experiment {
   }
 
  private:
+  /// A part of MNIST. Throws FormatError where its images are not of MNIST's size, which sizes of networks and counts
+  /// of operations follow.
+  static paser::data::Digits digits(const std::filesystem::path& mnist, const std::string& part) {
+    auto read = paser::data::read_mnist(mnist, part);
+    const auto& shape = read.images.shape();
+    paser::check<paser::FormatError>(shape[1] == digit_size && shape[2] == digit_size,
+                                     paser::data::find_idx(mnist, part + "-images-idx3-ubyte").string().c_str(),
+                                     "digits of ", shape[1], " x ", shape[2], " pixels, expected ", digit_size, " x ",
+                                     digit_size);
+    return read;
+  }
+
   static paser::data::NoisyMnist load(const Config& c, const std::filesystem::path& mnist) {
-    return paser::data::NoisyMnist(mnist, {.seed = c.seed,
-                                           .foreground = c.foreground,
-                                           .box = paser::data::box_from_name(c.box),
-                                           .pretrain = c.pretrain_images,
-                                           .policy = c.policy_images,
-                                           .fine_tune = c.fine_tune_images,
-                                           .validation = c.validation_images,
-                                           .test = c.test_images,
-                                           .shared = c.shared_digits});
+    const auto train = digits(mnist, "train"), test = digits(mnist, "t10k");
+    return paser::data::NoisyMnist(train, test,
+                                   {.seed = c.seed,
+                                    .foreground = c.foreground,
+                                    .box = paser::data::box_from_name(c.box),
+                                    .pretrain = c.pretrain_images,
+                                    .policy = c.policy_images,
+                                    .fine_tune = c.fine_tune_images,
+                                    .validation = c.validation_images,
+                                    .test = c.test_images,
+                                    .shared = c.shared_digits});
   }
 
   experiment::RunNeeds needs(const std::filesystem::path& mnist) const {

@@ -8,7 +8,8 @@
 /// The networks of the noisy-MNIST experiment.
 namespace noisy_mnist {
 
-inline constexpr Index classes = 2;  // background, digit
+inline constexpr Index classes = 2;      // background, digit
+inline constexpr Index digit_size = 28;  // pixels of a side, in MNIST's files; with their padding 32
 
 /// f1, f2, f3 and the policy. An MNIST image is one patch.
 inline paser::pipeline::PaserDescription description(const Config& c) {

@@ -8,17 +8,25 @@
 using namespace paser;
 using Catch::Matchers::Contains;
 
-TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and ends with what is where") {
-  ::setenv("OMP_WAIT_POLICY", "passive", 1);
-  const TemporaryFolder folder;
-  const auto run = folder / "run";
+/// A run of every stage on a few images; `settings` come last, so that they win.
+std::vector<std::string> tiny_mnist(const std::filesystem::path& run, const std::vector<std::string>& settings) {
   std::vector<std::string> words{PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--threads", "1"};
   for (const char* setting :
        {"pretrain_images=[12,12,6]", "pretrain_epochs=[1,1,1]", "policy_images=12", "policy_epochs=2", "policy_batch=6",
         "fine_tune_images=12", "fine_tune_steps=4", "fine_tune_batch=6", "validation_images=6", "test_images=9",
-        "tvd=[1e-9]", "widths=[4,6,8]", "depths=[1,2,2]", R"(rivals=[{"type":"unet","spec":{"width":2,"depth":1}}])",
-        "rival_epochs=[2]", "rival_batch=[6]", "rival_rate=[1e-3]"})
+        "widths=[4,6,8]", "depths=[1,2,2]"})
     words.insert(words.end(), {"--set", setting});
+  for (const std::string& setting : settings) words.insert(words.end(), {"--set", setting});
+  return words;
+}
+
+TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and ends with what is where") {
+  ::setenv("OMP_WAIT_POLICY", "passive", 1);
+  const TemporaryFolder folder;
+  const auto run = folder / "run";
+  const std::vector<std::string> words =
+      tiny_mnist(run, {"tvd=[1e-9]", R"(rivals=[{"type":"unet","spec":{"width":2,"depth":1}}])", "rival_epochs=[2]",
+                       "rival_batch=[6]", "rival_rate=[1e-3]"});
   const auto [status, out, err] = run_program(folder.path(), words);
   INFO(out << err);
   REQUIRE(status == 0);
@@ -81,4 +89,35 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
 
   for (const std::string wrong : {"policy_epoch=3", "policy_epochs=many", "=3"})
     CHECK(run_program(folder.path(), {PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--set", wrong}).status == 2);
+}
+
+TEST_CASE("digits of another size than MNIST's are refused by their file, before anything is written") {
+  const TemporaryFolder folder;
+  const auto number = [](std::uint32_t n) {
+    return std::string{static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
+                       static_cast<char>(n)};
+  };
+  const auto write = [&](const std::string& part, std::uint32_t height, std::uint32_t width) {
+    constexpr std::uint32_t digits = 60;
+    io::write_file(
+        folder / (part + "-images-idx3-ubyte"),
+        number(0x803) + number(digits) + number(height) + number(width) + std::string(digits * height * width, '\x80'));
+    io::write_file(folder / (part + "-labels-idx1-ubyte"), number(0x801) + number(digits) + std::string(digits, '\1'));
+  };
+  const auto refused = [&](const std::string& file, const std::string& size) {
+    const auto run = folder / "run";
+    auto words = tiny_mnist(run, {});
+    words.insert(words.end(), {"--mnist", folder.path().string()});
+    const auto [status, out, err] = run_program(folder.path(), words);
+    INFO(out << err);
+    CHECK(status == 2);
+    CHECK_THAT(err, Contains((folder / file).string() + ": digits of " + size + " pixels, expected 28 x 28"));
+    CHECK_FALSE(std::filesystem::exists(run));
+  };
+  write("train", 60, 60);
+  write("t10k", 60, 60);
+  refused("train-images-idx3-ubyte", "60 x 60");
+  write("train", 28, 28);
+  write("t10k", 20, 28);
+  refused("t10k-images-idx3-ubyte", "20 x 28");
 }
