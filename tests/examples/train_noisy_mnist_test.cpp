@@ -91,6 +91,34 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
     CHECK(run_program(folder.path(), {PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--set", wrong}).status == 2);
 }
 
+/// What the page of a run says of the paper's statements.
+std::vector<report::Claim> claims_with(const std::string& tvd) {
+  const TemporaryFolder folder;
+  const auto [status, out, err] = run_program(folder.path(), tiny_mnist(folder / "run", {"tvd=" + tvd}));
+  INFO(out << err);
+  REQUIRE(status == 0);
+  return report::read_results(folder / "run" / "results.json").claims;
+}
+
+TEST_CASE("the paper's IoU stands beside a distance that the paper has, and a loss beside what was compared") {
+  const auto find = [](const std::vector<report::Claim>& claims, const std::string& text) {
+    return std::ranges::find_if(claims, [&](const report::Claim& c) { return c.text.starts_with(text); });
+  };
+  const std::string loss = "The further the policy may move";
+  const auto none = claims_with("[]");
+  CHECK(find(none, "PaSeR (TVD 0 %): IoU")->paper == 0.8432);
+  CHECK(find(none, loss) == none.end());
+  const auto tenth = claims_with("[0.1]");
+  CHECK(find(tenth, "PaSeR (TVD 10 %): IoU")->paper == 0.8231);
+  CHECK(find(tenth, loss)->paper == Approx(0.8432 - 0.8231));
+  CHECK(find(tenth, loss)->reproduced.has_value());
+  const auto other = claims_with("[0.05,0.2]");
+  CHECK(find(other, "PaSeR (TVD 5 %): IoU")->paper == 0.8328);
+  CHECK_FALSE(find(other, "PaSeR (TVD 20 %): IoU")->paper);
+  CHECK_FALSE(find(other, loss)->paper);
+  CHECK_FALSE(find(other, loss)->reproduced);
+}
+
 TEST_CASE("digits of another size than MNIST's are refused by their file, before anything is written") {
   const TemporaryFolder folder;
   const auto number = [](std::uint32_t n) {
