@@ -55,6 +55,11 @@ struct Config : experiment::RunSettings,
   }
 };
 
+/// A distance in per cent, as variants and their files are named by it: "5", in six digits at most.
+inline std::string percent(double distance) {
+  return paser::message(100 * distance);
+}
+
 /// The settings, when they can be a run. Throws ValueError naming the one that cannot.
 inline const Config& checked(const Config& c) {
   experiment::check_settings(c);
@@ -67,6 +72,7 @@ inline const Config& checked(const Config& c) {
   experiment::check_rivals(c);
   paser::check<paser::ValueError>(std::is_sorted(c.tvd.begin(), c.tvd.end()), "setting",
                                   "tvd falls, expected distances of which none is below the one before it");
+  experiment::check_names("tvd", c.tvd, percent);
   return c;
 }
 

@@ -144,11 +144,11 @@ class Experiment {
     });
     for (std::size_t i = 0; i < config_.tvd.size(); ++i) {
       const auto& snapshot = snapshots[std::min(i, snapshots.size() - 1)];
-      const std::string percent = paser::message(100 * config_.tvd[i]);
+      const std::string asked = percent(config_.tvd[i]);
       auto tuned = paser_;
       tuned.models = snapshot.models;
       tuned.policy = snapshot.policy;
-      keep({"PaSeR (TVD " + percent + " %)", "paser_tvd" + percent, config_.tvd[i], snapshot.tvd, snapshot.lambda,
+      keep({"PaSeR (TVD " + asked + " %)", "paser_tvd" + asked, config_.tvd[i], snapshot.tvd, snapshot.lambda,
             i < snapshots.size() && snapshot.tvd >= config_.tvd[i], std::move(tuned)});
     }
   }

@@ -111,6 +111,22 @@ TEST_CASE("the message has the setting, the value and the range") {
   CHECK_THROWS_WITH(segmentation::checked(c), Contains("dropout = nan"));
 }
 
+TEST_CASE("numbers of a list by which files are named have names of their own") {
+  noisy_mnist::Config digits;
+  digits.tvd = {0.05, 0.0500000001};
+  CHECK_THROWS_WITH(noisy_mnist::checked(digits),
+                    "setting: tvd has 0.05 and 0.0500000001, expected numbers that differ in their first six digits");
+  digits.tvd = {0.05, 0.05};
+  CHECK_THROWS_AS(noisy_mnist::checked(digits), ValueError);
+  digits.tvd = {0.05, 0.050001, 0.1};
+  CHECK_NOTHROW(noisy_mnist::checked(digits));
+  segmentation::Config images = tiny_config();
+  images.lambdas = {0.5, 0, 0.5000000001};
+  CHECK_THROWS_WITH(segmentation::checked(images), Contains("lambdas has 0.5 and 0.5000000001, expected"));
+  images.lambdas = {0.5, 0, 0.500001};
+  CHECK_NOTHROW(segmentation::checked(images));
+}
+
 TEST_CASE("every parameter of make_electrodes is taken, or refused by its name") {
   data::synthetic::ElectrodeParameters defaults;
   data::synthetic::ElectrodeParameters::visit(defaults, [&](const char* name, const auto&) {

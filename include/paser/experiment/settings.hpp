@@ -2,6 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -221,6 +222,18 @@ inline void check_lists(const std::vector<std::pair<std::string, std::size_t>>& 
   }
   check<ValueError>(alike && lists.at(0).second >= 2, "settings", "expected ", names,
                     " of the same two or more networks, got ", sizes);
+}
+
+/// Throws ValueError naming the setting where two of its numbers have one name(number), by which their files and rows
+/// are told apart.
+template <class Name>
+void check_names(const char* setting, const std::vector<double>& numbers, const Name& name) {
+  std::map<std::string, double> named;
+  for (const double number : numbers) {
+    const auto [first, is_new] = named.emplace(name(number), number);
+    check<ValueError>(is_new, "setting", setting, " has ", exact_number(first->second), " and ", exact_number(number),
+                      ", expected numbers that differ in their first six digits");
+  }
 }
 
 /// The settings of a name among `presets`. Throws ValueError naming those that there are.
