@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "paser/data/label_encoding.hpp"
 #include "paser/data/patches.hpp"
 #include "paser/io/file.hpp"
 
@@ -13,13 +14,16 @@ static Rgb pixel(const Picture& p, Index y, Index x) {
   return {p(0, y, x, 0), p(0, y, x, 1), p(0, y, x, 2)};
 }
 
-TEST_CASE("Labels take the colours of the palette, the ignored label gray") {
-  const auto labels = Labels::from({2, 1, 3}, std::vector<std::int32_t>{0, 0, 0, 1, 9, -1});
-  const Picture p = label_picture(labels, 1);
-  CHECK(p.shape() == Shape<4>{1, 1, 3, 3});
+TEST_CASE("Labels take the colours of the palette, pixels of no class a gray that no class has") {
+  const auto labels = Labels::from({2, 1, 4}, std::vector<std::int32_t>{0, 0, 0, 0, 1, 9, -1, data::ignored_label});
+  const Picture p = label_picture(labels, 1), mask = label_picture(labels, 1, mask_palette);
+  CHECK(p.shape() == Shape<4>{1, 1, 4, 3});
   CHECK(pixel(p, 0, 0) == label_palette[1]);
   CHECK(pixel(p, 0, 1) == label_palette[1]);
-  CHECK(pixel(p, 0, 2) == Rgb{128, 128, 128});
+  for (const Index x : {2, 3}) {
+    CHECK(pixel(p, 0, x) == Rgb{128, 128, 128});
+    CHECK(pixel(mask, 0, x) == Rgb{128, 128, 128});
+  }
   CHECK_THROWS_AS(label_picture(labels, 2), ShapeError);
 }
 
@@ -58,6 +62,16 @@ TEST_CASE("Wrong pixels stand out") {
   CHECK(pixel(p, 0, 1) == Rgb{255, 255, 255});
 }
 
+TEST_CASE("Pixels whose truth is of no class are neither right nor wrong") {
+  const auto truth = Labels::from({1, 1, 4}, std::vector<std::int32_t>{data::ignored_label, -1, 1, 1}),
+             said = Labels::from({1, 1, 4}, std::vector<std::int32_t>{1, 1, 1, -1});
+  const Picture p = error_picture(said, truth, 0, mask_palette, {1, 2, 3});
+  CHECK(pixel(p, 0, 0) == Rgb{128, 128, 128});
+  CHECK(pixel(p, 0, 1) == Rgb{128, 128, 128});
+  CHECK(pixel(p, 0, 2) == Rgb{255, 255, 255});
+  CHECK(pixel(p, 0, 3) == Rgb{1, 2, 3});
+}
+
 TEST_CASE("Enlarging repeats pixels; pictures stand beside each other") {
   const auto labels = Labels::from({1, 1, 2}, std::vector<std::int32_t>{0, 1});
   const Picture small = label_picture(labels), large = enlarge(small, 3);
@@ -72,12 +86,12 @@ TEST_CASE("Enlarging repeats pixels; pictures stand beside each other") {
 }
 
 TEST_CASE("Labels lie over a picture with the given opacity") {
-  const auto labels = Labels::from({1, 1, 3}, std::vector<std::int32_t>{0, 1, -1});
-  const Picture gray = image_picture(Tensor<float, 4>::full({1, 1, 3, 1}, 1.0f));
+  const auto labels = Labels::from({1, 1, 4}, std::vector<std::int32_t>{0, 1, -1, data::ignored_label});
+  const Picture gray = image_picture(Tensor<float, 4>::full({1, 1, 4, 1}, 1.0f));
   const Picture p = overlay_labels(gray, labels, 0, 0.5, label_palette, 0);
   CHECK(pixel(p, 0, 0) == Rgb{255, 255, 255});  // the class that is to stay clear
   CHECK(pixel(p, 0, 1) == Rgb{243, 207, 128});
-  CHECK(pixel(p, 0, 2) == Rgb{255, 255, 255});  // no class
+  for (const Index x : {2, 3}) CHECK(pixel(p, 0, x) == Rgb{255, 255, 255});  // no class
   CHECK(pixel(overlay_labels(gray, labels, 0, 1), 0, 0) == label_palette[0]);
   CHECK_THROWS_AS(overlay_labels(gray, labels, 0, 1.5), ValueError);
   CHECK_THROWS_AS(overlay_labels(enlarge(gray, 2), labels), ShapeError);

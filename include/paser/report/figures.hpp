@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "paser/core/tensor.hpp"
+#include "paser/data/label_encoding.hpp"
 
 /// Pictures of label maps, entropy maps and masks.
 namespace paser::report {
@@ -36,6 +37,9 @@ inline constexpr std::array<Rgb, 8> label_palette{{{0, 0, 0},
 
 /// Background black and foreground white, for two-class masks.
 inline constexpr std::array<Rgb, 2> mask_palette{{{0, 0, 0}, {255, 255, 255}}};
+
+/// Pixels of no class in label maps: a gray that neither palette has.
+inline constexpr Rgb no_class_colour{128, 128, 128};
 
 /// Dark violet over teal to yellow; lightness grows evenly with v, so the map reads in gray too. Anchors in between are
 /// interpolated. v in [0,1], clamped; NaN is gray.
@@ -79,6 +83,11 @@ inline void check_image(const char* where, Index n, Index count) {
   check(n >= 0 && n < count, where, "image ", n, " of a batch of ", count);
 }
 
+/// Whether a label names a class; a negative one and data::ignored_label do not.
+inline bool is_class(std::int32_t label) {
+  return label >= 0 && label != data::ignored_label;
+}
+
 inline void check_opacity(const char* where, double opacity) {
   check<ValueError>(opacity >= 0 && opacity <= 1, where, "expected an opacity in [0,1], got ", opacity);
 }
@@ -106,13 +115,14 @@ inline constexpr std::array<Rgb, 8> model_palette{{{86, 180, 233},
                                                    {185, 169, 0},
                                                    {107, 114, 128}}};
 
-/// Image n of a batch of label maps (N, H, W); class k in palette[k % size], a negative label in mid gray.
+/// Image n of a batch of label maps (N, H, W); class k in palette[k % size], a negative label and
+/// data::ignored_label in no_class_colour.
 inline Picture label_picture(const Labels& labels, Index n = 0, std::span<const Rgb> palette = label_palette) {
   const auto& shape = labels.shape();
   detail::check_image("label_picture", n, shape[0]);
   const std::int32_t* in = labels.data() + n * shape[1] * shape[2];
   return detail::paint(shape[1], shape[2], [&](Index p) {
-    return in[p] < 0 ? Rgb{128, 128, 128} : palette[static_cast<std::size_t>(in[p]) % palette.size()];
+    return detail::is_class(in[p]) ? palette[static_cast<std::size_t>(in[p]) % palette.size()] : no_class_colour;
   });
 }
 
@@ -168,8 +178,8 @@ inline Picture overlay_contours(Picture picture, const Labels& labels, Index n =
 }
 
 /// The picture with the label map (image n) laid over it: a share `opacity` in [0,1] of each pixel is its class's
-/// colour. Negative labels, and `clear` where it is given, leave the picture as it is. Throws ShapeError when the sizes
-/// differ, ValueError on an opacity outside [0,1].
+/// colour. Negative labels, data::ignored_label, and `clear` where it is given, leave the picture as it is. Throws
+/// ShapeError when the sizes differ, ValueError on an opacity outside [0,1].
 inline Picture overlay_labels(Picture picture, const Labels& labels, Index n = 0, double opacity = 0.45,
                               std::span<const Rgb> palette = label_palette, std::optional<std::int32_t> clear = {}) {
   const auto& shape = labels.shape();
@@ -181,7 +191,7 @@ inline Picture overlay_labels(Picture picture, const Labels& labels, Index n = 0
   const std::int32_t* in = labels.data() + n * pixels;
   std::uint8_t* out = picture.mutable_data();
   for (Index p = 0; p < pixels; ++p)
-    if (in[p] >= 0 && in[p] != clear)
+    if (detail::is_class(in[p]) && in[p] != clear)
       detail::tint(out + 3 * p, palette[static_cast<std::size_t>(in[p]) % palette.size()], opacity);
   return picture;
 }
@@ -225,7 +235,8 @@ Colours stored_palette(Index classes, std::span<const Rgb> palette = label_palet
   return colours;
 }
 
-/// Where a prediction is wrong: right pixels in the colours of the palette, wrong ones in `wrong`. Image n of both.
+/// Where a prediction is wrong: right pixels in the colours of the palette, wrong ones in `wrong`, those whose truth is
+/// negative or data::ignored_label in no_class_colour, whatever was predicted. Image n of both.
 inline Picture error_picture(const Labels& prediction, const Labels& truth, Index n = 0,
                              std::span<const Rgb> palette = label_palette, Rgb wrong = {213, 94, 0}) {
   check_same_shape("error_picture", prediction, truth);
@@ -234,7 +245,8 @@ inline Picture error_picture(const Labels& prediction, const Labels& truth, Inde
   const Index first = n * shape[1] * shape[2];
   const std::int32_t *p = prediction.data() + first, *t = truth.data() + first;
   return detail::paint(shape[1], shape[2], [&](Index i) {
-    return p[i] != t[i] || t[i] < 0 ? wrong : palette[static_cast<std::size_t>(t[i]) % palette.size()];
+    if (!detail::is_class(t[i])) return no_class_colour;
+    return p[i] != t[i] ? wrong : palette[static_cast<std::size_t>(t[i]) % palette.size()];
   });
 }
 
