@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <cstdlib>
 
 #include "paser/report/html.hpp"
@@ -24,6 +25,7 @@ addEventListener("load", () => setTimeout(async () => {
   found.advice = document.getElementById("advice").textContent;
   found.steps = document.querySelectorAll(".step svg").length;
   found.states = [...document.querySelectorAll(".claims .state")].map((e) => e.textContent);
+  found.dashes = [...document.querySelectorAll("#matrices td")].filter((e) => e.textContent === "–").length;
   for (const { title, drawing, rows } of charts.savers) {
     const file = { title, csv: rows ? charts.csv(rows()) : "" };
     if (drawing) {
@@ -112,6 +114,23 @@ TEST_CASE("in a browser the page runs, says the result first, fits its window, a
           "kind,name,ms,IoU\r\npoint,f1,1,0.5\r\nline,router,1,0.5\r\nline,router,2,0.7\r\n"
           "line,router,4,0.75\r\nline,random mixes,1,0.5\r\nline,random mixes,4,0.75\r\n");
   }
+}
+
+TEST_CASE("in a browser values that differ by rounding alone are drawn, and a kind without patches has no shares") {
+  Results results = segmentation_results();
+  results.assignment.begin()->second.at(0) = {0, 0};
+  const std::vector<double> values{0.8431, std::nextafter(0.8431, 1.0)};
+  results.box_plots[0].groups = {{"T = 5", metrics::box_stats(values)}};
+  results.charts[0].points = {{"f1", 1, 0.8431}, {"f2", std::nextafter(1.0, 2.0), values[1]}};
+  results.charts[0].lines.clear();
+  const auto found = seen(results, 1400);
+  if (found.is_null()) {
+    WARN("no chromium: the page was not looked at");
+    return;
+  }
+  INFO(found.dump(1));
+  CHECK(found["problems"].empty());
+  CHECK(found["dashes"] == 2);
 }
 
 }  // namespace page_in_browser

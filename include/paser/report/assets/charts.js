@@ -161,11 +161,14 @@ const charts = (() => {
     return Array.from({ length: n + 1 }, (_, k) => { const px = x0 + ((x - x0) * k) / n, py = y0 + ((y - y0) * k) / n; return [px - 2, py - 2, px + 2, py + 2]; });
   });
 
+  // From the least to the most; 0 where they differ by rounding alone, which leaves no room for the steps of an axis.
+  const spread = (least, most) => (most - least > 1e-9 * Math.max(Math.abs(least), Math.abs(most)) ? most - least : 0);
+
   // points: [{name, x, y, kind, colour, bold, tip: [lines]}]; lines: [{name, points: [[x, y]], colour, dash}].
   const quality = (host, { title, points, lines = [], xLabel, yLabel, xLog = false }) => {
     const all = [...points.map((p) => [p.x, p.y]), ...lines.flatMap((l) => l.points)];
     const xs = [...new Set(all.map(([x]) => x))].sort((a, b) => a - b), ys = all.map(([, y]) => y);
-    const span = Math.max(...ys) - Math.min(...ys) || 0.1, reach = xs[xs.length - 1] - xs[0] || Math.abs(xs[0]) || 1;
+    const span = spread(Math.min(...ys), Math.max(...ys)) || 0.1, reach = spread(xs[0], xs[xs.length - 1]) || Math.abs(xs[0]) || 1;
     const ticks = [];
     const decades = xLog ? Math.log10(xs[xs.length - 1] / xs[0]) : 0;
     for (let e = -9; e <= 9; ++e) for (const m of decades > 4 ? [1] : [1, 2, 5]) ticks.push(m * 10 ** e);
@@ -243,5 +246,5 @@ const charts = (() => {
     };
   };
 
-  return { svg, saveButtons, savers, chartSvg, styledCopy, quality, csv, png, textOf };
+  return { svg, saveButtons, savers, chartSvg, styledCopy, spread, quality, csv, png, textOf };
 })();

@@ -92,7 +92,7 @@
         return el("tr", {}, el("th", { scope: "row" }, results.kinds[k] || String(k)), ...line.map((v, m) => {
           const share = total > 0 ? v / total : 0;
           return el("td", { class: (share > 0.65 ? "firm " : "") + (share > 0.85 ? "strong " : "") + (square && k === m ? "meant" : ""), style: `background:rgba(var(--heat),${(0.04 + 0.92 * share).toFixed(3)})` },
-            percent(share), total > 1.5 ? el("small", {}, whole(Math.round(v))) : null);
+            total > 0 ? percent(share) : "–", total > 1.5 ? el("small", {}, whole(Math.round(v))) : null);
         }));
       })));
     const row = rows.find((r) => r.model === name);

@@ -2,7 +2,7 @@
 /* The sections that only some runs have: the weight of the cost, classes, spread, further tables, single images. */
 (() => {
   const { $, el, css, known, fixed, significant, percent, whole, modelColour, modelKey, hide, classColour, redraw, dashes, curve, sortableHead, shareBar, results } = page;
-  const { svg, saveButtons, styledCopy } = charts;
+  const { svg, saveButtons, spread, styledCopy } = charts;
   const byResultsOrder = (names) => {
     const order = results.rows.map((r) => r.model), place = (name) => (order.includes(name) ? order.indexOf(name) : order.length);
     return names.sort((a, b) => place(a) - place(b) || a.localeCompare(b));
@@ -97,7 +97,7 @@
     // Names too long to stand at the left stand above their boxes.
     const above = longest > 0.34 * width, row = above ? 60 : 46, bottom = plot.groups.length * row, left = above ? 8 : longest;
     const values = plot.groups.flatMap((g) => [g.low, g.high, g.q1, g.q3, ...g.outliers]);
-    const least = Math.min(...values), most = Math.max(...values), margin = 0.04 * (most - least) || 0.5;
+    const least = Math.min(...values), most = Math.max(...values), margin = 0.04 * spread(least, most) || Math.max(0.5, 1e-6 * Math.abs(most));
     const x = (v) => left + ((v - least + margin) / (most - least + 2 * margin)) * (width - left - 14);
     const line = (x1, y1, x2, y2, kind) => svg("line", { x1, y1, x2, y2, class: kind });
     const picture = svg("svg", { class: "boxplot", viewBox: `0 0 ${width} ${bottom + 38}`, role: "img", "aria-label": `${plot.title}. ${plot.groups.map(numbersOf).join(". ")}` });
