@@ -48,6 +48,23 @@ TEST_CASE("the reliability plot has a bar, a stroke and a share for each bin wit
   for (const char* loads : {"href", "url(", "<script", "nan", "inf"}) CHECK_THAT(svg, !Contains(loads));
 }
 
+TEST_CASE("bars have a width however many bins there are") {
+  for (const int bins : {1, 182, 183, 10'000}) {
+    metrics::Calibration c(bins);
+    c.add(Labels::full({1, 1, 1}, 1), Tensor<double, 3>::full({1, 1, 1}, 0.51), Labels::full({1, 1, 1}, 1));
+    const std::string svg = report::reliability_svg(c);
+    CHECK_THAT(svg, !Contains("width=\"-") && !Contains("height=\"-"));
+  }
+}
+
+TEST_CASE("texts of a picture are characters that XML has, whatever bytes a name is made of") {
+  const std::string svg =
+      report::reliability_svg(sample(), "f\xE4hre \xEF\xBF\xBE \xEF\xBF\xBF \xEF\xBF\xBD \x1B\xC3\xA4");
+  CHECK_THAT(svg, Contains(">f\\xE4hre     \xEF\xBF\xBD  \xC3\xA4</text>") &&
+                      Contains("<title>f\\xE4hre     \xEF\xBF\xBD  \xC3\xA4</title>"));
+  CHECK(find_not_utf8(svg) == std::string::npos);
+}
+
 TEST_CASE("without a pixel there is a table and no plot") {
   CHECK_THROWS_WITH(report::reliability_svg(metrics::Calibration()), Contains("no pixel was counted"));
   CHECK_THAT(report::reliability_csv(metrics::Calibration(1)), Contains("\r\n0,1,0,,\r\n"));

@@ -34,7 +34,8 @@ inline std::string reliability_svg(const metrics::Calibration& calibration, std:
   }
   for (const metrics::ReliabilityBin& bin : calibration.table()) {
     if (bin.count == 0) continue;
-    const double x = x_of(bin.low) + 1, w = x_of(bin.high) - x - 1;
+    const double whole = x_of(bin.high) - x_of(bin.low);
+    const double gap = std::min(1.0, whole / 4), x = x_of(bin.low) + gap, w = whole - 2 * gap;
     const double share = static_cast<double>(bin.count) / pixels, room = floor - bottom - 24;
     svg += detail::svg_rectangle(x, y_of(bin.accuracy), w, bottom - y_of(bin.accuracy), " fill=\"rgb(0,114,178)\"");
     svg += detail::svg_rectangle(x, floor - room * share, w, room * share, " fill=\"rgb(120,120,120)\"");

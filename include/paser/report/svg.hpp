@@ -10,11 +10,18 @@
 /// Pieces of SVG drawings.
 namespace paser::report::detail {
 
-/// Text for an XML element or a quoted attribute. Control characters, which XML does not allow, become spaces.
+/// Text for an XML element or a quoted attribute, as_utf8. Characters that XML does not allow, which are control
+/// characters, U+FFFE and U+FFFF, become spaces.
 inline std::string xml_escaped(std::string_view text) {
+  const std::string valid = as_utf8(text);
   std::string safe;
-  for (const char c : text) {
-    if (c == '<')
+  for (std::size_t i = 0; i < valid.size(); ++i) {
+    const char c = valid[i];
+    const std::string_view character = std::string_view(valid).substr(i, 3);
+    if (character == "\xEF\xBF\xBE" || character == "\xEF\xBF\xBF") {
+      safe += ' ';
+      i += 2;
+    } else if (c == '<')
       safe += "&lt;";
     else if (c == '>')
       safe += "&gt;";
