@@ -42,7 +42,8 @@ class Beside {
     if (child_ == 0) std::_Exit(std::fflush(pipe_) == 0 ? 0 : 1);
     int status = 0;
     if (std::fgetc(pipe_) != EOF) finding("the other instruction set has more answers");
-    if (waitpid(child_, &status, 0) != child_ || status != 0) finding("the process of the other instruction set failed");
+    if (waitpid(child_, &status, 0) != child_ || status != 0)
+      finding("the process of the other instruction set failed");
     if (compared_ == 0) finding("there was nothing to compare");
     return compared_;
   }
