@@ -103,6 +103,29 @@ TEST_CASE("data parts: the authors' folders as they are, images and masks divide
   CHECK(all.stems.empty());
 }
 
+TEST_CASE("data parts: a name in the list of images that no part has stays, and is told") {
+  const TemporaryFolder folder;
+  for (const char* kind : {"images", "masks"}) {
+    fs::create_directories(folder / kind);
+    for (const std::string& name : names(6)) std::ofstream(folder / kind / (name + ".png")) << "x";
+  }
+  const auto parts = data::data_parts(folder.path());
+  REQUIRE(parts.size() == 3);
+  for (const data::PartFolders& part : parts) {
+    data::PairingOptions listed;
+    listed.stems = {parts[0].stems[0], parts[1].stems[0], parts[2].stems[0], "scan_O"};
+    data::restrict_to(listed, part, parts);
+    CHECK(listed.stems == std::vector<std::string>{part.stems[0], "scan_O"});
+    const auto pairing = data::pair_files(part.images, part.masks, listed);
+    CHECK(pairing.pairs.size() == 1);
+    REQUIRE(pairing.bad.size() == 1);
+    CHECK_THAT(pairing.bad[0].reason, Contains("in the list of images and not in the folder"));
+    data::PairingOptions whole;
+    data::restrict_to(whole, part, parts);
+    CHECK(whole.stems == part.stems);
+  }
+}
+
 TEST_CASE("data parts: a long list of images is compared with a large part at once") {
   const auto all = names(100'000);
   data::PartFolders part{"train", "images", "masks", {all.begin(), all.begin() + 80'000}};

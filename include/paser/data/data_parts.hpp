@@ -116,29 +116,24 @@ std::set<std::string> stems_of(const Part& part) {
   return stems;
 }
 
-/// Of the images that a pairing may use those of a part alone, under the names that they have there: those that only
-/// `all`, the parts of the set, have are left out. Throws ValueError when none is left.
+/// Of the images that a pairing may use those of a part alone, under the names that they have there: those that another
+/// of `all`, the parts of the set, has are left out. Names that no part has stay, so that they are told; without `all`
+/// those stay that the part has, where it is a list. Throws ValueError when none is left.
 template <class Part = PartFolders>
 void restrict_to(PairingOptions& pairing, const Part& part, const std::vector<Part>& all = {}) {
-  if (!pairing.stems.empty() && !all.empty()) {
+  if (!pairing.stems.empty() && (!all.empty() || !part.stems.empty())) {
     const std::set<std::string> own = stems_of(part);
     std::set<std::string> others;
     for (const Part& other : all)
       if (other.part != part.part) others.merge(stems_of(other));
-    std::erase_if(pairing.stems, [&](const std::string& s) { return !own.contains(s) && others.contains(s); });
+    std::erase_if(pairing.stems,
+                  [&](const std::string& s) { return !own.contains(s) && (all.empty() || others.contains(s)); });
     check<ValueError>(!pairing.stems.empty(), "data", "the list of images names none of the part ", part.part);
   }
   pairing.image_suffix = part.image_suffix;
   pairing.subfolders = part.subfolders;
   if (pairing.mask_suffix.empty()) pairing.mask_suffix = part.mask_suffix;
-  if (part.stems.empty()) return;
-  if (pairing.stems.empty()) {
-    pairing.stems = part.stems;
-    return;
-  }
-  const std::set<std::string> own = stems_of(part);
-  std::erase_if(pairing.stems, [&](const std::string& stem) { return !own.contains(stem); });
-  check<ValueError>(!pairing.stems.empty(), "data", "the list of images names none of the part ", part.part);
+  if (pairing.stems.empty()) pairing.stems = part.stems;
 }
 
 }  // namespace paser::data
