@@ -64,6 +64,40 @@ TEST_CASE("hash split: of three images or more every part has one") {
   }
 }
 
+TEST_CASE("hash split: a part without images, training too, gets one of the largest part") {
+  // Names by their places, which the test of a name's place holds fast.
+  std::array<std::vector<std::string>, 3> of_part;
+  for (const std::string& name : names(200)) {
+    const Index at = HashSplit::place(name);
+    of_part[at < 100 ? 2 : at < 200 ? 1 : 0].push_back(name);
+  }
+  for (std::size_t train = 0; train < 5; ++train)
+    for (std::size_t validation = 0; validation < 5; ++validation)
+      for (std::size_t test = 0; test < 5; ++test) {
+        const std::array counts{train, validation, test};
+        std::vector<std::string> given;
+        for (std::size_t part = 0; part < 3; ++part)
+          given.insert(given.end(), of_part[part].begin(), of_part[part].begin() + std::ptrdiff_t(counts[part]));
+        if (given.size() < 3) continue;
+        CAPTURE(train, validation, test);
+        const HashSplit split = HashSplit::of(given);
+        std::size_t moved = 0;
+        for (std::size_t part = 0; part < 3; ++part) {
+          CHECK_FALSE(split.stems[part].empty());
+          for (const std::string& name : split.stems[part]) moved += std::ranges::count(of_part[part], name) == 0;
+        }
+        CHECK(split.stems[0].size() + split.stems[1].size() + split.stems[2].size() == given.size());
+        CHECK(moved == static_cast<std::size_t>(std::ranges::count(counts, 0u)));
+      }
+  const std::vector<std::string> scans{"img_23010", "img_23011", "img_23012", "img_23013"};
+  const auto first = HashSplit::of(scans).stems;
+  CHECK((first[0].size() == 1 && first[1].size() == 1 && first[2].size() == 2));
+  // The image that moves is the one whose place is next to the other part's.
+  CHECK(HashSplit::place(first[1][0]) >= HashSplit::place(first[2][0]));
+  CHECK(HashSplit::place(first[1][0]) >= HashSplit::place(first[2][1]));
+  CHECK(HashSplit::of({"scan_0", "scan_1", "scan_2"}).stems == HashSplit::of(names(3)).stems);
+}
+
 TEST_CASE("data parts: the authors' folders as they are, images and masks divided, others refused") {
   const TemporaryFolder folder;
   const auto touch = [&](const fs::path& file) {

@@ -13,8 +13,8 @@ namespace paser::data {
 
 /// Images by their names, dealt to train, validation and test: of a hundred about 80, 10 and 10. Where a name goes
 /// depends on it alone, so that it stays there when images are added, on every machine. The one exception: of three
-/// images or more no part is empty, it gets the training image that was next to go there. Names in each part are in the
-/// order given.
+/// images or more no part is empty, it gets the image that was next to go there, of training where that has two or
+/// more, else of the largest part. Names in each part are in the order given.
 struct HashSplit {
   std::array<std::vector<std::string>, 3> stems;
   static constexpr std::array<const char*, 3> parts{"train", "validation", "test"};
@@ -35,14 +35,22 @@ struct HashSplit {
       const Index at = place(name);
       split.stems[at < 100 ? 2 : at < 200 ? 1 : 0].push_back(name);
     }
-    for (const std::size_t part : {2u, 1u}) {
-      auto& train = split.stems[0];
-      if (!split.stems[part].empty() || train.size() < 2 || names.size() < 3) continue;
-      const auto next = std::ranges::min_element(train, {}, [](const auto& name) { return place(name); });
-      split.stems[part].push_back(*next);
-      train.erase(next);
-    }
+    for (const std::size_t part : {2u, 1u, 0u})
+      if (split.stems[part].empty() && names.size() >= 3) split.fill(part);
     return split;
+  }
+
+ private:
+  /// Gives an empty part an image of another, which has two or more: the others hold three or more together.
+  void fill(std::size_t part) {
+    const auto largest = std::ranges::max_element(stems, {}, [](const auto& of_part) { return of_part.size(); });
+    auto& giving = stems[0].size() > 1 ? stems[0] : *largest;
+    // The places of training are the highest, those of the test the lowest.
+    const bool lowest = &giving < &stems[part];
+    const auto next =
+        std::ranges::min_element(giving, {}, [&](const auto& name) { return lowest ? place(name) : -place(name); });
+    stems[part].push_back(*next);
+    giving.erase(next);
   }
 };
 
