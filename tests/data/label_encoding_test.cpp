@@ -63,6 +63,13 @@ TEST_CASE("label encoding: rules, ranges, the rest, ignored values") {
   refused("index,*:1", "more than one rule");
   refused("3:255", "'255' is not a whole number of 0 .. 254");
   refused("0:ignore", "it has no class");
+  refused("index:3,7:9", "the rule '7:9' names a class that is not one of 0 .. 2");
+  refused("index:3,7:3", "the rule '7:3' names a class");
+  CHECK(LabelEncoding::parse("index:3,7:2,8:ignore").of_value(7) == 2);
+  CHECK(LabelEncoding::parse("index,7:9,8:ignore").with_classes(10).of_value(7) == 9);
+  CHECK_THROWS_WITH(LabelEncoding::parse("index,7:9,8:ignore").with_classes(9),
+                    Contains("the rule for the value 7 names class 9, expected one of 0 .. 8"));
+  CHECK_THROWS_AS(LabelEncoding::parse("index:3,7:2").with_classes(2), ValueError);
   CHECK_THROWS_WITH(LabelEncoding::index(256), Contains("256 classes; at most 255"));
   CHECK_THROWS_WITH(LabelEncoding::parse("0:0,1:1,2:2").with_classes(2), Contains("name 3 classes"));
 }

@@ -65,7 +65,7 @@ class LabelEncoding {
   ///   index               the value is the class; index:5 of exactly 5 classes
   ///   index:11,11:ignore  the value is the class, except for 11
   ///
-  /// Throws ValueError with the rule that is wrong.
+  /// Throws ValueError with the rule that is wrong, also where one names a class that index:N does not have.
   static LabelEncoding parse(const std::string& text) {
     if (text == "battery") return battery();
     if (text == "cityscapes") return cityscapes();
@@ -119,6 +119,9 @@ class LabelEncoding {
     check<ValueError>(classes >= classes_ || coding_ == MaskCoding::index, "label encoding", "its rules name ",
                       classes_, " classes, expected at most ", classes);
     map.set_classes(classes);
+    for (const auto& [value, label] : map.values_)
+      check<ValueError>(map.has_class(label), "label encoding", "the rule for the value ", value, " names class ",
+                        label, ", expected one of 0 .. ", classes - 1);
     return map;
   }
 
@@ -159,6 +162,9 @@ class LabelEncoding {
     return value;
   }
 
+  /// Whether a label is that of a class, or of ignored pixels.
+  bool has_class(std::int32_t label) const { return classes_ == 0 || label < classes_ || label == ignored_label; }
+
   void set_classes(Index classes) {
     check<ValueError>(classes >= 0 && classes <= ignored_label, "label encoding", classes,
                       " classes; at most 255, since label 255 is that of ignored pixels");
@@ -176,6 +182,8 @@ class LabelEncoding {
     const std::string_view to = rule.substr(colon + 1);
     const std::int32_t label =
         to == "ignore" ? ignored_label : static_cast<std::int32_t>(number(to, ignored_label - 1, text));
+    require(coding_ == MaskCoding::values || has_class(label), text, "the rule '", rule,
+            "' names a class that is not one of 0 .. ", classes_ - 1);
     if (coding_ == MaskCoding::values && label != ignored_label) classes_ = std::max(classes_, Index{label} + 1);
     if (from == "*") {
       require(coding_ == MaskCoding::values && !has_rest(), text, "there is more than one rule for all other values");
