@@ -164,11 +164,18 @@ TEST_CASE("class file: JSON that is damaged, deep, or of another form") {
   refused("[1]", "is not of the form");
   refused("[{\"name\": \"\", \"value\": 1}]", "is not of the form");
   refused("[{\"name\": \"a\", \"value\": -1}]", "is not of the form");
-  refused("[{\"name\": \"a\", \"value\": 18446744073709551615}]", "a' has ");
+  refused("[{\"name\": \"a\", \"value\": 18446744073709551615}]", "'a' has 18446744073709551615, expected 0 .. 65535");
   refused("[{\"name\": \"a\", \"value\": 1.5}]", "is not of the form");
   refused("[{\"name\": \"a\", \"value\": 1, \"value\": 2}]", "twice");
   refused("[{\"name\": \"a\", \"colour\": [1,2]}]", "is not of the form");
-  refused("[{\"name\": \"a\", \"colour\": [1,2,-3]}]", "has -1");
+  for (const char* number : {"1.5", "-3", "true", "null"}) {
+    const std::string colour = message("\"colour\":[", number, ",2,3]");
+    refused("[{" + colour + ", \"name\": \"a\"}]",
+            message("the class {", colour, ",\"name\":\"a\"} is not of the form"));
+    refused("[{" + colour + ", \"name\": \"a\"}]", "whose numbers are whole and not negative");
+  }
+  refused("[{\"name\": \"a\", \"colour\": [1,2,18446744073709551615]}]",
+          "'a' has 18446744073709551615, expected 0 .. 255");
   refused("[{\"name\": \"" + std::string(10'000'000, 'x') + "\"}]", "is not of the form");
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <cstdint>
+
 #include "paser/data/label_encoding.hpp"
 #include "paser/io/json.hpp"
 
@@ -12,16 +14,16 @@ namespace detail {
 /// One entry: a name, and a value or a colour.
 struct ClassEntry {
   std::string name;
-  std::vector<Index> numbers;  ///< 1: a value; 3: red, green, blue
+  std::vector<std::uint64_t> numbers;  ///< 1: a value; 3: red, green, blue
 };
 
 /// "#rrggbb" as three numbers; empty when the text is something else.
-inline std::vector<Index> hex_colour(std::string_view text) {
-  unsigned value = 0;
+inline std::vector<std::uint64_t> hex_colour(std::string_view text) {
+  std::uint64_t value = 0;
   if (text.size() != 7 || text[0] != '#') return {};
   const auto [end, error] = std::from_chars(text.data() + 1, text.data() + 7, value, 16);
   if (error != std::errc{} || end != text.data() + 7) return {};
-  return {Index{value >> 16}, Index{value >> 8 & 255}, Index{value & 255}};
+  return {value >> 16, value >> 8 & 255, value & 255};
 }
 
 inline bool is_number(std::string_view word) {
@@ -77,7 +79,7 @@ ClassEntry class_line(const Text& line, Index number, const std::string& origin)
   } else {
     const auto until = leading ? std::ranges::find_if_not(all, is_number) - all.begin() : trailing;
     const auto begin = leading ? all.begin() : all.end() - until;
-    for (auto word = begin; word != begin + until; ++word) entry.numbers.push_back(std::stoll(*word));
+    for (auto word = begin; word != begin + until; ++word) entry.numbers.push_back(std::stoull(*word));
     all.erase(begin, begin + until);
     ambiguous = leading && !all.empty() && trailing == 3;
   }
@@ -119,8 +121,12 @@ std::vector<ClassEntry> json_classes(const Text& text, const std::string& origin
       if (ok) return;
       throw FormatError(
           message(origin, ": the class ", excerpt(item.dump()),
-                  " is not of the form {\"name\": \"road\", \"colour\": [128, 64, 128]}; instead of the colour, ",
-                  "\"#804080\" or \"value\": 3 will do"));
+                  " is not of the form {\"name\": \"road\", \"colour\": [128, 64, 128]}, whose numbers are whole and ",
+                  "not negative; instead of the colour, \"#804080\" or \"value\": 3 will do"));
+    };
+    const auto add_number = [&](const Json& n) {
+      demand(n.is_number_unsigned());
+      entry.numbers.push_back(n.template get<std::uint64_t>());
     };
     demand(item.is_object() && item.size() == 2 && item.contains("name") && item["name"].is_string());
     entry.name = item["name"].template get<std::string>();
@@ -130,10 +136,9 @@ std::vector<ClassEntry> json_classes(const Text& text, const std::string& origin
       if (given.is_string())
         entry.numbers = hex_colour(given.template get<std::string>());
       else if (given.is_array())
-        for (const auto& n : given)
-          entry.numbers.push_back(n.is_number_unsigned() ? n.template get<Index>() : Index{-1});
-      else if (given.is_number_unsigned())
-        entry.numbers = {given.template get<Index>()};
+        for (const auto& n : given) add_number(n);
+      else
+        add_number(given);
       demand(entry.numbers.size() == (key[0] == 'v' ? 1u : 3u));
     }
     demand(!entry.name.empty() && !entry.numbers.empty());
@@ -207,9 +212,9 @@ LabelEncoding parse_class_file(const Text& written, const std::string& origin) {
     detail::check_class_name(entry.name, origin);
     check<FormatError>(entry.numbers.size() == numbers, origin.c_str(), "'", excerpt(entry.name),
                        "' mixes values with colours; expected one kind for all classes");
-    for (const Index n : entry.numbers)
-      check<FormatError>(n >= 0 && n <= (numbers == 3 ? 255 : 65535), origin.c_str(), "'", excerpt(entry.name),
-                         "' has ", n, ", expected 0 .. ", numbers == 3 ? 255 : 65535);
+    for (const std::uint64_t n : entry.numbers)
+      check<FormatError>(n <= (numbers == 3 ? 255u : 65535u), origin.c_str(), "'", excerpt(entry.name), "' has ", n,
+                         ", expected 0 .. ", numbers == 3 ? 255 : 65535);
   }
   try {
     return detail::class_map(entries);
