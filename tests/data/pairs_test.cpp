@@ -41,6 +41,25 @@ TEST_CASE("pairs: a file without a partner is told which other one may be meant"
   CHECK_THAT(pairing.bad[5].reason, Contains("has no image: expected a file named 'scan' with any ending, did you"));
 }
 
+TEST_CASE("pairs: files of one name are told by their endings, or by their folders") {
+  const tiny::DataFolder f;
+  for (const char* city : {"a", "b", "c"})
+    for (const auto& part : {f.images, f.masks}) std::filesystem::create_directories(part / city);
+  for (const char* image : {"a/p.pgm", "b/p.pgm", "a/q.pgm", "a/q.png", "b/r.pgm", "a/s.pgm", "b/s.png", "c/s.pgm"})
+    touch(f.images / image);
+  for (const char* mask : {"a/p.pgm", "a/q.pgm", "b/r.pgm", "c/r.pgm", "a/s.pgm"}) touch(f.masks / mask);
+  data::PairingOptions options;
+  options.subfolders = true;
+  const data::Pairing pairing = data::pair_files(f.images, f.masks, options);
+  CHECK(pairing.pairs.empty());
+  REQUIRE(pairing.bad.size() == 4);
+  const std::string folders = " are files of one name in several folders; expected it in one of them alone";
+  CHECK(pairing.bad[0].reason == "a/p.pgm and b/p.pgm" + folders);
+  CHECK(pairing.bad[1].reason == "q.pgm and q.png differ in their endings only; expected one file of that name");
+  CHECK(pairing.bad[2].reason == "b/r.pgm and c/r.pgm" + folders);
+  CHECK(pairing.bad[3].reason == "a/s.pgm, b/s.png and c/s.pgm" + folders);
+}
+
 TEST_CASE("pairs: thousands of files without a partner are named at once") {
   const tiny::DataFolder f;
   // No name begins with another of the other folder, and none is near enough to be meant.

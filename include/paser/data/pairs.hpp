@@ -90,12 +90,19 @@ std::map<std::string, std::vector<io::Path>> pictures_in(const io::Path& folder,
   return pictures;
 }
 
-/// "b.png and b.jpg are two files of one name".
+/// What is wrong with files of one stem: "b.png and b.jpg differ in their endings only", or "ulm/b.png and bonn/b.png
+/// are files of one name in several folders".
 inline std::string same_stem(const std::vector<io::Path>& files) {
+  const auto folder = [](const io::Path& file) { return file.parent_path(); };
+  const bool one_folder = std::ranges::count(files, folder(files[0]), folder) == std::ssize(files);
   std::string list;
-  for (std::size_t i = 0; i < files.size(); ++i)
-    list += (i == 0 ? "" : i + 1 == files.size() ? " and " : ", ") + files[i].filename().string();
-  return list + " differ in their endings only; expected one file of that name";
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const io::Path name = files[i].filename();
+    if (i > 0) list += i + 1 == files.size() ? " and " : ", ";
+    list += (one_folder ? name : folder(files[i]).filename() / name).string();
+  }
+  return list + (one_folder ? " differ in their endings only; expected one file of that name"
+                            : " are files of one name in several folders; expected it in one of them alone");
 }
 
 /// What may be meant, when no mask is called `stem`. A slip of the pen is looked for while `searches` lasts: it
