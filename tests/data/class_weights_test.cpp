@@ -29,6 +29,7 @@ TEST_CASE("class weights: as given, in every locale") {
     CHECK_THROWS_WITH(data::class_weights("1,x", {1, 1}), Contains("'x' in '1,x' is not a positive number"));
     for (const char* out : {"1,1e-320", "1,1e300", "1,1e-50", "1,0", "1,inf"})
       CHECK_THROWS_WITH(data::class_weights(out, {1, 1}), Contains("that a float holds"));
+    CHECK_THROWS_WITH(data::class_weights("0.5,0.5,", {1, 1}), Contains("'' in '0.5,0.5,' is not a positive number"));
     CHECK_THROWS_WITH(data::class_weights("1,2,3", {1, 1}), Contains("gives 3 weights, there are 2 classes"));
   };
   given();

@@ -53,8 +53,10 @@ ClassWeights class_weights(const Rule& rule, const std::vector<Index>& pixels) {
                                           ": errors on it hardly count"));
     return result;
   }
-  for (std::string_view rest = rule, word; !rest.empty(); rest.remove_prefix(std::min(word.size() + 1, rest.size()))) {
-    word = rest.substr(0, rest.find(','));
+  const std::string_view all = rule;
+  for (std::size_t begin = 0, comma = 0; begin <= all.size(); begin = comma + 1) {
+    comma = std::min(all.find(',', begin), all.size());
+    const std::string_view word = all.substr(begin, comma - begin);
     const auto first = std::min(word.find_first_not_of(" \t"), word.size());
     const std::string_view number = word.substr(first, word.find_last_not_of(" \t") + 1 - first);
     double weight = 0;
