@@ -1,6 +1,7 @@
 #include "paser/data/patches.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "paser/core/random.hpp"
 #include "paser/data/split.hpp"
@@ -86,6 +87,13 @@ TEST_CASE("split: keyed parts are disjoint, complete, and depend on the key") {
   std::sort(all.begin(), all.end());
   for (Index i = 0; i < 11; ++i) CHECK(all[static_cast<std::size_t>(i)] == i);
   CHECK(data::random_split(Key{4}, 11, thirds) == parts);
+  // Fractions that sum to more by rounding give no more items than there are.
+  CHECK(data::split_sizes(10'000'000, std::vector<double>{0.5000004, 0.5000004}) ==
+        std::vector<Index>{5'000'004, 4'999'996});
+  CHECK(data::random_split(Key{4}, 10'000'000, std::vector<double>{0.5000004, 0.5000004})[1].size() == 4'999'996);
+  CHECK(data::split_sizes(10'000'000, std::vector<double>{1, 0.0000009}) == std::vector<Index>{10'000'000, 0});
+  CHECK(data::split_sizes(std::numeric_limits<Index>::max(), std::vector<double>{1})[0] ==
+        std::numeric_limits<Index>::max());
   CHECK_THROWS_WITH(data::split_sizes(10, std::vector<double>{0.5, 0.4}), Contains("sum to 0.9"));
   CHECK_THROWS_AS(data::split_sizes(10, std::vector<double>{1.5, -0.5}), ValueError);
   CHECK_THROWS_AS(data::torch_permutation(0, -1), ValueError);

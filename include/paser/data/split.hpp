@@ -12,7 +12,8 @@
 namespace paser::data {
 
 /// How n items divide by fractions that sum to 1: floor(n f) each, and what remains is dealt one by one from the front
-/// (torch.utils.data.random_split). Throws ValueError on negative fractions or another sum.
+/// (torch.utils.data.random_split). The sum may miss 1 by a millionth, as rounded fractions do; where it is more than
+/// 1, the last parts get what is left. Throws ValueError on negative fractions or another sum.
 inline std::vector<Index> split_sizes(Index n, std::span<const double> fractions) {
   double sum = 0;
   for (const double f : fractions) {
@@ -21,8 +22,12 @@ inline std::vector<Index> split_sizes(Index n, std::span<const double> fractions
   }
   check<ValueError>(n >= 0 && std::abs(sum - 1) < 1e-6, "split_sizes", "the fractions sum to ", sum, ", expected 1");
   std::vector<Index> sizes;
-  for (const double f : fractions) sizes.push_back(static_cast<Index>(std::floor(static_cast<double>(n) * f)));
-  Index rest = n - std::accumulate(sizes.begin(), sizes.end(), Index{0});
+  Index rest = n;
+  for (const double f : fractions) {
+    const double size = std::floor(static_cast<double>(n) * f);
+    sizes.push_back(size < static_cast<double>(rest) ? static_cast<Index>(size) : rest);
+    rest -= sizes.back();
+  }
   for (std::size_t i = 0; rest > 0; i = (i + 1) % sizes.size(), --rest) ++sizes[i];
   return sizes;
 }
