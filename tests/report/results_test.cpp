@@ -1,6 +1,7 @@
 #include "paser/report/results.hpp"
 
 #include <catch2/catch.hpp>
+#include <limits>
 
 #include "paser/report/results_file.hpp"
 #include "report/sample_results.hpp"
@@ -103,6 +104,29 @@ TEST_CASE("A cascade threshold may be below 0: the search for it begins below th
   results.cascade_thresholds["f1"] = -0.01;
   write_results(folder / "results.json", results);
   CHECK(read_results(folder / "results.json").cascade_thresholds.at("f1") == -0.01);
+}
+
+TEST_CASE("Results that could not be read again are refused before they are written, with the field") {
+  const TemporaryFolder folder;
+  const auto refused = [&](const auto& change, const std::string& why) {
+    Results results = segmentation_results();
+    change(results);
+    CHECK_THROWS_WITH(write_results(folder / "results.json", results), Contains("results: " + why));
+    CHECK_THROWS_AS(write_results(folder / "results.json", results), ValueError);
+    CHECK_FALSE(std::filesystem::exists(folder / "results.json"));
+  };
+  for (const double odd : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    refused([&](Results& r) { r.cascade_thresholds["f1"] = odd; }, "'cascade_thresholds': 'f1': null, expected a num");
+    refused([&](Results& r) { r.rows[0].share[1] = odd; }, "'rows': 'share': null, expected a number of 0 .. 1");
+    refused([&](Results& r) { r.box_plots[0].groups[0].box.mean = odd; }, "'box_plots': 'groups': 'mean': null");
+    // What may be unknown stays so.
+    Results results = segmentation_results();
+    results.rows[0].iou = results.rows[0].gmac = odd;
+    results.rows[0].iou_std = odd;
+    write_results(folder / "unknown.json", results);
+    CHECK(is_nan(read_results(folder / "unknown.json").rows[0].iou));
+  }
+  refused([](Results& r) { r.rows[0].share[0] = 1.5; }, "'rows': 'share': 1.5, expected a number of 0 .. 1");
 }
 
 TEST_CASE("A file that is not one of results is refused with its name and the field") {

@@ -9,13 +9,20 @@
 
 namespace paser::report {
 
-/// The text of results.json.
+/// The text of results.json. Throws ValueError, naming the field, when read_results would refuse it: where a number is
+/// not finite that no run is without, such as a share or a threshold, or out of its range.
 template <class Json = nlohmann::json>
 std::string results_text(const Results& results) {
-  return io::json_text(Json(results), 2) + "\n";
+  const std::string text = io::json_text(Json(results), 2) + "\n";
+  try {
+    (void)Json::parse(text).template get<Results>();
+  } catch (const FormatError& error) {
+    throw ValueError(message("results: ", error.what(), " (null: a number that is not finite)"));
+  }
+  return text;
 }
 
-/// Writes results.json, whole or not at all. Throws IoError.
+/// Writes results.json, whole or not at all. Throws IoError, and as results_text.
 template <class Json = nlohmann::json>
 void write_results(const std::filesystem::path& file, const Results& results) {
   io::write_file(file, results_text<Json>(results));
