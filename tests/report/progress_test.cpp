@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <limits>
 #include <sstream>
 
 using namespace paser;
@@ -39,6 +40,31 @@ TEST_CASE("Without a terminal, progress is at most one plain line a tenth") {
   CHECK(text.find('\r') == std::string::npos);
   CHECK_THAT(text, Contains("stage  100/1000  10 %  1.0/s  ETA 15:00  loss 0.5\n"));
   CHECK_THAT(text, Contains("stage  1000 steps in 16:40  1.0/s  done\n"));
+}
+
+/// The share that is told when so many steps of the total are made.
+static std::string share_told(Index done, Index total) {
+  std::ostringstream out;
+  Progress progress("stage", total, {.out = &out, .terminal = false, .quiet_seconds = 0, .rate_seconds = 1e9});
+  progress.update(done);
+  const std::string count = message(done, "/", total, "  ");
+  const auto at = out.str().find(count);
+  return at == std::string::npos ? "" : out.str().substr(at + count.size(), out.str().find('%') - at - count.size());
+}
+
+TEST_CASE("The share in per cent is rounded down, and is exact at every whole one") {
+  for (Index total : {100, 700, 1000})
+    for (Index percent = 0; percent < 100; ++percent) {
+      const Index done = total / 100 * percent;
+      CAPTURE(total, percent);
+      CHECK(share_told(done, total) == message(percent, " "));
+      if (done > 0) CHECK(share_told(done - 1, total) == message(percent - 1, " "));
+    }
+  CHECK(share_told(2, 3) == "66 ");
+  CHECK(share_told(0, 3) == "0 ");
+  constexpr Index most = std::numeric_limits<Index>::max();
+  CHECK(share_told(most / 2, most) == "49 ");
+  CHECK(share_told(most - 1, most) == "99 ");
 }
 
 TEST_CASE("Without a terminal, a fast stage has one line") {

@@ -107,7 +107,15 @@ class Progress {
 
  private:
   static std::string spaced(const std::string& text) { return text.empty() ? "" : "  " + text; }
-  Index tenth(Index done) const { return total_ > 0 ? 10 * done / total_ : 0; }
+  Index tenth(Index done) const { return part(done, 10); }
+  /// How many of `parts` equal parts of the stage are done. Exact, for totals too that no product with `parts` holds.
+  Index part(Index done, Index parts) const {
+    if (total_ <= 0) return 0;
+    const Index each = total_ / parts, over = total_ % parts;
+    Index k = 0;
+    while (k < parts && (k + 1) * each + ((k + 1) * over + parts - 1) / parts <= done) ++k;
+    return k;
+  }
 
   /// "90 steps"; "40 of 90 steps" after an early end; "10 steps (80 in an earlier run)".
   std::string made() const {
@@ -135,7 +143,7 @@ class Progress {
 
   double share() const { return total_ > 0 ? static_cast<double>(done_) / static_cast<double>(total_) : 0; }
   std::string count() const { return "  " + std::to_string(done_) + "/" + std::to_string(total_); }
-  std::string percent() const { return "  " + std::to_string(std::lround(std::floor(100 * share()))) + " %"; }
+  std::string percent() const { return "  " + std::to_string(part(done_, 100)) + " %"; }
   std::string bar(std::size_t cells) const {
     if (cells == 0) return "";
     const auto filled =
