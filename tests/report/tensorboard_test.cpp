@@ -1,5 +1,9 @@
 #include "paser/report/tensorboard.hpp"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -205,6 +209,55 @@ TEST_CASE("a record that a killed run left half written is cut off and written a
   io::write_file(file, damaged);
   write(2);
   CHECK(io::read_file(file) == whole);
+}
+
+TEST_CASE("an event file that is damaged before its last record is refused and keeps its bytes") {
+  const TemporaryFolder folder;
+  const auto file = folder / "events.out.tfevents.paser";
+  const auto write = [&](int step) {
+    TensorBoardLog(file, 0).write({{"stage", "f1"}, {"step", step}, {"loss", step}}, step);
+  };
+  std::vector<std::size_t> ends;
+  for (const int step : {1, 2, 3, 4}) {
+    write(step);
+    ends.push_back(io::read_file(file).size());
+  }
+  const std::string whole = io::read_file(file);
+  // In every byte of the first scalar, of the third, which is not the last, and in the content of the version.
+  std::vector<std::size_t> places{14};
+  for (std::size_t at = ends[0] - 20; at < ends[0]; ++at) places.push_back(at);
+  for (std::size_t at = ends[1]; at < ends[2]; ++at) places.push_back(at);
+  for (const std::size_t at : places) {
+    CAPTURE(at);
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 16);
+    io::write_file(file, damaged);
+    CHECK_THROWS_AS(TensorBoardLog(file, 0), FormatError);
+    CHECK_THROWS_WITH(TensorBoardLog(file, 0),
+                      Catch::Matchers::Contains(file.string()) && Catch::Matchers::Contains("is damaged at byte"));
+    CHECK(io::read_file(file) == damaged);
+  }
+  // Blanks where a machine without power had no time for the bytes.
+  io::write_file(file, whole.substr(0, ends[2]) + std::string(100, '\0'));
+  write(4);
+  CHECK(io::read_file(file) == whole);
+}
+
+TEST_CASE("an event file that the system refuses to look at or to shorten is an IoError") {
+  const TemporaryFolder folder;
+  CHECK_THROWS_AS(TensorBoardLog(folder / std::string(300, 'a')), IoError);
+  std::filesystem::create_symlink("round", folder / "round");
+  CHECK_THROWS_AS(TensorBoardLog(folder / "round"), IoError);
+  // A file that nobody may shorten, not even the administrator.
+  const auto file = folder / "events.tfevents";
+  TensorBoardLog(file, 0).write({{"stage", "f1"}, {"step", 1}, {"loss", 1}}, 1);
+  const std::string whole = io::read_file(file);
+  const int sealed = ::memfd_create("sealed", MFD_ALLOW_SEALING);
+  REQUIRE(sealed >= 0);
+  REQUIRE(::write(sealed, whole.data(), whole.size() - 3) == static_cast<::ssize_t>(whole.size() - 3));
+  REQUIRE(::fcntl(sealed, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+  CHECK_THROWS_AS(TensorBoardLog("/proc/self/fd/" + std::to_string(sealed), 0), IoError);
+  ::close(sealed);
 }
 
 TEST_CASE("a file that is no event file, or that cannot be written, is no accident") {

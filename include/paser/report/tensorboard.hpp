@@ -96,6 +96,16 @@ std::size_t for_each_tf_record(std::string_view file, const Each& each) {
   }
 }
 
+/// Whether a record begins anywhere in these bytes, by the sum of its length.
+inline bool has_tf_record(std::string_view bytes) {
+  for (; bytes.size() >= 12; bytes.remove_prefix(1)) {
+    ProtoMessage sum;
+    sum.little_endian(masked_crc(bytes.substr(0, 8)), 4);
+    if (bytes.substr(8).starts_with(sum.bytes())) return true;
+  }
+  return false;
+}
+
 /// Calls each(field, value, bytes) for every field of a message: its number, or its bytes where it is a text or a
 /// message. Stops where the bytes are no message.
 template <class Each>
@@ -135,8 +145,8 @@ inline double seconds_now() {
 class TensorBoardLog {
  public:
   /// Opens for appending; makes the folder. TensorBoard finds files with "tfevents" in their name. What a killed run
-  /// left of a record is cut off. Throws FormatError when the file is no event file,
-  /// IoError when the system refuses.
+  /// left of its last record is cut off. Throws FormatError when the file is no event file, or is damaged before its
+  /// last record; IoError when the system refuses.
   explicit TensorBoardLog(std::filesystem::path file, double seconds = detail::seconds_now()) : file_(std::move(file)) {
     std::error_code ignored;
     if (file_.has_parent_path()) std::filesystem::create_directories(file_.parent_path(), ignored);
@@ -178,13 +188,19 @@ class TensorBoardLog {
 
   /// Whether the file holds an earlier run, whose scalars are then known.
   bool go_on() {
-    if (!std::filesystem::exists(file_)) return false;
+    std::error_code error;
+    if (!std::filesystem::exists(file_, error)) return false;  // of what cannot be looked at, opening tells the cause
     const std::string before = io::read_file(file_);
     const std::size_t whole = detail::for_each_tf_record(before, [this](std::string_view event) { know(event); });
     const std::string first = first_record(0).substr(0, 12);
     check<FormatError>(whole > 0 || first.starts_with(before.substr(0, 12)), "TensorBoardLog", file_.string(),
                        " is no event file");
-    if (whole < before.size()) std::filesystem::resize_file(file_, whole);
+    if (whole == before.size()) return whole > 0;
+    check<FormatError>(!detail::has_tf_record(std::string_view(before).substr(whole + 1)), "TensorBoardLog",
+                       file_.string(), " is damaged at byte ", whole,
+                       " and has records behind it, expected whole ones; remove or rename it to begin another");
+    std::filesystem::resize_file(file_, whole, error);
+    check<IoError>(!error, "TensorBoardLog", "cannot shorten ", file_.string(), ": ", error.message());
     return whole > 0;
   }
 
