@@ -189,6 +189,33 @@ TEST_CASE("output folder: clear removes what is listed and unchanged, or nothing
   not_ours();
 }
 
+TEST_CASE("output folder: clear removes nothing of a folder elsewhere that a link leads to") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run", victim = folder / "victim";
+  {
+    OutputFolder o(run, "train");
+    o.write("config.json", "c");
+    put(o.rewritten("checkpoints/f1"), "weights");
+  }
+  put(victim / "f1", "of somebody");
+  fs::rename(run / "checkpoints", run / "moved");
+  fs::create_directory_symlink(victim, run / "checkpoints");
+  for (const bool dry : {true, false}) {
+    OutputFolder o(run, "train", {.alone = true, .dry_run = dry});
+    CHECK_THROWS_WITH(o.clear(), Contains("checkpoints/f1' lies outside of") && Contains("remove it by hand"));
+    CHECK_THROWS_AS(o.clear(), ValueError);
+    CHECK(text_of(victim / "f1") == "of somebody");
+    CHECK(text_of(run / "config.json") == "c");
+  }
+  // A link within the folder leads to what is there, and one to the folder itself changes nothing.
+  fs::remove(run / "checkpoints");
+  fs::create_directory_symlink("moved", run / "checkpoints");
+  fs::create_directory_symlink(run, folder / "link");
+  OutputFolder(folder / "link", "train").clear();
+  CHECK_FALSE(fs::exists(run / "moved" / "f1"));
+  CHECK_FALSE(fs::exists(run / "config.json"));
+}
+
 TEST_CASE("output folder: where a checkpoint was taken away, another file is not taken for it") {
   const TemporaryFolder folder;
   put(OutputFolder(folder.path(), "train", {.alone = true}).rewritten("f1"), "weights");

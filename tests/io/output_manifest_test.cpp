@@ -129,4 +129,48 @@ TEST_CASE("output manifest: a manifest of nothing is not left, and a long one is
   CHECK(o.lists("a"));
 }
 
+TEST_CASE("output manifest: a name that leads out of the folder is refused, and no file elsewhere is touched") {
+  const TemporaryFolder folder;
+  const fs::path out = folder / "out", precious = folder / "victim" / "precious.txt";
+  const std::string kept = "somebody else's", absolute = precious.string();
+  put(precious, kept);
+  const std::string sum = std::to_string(kept.size()) + " " + std::to_string(io::Crc32().add(kept).value());
+  const auto with_line = [&](const std::string& said) {
+    const std::string line = "train " + said;
+    fs::remove_all(out);
+    OutputFolder(out, "train").write("sub/own.txt", "own");
+    std::ofstream(out / io::OutputManifest::file_name, std::ios::app)
+        << io::Crc32().add(line).value() << " " << line << "\n";
+  };
+  for (const std::string& name : {std::string("../victim/precious.txt"), std::string("sub/../../victim/precious.txt"),
+                                  absolute, std::string("./own.txt"), std::string("sub/.."), std::string("sub/./own")})
+    for (const std::string& kind :
+         {std::string("rewritten "), std::string("content - - ") + sum + " ", std::string("removed ")}) {
+      const std::string said = kind + name;
+      CAPTURE(said);
+      with_line(said);
+      for (const bool dry : {true, false}) {
+        const io::OutputOptions options{.alone = true, .dry_run = dry};
+        CHECK_THROWS_AS(OutputFolder(out, "train", options).clear(), FormatError);
+        CHECK_THROWS_WITH(OutputFolder(out, "train", options), Contains(io::OutputManifest::file_name) &&
+                                                                   Contains(name) &&
+                                                                   Contains("no file in this folder"));
+      }
+      CHECK(text_of(precious) == kept);
+      CHECK(text_of(out / "sub" / "own.txt") == "own");
+    }
+  // Nor is such a name ever written down, which would make the list unreadable.
+  fs::remove_all(out);
+  OutputFolder o(out, "train", {.overwrite = true});
+  for (const std::string& name : {std::string("../victim/new.txt"), absolute, std::string("a/../b")}) {
+    CAPTURE(name);
+    CHECK_THROWS_WITH(o.write(name, "x"), Contains("is no name for a file in this folder"));
+  }
+  CHECK(o.lists_nothing());
+  CHECK(text_of(precious) == kept);
+  CHECK(names(folder / "victim").size() == 1);
+  o.write("..a/...b.", "x");  // names as any
+  CHECK(OutputFolder(out, "train").lists("..a/...b."));
+}
+
 }  // namespace output_manifest_test

@@ -183,13 +183,14 @@ class OutputFolder {
   /// Lists a file that is there and is known to be this program's by other means.
   void adopt(const std::string& name) { manifest_.list(name, {{}, false, {}, ContentSum::of_file(path_ / name)}); }
 
-  /// Removes all that this program wrote, and folders that are empty then. Throws as require before anything is
-  /// removed.
+  /// Removes all that this program wrote, and folders that are empty then. Throws as require, and ValueError where a
+  /// folder on the way to a file is a link that leads elsewhere, before anything is removed.
   void clear() {
     std::vector<std::string> names;
     for (const auto& [name, file] : manifest_.files())
       if (lists(name)) names.push_back(name);
-    for (const std::string& name : names) own_content(name);
+    for (const std::string& name : names)
+      if (own_content(name).exists) require_not_elsewhere(name);
     std::set<Path> folders;
     for (const std::string& name : names) {
       remove(name);
@@ -201,6 +202,17 @@ class OutputFolder {
   }
 
  private:
+  /// What a folder's list names lies in that folder: behind a link it could be the file of anybody.
+  void require_not_elsewhere(const std::string& name) const {
+    std::error_code failed;
+    const Path inside = std::filesystem::canonical((path_ / name).parent_path(), failed);
+    const Path top = failed ? Path() : std::filesystem::canonical(path_, failed);
+    const bool leads_out =
+        failed || std::mismatch(top.begin(), top.end(), inside.begin(), inside.end()).first != top.end();
+    check<ValueError>(!leads_out, "output", quoted(path_ / name), " lies outside of ", quoted(path_),
+                      ", in a folder that a link leads to, and is not removed; remove it by hand");
+  }
+
   /// A file that is listed by its name alone and was taken away: one that comes in its place is not the program's.
   void forget_what_is_gone() {
     std::vector<std::string> gone;

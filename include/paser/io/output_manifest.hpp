@@ -3,6 +3,7 @@
 
 #include <signal.h>  // kill is POSIX
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <map>
@@ -56,7 +57,7 @@ class OutputManifest {
   /// Opens the folder's manifest, or makes it. With `alone` nobody else may work in the folder, else nobody who wants
   /// to be alone. With `dry_run` what is there is read, and nothing is made, changed or kept locked: what is listed is
   /// known to this object alone. Throws IoError with the number of the process that works there, FormatError when the
-  /// file is none.
+  /// file is none, or lists what is not in the folder.
   OutputManifest(const Path& folder, std::string program, bool alone, bool dry_run = false)
       : path_(folder / file_name), program_(std::move(program)), dry_run_(dry_run) {
     struct stat there {};
@@ -95,8 +96,11 @@ class OutputManifest {
   /// Takes in what others have listed meanwhile.
   void refresh() { read(); }
 
-  /// Lists a file; it may then be written. Throws IoError when that cannot be stored.
+  /// Lists a file; it may then be written. Throws IoError when that cannot be stored, ValueError for a name that no
+  /// list may have: one that leads out of the folder.
   void list(const std::string& name, ListedFile file) {
+    check<ValueError>(is_inside(name), "output", quoted(path_.parent_path()), ": ", quoted(Path(name)),
+                      " is no name for a file in this folder; expected one that is relative, without '.' or '..'");
     file.program = program_;
     append(line_of(name, file), true);
     files_[name] = std::move(file);
@@ -201,6 +205,21 @@ class OutputManifest {
     read_to_ += end + 1;
   }
 
+  /// Whether a name is of a file in the folder: what is listed may be removed, so that a name that leads elsewhere
+  /// would cost somebody else's file.
+  static bool is_inside(const std::string& name) {
+    const Path path(name);
+    return !name.empty() && name.find('\0') == std::string::npos && path.is_relative() &&
+           std::none_of(path.begin(), path.end(), [](const Path& part) { return part == "." || part == ".."; });
+  }
+  /// A name of a line that was read. Throws FormatError when it is not of this folder.
+  std::string listed_name(const std::string& stored) const {
+    std::string name = unescaped(stored);
+    check<FormatError>(is_inside(name), path_.string().c_str(), "lists ", quoted(Path(name)),
+                       ", which is no file in this folder; expected names that are relative, without '.' or '..'");
+    return name;
+  }
+
   /// One line, without its end. Half a line of a killed program says nothing.
   void take(const std::string& line) {
     const auto words = split(valid(line), 2);
@@ -210,16 +229,16 @@ class OutputManifest {
     const auto fields = split(words[1], 6);
     if (fields.size() < 2) return;
     if (fields[0] == "removed") {
-      files_.erase(unescaped(split(words[1], 2)[1]));
+      files_.erase(listed_name(split(words[1], 2)[1]));
     } else if (fields[0] == "rewritten") {
-      files_[unescaped(split(words[1], 2)[1])] = {program, true, {}, {}};
+      files_[listed_name(split(words[1], 2)[1])] = {program, true, {}, {}};
     } else if (fields[0] == "content" && fields.size() == 6) {
       const auto sum = [&](std::size_t i) -> std::optional<ContentSum> {
         if (fields[i] == "-") return {};
         return ContentSum{std::strtoull(fields[i].c_str(), nullptr, 10),
                           static_cast<std::uint32_t>(std::strtoul(fields[i + 1].c_str(), nullptr, 10))};
       };
-      files_[unescaped(fields[5])] = {program, false, sum(1), sum(3)};
+      files_[listed_name(fields[5])] = {program, false, sum(1), sum(3)};
     }
   }
 
