@@ -28,21 +28,28 @@ inline std::vector<fs::path> names_of_list(const std::string& text, const std::s
   return names;
 }
 
+/// Throws ValueError, saying why, unless something of this name is there and can be looked at.
+inline void require_there(const fs::path& argument) {
+  std::error_code error;
+  const bool there = fs::exists(argument, error);
+  paser::check<paser::ValueError>(there, "paser segment", argument.string(),
+                                  error ? " cannot be looked at: " + error.message() : " is not there");
+}
+
 /// The arguments, `-` and `@FILE` replaced by the names that standard input or the file lists. A file whose own name
-/// begins so is written ./@name. Throws ValueError for a name on the command line of nothing that is there, which is a
-/// slip; of a list such an image fails alone.
+/// begins so is written ./@name. Throws ValueError for a name on the command line of nothing that is there, or that
+/// cannot be looked at, which is a slip; of a list such an image fails alone.
 inline std::vector<fs::path> with_lists(const std::vector<fs::path>& arguments, std::istream& standard_input) {
   std::vector<fs::path> all;
   for (const fs::path& argument : arguments) {
     const std::string word = argument.string();
     std::vector<fs::path> names{argument};
-    std::error_code error;
     if (word == "-")
       names = names_of_list({std::istreambuf_iterator<char>(standard_input), {}}, "standard input");
     else if (word.starts_with('@'))
       names = names_of_list(paser::io::read_text(word.substr(1)), word.substr(1));
     else
-      paser::check<paser::ValueError>(fs::exists(argument, error), "paser segment", word, " is not there");
+      require_there(argument);
     all.insert(all.end(), names.begin(), names.end());
   }
   return all;

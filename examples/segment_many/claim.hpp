@@ -246,10 +246,11 @@ class Claims {
     struct stat found {};
     const bool own = handle >= 0 && ::fstat(handle, &found) == 0 && S_ISREG(found.st_mode) && found.st_size == 0;
     const bool known = own && ::futimens(handle, nullptr) == 0 && ::fstat(handle, &found) == 0;
+    const int reason = handle < 0 ? problem : errno;
     if (handle >= 0) ::close(handle);
     paser::check<paser::IoError>(handle < 0 || own, "claims", paser::visible(file.string()),
                                  " is not segment-many's own, and stays as it is; move it elsewhere");
-    paser::check<paser::IoError>(known, "claims", file.string(), " cannot be written: ", std::strerror(errno));
+    paser::check<paser::IoError>(known, "claims", file.string(), " cannot be written: ", std::strerror(reason));
     return static_cast<double>(found.st_mtim.tv_sec);
   }
 

@@ -20,6 +20,8 @@ TEST_CASE("exit status 2: a folder, list, file or network that the options name 
   b.refuses(with({"segment", none, images}), "none");
   b.refuses(with({"segment", torn, images}), "torn");
   b.refuses(with({"segment", model, images, none}), "none is not there");
+  fs::create_symlink("loop", b.path("loop"));
+  b.refuses(with({"segment", model, images, b.path("loop")}), "loop cannot be looked at: Too many levels");
   b.refuses(with({"segment", model, "@" + none}), "none");
   b.refuses(with({"segment", model, images, "--variant", "paser"}), "--variant");
 
