@@ -1,6 +1,7 @@
 #pragma once
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <filesystem>
@@ -51,6 +52,28 @@ void in_killed_process(const Body& body) {
   int status = 0;
   waitpid(child, &status, 0);
   CHECK(status == 0);
+}
+
+/// What body, a function that returns a text, says as a user who owns nothing and has no rights of root; `said` is a
+/// folder of the test's. An exception's text is what it says.
+template <class Body>
+std::string said_as_another_user(const fs::path& said, const Body& body) {
+  const fs::path file = said / "said by another user";
+  put(file, "");
+  fs::permissions(file, fs::perms::all);
+  in_killed_process([&] {
+    std::string text;
+    if (::geteuid() == 0 && (::setgid(65534) != 0 || ::setuid(65534) != 0)) ::_exit(1);
+    try {
+      text = body();
+    } catch (const std::exception& error) {
+      text = error.what();
+    }
+    std::ofstream(file, std::ios::binary) << text;
+  });
+  const std::string text = text_of(file);
+  fs::remove(file);
+  return text;
 }
 
 }  // namespace output_helpers

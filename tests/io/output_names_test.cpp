@@ -57,6 +57,67 @@ TEST_CASE("output folder: a path that is nearly as long as can be is written to,
   CHECK(names(folder.path()).size() == 1);
 }
 
+TEST_CASE("output folder: where nothing may be written, the reason is told before any work") {
+  const TemporaryFolder folder;
+  const fs::path closed = folder / "closed";
+  fs::create_directory(closed);
+  fs::permissions(folder.path(), fs::perms::all);
+  fs::permissions(closed,
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  for (const bool unlisted : {false, true}) {
+    const auto said = said_as_another_user(folder.path(), [&] {
+      OutputFolder(closed / "new", "evaluate", {.dry_run = true, .unlisted = unlisted});
+      return "nothing";
+    });
+    CHECK_THAT(said, Contains("closed/new' cannot be written to: Permission denied"));
+  }
+}
+
+TEST_CASE("output folder: where the list is another user's, a single file is written that replaces nothing") {
+  const TemporaryFolder folder;
+  const fs::path shared = folder / "shared", list = shared / io::OutputManifest::file_name;
+  fs::create_directory(shared);
+  for (const fs::path& path : {folder.path(), shared}) fs::permissions(path, fs::perms::all);
+  OutputFolder(shared, "evaluate").write("theirs.csv", "theirs");
+  const std::string listed = text_of(list);
+  for (const fs::perms mode : {fs::perms::owner_read | fs::perms::others_read, fs::perms::none}) {
+    fs::permissions(list, mode);
+    const auto write = [&](const std::string& name, io::OutputOptions options) {
+      return said_as_another_user(folder.path(), [&] {
+        OutputFolder out(shared, "evaluate", options);
+        out.require(name);
+        out.write(name, "new");
+        return "written";
+      });
+    };
+    CAPTURE(static_cast<int>(mode));
+    CHECK_THAT(write("mine.csv", {}), Contains(".paser_outputs' cannot be opened: Permission denied"));
+    CHECK(write("mine.csv", {.dry_run = true, .unlisted = true}) == "written");
+    CHECK_FALSE(fs::exists(shared / "mine.csv"));
+    CHECK(write("mine.csv", {.unlisted = true}) == "written");
+    CHECK(text_of(shared / "mine.csv") == "new");
+    for (const bool dry : {true, false})
+      CHECK_THAT(write("theirs.csv", {.dry_run = dry, .unlisted = true}),
+                 Contains("theirs.csv' is there, and evaluate did not write it; choose another place"));
+    CHECK(text_of(shared / "theirs.csv") == "theirs");
+    fs::remove(shared / "mine.csv");
+  }
+  fs::permissions(list, fs::perms::owner_read | fs::perms::owner_write);
+  CHECK(text_of(list) == listed);
+  // One's own list is kept as ever.
+  OutputFolder(shared, "evaluate", {.unlisted = true}).write("theirs.csv", "newer");
+  CHECK(OutputFolder(shared, "evaluate").unchanged("theirs.csv"));
+  // Where the folder itself is closed, that is told before any work.
+  fs::permissions(shared, fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  if (::geteuid() == 0)
+    CHECK_THAT(said_as_another_user(folder.path(),
+                                    [&] {
+                                      OutputFolder(shared, "evaluate", {.unlisted = true});
+                                      return "opened";
+                                    }),
+               Contains("shared' cannot be written to: Permission denied"));
+}
+
 TEST_CASE("output folder: its own list is no name for another file, with --overwrite neither") {
   const TemporaryFolder folder;
   for (const bool dry : {false, true})

@@ -47,6 +47,7 @@ struct OutputOptions {
   std::function<bool(const Path& file, const std::string& name)> recognises{};
   /// What a program advises that refuses a file: one without the option says another word.
   const char* advice = "choose another place for the output, or --overwrite to replace it";
+  bool unlisted = false;  ///< where the list is another user's, new files are written all the same, and not listed
 };
 
 /// A folder into which a program writes, and never over anything else than what it wrote there itself.
@@ -75,7 +76,8 @@ class OutputFolder {
   OutputFolder(const Path& folder, std::string program, OutputOptions options = {})
       : path_(options.dry_run ? makeable(folder) : made(folder)),
         options_(options),
-        manifest_(path_, std::move(program), options.alone, options.dry_run) {
+        manifest_(path_, std::move(program), options.alone, options.dry_run, options.unlisted) {
+    if (options_.unlisted && !options_.dry_run) require_writable(path_, path_);
     if (!options_.dry_run) remove_stray_temporaries();
     if (options_.alone) forget_what_is_gone();
   }
@@ -233,9 +235,13 @@ class OutputFolder {
     while (!std::filesystem::exists(there, ignored) && there != there.parent_path()) there = there.parent_path();
     check<IoError>(std::filesystem::is_directory(there, ignored), "output", quoted(folder),
                    " cannot be made: ", std::strerror(ENOTDIR));
-    check<IoError>(::access(there.c_str(), W_OK | X_OK) == 0, "output", quoted(folder),
-                   " cannot be written to: ", std::strerror(errno));
+    require_writable(there, folder);
     return folder;
+  }
+  /// Throws IoError, which names `folder`, when nothing can be made in `there`.
+  static void require_writable(const Path& there, const Path& folder) {
+    const int problem = ::access(there.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+    check<IoError>(problem == 0, "output", quoted(folder), " cannot be written to: ", std::strerror(problem));
   }
   void remove_stray_temporaries() {
     io::remove_stray_temporaries(path_);

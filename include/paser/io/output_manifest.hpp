@@ -57,12 +57,13 @@ class OutputManifest {
   /// Opens the folder's manifest, or makes it. With `alone` nobody else may work in the folder, else nobody who wants
   /// to be alone. With `dry_run` what is there is read, and nothing is made, changed or kept locked: what is listed is
   /// known to this object alone. Throws IoError with the number of the process that works there, FormatError when the
-  /// file is none, or lists what is not in the folder.
-  OutputManifest(const Path& folder, std::string program, bool alone, bool dry_run = false)
-      : path_(folder / file_name), program_(std::move(program)), dry_run_(dry_run) {
-    struct stat there {};
-    if (dry_run_ && ::lstat(path_.c_str(), &there) != 0) return;
+  /// file is none, or lists what is not in the folder. With `dispensable`
+  /// a file that this user may not write to is let alone, and what is listed known to this object alone, too.
+  OutputManifest(const Path& folder, std::string program, bool alone, bool dry_run = false, bool dispensable = false)
+      : path_(folder / file_name), program_(std::move(program)), dry_run_(dry_run), dispensable_(dispensable) {
+    if (dry_run_ && !is_there()) return;
     const bool exclusive = open(alone);
+    if (file_ < 0) return;
     read();
     if (dry_run_) {
       ::flock(file_, LOCK_UN);
@@ -127,16 +128,24 @@ class OutputManifest {
     operator int() const { return file; }
   };
 
+  bool is_there() const {
+    struct stat there {};
+    return ::lstat(path_.c_str(), &there) == 0;
+  }
+
   /// Opens and locks the file. Returns whether the lock is exclusive.
   bool open(bool alone) {
     files_.clear();
     lines_ = read_to_ = 0;
-    const int access = dry_run_ ? O_RDONLY : O_RDWR | O_APPEND | O_CREAT;
+    // A dry run learns whether it could write, and does not.
+    const int access = !dry_run_ ? O_RDWR | O_APPEND | O_CREAT : dispensable_ ? O_RDWR : O_RDONLY;
     for (int attempt = 0;; ++attempt) {
       file_ = detail::uninterrupted([&] { return ::open(path_.c_str(), access | O_NOFOLLOW | O_CLOEXEC, 0666); });
-      check<IoError>(file_ >= 0 || errno != ELOOP, "output", quoted(path_),
+      const int problem = file_ < 0 ? errno : 0;
+      if (dispensable_ && (problem == EACCES || problem == EPERM || problem == EROFS) && is_there()) return false;
+      check<IoError>(problem != ELOOP, "output", quoted(path_),
                      " is a link, expected a file or nothing: a link may lead to somebody else's file");
-      check<IoError>(file_ >= 0, "output", quoted(path_), " cannot be opened: ", std::strerror(errno));
+      check<IoError>(problem == 0, "output", quoted(path_), " cannot be opened: ", std::strerror(problem));
       // File systems without locks are written to unlocked.
       const bool exclusive = ::flock(file_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
       if (!exclusive && (alone || ::flock(file_, LOCK_SH | LOCK_NB) != 0)) {
@@ -185,8 +194,8 @@ class OutputManifest {
     if (read_to_ == 0) {
       if (text.size() < header.size() && header.starts_with(text)) {  // new, or killed while it was new
         if (dry_run_) return;
-        check<IoError>(::ftruncate(file_, 0) == 0, "output", quoted(path_),
-                       " cannot be written: ", std::strerror(errno));
+        const int problem = ::ftruncate(file_, 0) == 0 ? 0 : errno;
+        check<IoError>(problem == 0, "output", quoted(path_), " cannot be written: ", std::strerror(problem));
         store(header, true);
         read_to_ = header.size();
         return;
@@ -258,7 +267,7 @@ class OutputManifest {
   }
 
   void append(const std::string& line, bool at_once) {
-    if (dry_run_) return;
+    if (dry_run_ || file_ < 0) return;
     store((torn_ ? "\n" : "") + with_checksum(program_ + " " + line), at_once);
     ++lines_;
   }
@@ -307,7 +316,7 @@ class OutputManifest {
 
   Path path_;
   std::string program_;
-  bool dry_run_;
+  bool dry_run_, dispensable_;
   Handle file_;
   std::size_t read_to_ = 0, lines_ = 0;
   bool torn_ = false;
