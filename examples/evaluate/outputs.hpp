@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,13 +43,20 @@ class Outputs {
   /// Throws before anything is computed when something is in the way of a file.
   Outputs(const OutputChoice& a, const fs::path& model, const experiment::FolderSettings& c, const Folder& images) {
     const paser::io::OutputOptions options{.called = "paser evaluate", .overwrite = a.overwrite, .dry_run = a.dry_run};
-    if (!a.out.empty()) out_.emplace(a.out, "evaluate", options);
+    if (!a.out.empty()) {
+      auto alone = options;  // of two commands at a time, either's masks would stand beside the other's numbers
+      alone.alone = true;
+      out_.emplace(a.out, "evaluate", alone);
+    }
     if (!a.csv.empty()) {
       const auto [folder, name] = paser::io::folder_and_name(a.csv);
-      table_.emplace(folder, "evaluate", options);
       table_name_ = name;
+      std::error_code none;  // a folder that is still to be made is another one
+      auto shared = options;
+      shared.unlisted = true;
+      table_ = out_ && fs::equivalent(folder, a.out, none) ? &*out_ : &own_table_.emplace(folder, "evaluate", shared);
     }
-    for (auto* folder : {&out_, &table_}) {
+    for (auto* folder : {&out_, &own_table_}) {
       if (!*folder) continue;
       for (const fs::path& input : {model, fs::path(c.class_file), fs::path(c.list)}) (*folder)->protect(input);
       const fs::path run = model.parent_path().parent_path();
@@ -58,8 +66,7 @@ class Outputs {
       for (Index i = 0; i < images.size(); ++i)
         for (const fs::path& input : {images.info(i).image, images.info(i).mask}) (*folder)->protect(input);
     }
-    for (Index i = 0; i < images.size(); ++i)
-      masks_.push_back("masks/" + images.info(i).name + (c.fit == "tiles" ? paser::message("_", i) : "") + ".png");
+    name_masks(c, images);
     refuse_table_in_results(a.csv);
     if (table_) table_->require(table_name_);
     if (!out_) return;
@@ -91,6 +98,19 @@ class Outputs {
   static constexpr const char* same_table = "images.csv";
   static constexpr std::array documents{"evaluation.json", same_table, "reliability.csv", "reliability.svg"};
 
+  /// Throws ValueError when two masks would be one file, of which one would be lost: pages of a stack are told apart by
+  /// numbers, which other images may have in their names.
+  void name_masks(const experiment::FolderSettings& c, const Folder& images) {
+    std::map<std::string, Index> first;
+    for (Index i = 0; i < images.size(); ++i) {
+      masks_.push_back("masks/" + images.info(i).name + (c.fit == "tiles" ? paser::message("_", i) : "") + ".png");
+      const auto [same, is_new] = first.emplace(masks_.back(), i);
+      paser::check<paser::ValueError>(is_new || !out_, "--out", masks_.back(), " would be the mask of ",
+                                      images.info(same->second).image.string(), " and of ",
+                                      images.info(i).image.string(), "; rename one of them");
+    }
+  }
+
   /// Throws ValueError when the table is another of the files in --out, one of which would be lost: images.csv alone is
   /// the same table.
   void refuse_table_in_results(const fs::path& csv) const {
@@ -107,7 +127,8 @@ class Outputs {
     for (const char* name : documents) refuse(name);
   }
 
-  std::optional<paser::io::OutputFolder> out_, table_;
+  std::optional<paser::io::OutputFolder> out_, own_table_;
+  paser::io::OutputFolder* table_ = nullptr;  ///< own_table_, or out_ where that is its folder
   std::string table_name_;
   std::vector<std::string> masks_;
 };

@@ -75,8 +75,10 @@ int segment_all(const Arguments& a) {
   Session session = of_model(model, [&] { return Session(a.session, pipeline::load_paser(model)); });
   const std::vector<fs::path> files = listed(with_lists(a.inputs, std::cin), a.out);
   program::work_has_begun() = true;
-  io::OutputFolder out(a.out, "segment_image",
-                       {.called = "paser segment", .overwrite = a.overwrite, .dry_run = a.common.dry_run});
+  // Alone: of two commands that wrote here at a time, either's table would tell of the other's masks.
+  io::OutputFolder out(
+      a.out, "segment_image",
+      {.called = "paser segment", .overwrite = a.overwrite, .alone = true, .dry_run = a.common.dry_run});
   out.protect(model);
   for (const fs::path& file : files) out.protect(file);
   for (const fs::path& input : a.inputs)

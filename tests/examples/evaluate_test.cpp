@@ -1,7 +1,9 @@
 #include <catch2/catch.hpp>
 
+#include "evaluate/outputs.hpp"
 #include "examples/child_process.hpp"
 #include "examples/tiny_paser.hpp"
+#include "io/output_helpers.hpp"
 #include "paser/data/folder.hpp"
 #include "paser/pipeline/evaluate.hpp"
 #include "paser/pipeline/tiled.hpp"
@@ -238,4 +240,27 @@ TEST_CASE("evaluate: what it cannot use ends with a status and a sentence, and w
   refused(2, measure({}), "other.png");
   bench.store_mask("other", Labels::zeros({1, 16, 25}));
   refused(2, measure({}), "16 x 25");
+}
+
+TEST_CASE("evaluate: into a folder whose list is another user's a table is written that replaces nothing") {
+  const EvaluateBench bench;
+  bench.store("im", 1, [](std::int32_t label, Index) { return label; });
+  const fs::path shared = bench.folder / "shared";
+  fs::create_directory(shared);
+  for (const fs::path& path : {bench.folder.path(), shared}) fs::permissions(path, fs::perms::all);
+  REQUIRE(bench.measure({"--csv", (shared / "theirs.csv").string()}).status == 0);
+  const std::string theirs = content_of(shared / "theirs.csv");
+  fs::permissions(shared / io::OutputManifest::file_name, fs::perms::owner_read);
+  const evaluation::Folder images(bench.images(), bench.masks(), experiment::reading({}, false));
+  const auto write = [&](const char* name) {
+    return output_helpers::said_as_another_user(bench.folder.path(), [&] {
+      evaluation::Outputs({{}, shared / name, false, false}, bench.model(), {}, images)
+          .results("document", "the table", metrics::Calibration(10));
+      return "written";
+    });
+  };
+  CHECK(write("mine.csv") == "written");
+  CHECK(content_of(shared / "mine.csv") == "the table");
+  CHECK_THAT(write("theirs.csv"), Contains("theirs.csv' is there, and paser evaluate did not write it"));
+  CHECK(content_of(shared / "theirs.csv") == theirs);
 }

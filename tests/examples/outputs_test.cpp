@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -7,6 +8,8 @@
 #include "examples/child_process.hpp"
 #include "examples/tiny_training.hpp"
 #include "paser/io/checkpoint.hpp"
+#include "paser/io/output_folder.hpp"
+#include "paser/io/tiff_encoder.hpp"
 #include "support/temporary_folder.hpp"
 
 using Catch::Matchers::Contains;
@@ -136,6 +139,61 @@ TEST_CASE("evaluate refuses a table that is another of its results, before the w
     CHECK(ended.status == 0);
     CHECK(content_of(out / name) == content_of(out / "images.csv"));
   }
+}
+
+TEST_CASE("evaluate refuses two images whose masks would be one file, before the work and in a dry run") {
+  const Bench bench;
+  const auto store = [](const fs::path& folder, const paser::Tensor<std::uint8_t, 3>& page, const fs::path& single) {
+    paser::io::TiffEncoder tiff({.pages = 2});
+    const std::string first = tiff.page(page);
+    paser::io::write_file(folder / "a.tif", first + tiff.page(page));
+    fs::rename(single, folder / "a#0.png");
+  };
+  store(bench.images(), tiny::picture(16, 24, 1, 7), bench.images() / "im0.png");
+  tiny::Bytes classes({16, 24, 1});
+  std::fill_n(classes.mutable_data(), classes.numel(), std::uint8_t{0});
+  store(bench.masks(), classes, bench.masks() / "im0.png");
+  const fs::path out = bench.folder / "out";
+  for (const bool dry : {true, false}) {
+    std::vector<std::string> options{"--out", out.string()};
+    if (dry) options.emplace_back("--dry-run");
+    const auto refused = bench.evaluate(options);
+    CHECK(refused.status == 2);
+    CHECK(refused.out.empty());
+    CHECK_THAT(refused.err, Contains("--out: masks/a#0.png would be the mask of ") && Contains("a.tif and of ") &&
+                                Contains("a#0.png; rename one of them"));
+    CHECK(names_in(out).empty());
+  }
+  // Without masks there is nothing to lose.
+  const auto measured = bench.evaluate({"--csv", (bench.folder / "table.csv").string()});
+  INFO(measured.err);
+  CHECK(measured.status == 0);
+  fs::rename(bench.images() / "a#0.png", bench.images() / "b.png");
+  fs::rename(bench.masks() / "a#0.png", bench.masks() / "b.png");
+  CHECK(bench.evaluate({"--out", out.string()}).status == 0);
+  CHECK(names_in(out / "masks") == std::set<std::string>{"a#0.png", "a#1.png", "b.png", "im1.png", "im2.png"});
+}
+
+TEST_CASE("evaluate and segment work alone in the folder --out; tables of several commands go into one folder") {
+  const Bench bench;
+  const fs::path out = bench.folder / "out";
+  const paser::io::OutputFolder other(out, "segment_image");  // of a command that works there, and is not alone
+  for (const bool dry : {true, false}) {
+    std::vector<std::string> options{"--out", out.string()};
+    if (dry) options.emplace_back("--dry-run");
+    auto words = options;
+    words.insert(words.begin(), bench.images().string());
+    for (const auto& refused : {bench.evaluate(options), bench.segment(words)}) {
+      CHECK(refused.status == 1);
+      CHECK(refused.out.empty());
+      CHECK_THAT(refused.err, Contains("segment_image, process ") && Contains("works in this folder"));
+    }
+  }
+  CHECK(all_of(out).empty());
+  const auto table = bench.evaluate({"--csv", (out / "table.csv").string()});
+  INFO(table.err);
+  CHECK(table.status == 0);
+  CHECK(fs::exists(out / "table.csv"));
 }
 
 TEST_CASE("segment_image never writes over a picture that it did not make") {
