@@ -32,6 +32,7 @@ std::map<std::string, std::string> all_of(const fs::path& folder) {
 paser::io::Checkpoint some_checkpoint() {
   paser::io::Checkpoint c;
   c.info["step"] = 3;
+  c.info["stage"] = "f1";
   return c;
 }
 
@@ -161,11 +162,22 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
   const fs::path run = folder / "run";
   make_run(run);
   put(run / "log.jsonl", "{\"stage\":\"f1\"}\n");
-  put(run / "images.csv", "image,method,iou,gmac,ms\r\n");
-  put(run / "results.json", "{\"environment\":{},\"settings\":{},\"command\":\"train\"}");
+  const auto paser = [] {  // of a trained PaSeR, which is of no stage
+    paser::io::Checkpoint c;
+    c.info["name"] = "PaSeR";
+    return c;
+  };
+  paser().save(run / "checkpoints" / "paser_tuned.safetensors");
+  paser().save(run / "checkpoints" / "my_best_backup.safetensors");
+  const auto with_results = [&] {
+    put(run / "images.csv", "image,method,iou,gmac,ms\r\n1,2,3,4,5\r\n");
+    put(run / "results.json", "{\"environment\":{},\"settings\":{},\"command\":\"train\"}");
+  };
+  fs::remove(run / "results.json");
   fs::remove(run / ".paser_outputs");
-  fs::remove(run / "data.json");
-  SECTION("all of it") {
+  const std::set<std::string> begun{"checkpoints", "config.json", "data.json", "log.jsonl"};
+  SECTION("all of it, and it began before there were checksums of the data") {
+    fs::remove(run / "data.json");
     {
       paser::experiment::RunFolder r(run, settings, {}, needs());
       CHECK(r.stage_costs().size() == 1);
@@ -175,7 +187,41 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
     }
     CHECK(content_of(run / "log.jsonl") == "{\"stage\":\"f1\"}\n");
     open(run, {.fresh = true});
-    CHECK(all_of(run).size() == 3);
+    CHECK(names_in(run) == begun);
+    CHECK(names_in(run / "checkpoints") == std::set<std::string>{"my_best_backup.safetensors"});
+  }
+  SECTION("begun anew it is removed, but for a copy that somebody made of a checkpoint") {
+    open(run, {.fresh = true});
+    CHECK(names_in(run) == begun);
+    CHECK(names_in(run / "checkpoints") == std::set<std::string>{"my_best_backup.safetensors"});
+  }
+  SECTION("of two checkpoints of one stage either may be the copy, and nothing is removed") {
+    fs::copy_file(run / "checkpoints" / "f1.safetensors", run / "checkpoints" / "f1_best.safetensors");
+    const auto before = all_of(run);
+    for (const bool fresh : {false, true}) {
+      CHECK_THROWS_WITH(open(run, {.fresh = fresh}), Contains("checkpoints/f1.safetensors") &&
+                                                         Contains("checkpoints/f1_best.safetensors") &&
+                                                         Contains("are of stage \"f1\"; move what"));
+      CHECK_THROWS_AS(open(run, {.fresh = fresh}), paser::ValueError);
+      CHECK(all_of(run) == before);
+    }
+    open(run, {.fresh = true, .overwrite = true});
+    CHECK(fs::exists(run / "checkpoints" / "f1_best.safetensors"));
+  }
+  SECTION("results are replaced with --overwrite alone: they may have been written in") {
+    with_results();
+    const auto before = all_of(run);
+    for (const bool fresh : {false, true}) {
+      CHECK_THROWS_WITH(open(run, {.fresh = fresh}), Contains("results.json") && Contains("--overwrite"));
+      CHECK(all_of(run) == before);
+    }
+    {
+      paser::experiment::RunFolder r(run, settings, {.overwrite = true}, needs());
+      CHECK(r.goes_on());
+      r.write("images.csv", "new");
+      r.write("results.json", "new");
+    }
+    open(run);  // they are the run's now
   }
   SECTION("a file of somebody else is named") {
     put(run / "images.csv", "my table");
@@ -195,11 +241,14 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
     CHECK(fs::exists(run / "checkpoints" / "f1.safetensors"));
   }
   SECTION("an evaluation in its folder changes nothing") {
+    with_results();
     {
       paser::io::OutputFolder evaluation(run, "evaluate");
       CHECK_THROWS_AS(evaluation.write("images.csv", "x"), paser::ValueError);
       evaluation.write("evaluation.json", "x");
     }
+    fs::remove(run / "results.json");
+    fs::remove(run / "images.csv");
     open(run);
     CHECK(content_of(run / "evaluation.json") == "x");
   }

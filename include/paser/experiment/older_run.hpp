@@ -1,8 +1,11 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "paser/io/checkpoint.hpp"
 #include "paser/io/json.hpp"
@@ -28,24 +31,9 @@ inline bool is_configuration(const nlohmann::json& document) {
          environment["library"].get<std::string>().starts_with("paser ");
 }
 
-/// Whether the content of a file of a run's folder proves that a program of paser wrote it: its form for texts, its
-/// format and checksum for checkpoints. `name`: within the folder.
+/// Whether the content of one of the texts that a run keeps for itself has the form that the programs of paser give it.
 inline bool is_output(const std::filesystem::path& file, const std::string& name) {
-  if (name.starts_with("checkpoints/")) {
-    try {
-      io::Checkpoint::load(file);
-      return true;
-    } catch (const Error&) {
-      return false;
-    }
-  }
   const std::string text = io::read_file(file);
-  const auto begins = [&](const char* start) { return text.starts_with(start); };
-  if (name == "methods.csv") return begins("model,kind,iou,iou_std,gmac,");
-  if (name == "images.csv") return begins("image,method,iou,gmac,ms");
-  if (name == "curve.csv") return begins("kind,name,share,ms,gmac,iou,image_iou");
-  if (name == "curve.svg") return begins("<svg ") && text.find("oracle (greedy)") != std::string::npos;
-  if (name == "report.html") return begins("<!doctype html>") && text.find("\"entropy_max\":") != std::string::npos;
   if (name == "log.jsonl") {
     const auto first = document_or_null(text.substr(0, text.find('\n')));
     return text.empty() || (first.is_object() && first.contains("stage"));
@@ -53,9 +41,10 @@ inline bool is_output(const std::filesystem::path& file, const std::string& name
   const auto j = document_or_null(text);
   const auto has = [&](const char* key) { return j.is_object() && j.contains(key); };
   if (name == "config.json") return is_configuration(j);
+  if (name == "data.json")  // sizes and checksums
+    return j.is_object() && std::ranges::all_of(j, [](const auto& sum) { return sum.is_string(); });
   if (name == "stages.json") return j.is_array() && !j.empty() && j[0].is_object() && j[0].contains("stage");
   if (name == "measured.json") return (has("times") && has("gain")) || (has("processor") && has("threads"));
-  if (name == "results.json") return has("environment") && has("settings") && has("command");
   return false;
 }
 
@@ -72,21 +61,48 @@ inline bool begins_as_output(const std::filesystem::path& file, const std::strin
   return start.empty() || has("brain.Event:");  // of TensorBoard
 }
 
-/// Lists the files of such a run as the program's own, as far as they are proven to be. Nothing happens where there is
-/// no run of it. Files that stay unlisted are refused when they would be replaced.
-inline void adopt_older_run(io::OutputFolder& folder) {
+/// The checkpoints that such a run wrote: by their content that of each stage, by their names the trained PaSeRs.
+/// Others are somebody's, a copy of a checkpoint among them. Throws ValueError where two are of one stage, of which one
+/// is a copy, unless `overwrite`: then neither is.
+inline std::vector<std::string> checkpoints_of_older_run(const std::filesystem::path& run, bool overwrite) {
   namespace fs = std::filesystem;
-  if (!fs::is_regular_file(folder.path() / "config.json") || !is_output(folder.path() / "config.json", "config.json"))
-    return;
   std::vector<std::string> names;
-  for (const char* part : {"", "checkpoints"}) {
-    const fs::path inside = folder.path() / part;
-    if (!fs::is_directory(inside)) continue;
-    for (const auto& entry : fs::directory_iterator(inside))
-      if (entry.is_regular_file()) names.push_back((fs::path(part) / entry.path().filename()).generic_string());
+  std::map<std::string, std::vector<std::string>> of_stage;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(run / "checkpoints", none)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string name = "checkpoints/" + entry.path().filename().string();
+    try {
+      const auto info = io::Checkpoint::load(entry.path()).info;
+      if (info.is_object() && info.contains("stage"))
+        of_stage[info["stage"].dump()].push_back(name);
+      else if (name.starts_with("checkpoints/paser"))
+        names.push_back(name);
+    } catch (const Error&) {  // none, or a damaged one, which nothing proves to be the run's
+    }
   }
-  for (const std::string& name : names)
-    if (is_output(folder.path() / name, name)) folder.adopt(name);
+  for (const auto& [stage, files] : of_stage) {
+    check<ValueError>(files.size() == 1 || overwrite, run.string().c_str(), "has no ", io::OutputManifest::file_name,
+                      ", and both ", files.front(), " and ", files.back(), " are of stage ", stage,
+                      "; move what the run did not write elsewhere");
+    if (files.size() == 1) names.push_back(files.front());
+  }
+  return names;
+}
+
+/// Lists the files of such a run as the program's own, as far as they are proven to be and people have no reason to
+/// write in them: not its tables, results and page. Nothing happens where there is no run of it. Files that stay
+/// unlisted are refused when they would be replaced. Throws as checkpoints_of_older_run.
+inline void adopt_older_run(io::OutputFolder& folder, bool overwrite) {
+  namespace fs = std::filesystem;
+  const auto proven = [&](const char* name) {
+    return fs::is_regular_file(folder.path() / name) && is_output(folder.path() / name, name);
+  };
+  if (!proven("config.json")) return;
+  const auto checkpoints = checkpoints_of_older_run(folder.path(), overwrite);
+  for (const char* name : {"config.json", "data.json", "log.jsonl", "stages.json", "measured.json"})
+    if (proven(name)) folder.adopt(name);
+  for (const std::string& name : checkpoints) folder.adopt(name);
 }
 
 }  // namespace paser::experiment

@@ -69,7 +69,7 @@ class RunFolder {
     const auto file = path / "config.json";
     if (out_->lists_nothing() && std::filesystem::exists(file) && is_output(file, "config.json")) {
       run_settings<Settings>(path);  // throws where they are not this program's
-      adopt_older_run(*out_);
+      adopt_older_run(*out_, choice.overwrite);
     }
     check<ValueError>(
         choice.overwrite || !out_->lists_nothing() || holds_nothing(path), "--out", path.string(),
