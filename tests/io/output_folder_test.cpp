@@ -120,6 +120,26 @@ TEST_CASE("output folder: the same bytes are no change; a foreign file stays for
   CHECK_THROWS_AS(o.write("a.txt", "other"), ValueError);
 }
 
+TEST_CASE("output folder: with --overwrite a foreign file of the same bytes is the program's own, but no input") {
+  const TemporaryFolder folder;
+  const auto write = [&](const std::string& content, io::OutputOptions options) {
+    OutputFolder o(folder.path(), "evaluate", options);
+    o.protect(folder / "input.txt");
+    o.write("a.txt", content);
+    o.write("input.txt", "same");
+    return o.lists("a.txt") && o.unchanged("a.txt");
+  };
+  for (const char* name : {"a.txt", "input.txt"}) put(folder / name, "same");
+  CHECK_FALSE(write("same", {.overwrite = true, .dry_run = true}));
+  CHECK(write("same", {.overwrite = true}));
+  CHECK(write("other", {}));
+  put(folder / "a.txt", "edited");
+  CHECK(write("edited", {.overwrite = true}));
+  CHECK(write("third", {}));
+  CHECK(text_of(folder / "a.txt") == "third");
+  CHECK_FALSE(OutputFolder(folder.path(), "evaluate").lists("input.txt"));
+}
+
 TEST_CASE("output folder: an input is never written to, by no option and no name") {
   const TemporaryFolder folder;
   const fs::path input = folder / "masks" / "a.png";

@@ -123,7 +123,11 @@ class OutputFolder {
   /// Writes a file, whole or not at all. Throws as require, and IoError.
   void write(const std::string& name, std::string_view content) {
     const Path file = path_ / name;
-    if (same_bytes(file, content)) return;
+    if (same_bytes(file, content)) {  // with --overwrite it is this program's from now on, as any other
+      if (options_.overwrite && !options_.dry_run && !is_input(file) && !unchanged(name))
+        manifest_.list(name, {{}, false, {}, ContentSum::of(content)});
+      return;
+    }
     const Standing there = own_content(name);
     if (options_.dry_run) return;
     make_folder(file.parent_path());
@@ -268,6 +272,11 @@ class OutputFolder {
            read_file(file) == content;
   }
 
+  bool is_input(const Path& file) const {
+    struct stat there {};
+    return ::stat(file.c_str(), &there) == 0 && inputs_.contains({there.st_dev, there.st_ino});
+  }
+
   Standing own_content(const std::string& name) {
     const Path file = path_ / name;
     struct stat there {};
@@ -281,7 +290,7 @@ class OutputFolder {
     }
     const bool dangling = ::stat(file.c_str(), &there) != 0;
     check<IoError>(dangling || S_ISREG(there.st_mode), "output", quoted(file), " exists and is not a regular file");
-    check<ValueError>(dangling || !inputs_.contains({there.st_dev, there.st_ino}), "output", quoted(file),
+    check<ValueError>(dangling || !is_input(file), "output", quoted(file),
                       " is an input of this command, and never written to; choose another place for the output");
     std::string problem = dangling ? "is a link to nothing" : own(name, file);
     if (!problem.empty() && !options_.alone) {  // someone who shares the folder may have written it since
