@@ -203,6 +203,22 @@ TEST_CASE("pixel_area: units of the tags and of ImageJ, and none where there is 
   CHECK_FALSE(area({3, 3, io::Resolution::no_unit, "pixel"}));
 }
 
+TEST_CASE("a distance or an area that no double holds, or that rounds to 0, is not said") {
+  io::Resolution r{.x = 2, .y = 2, .unit = io::Resolution::no_unit, .imagej_unit = "m", .spacing = 1e308};
+  CHECK_FALSE(io::page_distance(r));
+  r.spacing = 5e-324;
+  CHECK(io::page_distance(r)->first > 0);
+  r.imagej_unit = "pm";
+  CHECK_FALSE(io::page_distance(r));
+  for (const char* unit : {"m", "rod"})
+    for (const double pixels : {1e-300, 1e300}) {
+      INFO(unit << " " << pixels);
+      CHECK_FALSE(io::pixel_area({pixels, pixels, io::Resolution::no_unit, unit}));
+    }
+  CHECK_FALSE(io::pixel_area({1e-300, 1e-300, io::Resolution::centimetre, {}}));
+  CHECK(io::pixel_area({1e-300, 1e300, io::Resolution::no_unit, "rod"})->area == Approx(1));
+}
+
 TEST_CASE("encode_png of 16 bits is what the reader finds") {
   const auto picture = page<std::uint16_t>(9, 14, 1, 3).cast<std::uint16_t>();
   const io::DecodedImage read = io::decode_page(io::encode_png(picture), "memory");

@@ -64,6 +64,11 @@ inline double positive_number(std::string_view text) {
   return found.ec == std::errc() && value > 0 && is_finite(value) ? value : 0;
 }
 
+/// Whether a length or an area can be one.
+inline bool is_size(double size) {
+  return size > 0 && is_finite(size);
+}
+
 /// Puts what a description of ImageJ says into the resolution.
 inline void read_imagej(std::string_view description, Resolution& r) {
   if (!description.starts_with("ImageJ=")) return;
@@ -90,27 +95,33 @@ inline std::string imagej_description(const Resolution& r) {
 }  // namespace detail
 
 /// The distance of the pages of a stack, with its unit: "um" where the length is known, or what ImageJ was told. None
-/// where it is not said.
+/// where it is not said, or is none in that unit: beyond what a double holds, or rounded to 0.
 inline std::optional<std::pair<double, std::string>> page_distance(const Resolution& r) {
   const std::string& unit = r.depth_unit.empty() ? r.imagej_unit : r.depth_unit;
   if (!(r.spacing > 0) || unit.empty() || unit == "pixel" || unit == "pixels") return std::nullopt;
   const auto length = detail::micrometres(unit);
-  return length ? std::pair{r.spacing * *length, std::string("um")} : std::pair{r.spacing, unit};
+  const double apart = length ? r.spacing * *length : r.spacing;
+  if (!detail::is_size(apart)) return std::nullopt;
+  return std::pair{apart, length ? std::string("um") : unit};
 }
 
 /// The area of a pixel in um2, or in the square of a unit of ImageJ that is none of length known here. None without a
-/// unit, and at 72 or 96 pixels per inch: that is a screen's, written by programs that know nothing of the specimen.
+/// unit, where it is beyond what a double holds or rounded to 0, and at 72 or 96 pixels per inch: that is a screen's,
+/// written by programs that know nothing of the specimen.
 inline std::optional<PixelArea> pixel_area(const Resolution& r) {
+  const auto known = [](double area, std::string unit) {
+    return detail::is_size(area) ? std::optional(PixelArea{area, std::move(unit)}) : std::nullopt;
+  };
   if (!(r.x > 0 && r.y > 0 && is_finite(r.x) && is_finite(r.y))) return std::nullopt;
   if (!r.imagej_unit.empty()) {
     if (r.imagej_unit == "pixel" || r.imagej_unit == "pixels") return std::nullopt;
     const auto length = detail::micrometres(r.imagej_unit);
-    return length ? PixelArea{*length / r.x * *length / r.y, "um2"} : PixelArea{1 / (r.x * r.y), r.imagej_unit + "2"};
+    return length ? known(*length / r.x * *length / r.y, "um2") : known(1 / r.x / r.y, r.imagej_unit + "2");
   }
   const bool screen = r.unit == Resolution::inch && r.x == r.y && (r.x == 72 || r.x == 96);
   if (screen || (r.unit != Resolution::inch && r.unit != Resolution::centimetre)) return std::nullopt;
   const double length = r.unit == Resolution::inch ? 25400 : 10000;
-  return PixelArea{length / r.x * length / r.y, "um2"};
+  return known(length / r.x * length / r.y, "um2");
 }
 
 }  // namespace paser::io
