@@ -95,3 +95,32 @@ TEST_CASE("runs that are no repetitions of each other are told, and what is no r
   CHECK_THAT(run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "torn.json").string()}).err,
              Contains("torn.json: is not JSON"));
 }
+
+TEST_CASE("amounts beyond any that a run can have are refused by the runs' comparison: their mean would be none") {
+  const TemporaryFolder folder;
+  for (const char* field : {"gmac", "ms_per_image"})
+    for (const double amount : {1.7e308, 1e31}) {
+      for (const char* name : {"a", "b"}) {
+        write_run(folder / name, name[0] == 'a' ? 1 : 2, 0.6);
+        auto j = nlohmann::json::parse(io::read_file(folder / name / "results.json"));
+        j["rows"][1][field] = amount;
+        io::write_file(folder / name / "results.json", j.dump());
+      }
+      INFO(field << " " << amount);
+      const auto refused =
+          run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "a").string(), (folder / "b").string()});
+      CHECK(refused.status == 2);
+      CHECK_THAT(refused.err,
+                 Contains("results.json") && Contains(field) && Contains("expected a number of 0 .. 1e+30"));
+    }
+  for (const char* name : {"a", "b"}) {
+    write_run(folder / name, name[0] == 'a' ? 1 : 2, 0.6);
+    auto j = nlohmann::json::parse(io::read_file(folder / name / "results.json"));
+    j["rows"][1]["gmac"] = 5e-309;
+    io::write_file(folder / name / "results.json", j.dump());
+  }
+  const auto told =
+      run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "a").string(), (folder / "b").string(), "--json"});
+  REQUIRE(told.status == 0);
+  CHECK(nlohmann::json::parse(told.out)["methods"][1]["iou_per_gmac"]["values"].empty());
+}

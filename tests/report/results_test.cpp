@@ -194,7 +194,7 @@ TEST_CASE("A results file with a number that no run can have found is refused wi
     refused("/class_tables/f1/iou/0", value, "'class_tables': 'iou': " + value.dump());
     refused("/lambda_curve/0/iou", value, "'lambda_curve': 'iou': " + value.dump());
   }
-  refused("/rows/0/gmac", -1, "'rows': 'gmac': -1, expected a number of 0 or more");
+  refused("/rows/0/gmac", -1, "'rows': 'gmac': -1, expected a number of 0 .. 1e+30");
   refused("/rows/0/ms_per_image", -1e-3, "'rows': 'ms_per_image': -0.001");
   refused("/rows/0/share", 0.5, "'rows': 'share': 0.5, expected a list");
   refused("/rows/0/share/0", nullptr, "'rows': 'share': null");
@@ -219,7 +219,7 @@ TEST_CASE("A results file with a number that no run can have found is refused wi
   }
   for (const nlohmann::json& value : {nlohmann::json(-1), nlohmann::json(true), nlohmann::json(nullptr)}) {
     refused("/assignment/PaSeR (λ = 0)/0/0", value,
-            "'assignment': 'PaSeR (λ = 0)': " + value.dump() + ", expected a number of 0 or more");
+            "'assignment': 'PaSeR (λ = 0)': " + value.dump() + ", expected a number of 0 .. 1e+30");
     refused("/lambda_curve/0/lambda", value, "'lambda_curve': 'lambda': " + value.dump());
   }
   refused("/box_plots/0/test/p", 1.5, "'test': 'p': 1.5");

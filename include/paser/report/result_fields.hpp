@@ -59,9 +59,9 @@ struct Limits {
 };
 /// Sums of shares may miss 1 by as much as sums round.
 inline constexpr Limits any_share{0, 1 + 1e-6, "a number of 0 .. 1"};
-inline constexpr Limits any_amount{0, std::numeric_limits<double>::max(), "a number of 0 or more"};
-inline constexpr Limits any_number{std::numeric_limits<double>::lowest(), std::numeric_limits<double>::max(),
-                                   "a number"};
+/// More than any run finds, and so far from what a double holds that sums and squares of such numbers are finite.
+inline constexpr Limits any_amount{0, 1e30, "a number of 0 .. 1e+30"};
+inline constexpr Limits any_number{-1e30, 1e30, "a number of -1e+30 .. 1e+30"};
 
 template <class Json>
 double known_number(const Json& value, const Limits& limits, const char* or_else = "") {

@@ -30,8 +30,8 @@ struct Row {
   std::string note{};                           ///< thresholds, what an operation count leaves out, ...
   std::optional<TimeSpread> ms_spread{};        ///< of ms_per_image; older runs were timed once
 
-  /// The paper's measure of parsimony. NaN for a free model.
-  double iou_per_gmac() const { return gmac > 0 ? iou / gmac : std::numeric_limits<double>::quiet_NaN(); }
+  /// The paper's measure of parsimony. NaN for a free model, and for one of far less than a single operation.
+  double iou_per_gmac() const { return gmac > 1e-30 ? iou / gmac : std::numeric_limits<double>::quiet_NaN(); }
 };
 
 /// How often patches of each kind (rows: the noise) went to each model (columns). Counts or shares.
