@@ -142,7 +142,9 @@ TEST_CASE("a quality gets the cheapest point that has it") {
   CHECK(price_for_quality(table(), 0.72) == 0.01);
   CHECK(price_for_quality(table(), 0) == 0.1);
   CHECK_THROWS_WITH(price_for_quality(table(), 0.73), Contains("an IoU of 0.73 cannot be had: the best is 0.72"));
-  CHECK_THROWS_AS(price_for_quality(table(), std::numeric_limits<double>::quiet_NaN()), ValueError);
+  for (const double none : {-1.0, 1.5, std::numeric_limits<double>::quiet_NaN()})
+    CHECK_THROWS_WITH(price_for_quality(table(), none),
+                      Contains("quality: ") && Contains("expected a number of 0 .. 1"));
   Calibration odd = table();
   odd.points[0] = odd.points[1];  // of equal cost, the better
   odd.points[0].price = 0;
@@ -203,6 +205,9 @@ TEST_CASE("a calibration that cannot be is refused, written, read or used") {
   };
   refused([](json& j) { j["points"] = json::array(); }, "no points");
   refused([](json& j) { j["images"] = -1; }, "-1 images");
+  refused([](json& j) { j["images"] = 1.5; }, "images is 1.5, expected a whole number");
+  refused([](json& j) { j["images"] = 1e-320; }, "expected a whole number");
+  refused([](json& j) { j["images"] = 18446744073709551615u; }, "images is 18446744073709551615");
   refused([](json& j) { j["points"][2]["price"] = 0.005; }, "the price of point 2 is 0.005, expected prices that rise");
   refused([](json& j) { j["points"][0]["iou"] = 1.5; }, "the IoU of point 0 is 1.5");
   refused([](json& j) { j["points"][1]["ms"] = -1; }, "point 1 costs -1 ms");

@@ -110,4 +110,15 @@ TEST_CASE("a calibration keeps its domain in a file") {
   CHECK_THROWS_AS(broken.get<Calibration>(), FormatError);
 }
 
+TEST_CASE("a deviation or a score below 0 is refused: the one would leave its number out of every comparison") {
+  const nlohmann::json domain = domain_of(drawn(Key{1}, 5, 2));
+  for (const char* name : {"deviation", "scores"}) {
+    nlohmann::json broken = domain;
+    broken[name][0] = -1e-3;
+    INFO(name);
+    CHECK_THROWS_AS(broken.get<Domain>(), FormatError);
+    CHECK_THROWS_WITH(broken.get<Domain>(), Catch::Contains("0 or more") && Catch::Contains("-0.001"));
+  }
+}
+
 }  // namespace domain_test

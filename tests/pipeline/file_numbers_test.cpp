@@ -21,6 +21,7 @@ PaserDescription tiny() {
   d.height = d.width = 8;
   d.estimator = uncertainty::McDropout{3}.spec();
   d.policy = net_policy_spec({2, 2});
+  d.calibration = Calibration{{{0.5, 0.6, 1, 1, {0.5, 0.5}}}, "images", 5, Domain{{0.5, 1}, {2, 3}, {0.25, 4}}};
   return d;
 }
 

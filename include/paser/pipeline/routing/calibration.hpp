@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "paser/core/error.hpp"
@@ -158,9 +160,10 @@ inline double price_for_budget(const Calibration& calibration, const Budget& bud
 
 /// The price of the point that costs the fewest milliseconds (of equals the fewest multiply-accumulates, then the best)
 /// of those whose IoU is at least `iou`. A point and nothing between points: a floor is kept by what was seen. Throws
-/// ValueError, with the best IoU, when no point reaches it.
+/// ValueError, with the best IoU, when no point reaches it, and unless `iou` is 0 .. 1.
 inline double price_for_quality(const Calibration& calibration, double iou) {
   check_calibration<ValueError>(calibration);
+  check<ValueError>(iou >= 0 && iou <= 1, "quality", iou, " is no IoU, expected a number of 0 .. 1");
   const CalibrationPoint* found = nullptr;
   double best = 0;
   for (const CalibrationPoint& p : calibration.points) {
@@ -205,7 +208,11 @@ void to_json(Json& j, const Calibration& c) {
 template <class Json>
 void from_json(const Json& j, Calibration& c) {
   j.at("data").get_to(c.data);
-  j.at("images").get_to(c.images);
+  const Json& images = j.at("images");
+  check<FormatError>(images.is_number_integer() &&
+                         (!images.is_number_unsigned() || std::in_range<Index>(images.template get<std::uint64_t>())),
+                     "Calibration", "images is ", images.dump(), ", expected a whole number");
+  images.get_to(c.images);
   c.points.clear();
   for (const Json& point : j.at("points")) {
     CalibrationPoint p;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "paser/core/finite.hpp"
@@ -129,7 +130,8 @@ template <class Json>
 void to_json(Json& j, const Domain& d) {
   j = {{"mean", d.mean}, {"deviation", d.deviation}, {"scores", d.scores}};
 }
-/// Throws FormatError unless there are as many means as deviations, all numbers finite, and the scores rise.
+/// Throws FormatError unless there are as many means as deviations, all numbers finite, deviations and scores 0 or
+/// more, and the scores rise.
 template <class Json>
 void from_json(const Json& j, Domain& d) {
   j.at("mean").get_to(d.mean);
@@ -141,6 +143,8 @@ void from_json(const Json& j, Domain& d) {
   check<FormatError>(d.mean.size() == d.deviation.size() && finite(d.mean) && finite(d.deviation) && finite(d.scores) &&
                          std::is_sorted(d.scores.begin(), d.scores.end()),
                      "Domain", "expected as many means as deviations and scores that rise, all finite");
+  for (const auto& [name, list] : {std::pair{"deviation", &d.deviation}, {"score", &d.scores}})
+    for (const double x : *list) check<FormatError>(x >= 0, "Domain", "a ", name, " is ", x, ", expected 0 or more");
 }
 template <class Json>
 void to_json(Json& j, const DomainCheck& d) {
