@@ -182,7 +182,13 @@ class FineTuning {
       c.put_if_any(message(name, "_model", k + 1), s.models[k]);
   }
   Snapshot<T> load(const io::Checkpoint& c, const nlohmann::json& j, const std::string& name) const {
-    Snapshot<T> s = snapshot(j.value("threshold", 1.0), j.at("tvd"), j.at("lambda"), j.at("step"));
+    const std::string where = message(c.origin, ": '", name, "'");
+    check<FormatError>(j.is_object(), where.c_str(), "expected an object, got ", j.type_name());
+    Snapshot<T> s = snapshot(1, 0, 0, 0);
+    if (j.contains("threshold")) read_stored(j, where, "threshold", s.threshold, 0.0, 1.0);
+    read_stored(j, where, "tvd", s.tvd, 0.0, 1 + 1e-6);  // sums of shares may round upwards
+    read_stored(j, where, "lambda", s.lambda, -most_scored, most_scored);
+    read_stored(j, where, "step", s.step, Index{0}, stage_.steps);
     c.get_if_any(name + "_policy", s.policy);
     for (std::size_t k = first_trained(); k < s.models.size(); ++k)
       c.get_if_any(message(name, "_model", k + 1), s.models[k]);
@@ -200,10 +206,14 @@ class FineTuning {
   void load_snapshots(const io::Checkpoint& c) {
     if (c.info.contains("best")) {
       best_.state = load(c, c.info.at("best"), "best");
-      best_.score = c.info.at("best").at("reward").template get<double>();
+      read_stored(c.info.at("best"), c.origin + ": 'best'", "reward", best_.score, best_.none, most_scored);
     }
-    for (std::size_t i = 0; i < c.info.at("snapshots").size(); ++i)
-      snapshots_.push_back(load(c, c.info.at("snapshots")[i], message("snapshot", i)));
+    const auto list = c.info.find("snapshots");
+    const std::size_t most = options_.tvd_thresholds.size() + 1;
+    check<FormatError>(list != c.info.end() && list->is_array() && list->size() <= most, c.origin.c_str(),
+                       "'snapshots' is ", list == c.info.end() ? "missing" : excerpt(io::json_text(*list)),
+                       ", expected a list of at most ", most);
+    for (std::size_t i = 0; i < list->size(); ++i) snapshots_.push_back(load(c, (*list)[i], message("snapshot", i)));
   }
 
   double lambda(Index i) const {

@@ -99,7 +99,8 @@ inline void keep_groups(TrainingState& state, const Mode& mode, Index batch) {
         if (images < batch) c.info["policy_group"] = images;
       },
       [=](const io::Checkpoint& c) {
-        const Index stored = c.info.value("policy_group", batch);
+        Index stored = batch;
+        if (c.info.contains("policy_group")) read_stored(c.info, c.origin, "policy_group", stored, Index{1}, batch);
         check<FormatError>(stored == images, c.origin.c_str(), "the policy of this training has the statistics of ",
                            stored, " images at once, now of ", images, ": set policy_group to ", stored,
                            ", or train anew");

@@ -112,8 +112,9 @@ template <class T>
 void keep_parts(TrainingState& state, const char* name, const SupervisedOptions<T>& options, Index images) {
   const Index part = std::min(images_per_part(options), images);
   state.part([name, part](io::Checkpoint& c) { c.info[name] = part; },
-             [name, part](const io::Checkpoint& c) {
-               const Index stored = c.info.value(name, part);
+             [name, part, images](const io::Checkpoint& c) {
+               Index stored = part;
+               if (c.info.contains(name)) read_stored(c.info, c.origin, name, stored, Index{1}, images);
                check<FormatError>(stored == part, c.origin.c_str(), "the gradients of this training are added over ",
                                   "parts of ", stored, " images, now over parts of ", part,
                                   ", which rounds differently: set part_images to ", stored, ", or train anew");
@@ -190,12 +191,15 @@ class Pretraining {
     TrainingState state;
     keep_parts(state, "part_images", options_.supervised, options_.batch * options_.grid.patches());
     state.keep("model", model_).keep("best", best_.state).keep("adam", adam_);
-    state.keep_value("best_iou", best_.score).keep_value("epoch_loss", epoch_loss_);
+    state.keep_value("best_iou", best_.score, best_.none, 1 + 1e-6);  // means of 1 may round upwards
+    state.keep_value("epoch_loss", epoch_loss_, -most_summed, most_summed);
     // A state without the number of pixels has a sum of another kind: the mean of its epoch starts anew.
     state.part([this](io::Checkpoint& c) { c.info["epoch_pixels"] = epoch_pixels_; },
                [this](const io::Checkpoint& c) {
                  const bool stored = c.info.contains("epoch_pixels");
-                 epoch_pixels_ = stored ? c.info.at("epoch_pixels").template get<double>() : 0.0;
+                 epoch_pixels_ = 0;
+                 if (stored)
+                   read_stored(c.info, c.origin, "epoch_pixels", epoch_pixels_, 0.0, static_cast<double>(most_counted));
                  if (!stored) epoch_loss_ = 0;
                });
     early_stop_.keep_in(state);

@@ -85,7 +85,8 @@ std::optional<Checkpoint> stored(const Stage& stage) {
 /// may return a std::optional of the note: none says that it had nothing to do and that the stage is over, whatever
 /// number of steps was planned. `state` is all that the stage remembers; since a step's randomness depends on i alone,
 /// a run that was stopped and resumed gives the same bits as one that was not. Returns false when it was interrupted.
-/// Throws FormatError when the file belongs to another stage or to another number of steps. A NotFiniteError of a step
+/// Throws FormatError when the file belongs to another stage or to another number of steps, or holds a number that the
+/// stage cannot have. A NotFiniteError of a step
 /// goes on as a StageNotFiniteError with the stage's name and the step's number, counted from 1 as in the log; the file
 /// then still has the state that was stored last, in which all numbers were finite. A replay throws it with the name of
 /// the first operation whose result or gradient is not finite, and ValueError when its step is finite this time, or,
@@ -97,13 +98,16 @@ bool run_stage(
   Index done = 0, made = 0;  // different only once a stage is over early
   stage.team.at(stage.name);
   if (const auto checkpoint = detail::stored(stage)) {
-    const std::string owner = checkpoint->info.value("stage", "");
-    check<FormatError>(owner == stage.name && checkpoint->info.value("steps", Index{-1}) == stage.steps,
-                       stage.file.string().c_str(), "this checkpoint is of stage '", owner, "' with ",
-                       checkpoint->info.value("steps", Index{-1}), " steps; expected '", stage.name, "' with ",
-                       stage.steps);
-    done = checkpoint->info.at("step").get<Index>();
-    made = checkpoint->info.value("made", done);
+    const auto& info = checkpoint->info;
+    const auto stored = [&](const char* name) { return info.contains(name) ? io::json_text(info[name]) : "none"; };
+    check<FormatError>(info.is_object(), stage.file.string().c_str(), "expected an object, got ", info.type_name());
+    check<FormatError>(
+        info.contains("stage") && info["stage"] == stage.name && info.contains("steps") && info["steps"] == stage.steps,
+        stage.file.string().c_str(), "this checkpoint is of stage ", excerpt(stored("stage")), " with ",
+        excerpt(stored("steps")), " steps; expected \"", stage.name, "\" with ", stage.steps);
+    detail::read_stored(info, checkpoint->origin, "step", done, Index{0}, stage.steps);
+    made = done;
+    if (info.contains("made")) detail::read_stored(info, checkpoint->origin, "made", made, Index{0}, done);
     state.load(*checkpoint);
   }
   const bool was_finished = done == stage.steps;

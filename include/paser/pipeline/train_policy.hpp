@@ -173,7 +173,8 @@ class PolicyTraining {
   bool run() {
     TrainingState state;
     state.keep("policy", paser_.policy).keep("best", best_.state).keep("adam", adam_);
-    state.keep_value("best_reward", best_.score).keep_value("collapsed", collapsed_);
+    state.keep_value("best_reward", best_.score, best_.none, most_scored);
+    state.keep_value("collapsed", collapsed_, 0, most_counted);
     early_stop_.keep_in(state);
     keep_groups(state, options_.mode, options_.batch);
     const bool finished = run_stage(
