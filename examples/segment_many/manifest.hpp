@@ -67,7 +67,8 @@ class Manifest {
     paser::io::InputFile file(path_);
     std::string text(static_cast<std::size_t>(end - begin), '\0');
     file.read_at(begin, text.data(), end - begin);
-    const std::string plain = paser::io::plain_text(text, path_.string());
+    // A mark is one at the beginning of the file alone: further on, such bytes are of a name.
+    const std::string plain = begin == 0 ? paser::io::plain_text(text, path_.string()) : paser::io::with_lf_ends(text);
     std::vector<std::string> lines(static_cast<std::size_t>(lines_of(chunk)));
     const Index found = paser::io::each_line(plain, [&](std::string_view line, Index number) {
       if (number <= std::ssize(lines)) lines[static_cast<std::size_t>(number - 1)] = line;

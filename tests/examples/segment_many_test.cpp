@@ -4,7 +4,9 @@
 #include <thread>
 
 #include "examples/segment_image_bench.hpp"
+#include "segment_many/manifest.hpp"
 #include "segment_many/tar.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace segment_many_test {
 
@@ -326,6 +328,23 @@ TEST_CASE("the list of segment-many is read as other texts are") {
     CHECK(refused.status == 2);
     CHECK_THAT(refused.err, Contains("list.txt") && Contains(reason));
     CHECK(!fs::exists(list.folder / "refused"));
+  }
+}
+
+TEST_CASE("what a line of segment-many's list means does not depend on where a chunk begins") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> names{"im0.png", "\xEF\xBB\xBFim1.png", "\xFF\xFE.png", "\xFE\xFF.png", "im4.png"};
+  std::string text = "\xEF\xBB\xBF";
+  for (const std::string& name : names) text += name + "\r\n";
+  io::write_file(folder / "list.txt", text);
+  for (const Index lines : {1, 2, 3, 10}) {
+    INFO(lines);
+    const ::segment_many::Manifest list(folder / "list.txt", lines);
+    REQUIRE(list.lines() == 5);
+    std::vector<std::string> found;
+    for (Index chunk = 0; chunk < list.chunks(); ++chunk)
+      for (const std::string& line : list.read(chunk)) found.push_back(line);
+    CHECK(found == names);
   }
 }
 

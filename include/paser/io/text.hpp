@@ -14,6 +14,19 @@ namespace paser::io {
 /// The largest text that is read.
 inline constexpr Index text_limit = Index{1} << 28;
 
+/// The same text with LF for CR LF and CR, the line ends of other systems.
+inline std::string with_lf_ends(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\r')
+      plain += text[i];
+    else if (i + 1 == text.size() || text[i + 1] != '\n')
+      plain += '\n';
+  }
+  return plain;
+}
+
 /// What editors do to a text, undone: a byte order mark of UTF-8 goes, and CR LF and CR, the line ends of other
 /// systems, become LF. The bytes need not be UTF-8, since a list may name files that are not. Throws FormatError, which
 /// starts with `origin`, when the text is UTF-16 or UTF-32, or has a NUL.
@@ -28,15 +41,7 @@ inline std::string plain_text(std::string_view text, const std::string& origin) 
   const auto nul = text.find('\0');
   check<FormatError>(nul == text.npos, origin.c_str(), "byte ", nul,
                      " is NUL, which no text has; expected UTF-8, and not UTF-16 or a file of another kind");
-  std::string plain;
-  plain.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\r')
-      plain += text[i];
-    else if (i + 1 == text.size() || text[i + 1] != '\n')
-      plain += '\n';
-  }
-  return plain;
+  return with_lf_ends(text);
 }
 
 /// The plain_text of a file. Throws IoError when it cannot be read, FormatError as plain_text and when it has over
