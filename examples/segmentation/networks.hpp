@@ -1,5 +1,8 @@
 #pragma once
 
+#include <iostream>
+
+#include "paser/data/class_names.hpp"
 #include "paser/experiment/folder_comparison.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/cost.hpp"
@@ -51,6 +54,16 @@ inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
             start.description.classes() == d.classes(),
         c.initial.c_str(), "its networks are others than this run's; expected the same networks, channels and ",
         "number of classes");
+  const auto& before = start.description.class_names;
+  const auto same = paser::data::same_classes(d.class_names, before);
+  paser::check<paser::ValueError>(same != paser::data::SameClasses::reordered, c.initial.c_str(),
+                                  "its networks know the classes ", paser::data::listed_classes(before),
+                                  "; expected them in the order of this run, ",
+                                  paser::data::listed_classes(d.class_names));
+  if (same == paser::data::SameClasses::no)
+    std::cerr << "warning: " << paser::visible(c.initial) << " was trained for the classes "
+              << paser::data::listed_classes(before) << ", which here become "
+              << paser::data::listed_classes(d.class_names) << "\n";
   for (std::size_t k = 0; k < c.models(); ++k) paser.models[k] = start.paser.models[k];
   return paser;
 }

@@ -19,6 +19,7 @@
 #include "evaluate/outputs.hpp"
 #include "evaluate/tell.hpp"
 #include "model_options.hpp"
+#include "paser/data/class_names.hpp"
 #include "paser/experiment/run_settings.hpp"
 #include "paser/io/json.hpp"
 #include "paser/report/interrupt.hpp"
@@ -118,8 +119,24 @@ paser::data::PartFolders folders(const Arguments& a, const experiment::FolderSet
   throw ValueError(paser::message("evaluate: ", c.source(), " has no images for the part ", a.part));
 }
 
+/// Throws ValueError unless the masks' classes are the model's, by their number and, where both have them, their names.
+void check_classes(const paser::data::LabelEncoding& map, const experiment::FolderSettings& c,
+                   const pipeline::PaserDescription& d) {
+  using namespace paser::data;
+  const std::string where = c.class_file.empty() ? "--masks " + c.masks : c.class_file;
+  paser::check<paser::ValueError>(map.classes() <= d.classes(), where.c_str(), "has ", map.classes(),
+                                  " classes, expected those of the model, at most ", d.classes());
+  const auto names = class_names(map);
+  const SameClasses same = same_classes(names, d.class_names);
+  paser::check<paser::ValueError>(
+      same == SameClasses::yes, where.c_str(), "names the classes ", listed_classes(names), "; expected ",
+      same == SameClasses::reordered ? "the same in the order of the model, " : "those of the model, ",
+      listed_classes(d.class_names));
+}
+
 Folder opened(const Arguments& a, const experiment::FolderSettings& c, const pipeline::PaserDescription& d) {
   auto options = experiment::reading(c, false);
+  check_classes(options.files.map, c, d);
   options.files.map = options.files.map.with_classes(d.classes());
   paser::check<paser::ValueError>(a.data.channels == 0 || a.data.channels == d.channels, "--channels",
                                   "the model takes images of ", d.channels);

@@ -7,6 +7,7 @@
 #include "paser/data/batch.hpp"
 #include "paser/data/battery.hpp"
 #include "paser/data/class_file.hpp"
+#include "paser/data/class_names.hpp"
 #include "paser/data/class_weights.hpp"
 #include "paser/data/data_parts.hpp"
 #include "paser/data/encode_mask.hpp"
