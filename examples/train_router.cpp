@@ -229,8 +229,7 @@ int run(const Arguments& a, const std::string& command) {
   const experiment::FolderData& images = experiment.data();
   program::tell_division(images.division());
   std::cerr << experiment::left_out_sentence(images.left_out());
-  for (const auto* warnings : {&images.plain(1).report().warnings, &images.weights().warnings})
-    for (const std::string& warning : *warnings) std::cerr << "warning: " << paser::visible(warning) << "\n";
+  for (const std::string& warning : images.warnings()) std::cerr << "warning: " << paser::visible(warning) << "\n";
 
   const Study study(experiment, experiment.train());
   Findings found = study.findings();

@@ -224,9 +224,10 @@ TEST_CASE("--quiet silences no warning") {
              Contains("warning: ") && Contains("have the same seed"));
   const auto trained = b.run(b.train("run", "index:4") + Words{"--quiet"});
   CHECK(trained.status == 0);
-  CHECK_THAT(trained.err, Contains("warning: no pixel is of class 3") && !Contains("Images ") && !Contains("read "));
-  CHECK_THAT(b.run(b.train("loud", "index:4")).err,
-             Contains("warning: no pixel is of class 3") && Contains("Images ") && Contains("read "));
+  CHECK_THAT(trained.err, Contains("warning: validation images: no pixel is of class 3") && !Contains("Images ") &&
+                              !Contains("read "));
+  CHECK_THAT(b.run(b.train("loud", "index:4")).err, Contains("warning: validation images: no pixel is of class 3") &&
+                                                        Contains("Images ") && Contains("read "));
 }
 
 TEST_CASE("every trainer: --dry-run ends where training would begin, in a new folder, a run's, and with --fresh") {

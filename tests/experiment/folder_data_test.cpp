@@ -38,6 +38,17 @@ class Set {
   TemporaryFolder folder;
 };
 
+TEST_CASE("folder data: what is remarkable about the images of each part is told with the part's name") {
+  const Set set;
+  FolderSettings s = set.settings();
+  s.masks = "0:0,255:1,7:2";
+  const auto told = FolderData(s).warnings();
+  for (const char* part : {"train", "validation", "test"}) {
+    INFO(part);
+    CHECK(std::ranges::count(told, std::string(part) + " images: no pixel is of class 2 (class 2)") == 1);
+  }
+}
+
 TEST_CASE("folder data: images and masks in one piece are divided by their names, the same from two folders") {
   const Set set;
   const auto parts = parts_of(set.settings());

@@ -118,6 +118,7 @@ class FolderData {
     }
     auto [all, plain, validation] = open_all();
     weights_ = data::class_weights(c.class_weights, all.report().class_pixels);
+    warnings_.insert(warnings_.begin(), weights_.warnings.begin(), weights_.warnings.end());
     DealtFiles files(Key{c.seed}.fold(11), all, thirds || !has_validation());
     if (!has_validation()) {  // a tenth of the training images, which no stage trains on
       check<ValueError>(files.files() > 1, "data",
@@ -186,6 +187,8 @@ class FolderData {
   const std::string& division() const { return division_; }
   /// Files that are left out, which the setting skip_bad allows.
   const LeftOut& left_out() const { return left_out_; }
+  /// What is remarkable about the images and masks of each part, and the weights of the classes, a sentence each.
+  const std::vector<std::string>& warnings() const { return warnings_; }
   bool in_thirds() const { return in_thirds_; }              ///< Whether each stage has a third of the training images.
   bool has_test() const { return parts_.contains("test"); }  ///< Whether the data have test images of their own.
   /// Whether the data have validation images of their own.
@@ -229,6 +232,9 @@ class FolderData {
       test = tried("test", std::move(options), ", to see that they are whole");
     }
     if (!wrong.empty()) throw FormatError(wrong);
+    for (const auto& [name, part] : {std::pair{"train", &plain}, {"validation", &validation}, {"test", &test}})
+      for (const std::string& warning : *part ? (*part)->report().warnings : std::vector<std::string>())
+        warnings_.push_back(message(name, " images: ", warning));
     for (const auto& part : {validation, test})
       if (part) require_one_size(*part);
     return {*varied, *plain, validation};
@@ -290,6 +296,7 @@ class FolderData {
   std::vector<Folder> varied_, plain_;
   std::optional<Folder> validation_, all_varied_;
   LeftOut left_out_;
+  std::vector<std::string> warnings_;
 };
 
 }  // namespace paser::experiment

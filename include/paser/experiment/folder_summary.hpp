@@ -39,8 +39,7 @@ inline void print_data(std::ostream& out, std::ostream& warn, const FolderSettin
         << report::fixed(100 * images.share(k), 1) << " %";
   out << "\n" << std::flush;
   warn << left_out_sentence(data.left_out());
-  for (const auto& warnings : {data.weights().warnings, images.warnings})
-    for (const std::string& warning : warnings) warn << "warning: " << visible(warning) << "\n";
+  for (const std::string& warning : data.warnings()) warn << "warning: " << visible(warning) << "\n";
   warn << std::flush;
 }
 
