@@ -25,18 +25,39 @@ struct Arguments {
 };
 
 inline Config configuration(const Arguments& a) {
-  Config config = experiment::preset_named(presets(), a.run.preset);
-  if (!a.network.empty()) config = alone(config, a.network);
-  a.data.apply_to(config);
-  if (!a.initial.empty()) config.initial = a.initial;
-  a.run.apply_to(config);
-  return config;
+  const auto with_options = [&](Config config) {
+    a.data.apply_to(config);
+    if (!a.initial.empty()) config.initial = a.initial;
+    a.run.apply_to(config);
+    return config;
+  };
+  Config preset = experiment::preset_named(presets(), a.run.preset);
+  preset.network = a.network;
+  const Config config = with_options(preset);
+  return config.network.empty() ? config : with_options(alone(preset, config.network));
+}
+
+/// Whether a setting is given by its name.
+inline bool is_set(const Arguments& a, const std::string& name) {
+  return std::ranges::any_of(a.run.settings, [&](const auto& setting) { return setting.starts_with(name + "="); });
+}
+
+/// The settings of a network alone, of which those that alone() decides, and nobody has set, are as in the run of this
+/// network that is in the folder: it goes on as it was begun.
+inline Config as_begun(Config c, const std::filesystem::path& run, const Arguments& a) {
+  const auto kept = a.run.choice.fresh ? std::nullopt : settings_of(run);
+  if (!kept || kept->network != c.network) return c;
+  if (!is_set(a, "split")) c.split = kept->split;
+  if (!is_set(a, "distillation")) c.distillation = kept->distillation;
+  if (!is_set(a, "micro_batch")) c.micro_batch = kept->micro_batch;
+  if (!is_set(a, "grid")) c.grid = kept->grid;
+  return c;
 }
 
 /// Trains and tests one network alone.
 inline program::Exit run_single(const Arguments& a, const Config& config, const std::filesystem::path& out,
                                 const std::string& command) {
-  paser::check<paser::ValueError>(a.run.stage == "all" && a.initial.empty(), "--network",
+  paser::check<paser::ValueError>(a.run.stage == "all" && config.initial.empty(), "--network",
                                   "trains one network from random weights in one stage; it goes with neither --stage ",
                                   "nor --initial");
   SingleNetwork single(config, out, a.run.choice);
@@ -88,13 +109,11 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
   if (a.run.listed("train_segmentation", presets())) return program::done;
   Config config = configuration(a);
   const std::filesystem::path out = a.run.folder("segmentation_" + config.preset);
-  config = in_parts(config, team, out, a.run.choice.fresh, [&](const std::string& name) {
-    return std::ranges::any_of(a.run.settings, [&](const auto& setting) { return setting.starts_with(name + "="); });
-  });
+  config = in_parts(config, team, out, a.run.choice.fresh, [&](const std::string& name) { return is_set(a, name); });
   const report::InterruptGuard guard;
   if (config.network.empty()) return run_paser(a, config, team, out, command);
   paser::check<paser::ValueError>(team.alone(), "--network", "trains by one process; start it without mpirun or srun");
-  return run_single(a, config, out, command);
+  return run_single(a, as_begun(config, out, a), out, command);
 }
 
 }  // namespace detail

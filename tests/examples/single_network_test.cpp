@@ -73,6 +73,42 @@ TEST_CASE("train_segmentation --network trains one network, says its plan first,
              Contains(R"(holds a run with preset = "standard", asked for is "demo")"));
 }
 
+TEST_CASE("the setting network trains the same network alone as --network, and a run goes on as it was begun") {
+  const Bench bench;
+  const auto train = [&](const std::string& run, std::vector<std::string> more) {
+    std::vector<std::string> words{PASER_TRAIN_SEGMENTATION,
+                                   "--data",
+                                   (bench.folder / "data").string(),
+                                   "--out",
+                                   (bench.folder / run).string(),
+                                   "--threads",
+                                   "1"};
+    for (const char* setting : {"widths=[2,4,2]", "depths=[1,1,1]", "pretrain_epochs=[1,1,1]"})
+      words.insert(words.end(), {"--set", setting});
+    words.insert(words.end(), more.begin(), more.end());
+    return run_program(bench.folder.path(), words);
+  };
+  const auto settings = [&](const char* run) {
+    return nlohmann::json::parse(content_of(bench.folder / run / "config.json")).at("settings");
+  };
+  REQUIRE(train("option", {"--network", "f2"}).status == 0);
+  const auto set = train("setting", {"--set", "network=f2"});
+  INFO(set.err);
+  REQUIRE(set.status == 0);
+  CHECK(settings("setting") == settings("option"));
+  CHECK(settings("setting")["split"] == "all");
+  CHECK(content_of(bench.folder / "setting/checkpoints/network.safetensors") ==
+        content_of(bench.folder / "option/checkpoints/network.safetensors"));
+  CHECK_THAT(train("setting", {"--network", "f2"}).err, Contains("made in an earlier run"));
+  const std::vector<std::string> other{"--set", "split=thirds", "--set", "distillation=mse", "--set", "micro_batch=2",
+                                       "--set", "grid=[2,2]",   "--set", "network=f2"};
+  REQUIRE(train("other", other).status == 0);
+  const auto again = train("other", {"--set", "network=f2"});
+  CHECK(again.status == 0);
+  CHECK_THAT(again.err, Contains("made in an earlier run"));
+  CHECK(train("other", {"--network", "f2", "--set", "split=all"}).status == 2);
+}
+
 TEST_CASE("train_segmentation --network takes networks of the registry, and refuses what is none") {
   const Bench bench;
   const auto named = bench.train("unet:{\"width\":2,\"depth\":1}", "run");
