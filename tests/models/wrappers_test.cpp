@@ -163,6 +163,43 @@ TEST_CASE("wrappers in wrappers are made again from their specification") {
   CHECK(AnySegmenter<float>(Padded<float>(Coarse<float>(1, 3, Key{2}), 32)).spec().type.empty());
 }
 
+namespace {
+
+/// Says its channels, and counts how often it is asked for anything.
+struct Asked {
+  using Scalar = float;
+  std::shared_ptr<Index> asked = std::make_shared<Index>(0), said = std::make_shared<Index>(2);
+
+  template <class Self, class F>
+  static void visit(Self&, F&&) {}
+  Index say(Index number) const { return ++*asked, number; }
+  Index channels() const { return say(*said); }
+  Index classes() const { return say(2); }
+  Index smallest_size() const { return say(1); }
+  Index size_multiple() const { return say(1); }
+  Index stride() const { return say(1); }
+
+  template <class Context>
+  Image<Context> operator()(Context&, const Image<Context>& image) const {
+    return image;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a number that a network says of itself is asked for once, however many wrappers there are around it") {
+  const Asked inside;
+  AnySegmenter<float> model = inside;
+  for (int i = 0; i < 8; ++i) model = Padded<float>(model, 2);
+  *inside.asked = 0;
+  CHECK(model.channels() == 2);
+  CHECK(*inside.asked == 1);
+  CHECK(model.stride() == 1);
+  CHECK(*inside.asked == 2);
+  *inside.said = 5;
+  CHECK(model.channels() == 5);  // and anew each time
+}
+
 TEST_CASE("MC samples share through a wrapper what they share in the network inside") {
   const auto x = images(21, 18);
   const auto check_parts = [&](const AnySegmenter<float>& model) {

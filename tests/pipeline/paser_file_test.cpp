@@ -294,3 +294,28 @@ TEST_CASE("the paper's networks cost what fvcore counts") {
   CHECK(costs.patch[2] == 2'245'648'384);
   CHECK(costs.decide == 254'837'504);
 }
+
+TEST_CASE("a file whose networks are wrapped more than eight times is refused before they are made, and not written") {
+  const TemporaryFolder folder;
+  const auto file = folder / "p.safetensors";
+  save_paser(file, make_paser(small(), Key{3}), small());
+  const auto wrapped = [](int times) {
+    models::ModelSpec spec = UNetSpec{.in = 3, .classes = 3, .width = 4, .depth = 1};
+    for (int i = 0; i < times; ++i) spec = {"padded", "{\"multiple\":2,\"model\":" + spec.text() + "}"};
+    return spec;
+  };
+  rewrite(file, [&](auto& checkpoint) { checkpoint.info["networks"][1] = wrapped(9); });
+  CHECK_THROWS_AS(load_paser(file), FormatError);
+  CHECK_THROWS_WITH(load_paser(file),
+                    Contains("p.safetensors: 9 networks are wrapped around another, expected at most 8"));
+  rewrite(file, [&](auto& checkpoint) { checkpoint.info["networks"][1] = wrapped(250 / 2); });
+  CHECK_THROWS_WITH(load_paser(file), Contains("125 networks are wrapped"));
+  auto d = small();
+  d.networks[1] = wrapped(8);
+  const auto deep = folder / "deep.safetensors";
+  save_paser(deep, make_paser(d, Key{3}), d);
+  CHECK(models::wrappers_in<nlohmann::json>(load_paser(deep).description.networks[1]) == 8);
+  auto paser = make_paser(d, Key{3});
+  paser.models[1] = models::Padded<float>(paser.models[1], 2);
+  CHECK_THROWS_AS(save_paser(deep, paser, d), ValueError);
+}

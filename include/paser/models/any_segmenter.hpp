@@ -16,23 +16,35 @@ namespace paser::models {
 
 namespace detail {
 
-/// What a network says of itself in numbers. The values here are those of one that says nothing.
-struct ModelTraits {
-  Index channels = 0, classes = 0;  // 0: not known
-  Index smallest_size = 1, size_multiple = 1, stride = 1, margin = 0;
+/// A number that a network says of itself.
+enum class ModelTrait { channels, classes, smallest_size, size_multiple, stride, margin };
 
-  template <class Network>
-  static ModelTraits of(const Network& network) {
-    ModelTraits t;
-    if constexpr (requires { network.channels(); }) t.channels = network.channels();
-    if constexpr (requires { network.classes(); }) t.classes = network.classes();
-    if constexpr (requires { network.smallest_size(); }) t.smallest_size = network.smallest_size();
-    if constexpr (requires { network.size_multiple(); }) t.size_multiple = network.size_multiple();
-    if constexpr (requires { network.stride(); }) t.stride = network.stride();
-    if constexpr (requires { network.margin(); }) t.margin = network.margin();
-    return t;
+/// That number; 0 or 1, as AnySegmenter has it, of a network that does not say. One number at a time: a wrapper asks
+/// the network inside, so that all six for each one would take six times as long with every wrapper around another.
+template <class Network>
+Index trait_of(const Network& network, ModelTrait trait) {
+  switch (trait) {
+    case ModelTrait::channels:
+      if constexpr (requires { network.channels(); }) return network.channels();
+      return 0;
+    case ModelTrait::classes:
+      if constexpr (requires { network.classes(); }) return network.classes();
+      return 0;
+    case ModelTrait::smallest_size:
+      if constexpr (requires { network.smallest_size(); }) return network.smallest_size();
+      return 1;
+    case ModelTrait::size_multiple:
+      if constexpr (requires { network.size_multiple(); }) return network.size_multiple();
+      return 1;
+    case ModelTrait::stride:
+      if constexpr (requires { network.stride(); }) return network.stride();
+      return 1;
+    case ModelTrait::margin:
+      if constexpr (requires { network.margin(); }) return network.margin();
+      return 0;
   }
-};
+  return 0;
+}
 
 }  // namespace detail
 
@@ -92,12 +104,20 @@ class AnySegmenter {
   /// Its name in the registry and its settings; an empty name when the network does not say.
   ModelSpec spec() const { return holder_->spec(); }
 
-  Index channels() const { return holder_->traits().channels; }            ///< of its images; 0: not known
-  Index classes() const { return holder_->traits().classes; }              ///< of its answer; 0: not known
-  Index smallest_size() const { return holder_->traits().smallest_size; }  ///< least pixels of both sides of an image
-  Index size_multiple() const { return holder_->traits().size_multiple; }  ///< that both sides must be multiples of
-  Index stride() const { return holder_->traits().stride; }  ///< pixels of the image per pixel of its answer
-  Index margin() const { return holder_->traits().margin; }  ///< pixels of the image around all of its answer
+  Index channels() const { return holder_->trait(detail::ModelTrait::channels); }  ///< of its images; 0: not known
+  Index classes() const { return holder_->trait(detail::ModelTrait::classes); }    ///< of its answer; 0: not known
+  Index smallest_size() const {
+    return holder_->trait(detail::ModelTrait::smallest_size);
+  }  ///< least pixels of both sides of an image
+  Index size_multiple() const {
+    return holder_->trait(detail::ModelTrait::size_multiple);
+  }  ///< that both sides must be multiples of
+  Index stride() const {
+    return holder_->trait(detail::ModelTrait::stride);
+  }  ///< pixels of the image per pixel of its answer
+  Index margin() const {
+    return holder_->trait(detail::ModelTrait::margin);
+  }  ///< pixels of the image around all of its answer
 
   template <class Self, class F>
   static void visit(Self& self, F&& f) {
@@ -124,7 +144,7 @@ class AnySegmenter {
     virtual Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const = 0;
     virtual Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const = 0;
     virtual ModelSpec spec() const = 0;
-    virtual detail::ModelTraits traits() const = 0;
+    virtual Index trait(detail::ModelTrait trait) const = 0;
     virtual void visit(nn::MemberVisitor<T>& visitor) = 0;
   };
 
@@ -164,7 +184,7 @@ class AnySegmenter {
         return {};
       }
     }
-    detail::ModelTraits traits() const override { return detail::ModelTraits::of(network); }
+    Index trait(detail::ModelTrait trait) const override { return detail::trait_of(network, trait); }
     void visit(nn::MemberVisitor<T>& visitor) override { nn::show_members(network, visitor); }
   };
 

@@ -63,10 +63,15 @@ void check_description(const BasicPaserDescription<Json>& d, const std::string& 
   check<E>(!d.value_range || io::rises(*d.value_range), where, "the value range does not rise");
 }
 
-/// A network as a file has it, {"type": ..., "spec": ...}. Files of paser 0.1 have the settings of UNets alone.
+/// A network as a file has it, {"type": ..., "spec": ...}. Throws FormatError on too many wrappers. Files of paser 0.1
+/// have the settings of UNets alone.
 template <class Json>
-models::ModelSpec network_of(const Json& j) {
-  if (j.contains("type")) return j.template get<models::ModelSpec>();
+models::ModelSpec network_of(const Json& j, const std::string& origin) {
+  if (j.contains("type")) {
+    auto spec = j.template get<models::ModelSpec>();
+    models::check_wrappers<FormatError, Json>(spec, origin);
+    return spec;
+  }
   return {"unet", io::json_text(j)};
 }
 
@@ -156,7 +161,7 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
   try {
     d.channels = detail::whole_number(j, "channels", origin);
     at("classes").get_to(d.class_names);
-    for (const Json& network : at("networks")) d.networks.push_back(detail::network_of(network));
+    for (const Json& network : at("networks")) d.networks.push_back(detail::network_of(network, origin));
     d.grid = {detail::whole_number(at("grid"), "rows", origin), detail::whole_number(at("grid"), "columns", origin)};
     d.height = detail::whole_number(at("image"), "height", origin);
     d.width = detail::whole_number(at("image"), "width", origin);

@@ -144,6 +144,7 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
     check<ValueError>(!description.networks.back().type.empty(), "save_paser", "network f", number,
                       " does not say how to make it again; give it a member spec() that returns a models::ModelSpec, ",
                       "and its name a maker by models::register_model");
+    models::check_wrappers<ValueError, Json>(description.networks.back(), message("save_paser: network f", number));
     checkpoint.put_if_any(message("f", number), model);
   }
   checkpoint.put_if_any("policy", paser.policy);

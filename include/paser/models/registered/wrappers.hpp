@@ -10,7 +10,7 @@
 /// \file
 /// Makes the names of the wrappers known to the registry: "padded", "resized", "normalised", "gray_to_colour",
 /// "corrected" and "halo". Each holds another network, {"type": ..., "spec": ...}, as its setting "model"; the other
-/// settings are in wrappers.hpp, corrected.hpp and halo.hpp.
+/// settings are in wrappers.hpp, corrected.hpp and halo.hpp. In a model file at most most_wrappers go into each other.
 namespace paser::models {
 
 /// Makes wrappers from JSON. All throw FormatError that names the setting which is unknown, missing or wrong.
