@@ -47,7 +47,7 @@ inline std::string listed_classes(const std::vector<std::string>& classes) {
   constexpr std::size_t most = 20;
   std::string text;
   for (std::size_t k = 0; k < std::min(classes.size(), most); ++k)
-    text += (k > 0 ? ", '" : "'") + excerpt(classes[k]) + "'";
+    text += message(k > 0 ? ", '" : "'", excerpt(classes[k]), "'");
   return classes.size() > most ? text + message(" and ", classes.size() - most, " more") : text;
 }
 

@@ -39,9 +39,13 @@ void check_wrappers(const ModelSpec& spec, const std::string& origin) {
 /// [1,2.5]
 template <class Numbers>
 std::string json_array(const Numbers& numbers) {
-  std::string text;
-  for (const auto x : numbers) text += (text.empty() ? "" : ",") + exact_number(static_cast<double>(x));
-  return "[" + text + "]";
+  std::string text = "[";
+  for (const auto x : numbers) {
+    if (text.size() > 1) text += ',';
+    text += exact_number(static_cast<double>(x));
+  }
+  text += ']';  // by parts: of a text put before another g++ 12 warns wrongly (-Wrestrict)
+  return text;
 }
 
 }  // namespace paser::models
