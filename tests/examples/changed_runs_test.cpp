@@ -96,7 +96,7 @@ TEST_CASE("compare tells which number of a results.json no run can have found") 
   };
   refused("/rows/0/iou", -5, "'iou': -5, expected a number of 0 .. 1, or null");
   refused("/rows/0/iou", 1e308, "'iou': 1e+308");
-  refused("/rows/0/gmac", -1, "'gmac': -1, expected a number of 0 or more");
+  refused("/rows/0/gmac", -1, "'gmac': -1, expected a number of 0 .. 1e+30");
   refused("/rows/0/share/0", 2, "'share': 2");
   refused("/seed", -1, "'seed': -1");
   refused("/settings", 5, "'settings': expected an object");
