@@ -22,7 +22,7 @@ double seconds(const auto& work) {
 io::DecodedImage every_value(Index height, Index width) {
   io::DecodedImage page;
   page.bits = 16;
-  page.integers = {Tensor<std::uint16_t, 3>({height, width, 1}), 65535};
+  page.integers = {Tensor<std::uint16_t, 3>::zeros({height, width, 1}), 65535};
   std::uint16_t* out = page.integers.pixels.mutable_data();
   for (Index v = 0; v < 65536; ++v) out[height * width - 65536 + v] = static_cast<std::uint16_t>(v);
   return page;
