@@ -35,7 +35,9 @@ inline std::filesystem::path model_file(const std::filesystem::path& model, cons
   std::vector<std::string> known;
   if (fs::is_directory(folder))
     for (const auto& entry : fs::directory_iterator(folder))
-      if (const auto stem = entry.path().stem().string(); stem.starts_with("paser")) known.push_back(stem);
+      if (const auto stem = entry.path().stem().string();
+          stem.starts_with("paser") && entry.path().extension() == ".safetensors" && entry.is_regular_file())
+        known.push_back(stem);
   std::ranges::sort(known);
   paser::check<paser::ValueError>(!known.empty(), model.string().c_str(), "holds no trained PaSeR: there is no ",
                                   file.string());

@@ -54,4 +54,18 @@ TEST_CASE("advice: images without an IoU do not count, and one image says nothin
   CHECK(advice({}).empty());
 }
 
+TEST_CASE("advice: of equally cheap networks the best is used, and a tiny p is a bound") {
+  std::vector<double> poor, good, routed;
+  for (int i = 0; i < 40; ++i) {
+    poor.push_back(0.5 + 1e-4 * i);
+    good.push_back(0.8 + 1e-4 * (i % 7));
+    routed.push_back(0.3 + 1e-4 * (i % 5));
+  }
+  const std::string said = paser::experiment::advice(measured(poor, good, routed, 15));
+  CHECK_THAT(said, Contains("use f1") && Contains("p < 0.00000001"));
+  auto alike = measured(poor, good, routed, 15);
+  alike[0].row.gmac = 15;  // as dear as f3
+  CHECK_THAT(paser::experiment::advice(alike), Contains("use f3 (IoU 0.800) alone") && !Contains("1.0 times its cost"));
+}
+
 }  // namespace advice_test

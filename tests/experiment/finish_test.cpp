@@ -47,7 +47,24 @@ TEST_CASE("what is named for use is the PaSeR that the comparison found best, or
   CHECK(used() == "paser --only f1");
   results.rows[3].gmac = 0.05;
   CHECK(used() == "paser_rival1");
+  results.rows[3].gmac = 9;
+  const auto tuned = [&](const std::string& file, const std::string& name) {
+    d.info = {{"name", name}, {"fine_tuned", {"f1", "f2"}}};
+    pipeline::save_paser(run.checkpoint_to_write(file), paser, d);
+  };
+  tuned("paser", "PaSeR");  // its f1 is another one than was compared; the other file's is not
+  CHECK(used() == "paser_tuned --only f1");
+  tuned("paser_tuned", "PaSeR, tuned reward");
+  CHECK(used() == "paser --only f1");
+  CHECK_THAT(experiment::best_trained(results, run).remark, Catch::Contains("the row 'f1 of PaSeR'"));
   results.rows.clear();
+  CHECK(used() == "paser");
+  // What others have put there is not this run's, and need not be a model.
+  const auto kept = run.path() / "checkpoints";
+  std::filesystem::copy_file(kept / "paser.safetensors", kept / "paser.safetensors.bak");
+  io::write_file(kept / "paser_a.safetensors", "no model");
+  std::filesystem::create_directory(kept / "paser_folder");
+  CHECK(run.trained() == std::vector<std::string>{"paser", "paser_rival1", "paser_tuned"});
   CHECK(used() == "paser");
 }
 

@@ -3,7 +3,9 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <ranges>
+#include <utility>
 
 #include "paser/core/finite.hpp"
 #include "paser/metrics/significance/t_test.hpp"
@@ -24,28 +26,40 @@ inline std::string certainty(double p, const std::string& measured_on) {
   return p < 0.01 ? "sure as far as these " + measured_on + " go" : p < 0.05 ? "likely" : "not certain";
 }
 
-/// How sure the difference of two methods' IoU is on the test images that have one, as words: by Student's test of
-/// pairs.
-inline std::string certainty(const std::vector<double>& first, const std::vector<double>& second) {
+/// Student's test of pairs of two methods' IoU on the test images that have one.
+struct PairedImages {
+  std::size_t images = 0;     ///< that count
+  bool equal = false;         ///< on all of them
+  std::optional<double> p{};  ///< none: fewer than two images, or equal on all
+};
+
+/// IoUs of the same images, of which those that are not finite for both do not count.
+inline PairedImages paired_images(const std::vector<double>& first, const std::vector<double>& second) {
   std::vector<double> a, b;
   for (std::size_t i = 0; i < first.size(); ++i) {
     if (!is_finite(first[i]) || !is_finite(second.at(i))) continue;
     a.push_back(first[i]);
     b.push_back(second[i]);
   }
-  const std::size_t n = a.size();
+  PairedImages pairs{.images = a.size(), .equal = a == b};
+  if (pairs.images >= 2 && !pairs.equal) pairs.p = metrics::paired_t_test(a, b).p;
+  return pairs;
+}
+
+/// How sure the difference of two methods' IoU is on the test images that have one, as words.
+inline std::string certainty(const std::vector<double>& first, const std::vector<double>& second) {
+  const auto [n, equal, p] = paired_images(first, second);
   if (n < 2) return message("measured on ", n, " image", n == 1 ? "" : "s", ", which says nothing of others");
-  if (a == b) return message("equal on all ", n, " test images");
-  const double p = metrics::paired_t_test(a, b).p;
-  return message(certainty(p, "images"), p < 1e-12 ? ": p < 1e-12" : ": p = " + report::significant(p, 2),
+  if (!p) return message("equal on all ", n, " test images");
+  return message(certainty(*p, "images"), *p < 1e-8 ? ": p < 0.00000001" : ": p = " + report::significant(*p, 2),
                  " by a t-test on ", n, " test images");
 }
 
 /// IoUs that differ by no more count as the same.
 inline constexpr double same_iou = 0.005;
 
-/// Of the rows of a comparison the best PaSeR, and the cheapest network alone that is as good; null where there is
-/// none. row_of(element): the report::Row of an element.
+/// Of the rows of a comparison the best PaSeR, and the cheapest network alone that is as good, of equally cheap ones
+/// the best; null where there is none. row_of(element): the report::Row of an element.
 template <class Elements, class RowOf = std::identity>
 auto best_and_rival(const Elements& elements, const RowOf& row_of = {}) {
   using Element = std::ranges::range_value_t<Elements>;
@@ -55,7 +69,7 @@ auto best_and_rival(const Elements& elements, const RowOf& row_of = {}) {
     if (row_of(e).kind == "paser" && (!routed || row_of(e).iou > row_of(*routed).iou)) routed = &e;
   for (const Element& e : elements)
     if (routed && row_of(e).kind == "single" && row_of(e).iou >= row_of(*routed).iou - same_iou &&
-        (!single || row_of(e).gmac < row_of(*single).gmac))
+        (!single || std::pair(row_of(e).gmac, -row_of(e).iou) < std::pair(row_of(*single).gmac, -row_of(*single).iou)))
       single = &e;
   return found;
 }

@@ -2,6 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include <iostream>
+#include <map>
 
 #include "paser/experiment/advice.hpp"
 #include "paser/experiment/stages.hpp"
@@ -40,25 +41,42 @@ report::Results finish(RunFolder& folder, const std::string& command, const repo
 /// A trained PaSeR that a run keeps, and the network of it to use alone; empty: as its policy says.
 struct TrainedChoice {
   std::string name, only;
+  std::string remark{};  ///< where that network is another one than the comparison says; else empty
 };
 
 /// What the advice means: of the trained PaSeRs that a run keeps, the one whose name is that of the best in the
-/// comparison, else the first; or the network that does without routing. Empty where there is none.
+/// comparison, else the first; or the network that does without routing, from a file that has it as it was compared
+/// (entry "fine_tuned" of its info: the names of those that are not), where there is one. Empty where nothing is kept.
 inline TrainedChoice best_trained(const report::Results& results, const RunFolder& folder) {
   const auto trained = folder.trained();
   if (trained.empty()) return {};
+  std::map<std::string, nlohmann::json> infos;
+  for (std::size_t i = 0; trained.size() > 1 && i < trained.size(); ++i)
+    infos[trained[i]] = pipeline::load_paser(folder.checkpoint(trained[i])).description.info;
   const auto named = [&](const std::string& model) {
-    for (std::size_t i = 0; trained.size() > 1 && i < trained.size(); ++i)
-      if (pipeline::load_paser(folder.checkpoint(trained[i])).description.info.value("name", "") == model)
-        return trained[i];
+    for (const auto& [file, info] : infos)
+      if (info.value("name", "") == model) return file;
     return std::string();
   };
   const auto [best, alone] = best_and_rival(results.rows);
   const std::string routed = best ? named(best->model) : "";
-  TrainedChoice choice{routed.empty() ? trained.front() : routed, ""};
+  TrainedChoice choice{routed.empty() ? trained.front() : routed, "", ""};
   if (!alone || alone->gmac > best->gmac) return choice;
-  if (const std::string rival = named(alone->model); !rival.empty()) return {rival, ""};
-  return {choice.name, alone->model};
+  if (const std::string rival = named(alone->model); !rival.empty()) return {rival, "", ""};
+  choice.only = alone->model;
+  const auto fine_tuned = [&](const std::string& file) {
+    const auto info = infos.find(file);
+    if (info == infos.end()) return false;
+    const auto tuned = info->second.value("fine_tuned", nlohmann::json::array());
+    return std::find(tuned.begin(), tuned.end(), choice.only) != tuned.end();
+  };
+  if (!fine_tuned(choice.name)) return choice;
+  for (const report::Row& row : results.rows)
+    if (const std::string file = row.kind == "paser" ? named(row.model) : ""; !file.empty() && !fine_tuned(file))
+      return {file, choice.only, ""};
+  choice.remark = message(choice.only, " of that file was fine-tuned: its numbers are those of the row '", choice.only,
+                          " of ", infos.at(choice.name).value("name", ""), "'");
+  return choice;
 }
 
 /// Where the files of a run are, and the command that uses what was trained, where there is something.
@@ -71,7 +89,8 @@ inline void print_files(std::ostream& out, const RunFolder& folder, const Traine
     out << (i == 0 ? "Trained model  " : "               ") << visible(folder.checkpoint(trained[i]).string()) << "\n";
   if (!best.name.empty())
     out << "Use it         paser segment " << visible(shell_word(folder.checkpoint(best.name).string())) << " IMAGES"
-        << (best.only.empty() ? "" : " --only " + shell_word(best.only)) << "\n";
+        << (best.only.empty() ? "" : " --only " + shell_word(best.only)) << "\n"
+        << (best.remark.empty() ? "" : std::string(15, ' ') + visible(best.remark) + "\n");
   out << std::flush;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <limits>
 #include <optional>
+#include <set>
 
 #include "paser/experiment/data_files.hpp"
 #include "paser/experiment/dry_run.hpp"
@@ -14,7 +15,6 @@
 #include "paser/experiment/run_size.hpp"
 #include "paser/experiment/shown.hpp"
 #include "paser/experiment/stage_meter.hpp"
-#include "paser/io/json.hpp"
 #include "paser/pipeline/stage.hpp"
 #include "paser/report/environment.hpp"
 #include "paser/report/interrupt.hpp"
@@ -122,15 +122,16 @@ class RunFolder {
   std::filesystem::path checkpoint(const std::string& name) const { return path() / checkpoint_name(name); }
   /// The same, to be written. Throws ValueError when a file of this name is there and no run wrote it.
   std::filesystem::path checkpoint_to_write(const std::string& name) {
+    if (name.starts_with("paser")) trained_.insert(name);
     return out_ ? out_->rewritten(checkpoint_name(name)) : checkpoint(name);
   }
-  /// The names of the checkpoints that are trained PaSeRs: those that begin with "paser".
+  /// The names of the trained PaSeRs: of the checkpoints that this process had to write those that begin with "paser"
+  /// and are there.
   std::vector<std::string> trained() const {
     std::vector<std::string> names;
     std::error_code none;
-    for (const auto& entry : std::filesystem::directory_iterator(checkpoint("paser").parent_path(), none))
-      if (const auto name = entry.path().stem().string(); name.starts_with("paser")) names.push_back(name);
-    std::ranges::sort(names);
+    for (const std::string& name : trained_)
+      if (std::filesystem::is_regular_file(checkpoint(name), none)) names.push_back(name);
     return names;
   }
   /// What an earlier process of this run wrote into a file; empty where there is none, and in a process of a team that
@@ -281,17 +282,6 @@ class RunFolder {
     return path;
   }
 
-  static std::vector<report::StageCost> read_costs(const std::filesystem::path& file) {
-    const auto document = io::read_json(file);
-    try {
-      return document.get<std::vector<report::StageCost>>();
-    } catch (const nlohmann::json::exception& error) {
-      throw FormatError(message(file.string(), ": ", io::json_problem(error)));
-    } catch (const FormatError& error) {
-      throw FormatError(message(file.string(), ": ", error.what()));
-    }
-  }
-
   static std::string checkpoint_name(const std::string& name) { return "checkpoints/" + name + ".safetensors"; }
 
   /// Whether there is nothing but the manifest.
@@ -344,6 +334,7 @@ class RunFolder {
   std::optional<report::Log> log_;
   std::optional<report::TensorBoardLog> events_;
   std::vector<report::StageCost> costs_;
+  std::set<std::string> trained_;
 };
 
 }  // namespace paser::experiment

@@ -29,7 +29,10 @@
   };
   // Findings of images that the networks have not seen decide; points of a curve, the best of which flatters itself, do not.
   const judged = (results.findings || []).length > 0;
-  const [found, advised] = judged ? ["", ""] : outcome(), advice = results.advice || advised;
+  // The run's own advice is the result; where it says none, that of the rows.
+  const said = judged ? "" : results.advice || "";
+  const [found, advised] = judged ? ["", results.advice] : said ? [said[0].toUpperCase() + said.slice(1), ""] : outcome();
+  const advice = advised || "";
   $("verdict").textContent = found;
   $("verdict").hidden = !found;
   if (advice) $("advice").append(el("b", {}, "Advice: "), advice);

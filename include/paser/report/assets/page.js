@@ -45,12 +45,12 @@ const page = (() => {
 
   const classColour = (k) => run.palette[k % run.palette.length];
   const classKey = () => el("span", { class: "key" }, ...(results.classes || []).map((name, k) => el("span", {}, el("i", { style: `background:${classColour(k)}` }), name)));
-  // How the patches were shared among the models: a bar, and the same in per cent.
-  const shareBar = (share) => [
+  // How the patches were shared among the models: a bar, and the same in per cent. Other networks have no share.
+  const shareBar = (share) => (share.length === 0 ? ["–"] : [
     el("div", { class: "bar", role: "img", "aria-label": models.map((m, i) => `${m} ${percent(share[i])}`).join(", ") },
       ...share.map((s, m) => el("i", { style: `width:${100 * s}%;background:${modelColour(m)}` }))),
     el("div", { class: "sharetext" }, share.map((s) => fixed(100 * s, s > 0 && s < 0.0995 ? 1 : 0)).join(" / ") + " %"),
-  ];
+  ]);
   // The head of a table whose columns {name, unit, value(row)} sort its rows when they are pressed; fill(rows) draws them.
   // Unknown values come last.
   const sortableHead = (columns, rows, fill) => {
