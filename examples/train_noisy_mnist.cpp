@@ -68,7 +68,9 @@ int run(const Arguments& arguments, const std::string& command) {
   checked(config);
   const std::filesystem::path out = arguments.run.folder("noisy_mnist_" + config.preset);
 
-  arguments.run.require_stage({"f1", "f2", "f3", "policy", "fine-tune"});
+  std::vector<std::string> stages_there{"f1", "f2", "f3", "policy", "fine-tune"};
+  std::ranges::copy(experiment::Rivals::stage_names(config), std::back_inserter(stages_there));
+  arguments.run.require_stage(stages_there);
 
   const report::InterruptGuard guard;
   paser::check<paser::ValueError>(

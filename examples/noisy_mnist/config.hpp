@@ -77,12 +77,12 @@ inline const Config& checked(const Config& c) {
 }
 
 /// The networks that the paper's Table 1 has beside PaSeR, whose sizes it does not say; EfficientViT sees the digits
-/// enlarged to 256 x 256, as there. Trained on the images of stage 2, which hold all noises.
+/// enlarged to 256 x 256, as there. Each learns from all images that PaSeR's networks and policy learn from.
 inline void add_rivals(Config& c) {
   c.rivals = {{"deeplabv3plus", R"({"convention":"vainf","backbone":"resnet50","output_stride":16})"},
               {"segformer", R"({"size":"B0"})"},
               {"resized", R"({"size":[256,256],"model":{"type":"efficientvit","spec":{"size":"B0"}}})"}};
-  c.rival_epochs = {4, 30, 8};
+  c.rival_epochs = {3, 10, 1};
   c.rival_batch = {64, 32, 32};
   c.rival_rate = {1e-3, 1e-3, 1e-3};
 }

@@ -32,7 +32,7 @@ class Experiment {
       : config_(checked(config)),
         data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
         paser_(fresh_paser(config)),
-        rivals_(config, description(config), config.dropout, Key{config.seed}.fold(6)),
+        rivals_(config, description(config), config.dropout, config.micro_batch, Key{config.seed}.fold(6)),
         folder_(out, config, choice, needs(mnist)) {}
 
   const Config& config() const { return config_; }
@@ -65,7 +65,8 @@ class Experiment {
     stages.push_back({"fine-tune",
                       paser::message("policy and networks together: at most ", c.fine_tune_steps, " steps"),
                       [this] { fine_tune(); }, [=] { return tuning; }});
-    rivals_.add_stages(stages, folder_, data_.policy(), data_.validation(), {}, Key{config_.seed}.fold(7));
+    rivals_.add_stages(stages, folder_, data_.training(), data_.validation(), experiment::pretrain_options(config_, 0),
+                       Key{config_.seed}.fold(7));
     return stages;
   }
 
@@ -105,7 +106,7 @@ class Experiment {
     size.policies = size.tunings = 1;
     size.snapshots = config_.tvd.size();
     size.kept = 1 + size.snapshots;
-    size.networks += rivals_.bytes();
+    size.alone = rivals_.bytes();
     return {"train_noisy_mnist", experiment::bytes_of(size), files, {"results.json", "report.html"}};
   }
 
@@ -156,6 +157,7 @@ class Experiment {
   void keep(Variant variant) {
     auto described = description(config_);
     described.info = {{"name", variant.name}, {"tvd", variant.tvd}, {"lambda", variant.lambda}};
+    if (variant.threshold > 0) described.info["fine_tuned"] = experiment::task_models(paser_.actions());
     pipeline::save_paser(folder_.checkpoint_to_write(variant.file), variant.paser, described);
     variants_.push_back(std::move(variant));
   }

@@ -26,7 +26,7 @@ class Experiment {
         data_(read_data(config)),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
         networks_(fresh_paser(config, description_)),
-        rivals_(config, description_, config.dropout, Key{config.seed}.fold(9)),
+        rivals_(config, description_, config.dropout, config.micro_batch, Key{config.seed}.fold(9)),
         folder_(once_all_may_train(out, team), config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
         ground_(config.belief_draws, key(3), team) {
@@ -42,7 +42,7 @@ class Experiment {
   const pipeline::WorkCosts& macs() const { return macs_; }
   experiment::RunFolder& folder() { return folder_; }
   /// The root of one stream of random numbers. 1: weights; 2: stage 1; 3: stage 2; 4: stage 3; 5: the gain; 6: noise
-  /// in training; 7: the comparison; 8: noise in the comparison; 9: rivals.
+  /// in training; 7: the comparison; 8: noise in the comparison; 9: the weights of rivals; 10: their training.
   Key key(std::uint64_t stream) const { return Key{config_.seed}.fold(stream); }
 
   /// Networks as stage 1 left them; the policy in it is not trained.
@@ -64,7 +64,7 @@ class Experiment {
     stages.push_back({"policy", paser::message("which network gets which patch", each), [this] { train_policies(); }});
     stages.push_back({"fine-tune", paser::message("policy and networks together", each), [this] { fine_tune(); }});
     rivals_.add_stages(stages, folder_, data_.all_varied(), data_.validation(), pretrain_options(config_, data_, 1),
-                       key(9).fold(1));
+                       key(10));
     return stages;
   }
 
@@ -116,6 +116,7 @@ class Experiment {
   /// train the same: with --fresh the leader then removes the run that is in it.
   const std::filesystem::path& once_all_may_train(const std::filesystem::path& out,
                                                   const distributed::Team& team) const {
+    rivals_.require_alone(team);
     for (std::size_t k = 0; k < config_.models(); ++k)
       experiment::require_parts(networks_.models[k], paser::message("f", k + 1), data_,
                                 pretrain_options(config_, data_, k));
@@ -132,7 +133,7 @@ class Experiment {
     if (config_.noise > 0) size.networks *= 2;  // all but f1 once more
     size.policies = 2 + 2 * config_.lambdas.size() + config_.costs.size() +
                     budgets * static_cast<std::size_t>(std::max(config_.budget_trials, 0));
-    size.networks += rivals_.bytes();
+    size.alone = rivals_.bytes();
     size.tunings = size.kept = 2;
     size.snapshots = 1;
     return {"train_segmentation",
@@ -171,6 +172,8 @@ class Experiment {
     if (!folder_.team().leads()) return;
     auto d = description_;
     d.info["name"] = v.name;
+    d.info["fine_tuned"] = config_.fine_tune_small ? experiment::network_names(config_.models())
+                                                   : experiment::task_models(networks_.actions());
     d.info["reward"] = {{"cost", v.reward.cost},         {"scale", v.reward.scale},
                         {"baseline", v.reward.baseline}, {"gradient", v.reward.gradient},
                         {"lambda", v.reward.lambda},     {"entropy_bonus", v.reward.entropy_bonus}};

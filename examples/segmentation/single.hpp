@@ -21,6 +21,7 @@ inline Config alone(Config c, const std::string& network) {
   if (place_of(c) != std::size_t{0})  // as many pixels at once as with patches
     c.micro_batch = std::max<Index>(1, c.micro_batch / (c.grid[0] * c.grid[1]));
   c.grid = {1, 1};
+  static_cast<experiment::RivalSettings&>(c) = {};
   return c;
 }
 

@@ -60,6 +60,8 @@ inline program::Exit run_single(const Arguments& a, const Config& config, const 
   paser::check<paser::ValueError>(a.run.stage == "all" && config.initial.empty(), "--network",
                                   "trains one network from random weights in one stage; it goes with neither --stage ",
                                   "nor --initial");
+  paser::check<paser::ValueError>(config.rivals.empty(), "--network",
+                                  "trains one network, beside which no rivals are trained; leave that setting out");
   SingleNetwork single(config, out, a.run.choice);
   experiment::print_data(report::notes(), std::cerr, config, single.data());
   auto stages = single.stages();
@@ -77,7 +79,9 @@ inline program::Exit run_paser(const Arguments& a, const Config& config, const p
                                const std::filesystem::path& out, const std::string& command) {
   std::vector<std::string> stages_there;
   for (std::size_t k = config.models(); k > 0; --k) stages_there.push_back(paser::message("f", k));
-  stages_there.insert(stages_there.end(), {"policy", "fine-tune", "questions"});
+  stages_there.insert(stages_there.end(), {"policy", "fine-tune"});
+  std::ranges::copy(experiment::Rivals::stage_names(config), std::back_inserter(stages_there));
+  stages_there.push_back("questions");
   a.run.require_stage(stages_there);
   Experiment experiment(config, out, a.run.choice, team);
   experiment::print_data(report::notes(), std::cerr, config, experiment.data());

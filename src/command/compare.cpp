@@ -161,7 +161,7 @@ void print(const std::vector<report::Results>& runs) {
     std::string shares;
     for (const Spread& s : m.share) shares += (shares.empty() ? "" : " / ") + report::fixed(100 * s.mean(), 1);
     table.add({m.name, std::to_string(m.iou.values.size()), m.iou.text([](double v) { return report::fixed(v, 4); }),
-               m.gmac.text(three), m.iou_per_gmac.text(three), m.ms.text(three), shares});
+               m.gmac.text(three), m.iou_per_gmac.text(three), m.ms.text(three), shares.empty() ? "-" : shares});
   }
   std::cout << table << "\n";
   report::TextTable claims({"statement of the paper", "paper", "measured", "holds"});

@@ -46,6 +46,13 @@ TEST_CASE("noisy MNIST: no digit occurs twice, kinds are dealt equally, the key 
   CHECK(kinds_of(sets.validation()) == std::array<Index, 3>{4, 4, 4});
   for (Index i = 0; i < sets.test().size(); ++i) CHECK((sets.test().id(i) >= 60 && sets.test().id(i) < 69));
 
+  const auto all = sets.training();
+  CHECK(all.size() == 18 + 10 + 9);
+  CHECK(kinds_of(all) == std::array<Index, 3>{6 + 4 + 3, 6 + 3 + 3, 6 + 3 + 3});
+  CHECK(all.id(0) == sets.pretrain(0).id(0));
+  CHECK(all.id(36) == sets.fine_tune().id(8));
+  CHECK(max_abs_difference(all.range(20, 21).images, sets.policy().range(2, 3).images) == 0);
+
   const auto again = data::NoisyMnist(train, test, few_digits);
   const auto second = sets.validation(1);
   CHECK(second.size() == 4);

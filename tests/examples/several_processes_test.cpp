@@ -165,6 +165,15 @@ TEST_CASE(
     refused(out, at("there", "data", out, {}), "the data differs");
     refused(out, at("here", "data", out, {"policy_epochs=3"}), "the settings differs");
   }
+  for (const fs::path& out : {run, anew}) {
+    auto two = training(2, folder.path() / "here" / "data", out,
+                        {R"(rivals=[{"type":"unet","spec":{"width":2,"depth":1}}])", "rival_epochs=[1]",
+                         "rival_batch=[1]", "rival_rate=[1e-3]"});
+    two.emplace_back("--fresh");
+    const Outcome rivals = run_program(folder.path(), two);
+    CHECK(rivals.status == 2);
+    CHECK_THAT(rivals.err, Contains("rivals: are trained by one process"));
+  }
   CHECK(files_below(run) == before);
   CHECK(files_below(anew).empty());
 }

@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "examples/child_process.hpp"
+#include "paser/pipeline/paser_file.hpp"
 #include "paser/report/results_file.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -36,7 +37,7 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
                       Contains((run / "checkpoints" / "paser_tvd0.safetensors").string()));
   for (const std::string part :
        {"pretrain f1  1 step", "pretrain f2  ", "pretrain f3  ", "policy: every network on training images  12 images",
-        "policy  4 steps", "fine-tune  1 of 4 steps", "rival unet  4 steps", "compare: f1  9 images",
+        "policy  4 steps", "fine-tune  1 of 4 steps", "rival unet  18 steps", "compare: f1  9 images",
         "compare: unet  9 images", "compare: thresholds of the cascade  441",
         "compare: PaSeR on validation images  6 images", "compare: every network on test images  9 images",
         "compare: times of all methods in turn  80 runs"}) {
@@ -50,6 +51,7 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
   }
   CHECK(std::ranges::count(results.rows, std::string("unet"), &report::Row::model) == 1);
   CHECK(results.parameters.at("unet") > 0);
+  CHECK(std::ranges::find(results.rows, std::string("unet"), &report::Row::model)->share.empty());
   CHECK_THAT(results.advice, Contains("PaSeR") && Contains("on 9 test images"));
   CHECK_THAT(out, Contains("\nAdvice         " + results.advice + "\n"));
   CHECK(results.stages.at(4).steps == 1);
@@ -86,6 +88,8 @@ TEST_CASE("a run on noisy MNIST tells what it will do, shows every stage, and en
   CHECK_THAT(refused.err, Contains("unknown stage 'f4'"));
   until.back() = "f1";
   CHECK_THAT(run_program(folder.path(), until).err, Contains("1 stage, ") && !Contains("\npolicy"));
+  until.back() = "rival1";
+  CHECK_THAT(run_program(folder.path(), until).err, Contains("6 stages, ") && !Contains("compare:"));
 
   for (const std::string wrong : {"policy_epoch=3", "policy_epochs=many", "=3"})
     CHECK(run_program(folder.path(), {PASER_TRAIN_NOISY_MNIST, "--out", run.string(), "--set", wrong}).status == 2);
@@ -117,6 +121,24 @@ TEST_CASE("the paper's IoU stands beside a distance that the paper has, and a lo
   CHECK_FALSE(find(other, "PaSeR (TVD 20 %): IoU")->paper);
   CHECK_FALSE(find(other, loss)->paper);
   CHECK_FALSE(find(other, loss)->reproduced);
+}
+
+TEST_CASE("patience ends a rival, and PaSeR is above the others only where a test says so") {
+  const TemporaryFolder folder;
+  const auto [status, out, err] = run_program(
+      folder.path(),
+      tiny_mnist(folder / "run", {"tvd=[]", "patience=1", "rival_epochs=[40]", "rival_batch=[54]",
+                                  R"(rivals=[{"type":"unet","spec":{"width":2,"depth":1}}])", "rival_rate=[1e-9]"}));
+  INFO(out << err);
+  REQUIRE(status == 0);
+  const auto results = report::read_results(folder / "run" / "results.json");
+  const auto rival = std::ranges::find_if(results.stages, [](const auto& s) { return s.stage == "rival unet"; });
+  REQUIRE(rival != results.stages.end());
+  CHECK(rival->steps < rival->planned);
+  const auto above =
+      std::ranges::find_if(results.claims, [](const auto& c) { return c.text.starts_with("PaSeR's IoU"); });
+  REQUIRE(above != results.claims.end());
+  CHECK_THAT(above->explanation, Contains("by a t-test on 9 test images") || Contains("equal on all 9"));
 }
 
 TEST_CASE("digits of another size than MNIST's are refused by their file, before anything is written") {

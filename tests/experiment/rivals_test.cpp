@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "experiment/halves.hpp"
+#include "paser/models/registered/matphase.hpp"
 #include "paser/models/registered/unet.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -40,7 +41,7 @@ pipeline::PaserDescription beside() {
 /// Trains the rivals of a folder; returns the rows of the comparison.
 std::deque<experiment::ComparedMethod> train(const std::filesystem::path& out, const Settings& s) {
   const Halves train{0, 8}, validation{100, 4}, test{200, 4};
-  Rivals rivals(s, beside(), 0.2, Key{1});
+  Rivals rivals(s, beside(), 0.2, 32, Key{1});
   experiment::RunFolder folder(out, nlohmann::json{{"seed", 1}}, {}, {.program = "mine", .results = {"results.json"}});
   experiment::Stages stages;
   pipeline::PretrainOptions<float> common;  // of a network that sees patches and has a teacher, which rivals do not
@@ -70,7 +71,8 @@ TEST_CASE("rivals are trained alone, have rows of their own, and are kept as fil
   for (const auto& row : rows) {
     CHECK(row.row.kind == "single");
     CHECK(row.row.gmac > 0);
-    CHECK_THAT(row.row.note, Contains("whole image"));
+    CHECK_THAT(row.row.note, Contains("on 8 images") && Contains("whole image"));
+    CHECK(row.row.share.empty());  // it is none of the PaSeR's networks
   }
   CHECK(rows[0].row.iou > 0.5);  // it has learned something
   const auto kept = pipeline::load_paser<float>(folder / "run" / "checkpoints" / "paser_rival2.safetensors");
@@ -86,13 +88,37 @@ TEST_CASE("rivals: none is no stage, and lists of other lengths and unknown netw
   CHECK(train(folder / "run", {}).empty());
   Settings s = two();
   s.rivals.clear();
-  CHECK(Rivals(s, beside(), 0, Key{1}).size() == 0);
+  CHECK(Rivals(s, beside(), 0, 32, Key{1}).size() == 0);
   s = two();
   s.rival_rate = {1e-3};
-  CHECK_THROWS_WITH(Rivals(s, beside(), 0, Key{1}), Contains("rival_rate of 2 networks"));
+  CHECK_THROWS_WITH(Rivals(s, beside(), 0, 32, Key{1}), Contains("rival_rate of 2 networks"));
   s = two();
   s.rivals[0].type = "unett";
-  CHECK_THROWS_WITH(Rivals(s, beside(), 0, Key{1}), Contains("did you mean 'unet'"));
+  CHECK_THROWS_WITH(Rivals(s, beside(), 0, 32, Key{1}), Contains("did you mean 'unet'"));
+}
+
+TEST_CASE("rivals have names that tell them apart, and are named where something is wrong with them") {
+  Settings s;
+  const std::string unet = R"({"type":"unet","spec":{"width":2,"depth":1}})";
+  s.rivals = {{"unet", R"({"width":2,"depth":1})"},
+              {"resized", R"({"size":[16,24],"model":)" + unet + "}"},
+              {"unet", R"({"width":4,"depth":1})"},
+              {"matphase", R"({"width":2})"}};
+  s.rival_epochs = s.rival_batch = {1, 1, 1, 1};
+  s.rival_rate = {1, 1, 1, 1};
+  auto large = beside();
+  large.height = large.width = 64;
+  large.class_names = {"void", "carbon", "binder"};
+  report::Results results;
+  const Rivals rivals(s, large, 0, 32, Key{1});
+  rivals.describe(results);
+  for (const char* name : {"unet", "unet at 16 x 24", "unet (2)", "MatPhase-like"}) {
+    INFO(name);
+    CHECK(results.parameters.contains(name));
+  }
+  CHECK(rivals.bytes().size() == 4);
+  s.rivals[2].json = R"({"width":4,"depth":1,"classes":5})";
+  CHECK_THROWS_WITH(Rivals(s, large, 0, 32, Key{1}), Contains("rival unet (2)") && Contains("5 classes"));
 }
 
 }  // namespace rivals_test

@@ -194,6 +194,10 @@ TEST_CASE("a run needs the room that it can need, less what it has taken") {
   // A run of networks of 15 kB fits into a megabyte, one of 100 MB not into half a gigabyte.
   CHECK(paser::experiment::bytes_of({15'000, 5'000, 4, 2, 1, 2}) < std::size_t{1} << 20);
   CHECK(paser::experiment::bytes_of({100'000'000, 5'000'000, 4, 2, 1, 2}) > std::size_t{1} << 30);
+  // What is trained by itself counts once: four states, the kept file, and a state while it is replaced.
+  const std::size_t others = paser::experiment::bytes_of({15'000, 5'000, 4, 2, 1, 2});
+  CHECK(paser::experiment::bytes_of({15'000, 5'000, 4, 2, 1, 2, {1'000'000}}) < others + 9'100'000);
+  CHECK(paser::experiment::bytes_of({15'000, 5'000, 4, 2, 1, 2, {1'000'000}}) > others + 8'800'000);
   const auto available = fs::space(folder.path()).available;
   const auto room = [&](std::size_t bytes) {
     paser::experiment::RunFolder(run, settings, {}, {.program = "train", .bytes = bytes});

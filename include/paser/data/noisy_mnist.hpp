@@ -138,6 +138,14 @@ class NoisyDigits {
     return part;
   }
 
+  /// These images, and behind them those of another set of the same digits.
+  NoisyDigits with(const NoisyDigits& more) const {
+    NoisyDigits both = *this;
+    both.order_.insert(both.order_.end(), more.order_.begin(), more.order_.end());
+    both.kinds_.insert(both.kinds_.end(), more.kinds_.begin(), more.kinds_.end());
+    return both;
+  }
+
   /// Whether there are pixels of both classes, without which nothing can be learned.
   bool has_both_classes() const {
     const Index pixels = digits_.shape()[1] * digits_.shape()[2];
@@ -223,6 +231,10 @@ class NoisyMnist {
   const NoisyDigits& pretrain(std::size_t k) const { return pretrain_.at(k); }
   const NoisyDigits& policy() const { return mixed_[0]; }     ///< The digits that the policy is trained on.
   const NoisyDigits& fine_tune() const { return mixed_[1]; }  ///< The digits of fine-tuning.
+  /// All of these together, which is what the three networks and the policy have learned from.
+  NoisyDigits training() const {
+    return pretrain(0).with(pretrain(1)).with(pretrain(2)).with(policy()).with(fine_tune());
+  }
   const NoisyDigits& validation() const { return mixed_[2]; }
   const NoisyDigits& test() const { return mixed_[3]; }  ///< The digits that nothing else reads.
 

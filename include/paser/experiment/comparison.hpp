@@ -24,6 +24,13 @@ inline std::vector<std::string> network_names(std::size_t networks) {
   return names;
 }
 
+/// "f2", "f3", ...: of a PaSeR of so many networks those that answer for patches.
+inline std::vector<std::string> task_models(Index networks) {
+  auto names = network_names(static_cast<std::size_t>(networks));
+  names.erase(names.begin());
+  return names;
+}
+
 /// "f1, f2, f3", or with another text between them.
 inline std::string listed(const std::vector<std::string>& names, const char* between = ", ") {
   std::string text;

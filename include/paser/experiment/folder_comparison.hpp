@@ -51,7 +51,8 @@ class FolderComparison : public MethodComparison<Folder> {
     for (const auto& [row, e] : methods()) {
       r.class_tables[row.model] = report::class_table(e.confusion);
       for (std::size_t i = 0; i < r.images.size(); ++i)
-        r.images[i].methods[row.model] = {.iou = e.image_iou[i], .share = e.image_share[i]};
+        r.images[i].methods[row.model] = {.iou = e.image_iou[i],
+                                          .share = row.share.empty() ? row.share : e.image_share[i]};
     }
   }
 

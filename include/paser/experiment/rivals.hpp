@@ -15,9 +15,10 @@ namespace paser::experiment {
 /// The rivals of a run, whose files are rival1, paser_rival1, ...
 class Rivals {
  public:
-  /// `beside`: the PaSeR that they are compared with; they answer for its images and classes. Throws as fitted() and
-  /// check_rivals().
-  Rivals(const RivalSettings& settings, const pipeline::PaserDescription& beside, double dropout, Key key)
+  /// `beside`: the PaSeR that they are compared with; they answer for its images and classes, and like it micro_batch
+  /// images at once. Throws as fitted(), make_paser() and check_rivals().
+  Rivals(const RivalSettings& settings, const pipeline::PaserDescription& beside, double dropout, Index micro_batch,
+         Key key)
       : settings_(settings) {
     check_rivals(settings_);
     const ImageKind images{beside.channels, beside.classes(), beside.height, beside.width};
@@ -27,30 +28,42 @@ class Rivals {
       description.networks = {fitted(settings_.rivals[k], images, dropout)};
       description.estimator = uncertainty::SoftmaxEntropy{}.spec();
       description.policy = pipeline::Constant{0}.spec();
-      const std::string name = name_of(settings_.rivals[k]);
+      const std::string name = free_name(name_of(settings_.rivals[k]));
       description.info["name"] = name;
-      auto paser = pipeline::make_paser<float>(description, key.fold(k));
-      paser.micro_batch = settings_.rival_batch[k];
+      auto paser = as(name, [&] { return pipeline::make_paser<float>(description, key.fold(k)); });
+      paser.micro_batch = micro_batch;
       rivals_.push_back({name, std::move(description), std::move(paser)});
     }
   }
 
-  /// Of all weights.
-  std::size_t bytes() const {
-    std::size_t bytes = 0;
-    for (const Rival& rival : rivals_) bytes += bytes_of(io::state_dict(rival.paser.models[0]));
+  /// Of the weights of each.
+  std::vector<std::size_t> bytes() const {
+    std::vector<std::size_t> bytes;
+    for (const Rival& rival : rivals_) bytes.push_back(bytes_of(io::state_dict(rival.paser.models[0])));
     return bytes;
   }
   /// How many trained files they leave.
   std::size_t size() const { return rivals_.size(); }
+  /// The names of their stages: "rival1", ...
+  static std::vector<std::string> stage_names(const RivalSettings& settings) {
+    std::vector<std::string> names;
+    for (std::size_t k = 0; k < settings.rivals.size(); ++k) names.push_back(stage_name(k));
+    return names;
+  }
 
-  /// Their trainings: what `common` says of losses and validation, and their own epochs, batches and rates. The same
-  /// must outlive the stages as with pretrain_stage(). Throws ValueError where several processes train.
+  /// Throws ValueError where there are some and several processes train.
+  void require_alone(const distributed::Team& team) const {
+    check<ValueError>(rivals_.empty() || team.alone(), "rivals",
+                      "are trained by one process; set rivals=[], or start without mpirun or srun");
+  }
+
+  /// Their trainings: what `common` says of losses, validation and patience, and their own epochs, batches and rates.
+  /// The same must outlive the stages as with pretrain_stage(). Throws as require_alone().
   template <class S>
   void add_stages(Stages& stages, RunFolder& folder, const S& train, const std::type_identity_t<S>& validation,
                   const pipeline::PretrainOptions<float>& common, Key key) {
-    check<ValueError>(rivals_.empty() || folder.team().alone(), "rivals",
-                      "are trained by one process; set rivals=[], or start without mpirun or srun");
+    require_alone(folder.team());
+    trained_on_ = train.size();
     for (std::size_t k = 0; k < rivals_.size(); ++k) {
       Rival& rival = rivals_[k];
       auto options = common;
@@ -62,7 +75,7 @@ class Rivals {
       options.supervised.distillation.reset();
       options.learning_rate = settings_.rival_rate[k];
       options.final_rate = 0.1;
-      const std::string file = message("rival", k + 1);
+      const std::string file = stage_name(k);
       auto stage = pretrain_stage(folder, {"rival " + rival.name, file}, rival.paser.models[0], train, validation,
                                   options, key.fold(k));
       stage.what = message(rival.name, ", to compare with: ", stage.what);
@@ -74,12 +87,16 @@ class Rivals {
     }
   }
 
-  /// Their rows. They must outlive the comparison.
+  /// Their rows, in which no network of the PaSeR has a share. They must outlive the comparison.
   template <class Source>
   void add_to(MethodComparison<Source>& comparison, Key key) const {
-    for (const Rival& rival : rivals_)
-      comparison.add(rival.name, "single", comparison.run_of(rival.paser, rival.paser.policy, key),
-                     "trained alone, one pass over the whole image");
+    for (const Rival& rival : rivals_) {
+      const auto run = comparison.run_of(rival.paser, rival.paser.policy, key);
+      const auto note = message("trained alone on ", trained_on_, " images, one pass over the whole image");
+      ComparedMethod& added =
+          as(rival.name, [&]() -> ComparedMethod& { return comparison.add(rival.name, "single", run, note); });
+      added.row.share.clear();
+    }
   }
   /// Their parameters, for the page.
   void describe(report::Results& r) const {
@@ -93,21 +110,50 @@ class Rivals {
     pipeline::Paser<float> paser;
   };
 
-  /// "segformer B0", "deeplabv3plus resnet50"; of a wrapped network its own name. A name that is there gets a number.
-  std::string name_of(const TypedSpec& spec) const {
+  static std::string stage_name(std::size_t k) { return message("rival", k + 1); }
+
+  /// What `f` returns. Errors in it, which call the only network of a PaSeR f1, name the rival.
+  template <class F>
+  static auto as(const std::string& name, const F& f) -> decltype(f()) {
+    const auto told = [&](const Error& error) { return message("rival ", name, " (below: f1): ", error.what()); };
+    try {
+      return f();
+    } catch (const ValueError& error) {
+      throw ValueError(told(error));
+    } catch (const NotFiniteError& error) {
+      throw NotFiniteError(told(error));
+    }
+  }
+
+  /// "segformer B0", "deeplabv3plus resnet50"; of a network that sees resized images "efficientvit B0 at 256 x 256", of
+  /// another wrapped one its own name.
+  static std::string name_of(const TypedSpec& spec) {
     const auto settings = io::parse_json(spec.json, spec.type);
-    if (const auto inside = settings.find("model"); settings.is_object() && inside != settings.end())
-      return name_of(inside->get<TypedSpec>());
-    std::string name = spec.type;
+    std::string name = spec.type == "matphase" ? "MatPhase-like" : spec.type;  // a reconstruction, see models/zoo
+    if (!settings.is_object()) return name;
+    const auto size = settings.find("size");
+    if (const auto inside = settings.find("model"); inside != settings.end()) {
+      name = name_of(inside->get<TypedSpec>());
+      const bool sized = size != settings.end() && size->is_array() && size->size() == 2;
+      return sized ? message(name, " at ", size->at(0).dump(), " x ", size->at(1).dump()) : name;
+    }
     for (const char* part : {"size", "backbone"})
-      if (const auto said = settings.find(part); settings.is_object() && said != settings.end() && said->is_string())
+      if (const auto said = settings.find(part); said != settings.end() && said->is_string())
         name += " " + said->get<std::string>();
-    const auto alike = std::ranges::count_if(rivals_, [&](const Rival& r) { return r.name.starts_with(name); });
-    return alike == 0 ? name : message(name, " (", alike + 1, ")");
+    return name;
+  }
+
+  /// The name, with a number where it is taken.
+  std::string free_name(const std::string& name) const {
+    std::string free = name;
+    for (int n = 2; std::ranges::any_of(rivals_, [&](const Rival& r) { return r.name == free; }); ++n)
+      free = message(name, " (", n, ")");
+    return free;
   }
 
   RivalSettings settings_;
   std::deque<Rival> rivals_;
+  Index trained_on_ = 0;
 };
 
 }  // namespace paser::experiment

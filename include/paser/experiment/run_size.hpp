@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <vector>
 
 #include "paser/io/checkpoint.hpp"
 #include "paser/io/output_manifest.hpp"
@@ -25,6 +26,7 @@ struct RunSize {
   std::size_t tunings = 0;               ///< trainings of all networks and the policy together
   std::size_t snapshots = 0;             ///< that such a training keeps
   std::size_t kept = 0;                  ///< trained PaSeRs with all their networks
+  std::vector<std::size_t> alone{};      ///< bytes of the weights of each network that is trained and kept by itself
 };
 
 /// The most that such a run can take: of what is trained the weights, two moments of Adam and the best state; the
@@ -32,8 +34,12 @@ struct RunSize {
 inline std::size_t bytes_of(const RunSize& s) {
   constexpr std::size_t state = 4, texts = std::size_t{1} << 18;
   const std::size_t all = s.networks + s.policy, tuning = (state + s.snapshots) * all;
-  const std::size_t largest = s.tunings > 0 ? tuning : state * all;
-  return state * (s.networks + s.policies * s.policy) + s.tunings * tuning + s.kept * all + largest + texts;
+  std::size_t largest = s.tunings > 0 ? tuning : state * all, apart = 0;
+  for (const std::size_t network : s.alone) {
+    largest = std::max(largest, state * network);
+    apart += (state + 1) * network;
+  }
+  return state * (s.networks + s.policies * s.policy) + s.tunings * tuning + s.kept * all + apart + largest + texts;
 }
 
 /// Throws IoError unless the file system of a run's folder, which need not be there, has room for so many bytes, less
