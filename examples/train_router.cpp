@@ -30,12 +30,13 @@ struct Arguments {
   bool json = false;
 };
 
-/// What an earlier start of this run measured; none of another machine or other threads, and of a version that measured
-/// other things.
-std::optional<pipeline::MachineCosts> measured_before(const std::string& text) {
+/// What an earlier start of this run measured; none of another machine, other threads or another number of networks,
+/// and of a version that measured other things.
+std::optional<pipeline::MachineCosts> measured_before(const std::string& text, Index networks) {
   try {
     auto machine = nlohmann::json::parse(text).get<pipeline::MachineCosts>();
-    if (machine.processor == report::cpu_name() && machine.threads == paser::threads()) return machine;
+    if (machine.processor == report::cpu_name() && machine.threads == paser::threads() && machine.models() == networks)
+      return machine;
   } catch (const nlohmann::json::exception&) {  // measured anew
   } catch (const paser::FormatError&) {         // the same
   }
@@ -45,7 +46,7 @@ std::optional<pipeline::MachineCosts> measured_before(const std::string& text) {
 /// Measured once per run.
 pipeline::MachineCosts machine_of(Experiment& experiment) {
   const std::string name = "measured.json";
-  if (auto before = measured_before(experiment.folder().kept(name))) return *before;
+  if (auto before = measured_before(experiment.folder().kept(name), experiment.networks().actions())) return *before;
   const auto machine = measure_machine(experiment, experiment.networks());
   experiment.folder().write(name, paser::io::json_text(nlohmann::json(machine), 1) + "\n");
   return machine;

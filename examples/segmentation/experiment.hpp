@@ -185,7 +185,8 @@ class Experiment {
     const distributed::Team& team = folder_.team();
     team.at("measure");
     const std::string text = team.of_leader(folder_.kept("measured.json"), "what was measured");
-    if (!text.empty()) return measured_ = read_measured(text, folder_.path() / "measured.json");
+    if (!text.empty())
+      return measured_ = read_measured(text, folder_.path() / "measured.json", config_, data_.classes());
     Times times;
     if (team.leads())
       times = experiment::shown("measure: times of the networks in turn", "runs", [&](const auto& how_far) {

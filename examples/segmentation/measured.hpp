@@ -37,8 +37,11 @@ inline paser::metrics::GainBase answers_of_coarse(const Paser& networks, const F
   });
 }
 
-/// What the largest network gains over f1 on a training patch, on average; clamped to 0.001 .. 1. Of patches' own IoUs
-/// losses count as 0: these do not add up, and a patch that would lose is not sent. `key` draws f1's dropout.
+/// What a gain is clamped to: below the least, costs would weigh nothing.
+inline constexpr double least_gain = 0.001, most_gain = 1;
+
+/// What the largest network gains over f1 on a training patch, on average; of least_gain .. most_gain. Of patches' own
+/// IoUs losses count as 0: these do not add up, and a patch that would lose is not sent. `key` draws f1's dropout.
 inline double mean_gain(const Paser& networks, const Folder& images, pipeline::PolicyCache<float>& ground,
                         const pipeline::RewardOptions& options, Key key) {
   const auto& table =
@@ -62,30 +65,50 @@ inline double mean_gain(const Paser& networks, const Folder& images, pipeline::P
           }
           how_far(i + 1, images.size());
         }
-        return std::clamp(gain, 0.001, 1.0);
+        return std::clamp(gain, least_gain, most_gain);
       });
 }
 
-/// From the content of a file. Throws FormatError when it is another one.
-inline Measured read_measured(const std::string& text, const std::filesystem::path& file) {
+/// f1's counts on a set of images as a file has them. Throws FormatError that names the field.
+inline paser::metrics::GainBase set_of(const nlohmann::json& j, Index classes) {
+  namespace fields = report::detail;
+  const auto counts = fields::of_field<nlohmann::json>("counts", [&] {
+    auto all = fields::list_of(j.at("counts"), &fields::count_of<Index, nlohmann::json>);
+    paser::check<paser::FormatError>(all.size() == static_cast<std::size_t>(classes * classes), "counts of f1",
+                                     all.size(), " numbers, expected ", classes * classes,
+                                     ", those of all pairs of classes");
+    Index sum = 0;
+    for (const Index n : all) {
+      paser::check<paser::FormatError>(n <= std::numeric_limits<Index>::max() - sum, "counts of f1",
+                                       "more than all pixels of a set can be");
+      sum += n;
+    }
+    return all;
+  });
+  Index patches = 0;
+  fields::read_count(j, "patches", patches);
+  paser::check<paser::FormatError>(patches >= 1, "'patches'", patches, ", expected 1 or more");
+  return {paser::metrics::Confusion<2>::from({classes, classes}, counts), patches};
+}
+
+/// From the content of a file. Throws FormatError that names the file and the field unless it has what a run of these
+/// settings can have measured: anyone may have changed the file, and a run that is copied has nothing to tell it by.
+inline Measured read_measured(const std::string& text, const std::filesystem::path& file, const Config& c,
+                              Index classes) {
+  namespace fields = report::detail;
   const auto j = paser::io::parse_json(text, file.string());
   paser::check<paser::FormatError>(j.is_object() && j.contains("gain"), file.string().c_str(),
                                    "does not hold what a run measured");
   try {
-    Measured m{j.at("times").get<Times>(), j.at("gain").get<double>(), {}};
-    if (!j.contains("set")) return m;
-    const auto counts = j["set"].at("counts").get<std::vector<Index>>();
-    const auto classes = static_cast<Index>(std::llround(std::sqrt(static_cast<double>(counts.size()))));
-    const auto patches = j["set"].at("patches").get<Index>();
-    paser::check<paser::FormatError>(
-        patches >= 1 && counts.size() == static_cast<std::size_t>(classes * classes) &&
-            std::all_of(counts.begin(), counts.end(), [](Index n) { return n >= 0; }),
-        file.string().c_str(), "counts of f1 on ", patches, " patches: ", counts.size(),
-        " numbers, expected those of all pairs of classes, none negative, and a patch or more");
-    m.set = {paser::metrics::Confusion<2>::from({classes, classes}, counts), patches};
+    Measured m;
+    fields::read_field(j, "times", m.times);
+    paser::check<paser::FormatError>(m.times.patch.size() == c.models(), "'patch_ms'", "has ", m.times.patch.size(),
+                                     " times, expected ", c.models(), ", one per network");
+    fields::read_number(j, "gain", m.gain, {least_gain, most_gain, "a number of 0.001 .. 1"});
+    if (c.gain == "set") fields::of_field<nlohmann::json>("set", [&] { m.set = set_of(j.at("set"), classes); });
     return m;
-  } catch (const nlohmann::json::exception& error) {
-    throw paser::FormatError(paser::message(file.string(), ": ", paser::io::json_problem(error)));
+  } catch (const paser::FormatError& error) {
+    throw paser::FormatError(paser::message(file.string(), ": ", error.what()));
   }
 }
 

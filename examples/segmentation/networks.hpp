@@ -8,6 +8,7 @@
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/how_far.hpp"
 #include "paser/pipeline/paser_file.hpp"
+#include "paser/report/result_fields.hpp"
 #include "paser/report/timing.hpp"
 #include "segmentation/config.hpp"
 
@@ -88,13 +89,14 @@ template <class Json>
 void to_json(Json& j, const Times& t) {
   j = {{"state_ms", t.state}, {"patch_ms", t.patch}, {"runs", t.runs}, {"spread", t.spread}, {"busy", t.busy}};
 }
+/// Throws FormatError that names the field which no measurement can have found.
 template <class Json>
 void from_json(const Json& j, Times& t) {
-  j.at("state_ms").get_to(t.state);
-  j.at("patch_ms").get_to(t.patch);
-  t.runs = j.value("runs", 0);
-  t.spread = j.value("spread", 0.0);
-  t.busy = j.value("busy", false);
+  report::detail::read_number(j, "state_ms", t.state, report::detail::any_amount);
+  report::detail::read_numbers(j, "patch_ms", t.patch, report::detail::any_amount);
+  if (j.contains("runs")) report::detail::read_count(j, "runs", t.runs);
+  if (j.contains("spread")) report::detail::read_number(j, "spread", t.spread, report::detail::any_amount);
+  report::detail::read_part(j, "busy", t.busy);
 }
 
 inline Times measure_times(const Paser& paser, const paser::Tensor<float, 4>& image, const pipeline::HowFar& how_far) {

@@ -78,6 +78,51 @@ TEST_CASE("evaluate tells which setting of a run's config.json is none, and whic
   stored("/networks/0/spec/dropout", 1, "network f1: model 'unet': its dropout is 1, expected 0 .. 1 (excluded)");
 }
 
+TEST_CASE("a training goes on with no measured.json of a run without a list that no run can have measured") {
+  const Bench b;
+  const std::string run = b.path("run"), copy = b.path("copy"), file = copy + "/measured.json";
+  const auto words = tiny::training("train", b.path("set"), copy);
+  REQUIRE(b.run(tiny::training("train", b.path("set"), run)).status == 0);
+  const auto copied = [&] {  // as an older version left it, or as it is copied without what is hidden
+    fs::remove_all(copy);
+    fs::copy(run, copy, fs::copy_options::recursive);
+    for (const char* name : {".paser_outputs", "results.json", "methods.csv", "images.csv", "report.html"})
+      fs::remove(copy + "/" + name);
+  };
+  const auto refused = [&](const std::string& pointer, const nlohmann::json& value, const std::string& field) {
+    copied();
+    const Changed changed(file, pointer, value);
+    const auto ended = b.run(words);
+    INFO(pointer << " " << value << ": " << ended.err);
+    CHECK(ended.status == 1);
+    CHECK_THAT(ended.err, Contains("copy/measured.json: ") && Contains(field));
+    CHECK(speaks_plainly(ended.err));
+  };
+  for (const nlohmann::json& times : {nlohmann::json::array(), nlohmann::json{1.5}, nlohmann::json{1, 1, 1, 1}})
+    refused("/times/patch_ms", times, message("'patch_ms': has ", times.size(), " times, expected 3"));
+  refused("/times/patch_ms/1", -5, "'times': 'patch_ms': -5, expected a number of 0 .. 1e+30");
+  refused("/times/patch_ms/1", nullptr, "'patch_ms': null");
+  refused("/times/state_ms", -5, "'state_ms': -5");
+  refused("/times/runs", 1.5, "'runs': 1.5, expected a whole number");
+  refused("/times", 5, "'times'");
+  for (const double gain : {1.5, -1.0, 1e40, 1e-300}) refused("/gain", gain, "'gain': ");
+  refused("/set", 5, "'set'");
+  refused("/set/counts", nlohmann::json::array(), "'counts': counts of f1: 0 numbers, expected 4");
+  refused("/set/counts/0", 1.5, "'counts': 1.5, expected a whole number");
+  refused("/set/counts", std::vector<Index>(4, std::numeric_limits<Index>::max()), "'counts'");
+  for (const nlohmann::json& patches : {nlohmann::json(1.5), nlohmann::json(1e40), nlohmann::json(0)})
+    refused("/set/patches", patches, "'patches': " + patches.dump());
+  copied();
+  auto without = nlohmann::json::parse(content_of(file));
+  without.erase("set");
+  std::ofstream(file) << without;
+  CHECK_THAT(b.run(words).err, Contains("copy/measured.json: 'set': "));
+  copied();
+  const auto ended = b.run(words);
+  INFO(ended.err);
+  CHECK(ended.status == 0);
+}
+
 TEST_CASE("compare tells which number of a results.json no run can have found") {
   const Bench b;
   const std::string run = b.path("run"), other = b.path("other");

@@ -108,7 +108,16 @@ TEST_CASE("train_router leaves what the documents promise, and goes on with a ru
   const auto third = runs.train();
   INFO(third.err);
   CHECK(third.status == 0);
-  CHECK(nlohmann::json::parse(content_of(runs.folder / "run" / "measured.json")).at("threads") == 1);
+  auto machine = nlohmann::json::parse(content_of(runs.folder / "run" / "measured.json"));
+  CHECK(machine.at("threads") == 1);
+
+  // So are those of another number of networks.
+  machine["patch_ms"].erase(1);
+  io::OutputFolder(runs.folder / "run", "train_router").write("measured.json", machine.dump());
+  const auto fourth = runs.train();
+  INFO(fourth.err);
+  CHECK(fourth.status == 0);
+  CHECK(nlohmann::json::parse(content_of(runs.folder / "run" / "measured.json")).at("patch_ms").size() == 2);
 }
 
 TEST_CASE("train_router compares with the paper's policy, with twins, with chance, and asks for noise") {
