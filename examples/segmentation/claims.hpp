@@ -9,6 +9,7 @@ namespace segmentation {
 struct Findings {
   /// Of Welch's t-test of the IoU with the least and the most samples; none: not asked, NaN: too few images to tell.
   std::optional<double> sample_p;
+  int least_samples = 0, most_samples = 0;
   double sample_tvd = 0;            ///< mean distance of the routes' distributions with these samples
   double noise_random = 0;          ///< share of the clean IoU that the random policy loses by noise
   std::vector<double> noise_paser;  ///< the same of every PaSeR; empty: not asked
@@ -64,7 +65,9 @@ inline std::vector<report::Claim> claims(const Experiment& experiment, const Com
                               percent(found.noise_random, 2), " here and 18.94 % in the paper")));
   if (found.sample_p)
     list.push_back(stated(
-        "5 samples of f1 serve as well as 20", {}, *found.sample_p, *found.sample_p > 0.05,
+        paser::message(found.least_samples, found.least_samples == 1 ? " sample of f1 serves" : " samples of f1 serve",
+                       " as well as ", found.most_samples),
+        {}, *found.sample_p, *found.sample_p > 0.05,
         paser::message(paser::is_nan(*found.sample_p)
                            ? "p of Welch's t-test on the images' IoU is not known: the test images are too few or equal"
                            : "p of Welch's t-test on the images' IoU; it holds above 0.05",

@@ -69,6 +69,8 @@ inline const Config& checked(const Config& c) {
   experiment::check_lists(lists);
   experiment::check_rivals(c);
   experiment::check_names("lambdas", c.lambdas, [](double lambda) { return paser::message(lambda); });
+  experiment::check_each_once("costs", c.costs);
+  experiment::check_each_once("sample_counts", c.sample_counts);
   check<ValueError>(c.noise == 0 || c.noise_epochs.size() + 1 == c.models(), "setting", "noise_epochs is of ",
                     c.noise_epochs.size(), " networks, expected ", c.models() - 1, ", all but f1");
   for (const Index epochs : c.noise_epochs)

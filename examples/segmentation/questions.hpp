@@ -195,7 +195,12 @@ class Questions {
       }
       progress.finish();
     }
-    const double distance = paser::metrics::mean_total_variation(routes.front(), routes.back());
+    const auto ends = std::minmax_element(numbers.begin(), numbers.end());
+    const auto least = static_cast<std::size_t>(ends.first - numbers.begin());
+    const auto most = static_cast<std::size_t>(ends.second - numbers.begin());
+    findings_.least_samples = numbers[least];
+    findings_.most_samples = numbers[most];
+    const double distance = paser::metrics::mean_total_variation(routes[least], routes[most]);
     findings_.sample_tvd = distance;
     // p of the test, NaN where the images are too few for one.
     const auto plot = [&](const std::string& title, const std::string& unit,
@@ -210,12 +215,12 @@ class Questions {
       if (values.front().size() < 2) {
         p.note += "; one image: no test";
       } else {
-        const auto welch = paser::metrics::welch_t_test(values.front(), values.back());
-        p.test = {paser::message("Welch's t-test, ", numbers.front(), " against ", numbers.back(), " samples"), welch.t,
+        const auto welch = paser::metrics::welch_t_test(values[least], values[most]);
+        p.test = {paser::message("Welch's t-test, ", numbers[least], " against ", numbers[most], " samples"), welch.t,
                   welch.df, welch.p};
         found = welch.p;
-        if (values.front() != values.back()) {
-          const auto paired = paser::metrics::paired_t_test(values.front(), values.back());
+        if (values[least] != values[most]) {
+          const auto paired = paser::metrics::paired_t_test(values[least], values[most]);
           p.note += paser::message("; paired by image: t = ", report::fixed(paired.t, 2),
                                    ", p = ", report::significant(paired.p));
         }

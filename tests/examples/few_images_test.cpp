@@ -55,7 +55,7 @@ struct Training {
 /// The statement that a t-test answers.
 nlohmann::json of_samples(const nlohmann::json& results) {
   for (const auto& claim : results.at("claims"))
-    if (claim.at("text").get<std::string>().find("samples of f1 serve as well") != std::string::npos) return claim;
+    if (claim.at("text").get<std::string>().find(" of f1 serve") != std::string::npos) return claim;
   return {};
 }
 
@@ -79,7 +79,19 @@ TEST_CASE("a training with one test image ends with its results, and tells that 
   CHECK_FALSE(claim.contains("reproduced"));
   CHECK_FALSE(claim.contains("measured"));
   CHECK_THAT(claim.at("explanation").get<std::string>(), Contains("not known"));
-  CHECK_THAT(train.said, Contains("[only compared]  5 samples of f1"));
+  CHECK_THAT(train.said, Contains("[only compared]  2 samples of f1 serve as well as 3"));
+}
+
+TEST_CASE("the statement of samples is of the least and the most that were asked for, in whatever order") {
+  Training train;
+  const auto results = train({"sample_counts=[3,1,2]"});
+  const auto& iou = results.at("box_plots").at(0);
+  CHECK(iou.at("groups").at(0).at("name") == "3 samples");
+  CHECK(iou.at("test").at("name") == "Welch's t-test, 1 against 3 samples");
+  const auto claim = of_samples(results);
+  REQUIRE(claim.is_object());
+  CHECK(claim.at("text") == "1 sample of f1 serves as well as 3");
+  CHECK(claim.at("measured") == iou["test"].at("p"));
 }
 
 TEST_CASE("a training whose test images have no pixel that counts ends with its results") {

@@ -80,6 +80,15 @@ TEST_CASE("every setting of train_segmentation is taken, or refused by its name"
     CHECK(takes(accepted, setting));
 }
 
+TEST_CASE("what is asked twice of train_segmentation is refused by the setting's name") {
+  for (const auto& [setting, twice] : {std::pair{"costs=[\"macs\",\"time\",\"macs\"]", "costs has macs twice"},
+                                       {"sample_counts=[2,3,2]", "sample_counts has 2 twice"}}) {
+    segmentation::Config c = tiny_config();
+    experiment::apply(setting, c);
+    CHECK_THROWS_WITH(segmentation::checked(c), Contains(twice));
+  }
+}
+
 TEST_CASE("every setting of the other programs is taken, or refused by its name") {
   const auto mnist = taken(noisy_mnist::demo(), [](const auto& c) { noisy_mnist::checked(c); });
   CHECK_FALSE(takes(mnist, "samples=0"));

@@ -236,6 +236,14 @@ void check_names(const char* setting, const std::vector<double>& numbers, const 
   }
 }
 
+/// Throws ValueError naming the setting where its list has something twice, which would be done twice over.
+template <class Value>
+void check_each_once(const char* setting, std::vector<Value> list) {
+  std::ranges::sort(list);
+  const auto twice = std::ranges::adjacent_find(list);
+  if (twice != list.end()) throw ValueError(message("setting: ", setting, " has ", *twice, " twice, expected it once"));
+}
+
 /// The settings of a name among `presets`. Throws ValueError naming those that there are.
 template <Settings S>
 S preset_named(const std::vector<S>& presets, const std::string& name) {
