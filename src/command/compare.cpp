@@ -60,6 +60,16 @@ std::filesystem::path results_file(const std::filesystem::path& run) {
   return std::filesystem::is_directory(run, none) ? run / "results.json" : run;
 }
 
+/// Throws FormatError where two have one name, which would count as two runs.
+template <class Entry>
+void require_each_once(const std::vector<Entry>& entries, std::string Entry::*name, const char* what,
+                       const std::filesystem::path& file) {
+  std::set<std::string> names;
+  for (const Entry& e : entries)
+    paser::check<paser::FormatError>(names.insert(e.*name).second, file.string().c_str(), "has the ", what, " '",
+                                     paser::excerpt(e.*name), "' twice, expected it once");
+}
+
 /// The results of a run. Throws FormatError, also on those of train_router, which compares networks and routers by its
 /// own tables.
 report::Results results_of(const std::filesystem::path& run) {
@@ -69,7 +79,10 @@ report::Results results_of(const std::filesystem::path& run) {
       !document.is_object() || document.contains("rows") || !document.contains("routers"), file.string().c_str(),
       "is of train_router, whose numbers are other ones; expected runs of paser train or train_noisy_mnist. What its "
       "routers gain is in its report.html and curve.csv");
-  return report::read_results(file);
+  auto results = report::read_results(file);
+  require_each_once(results.rows, &report::Row::model, "method", file);
+  require_each_once(results.claims, &report::Claim::text, "claim", file);
+  return results;
 }
 
 /// The settings, but for the seed, that are not the same in all runs. Runs that differ in them are no repetitions.
@@ -105,7 +118,8 @@ std::vector<Method> methods_of(const std::vector<report::Results>& runs) {
       if (paser::is_finite(row.gmac)) m.gmac.values.push_back(row.gmac);
       if (paser::is_finite(row.iou_per_gmac())) m.iou_per_gmac.values.push_back(row.iou_per_gmac());
       if (paser::is_finite(row.ms_per_image)) m.ms.values.push_back(row.ms_per_image);
-      m.share.resize(std::max(m.share.size(), row.share.size()));
+      if (row.share.size() != runs.front().models.size()) continue;  // of other models: no mean of these
+      m.share.resize(row.share.size());
       for (std::size_t k = 0; k < row.share.size(); ++k) m.share[k].values.push_back(row.share[k]);
     }
   return methods;
@@ -174,6 +188,20 @@ void print(const std::vector<report::Results>& runs) {
   std::cout << claims;
 }
 
+/// Tells what else than the seed is not the same in all runs.
+void warn_of_differences(const std::vector<report::Results>& runs) {
+  const auto warn = [](const std::string& what) {
+    std::cerr << "warning: the runs differ in " << paser::visible(what)
+              << ", so that their spread is not that of the seed\n";
+  };
+  const auto differ = [&](const auto& member) {
+    return !std::ranges::all_of(runs, [&](const report::Results& r) { return r.*member == runs.front().*member; });
+  };
+  for (const std::string& name : differing(runs)) warn("the setting " + name);
+  if (differ(&report::Results::models)) warn("their models (shares are of the runs that have as many as the first)");
+  if (differ(&report::Results::iou_convention)) warn("how their IoU counts (iou_convention)");
+}
+
 int run(const std::vector<std::string>& folders, const program::CommonOptions& common) {
   std::vector<report::Results> runs;
   program::DryRun would;
@@ -190,9 +218,7 @@ int run(const std::vector<std::string>& folders, const program::CommonOptions& c
       if (runs[i].seed == runs[k].seed)
         std::cerr << "warning: " << paser::visible(folders[k]) << " and " << paser::visible(folders[i])
                   << " have the same seed, " << runs[i].seed << "\n";
-  for (const std::string& name : differing(runs))
-    std::cerr << "warning: the runs differ in the setting " << paser::visible(name)
-              << ", so that their spread is not that of the seed\n";
+  warn_of_differences(runs);
   if (common.dry_run) throw program::DryRunEnds{would};
   if (common.json)
     std::cout << paser::io::json_text(document(runs), 2) << "\n";

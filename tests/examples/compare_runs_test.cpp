@@ -124,3 +124,49 @@ TEST_CASE("amounts beyond any that a run can have are refused by the runs' compa
   REQUIRE(told.status == 0);
   CHECK(nlohmann::json::parse(told.out)["methods"][1]["iou_per_gmac"]["values"].empty());
 }
+
+namespace {
+
+/// The results of a run, changed by change(document).
+template <class Change>
+void change_results(const std::filesystem::path& run, const Change& change) {
+  auto j = nlohmann::json::parse(io::read_file(run / "results.json"));
+  change(j);
+  io::write_file(run / "results.json", j.dump());
+}
+
+}  // namespace
+
+TEST_CASE("a method or a claim that stands twice in one file is refused: it would count as two runs") {
+  const TemporaryFolder folder;
+  for (const auto& [list, sentence] : {std::pair{"rows", "results.json: has the method 'f1' twice, expected it once"},
+                                       {"claims", "results.json: has the claim 'PaSeR is better' twice"}}) {
+    write_run(folder / "a", 1, 0.6);
+    change_results(folder / "a", [&](nlohmann::json& j) { j[list].push_back(nlohmann::json(j[list][0])); });
+    const auto refused = run_program(folder.path(), {PASER_COMPARE_RUNS, (folder / "a").string()});
+    CHECK(refused.status == 2);
+    CHECK(refused.out.empty());
+    CHECK_THAT(refused.err, Contains(sentence));
+  }
+}
+
+TEST_CASE("runs of other models or of another IoU are told, and shares of other lengths have no mean") {
+  const TemporaryFolder folder;
+  write_run(folder / "a", 1, 0.6);
+  write_run(folder / "b", 2, 0.8);
+  const std::vector<std::string> words{PASER_COMPARE_RUNS, (folder / "a").string(), (folder / "b").string(), "--json"};
+  CHECK(run_program(folder.path(), words).err.empty());
+  change_results(folder / "b", [](nlohmann::json& j) {
+    j["models"] = {"f1", "f2", "f3"};
+    j["rows"][1]["share"] = {0, 0.5, 0.5};
+    j["iou_convention"] = "a class that is absent counts as 0";
+  });
+  const auto told = run_program(folder.path(), words);
+  CHECK(told.status == 0);
+  CHECK_THAT(told.err, Contains("warning: the runs differ in their models") &&
+                           Contains("warning: the runs differ in how their IoU counts"));
+  const auto shares = nlohmann::json::parse(told.out).at("methods").at(1).at("share");
+  REQUIRE(shares.size() == 2);
+  CHECK(shares[0].at("values") == nlohmann::json{0.25});
+  CHECK(shares[1].at("values") == nlohmann::json{0.75});
+}
