@@ -68,11 +68,16 @@ struct RunOptions {
     return list_settings || list_presets;
   }
 
-  /// Seed and settings of the command line, and the number of threads.
+  /// Seed and settings of the command line, and the number of threads. Throws ValueError on a setting that there is
+  /// not, or of another kind, and on the preset among them.
   template <class Settings>
   void apply_to(Settings& settings_of_run) const {
     if (seed) settings_of_run.seed = *seed;
-    for (const std::string& setting : settings) paser::experiment::apply(setting, settings_of_run);
+    for (const std::string& setting : settings) {
+      paser::check<paser::ValueError>(preset.empty() || !setting.starts_with("preset="), "--set", "'", setting,
+                                      "' would name the settings and change none; expected --preset to choose them");
+      paser::experiment::apply(setting, settings_of_run);
+    }
     if (threads > 0) paser::set_threads(threads);
   }
 

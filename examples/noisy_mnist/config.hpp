@@ -35,7 +35,7 @@ struct Config : experiment::RunSettings,
   static void visit(Self& c, V&& v) {
     using namespace experiment;
     constexpr Range images{1, 60'000};
-    v("preset", c.preset, Anything{}, "the name of these settings");
+    v("preset", c.preset, Anything{}, "the name of these settings, as --preset chooses them");
     RunSettings::visit(c, v);
     v("foreground", c.foreground, Range{1, 255}, "a pixel of the clean digit is foreground from this gray value on");
     v("box", c.box, Words{"kernel", "box1", "box2"}, "the third noise: Pillow's ImageFilter.BLUR, or BoxBlur");

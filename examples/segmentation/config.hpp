@@ -100,7 +100,7 @@ struct Config : experiment::FolderSettings,
   template <class Self, class V>
   static void visit(Self& c, V&& v) {
     using namespace experiment;
-    v("preset", c.preset, Anything{}, "the name of these settings");
+    v("preset", c.preset, Anything{}, "the name of these settings, as --preset chooses them");
     FolderSettings::visit(c, v);
     v("split", c.split, Words{"thirds", "all"}, "a third of the training images per stage, or all in every stage");
     v("network", c.network, Anything{}, "f1, f2, ... or NAME:JSON of the registry: trained alone, without routing");

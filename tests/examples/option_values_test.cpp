@@ -38,4 +38,12 @@ TEST_CASE("an option with an empty value is refused: a shell's variable that is 
   }
 }
 
+TEST_CASE("a preset is chosen by --preset: a setting would only change the name of the settings") {
+  const Bench b;
+  b.refuses({"train", "--data", b.path("set"), "--out", b.path("out"), "--set", "preset=paper"},
+            "--set: 'preset=paper' would name the settings and change none; expected --preset");
+  b.refuses({"--out", b.path("out"), "--set", "preset=paper"}, "--set: 'preset=paper'", PASER_TRAIN_NOISY_MNIST);
+  CHECK_THAT(b.run({"--set", "preset=paper"}, PASER_TRAIN_ROUTER).err, Contains("unknown setting 'preset'"));
+}
+
 }  // namespace option_values_test
