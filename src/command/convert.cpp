@@ -32,7 +32,7 @@ struct Arguments {
   std::string variant, network, take, names;
   std::vector<std::string> classes;
   std::vector<Index> size{512, 512};
-  bool imagenet = false, overwrite = false;
+  bool sized = false, imagenet = false, overwrite = false;  ///< sized: the size was said
   program::CommonOptions common;
 };
 
@@ -97,9 +97,9 @@ void to_model(const Arguments& a) {
 
 /// One network of a model becomes a checkpoint.
 void to_weights(const Arguments& a, const fs::path& file) {
-  check<ValueError>(a.network.empty() && a.classes.empty() && !a.imagenet, "paser convert",
-                    "--network, --classes and --imagenet are for weights that become a model, and ", file.string(),
-                    " is a model already; --take says which of its networks is written");
+  check<ValueError>(a.network.empty() && a.classes.empty() && !a.sized && !a.imagenet, "paser convert",
+                    "--network, --classes, --size and --imagenet are for weights that become a model, and ",
+                    file.string(), " is a model already; --take says which of its networks is written");
   const auto loaded = pipeline::load_paser(file);
   std::vector<std::string> known;
   for (Index k = 0; k < loaded.paser.actions(); ++k) known.push_back(message("f", k + 1));
@@ -121,6 +121,8 @@ void to_weights(const Arguments& a, const fs::path& file) {
 }
 
 int convert(const Arguments& a) {
+  check<ValueError>(a.out.filename() != ".safetensors", "paser convert", a.out.string(),
+                    ": expected a name before .safetensors");
   const std::string ending = a.out.extension().string();
   check<ValueError>(ending == ".safetensors", "paser convert", a.out.string(), ": files that end with ",
                     ending.empty() ? "nothing" : ending,
@@ -157,10 +159,11 @@ int run_convert(int argc, char** argv) {
                  "whose names the weights have: of segformer hugging_face, nvlabs or smp; of unet released (the PaSeR "
                  "authors') or paser; the first by default");
   app.add_option("--classes", a.classes, "their names, as the model is to have them: road,sky,...")->delimiter(',');
-  app.add_option("--size", a.size, "height and width of the windows in which the model is to segment images")
-      ->expected(2)
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
+  const CLI::Option* const size =
+      app.add_option("--size", a.size, "height and width of the windows in which the model is to segment images")
+          ->expected(2)
+          ->check(CLI::Range(1, 65536))
+          ->capture_default_str();
   app.add_flag("--imagenet", a.imagenet, "the network expects RGB less ImageNet's means, by its deviations");
   app.add_option("--take", a.take, "of a model with several networks: f1, f2, ...");
   app.add_option("--variant", a.variant, "of a run folder: the checkpoint's name, such as paser_tuned");
@@ -171,7 +174,10 @@ int run_convert(int argc, char** argv) {
       "--imagenet\n"
       "Exit status: 0 done; 1 the output cannot be written; 2 wrong options, or weights that cannot be read or do not "
       "fit\nthe network; 3 a number of them is not finite.");
-  return program::run(app, argc, argv, [&](const std::string&) { return convert(a); });
+  return program::run(app, argc, argv, [&](const std::string&) {
+    a.sized = size->count() > 0;
+    return convert(a);
+  });
 }
 
 }  // namespace command

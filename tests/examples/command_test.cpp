@@ -300,6 +300,13 @@ TEST_CASE("paser convert: a UNet of a model has the released code's names, and c
   const std::string model = saved_model(folder).string(), weights = (folder / "f2.safetensors").string(),
                     again = (folder / "again.safetensors").string();
   CHECK(paser_command(folder, {"convert", model, weights}).status == 2);  // of three networks
+  const auto sized = paser_command(folder, {"convert", model, weights, "--take", "f2", "--size", "1", "1"});
+  CHECK(sized.status == 2);
+  CHECK_THAT(sized.err, Contains("--network, --classes, --size and --imagenet are for weights"));
+  const auto nameless = paser_command(folder, {"convert", model, (folder / ".safetensors").string(), "--take", "f2"});
+  CHECK(nameless.status == 2);
+  CHECK_THAT(nameless.err, Contains(".safetensors: expected a name before .safetensors"));
+  CHECK_FALSE(fs::exists(weights));
   REQUIRE(paser_command(folder, {"convert", model, weights, "--take", "f2"}).status == 0);
   CHECK(io::read_weights(weights).contains("inc.double_conv.0.weight"));
   REQUIRE(

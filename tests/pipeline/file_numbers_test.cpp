@@ -55,6 +55,24 @@ TEST_CASE("every number of a model's description is refused by a FormatError, or
   CHECK(refused > 100);
 }
 
+TEST_CASE("a field that a model's description does not have is named, in plain words") {
+  const TemporaryFolder folder;
+  const auto file = folder / "p.safetensors";
+  save_paser(file, make_paser(tiny(), Key{1}), tiny());
+  const auto good = io::Checkpoint::load(file);
+  for (const std::string pointer : {"/channels", "/classes", "/grid", "/grid/columns", "/image/height", "/policy"}) {
+    const nlohmann::json::json_pointer field(pointer);
+    auto changed = good;
+    changed.info[field.parent_pointer()].erase(field.back());
+    changed.save(file);
+    INFO(pointer);
+    CHECK_THROWS_WITH(load_paser(file),
+                      Contains("p.safetensors: the description of the PaSeR in it cannot be read, at '" + field.back() +
+                               "': key '" + field.back() + "' not found") &&
+                          !Contains("json.exception"));
+  }
+}
+
 TEST_CASE("the samples of a file of the first format are neither cut to 32 bits nor without a bound") {
   const TemporaryFolder folder;
   const auto file = folder / "p.safetensors";

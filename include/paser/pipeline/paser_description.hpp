@@ -158,13 +158,17 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
     part = name;
     return j.at(name);
   };
+  const auto whole = [&](const Json& of, const char* name) {
+    part = name;
+    return detail::whole_number(of, name, origin);
+  };
   try {
-    d.channels = detail::whole_number(j, "channels", origin);
+    d.channels = whole(j, "channels");
     at("classes").get_to(d.class_names);
     for (const Json& network : at("networks")) d.networks.push_back(detail::network_of(network, origin));
-    d.grid = {detail::whole_number(at("grid"), "rows", origin), detail::whole_number(at("grid"), "columns", origin)};
-    d.height = detail::whole_number(at("image"), "height", origin);
-    d.width = detail::whole_number(at("image"), "width", origin);
+    d.grid = {whole(at("grid"), "rows"), whole(at("grid"), "columns")};
+    d.height = whole(at("image"), "height");
+    d.width = whole(at("image"), "width");
     if (first) {
       part = "the policy";
       detail::read_first_format(d, j, origin);
@@ -184,7 +188,7 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
     d.info = j.value("info", Json::object());
   } catch (const typename Json::exception& error) {
     throw FormatError(origin + ": the description of the PaSeR in it cannot be read, at '" + part +
-                      "': " + error.what());
+                      "': " + io::json_problem(error));
   }
   detail::check_description<FormatError>(d, origin);
   return d;
