@@ -88,6 +88,23 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
     paser::experiment::RunFolder r(run, settings, {}, needs());
     CHECK_THROWS_WITH(r.checkpoint_to_write("f1"), Contains("f1.safetensors") && Contains("train did not write it"));
   }
+  SECTION("what a link leads to is not the run's, whatever it holds") {
+    for (const char* name : {"log.jsonl", "checkpoints/f1.safetensors"}) {
+      const fs::path elsewhere = folder / fs::path(name).filename();
+      fs::rename(run / name, elsewhere);
+      fs::create_symlink(elsewhere, run / name);
+      const std::string before = content_of(elsewhere);
+      const auto go_on = [&] {
+        paser::experiment::RunFolder r(run, settings, {}, needs());
+        some_checkpoint().save(r.checkpoint_to_write("f1"));
+      };
+      CHECK_THROWS_WITH(go_on(), Contains(name) && Contains("train did not write it"));
+      CHECK(content_of(elsewhere) == before);
+      fs::remove(run / name);
+      fs::rename(elsewhere, run / name);
+      fs::remove(run / ".paser_outputs");
+    }
+  }
   SECTION("a configuration that no program of paser wrote proves nothing") {
     put(run / "config.json", "{\"settings\":{\"seed\":1},\"environment\":{\"library\":\"torch\"}}");
     CHECK_THROWS_WITH(open(run), Contains("holds files and no run of train"));

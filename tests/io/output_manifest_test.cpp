@@ -173,4 +173,50 @@ TEST_CASE("output manifest: a name that leads out of the folder is refused, and 
   CHECK(OutputFolder(out, "train").lists("..a/...b."));
 }
 
+TEST_CASE("output manifest: a list that another folder has too, as after cp -al, becomes the folder's own") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run", copy = folder / "copy", list = io::OutputManifest::file_name;
+  OutputFolder(run, "train").write("a", "one");
+  fs::create_directory(copy);
+  for (const fs::path& name : {fs::path("a"), list}) fs::create_hard_link(run / name, copy / name);
+  const std::string before = text_of(copy / list);
+  OutputFolder(run, "train", {.dry_run = true}).write("a", "two");
+  CHECK(fs::hard_link_count(run / list) == 2);
+  {
+    OutputFolder o(run, "train", {.alone = true});
+    o.write("a", "two");
+    OutputFolder(copy, "train", {.alone = true, .dry_run = true}).require("a");  // the lock is the folder's own, too
+  }
+  CHECK(text_of(copy / list) == before);
+  CHECK(text_of(copy / "a") == "one");
+  OutputFolder(copy, "train", {.alone = true}).write("a", "three");
+  OutputFolder(run, "train", {.alone = true}).write("a", "four");
+  CHECK(text_of(copy / "a") == "three");
+  CHECK(text_of(run / "a") == "four");
+  // A file of nothing is no list before it has its first line.
+  put(folder / "empty", "");
+  fs::create_directory(folder / "new");
+  fs::create_hard_link(folder / "empty", folder / "new" / list);
+  OutputFolder(folder / "new", "train").write("a", "one");
+  CHECK(text_of(folder / "empty").empty());
+  CHECK(OutputFolder(folder / "new", "train").lists("a"));
+}
+
+TEST_CASE("output manifest: several programs in one folder know of each other's files although its list was copied") {
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run", list = io::OutputManifest::file_name;
+  OutputFolder(run, "segment").write("a", "one");
+  fs::create_hard_link(run / list, folder / "copied before");
+  OutputFolder first(run, "segment");
+  OutputFolder second(run, "segment");
+  fs::create_hard_link(run / list, folder / "copied meanwhile");
+  OutputFolder third(run, "segment");
+  int text = 0;
+  for (OutputFolder* writes : {&third, &first, &second, &third, &second, &first, &third})
+    writes->write("a", std::to_string(++text));
+  CHECK(text_of(run / "a") == std::to_string(text));
+  for (OutputFolder* one : {&first, &second, &third}) CHECK_NOTHROW(one->require("a"));
+  CHECK_THROWS_AS(OutputFolder(run, "train", {.alone = true}), IoError);
+}
+
 }  // namespace output_manifest_test

@@ -70,7 +70,7 @@ inline std::vector<std::string> checkpoints_of_older_run(const std::filesystem::
   std::map<std::string, std::vector<std::string>> of_stage;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(run / "checkpoints", none)) {
-    if (!entry.is_regular_file()) continue;
+    if (!fs::is_regular_file(entry.symlink_status())) continue;  // nor what a link leads to
     const std::string name = "checkpoints/" + entry.path().filename().string();
     try {
       const auto info = io::Checkpoint::load(entry.path()).info;
@@ -96,7 +96,7 @@ inline std::vector<std::string> checkpoints_of_older_run(const std::filesystem::
 inline void adopt_older_run(io::OutputFolder& folder, bool overwrite) {
   namespace fs = std::filesystem;
   const auto proven = [&](const char* name) {
-    return fs::is_regular_file(folder.path() / name) && is_output(folder.path() / name, name);
+    return fs::is_regular_file(fs::symlink_status(folder.path() / name)) && is_output(folder.path() / name, name);
   };
   if (!proven("config.json")) return;
   const auto checkpoints = checkpoints_of_older_run(folder.path(), overwrite);

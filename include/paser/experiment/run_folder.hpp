@@ -114,7 +114,7 @@ class RunFolder {
       describe(choice, needs);
       return;
     }
-    log_.emplace(out_->rewritten("log.jsonl"));
+    log_.emplace(out_->appended("log.jsonl"));
     if (choice.tensorboard) open_events();
   }
 
@@ -246,7 +246,7 @@ class RunFolder {
  private:
   /// With what the run has logged before, be it without events.
   void open_events() {
-    events_.emplace(out_->rewritten(events_file));
+    events_.emplace(out_->appended(events_file));
     for (const auto& record : report::read_log(log_->file())) events_->write(record);
   }
 

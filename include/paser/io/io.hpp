@@ -26,6 +26,7 @@
 #include "paser/io/orientation.hpp"
 #include "paser/io/output_folder.hpp"
 #include "paser/io/output_manifest.hpp"
+#include "paser/io/output_name.hpp"
 #include "paser/io/png.hpp"
 #include "paser/io/pnm.hpp"
 #include "paser/io/published_names.hpp"

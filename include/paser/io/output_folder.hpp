@@ -8,33 +8,11 @@
 #include <set>
 
 #include "paser/io/output_manifest.hpp"
+#include "paser/io/output_name.hpp"
 
 #ifdef PASER_POSIX_FILES
 
 namespace paser::io {
-
-namespace detail {
-
-/// Throws ValueError for a path that is longer than the file system takes, or has a name that is: also where folders on
-/// the way are still to be made. Only these are tried, each where the first of them will be: a name that is there fits,
-/// and how long one may be, in bytes or in letters, the file system alone knows.
-inline void check_name(const Path& path) {
-  struct stat ignored {};
-  const auto fits = [&](const Path& name) {
-    const bool too_long = ::lstat(name.c_str(), &ignored) != 0 && errno == ENAMETOOLONG;
-    check<ValueError>(!too_long, "output", quoted(path), ": ", std::strerror(ENAMETOOLONG));
-  };
-  if (::lstat(path.c_str(), &ignored) == 0) return;
-  fits(path);
-  std::vector<Path> to_make;
-  Path there = path;
-  for (std::error_code none; there.has_relative_path() && !std::filesystem::exists(there, none);
-       there = there.parent_path())
-    to_make.push_back(there.filename());
-  for (const Path& name : to_make) fits(there / name);
-}
-
-}  // namespace detail
 
 /// How a program writes into a folder.
 struct OutputOptions {
@@ -62,7 +40,8 @@ struct OutputOptions {
 ///   out.write("masks/a.png", png);
 ///
 /// Names are relative to the folder, "masks/a.png"; folders on the way are made. What killed programs left half-written
-/// is removed when the folder is opened. Of a link, the file that it names is judged and replaced. POSIX only.
+/// is removed when the folder is opened. Of a link, the file that it names is judged and replaced, by its content;
+/// where that says nothing (see rewritten) a link is another's. A folder on the way may be a link. POSIX only.
 class OutputFolder {
   /// What is there under a name, if it may be replaced.
   struct Standing {
@@ -164,14 +143,24 @@ class OutputFolder {
     Crc32 crc_;
   };
 
-  /// Lists a file that the program appends to or replaces by itself, now and later, and returns its path. One that is
-  /// there stays, unless it is another's. Throws as require.
+  /// Lists a file that the program replaces by itself, now and later, and returns its path. One that is there stays,
+  /// unless it is another's, as every link is. Throws as require.
   Path rewritten(const std::string& name) {
     if (!own_content(name).own) remove(name);
     if (options_.dry_run) return path_ / name;
     make_folder((path_ / name).parent_path());
     if (!lists(name) || !manifest_.files().at(name).by_name) manifest_.list(name, {{}, true, {}, {}});
     return path_ / name;
+  }
+
+  /// The same for a file that the program appends to where it stands: one that has other names, by hard links as `cp
+  /// -al` makes them, becomes a file of its own, and those stay as they are. Throws as require, and IoError.
+  Path appended(const std::string& name) {
+    Path file = rewritten(name);
+    struct stat there {};
+    if (!options_.dry_run && ::lstat(file.c_str(), &there) == 0 && there.st_nlink > 1)
+      write_file(file, read_file(file));
+    return file;
   }
 
   /// Removes a file, if there is one. Throws as require.
@@ -311,6 +300,8 @@ class OutputFolder {
     const ListedFile& listed = found->second;
     if (listed.program != manifest_.program()) return "was written by " + listed.program;
     if (listed.by_name) {
+      std::error_code none;
+      if (std::filesystem::is_symlink(file, none)) return "is a link, and " + called() + " makes none";
       const bool alike = !options_.recognises || options_.recognises(file, name);
       return alike ? "" : "is not what " + called() + " writes under this name";
     }
@@ -328,16 +319,6 @@ class OutputFolder {
   std::set<std::string> removed_;  ///< by a dry run: as if they were not there
   std::set<std::pair<dev_t, ino_t>> inputs_;
 };
-
-/// The folder of one file that is named by itself, and its name in it. Throws IoError where there is no such folder,
-/// ValueError where a name is longer than the file system takes.
-inline std::pair<Path, std::string> folder_and_name(const Path& file) {
-  detail::check_name(file);
-  const Path folder = file.has_parent_path() ? file.parent_path() : Path(".");
-  std::error_code ignored;
-  check<IoError>(std::filesystem::is_directory(folder, ignored), "output", quoted(file), ": its folder does not exist");
-  return {folder, file.filename().string()};
-}
 
 }  // namespace paser::io
 

@@ -49,7 +49,9 @@ struct ListedFile {
 
 /// The files that programs wrote into a folder, kept in the folder itself: one line per change, each with its checksum,
 /// appended before the change is made, so that a program killed at any moment leaves no file that is not listed.
-/// The manifest is also the folder's lock, held as long as the object lives; it ends with the process.
+/// The manifest is also the folder's lock, held as long as the object lives; it ends with the process. One that other
+/// folders have too, by hard links (`cp -al`), becomes this folder's own when it is opened, unless a process that
+/// opened it before is at work here.
 class OutputManifest {
  public:
   static constexpr const char* file_name = ".paser_outputs";
@@ -69,7 +71,7 @@ class OutputManifest {
       ::flock(file_, LOCK_UN);
       return;
     }
-    if (exclusive && lines_ > 2 * files_.size() + 100) {  // forget what no longer counts
+    if (exclusive && (lines_ > 2 * files_.size() + 100 || has_other_names())) {  // forget what no longer counts
       write_file(path_, text());
       open(alone);
       read();
@@ -133,6 +135,12 @@ class OutputManifest {
     return ::lstat(path_.c_str(), &there) == 0;
   }
 
+  /// Whether what is appended to the file is another folder's as well.
+  bool has_other_names() const {
+    struct stat there {};
+    return ::fstat(file_, &there) == 0 && there.st_nlink > 1;
+  }
+
   /// Opens and locks the file. Returns whether the lock is exclusive.
   bool open(bool alone) {
     files_.clear();
@@ -193,7 +201,7 @@ class OutputManifest {
     }
     if (read_to_ == 0) {
       if (text.size() < header.size() && header.starts_with(text)) {  // new, or killed while it was new
-        if (dry_run_) return;
+        if (dry_run_ || has_other_names()) return;                    // the constructor writes one of its own
         const int problem = ::ftruncate(file_, 0) == 0 ? 0 : errno;
         check<IoError>(problem == 0, "output", quoted(path_), " cannot be written: ", std::strerror(problem));
         store(header, true);
