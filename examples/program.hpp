@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdint>
@@ -92,6 +93,36 @@ inline void refuse_empty(const CLI::App& app) {
       paser::check<paser::ValueError>(!value.empty(), option->get_name().c_str(), "has an empty value");
 }
 
+/// The same for one of several values in a word, "a,,b" or "[a,,b]". CLI11 leaves such out, so that its results say
+/// nothing of them: the words are looked for that stand behind the option, and whose other values it has.
+inline void refuse_empty_in_lists(const CLI::App& app, int argc, const char* const* argv) {
+  for (const CLI::Option* option : app.get_options()) {
+    const char comma = option->get_delimiter();
+    if (comma == '\0') continue;
+    bool behind = false;
+    for (int i = 1; i < argc; ++i) {
+      std::string word = argv[i];
+      if (word.starts_with("--")) {
+        const std::size_t end = std::min(word.find('='), word.size());
+        behind = option->check_name(word.substr(0, end));
+        if (end == word.size()) continue;
+        word.erase(0, end + 1);
+      }
+      if (!behind) continue;
+      if (word.size() > 1 && word.front() == '[' && word.back() == ']') word = word.substr(1, word.size() - 2);
+      std::istringstream values(word + comma);
+      bool empty = false, taken = true;
+      for (std::string value; std::getline(values, value, comma);)
+        if (value.empty())
+          empty = true;
+        else
+          taken = taken && std::ranges::find(option->results(), value) != option->results().end();
+      paser::check<paser::ValueError>(!empty || !taken, option->get_name().c_str(), "has an empty value in '", word,
+                                      "'");
+    }
+  }
+}
+
 template <class Body>
 int run(CLI::App& app, int argc, char** argv, const Body& body) {
   fill_standard_descriptors();
@@ -115,6 +146,7 @@ int run(CLI::App& app, int argc, char** argv, const Body& body) {
   }
   try {
     refuse_empty(app);
+    refuse_empty_in_lists(app, argc, argv);
     return body(command_line(argc, argv));
   } catch (const DryRunEnds& end) {
     const CLI::Option* const json = app.get_option_no_throw("--json");

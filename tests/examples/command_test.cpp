@@ -289,6 +289,9 @@ TEST_CASE("paser convert: strict, and nothing is replaced") {
   CHECK(convert({good, out, "--network", "segfrmer:{}"}).status == 2);  // no such one
   CHECK(convert({good, out, "--network", tiny_segformer, "--names", "x"}).status == 2);
   CHECK(convert({good, (folder / "out.pth").string(), "--network", tiny_segformer}).status == 2);
+  const auto empty = convert({good, out, "--network", tiny_segformer, "--classes", "a,b,,c,d"});
+  CHECK(empty.status == 2);
+  CHECK_THAT(empty.err, Contains("--classes: has an empty value in 'a,b,,c,d'"));
   CHECK(convert({good, good, "--network", tiny_segformer, "--overwrite"}).status == 2);
   CHECK(convert({good, out, "--network", tiny_segformer}).status == 0);
   CHECK(convert({good, out, "--network", tiny_segformer}).status == 2);

@@ -41,7 +41,12 @@ template <class Body>
 std::pair<int, std::string> ended(std::vector<std::string> words, const Body& body) {
   CLI::App app("test");
   int number = 0;
+  std::vector<std::string> files, names;
+  std::vector<double> range;
+  app.add_option("files", files);
   app.add_option("--number", number);
+  app.add_option("--names,--called", names)->delimiter(',');
+  app.add_option("--range", range)->delimiter(',')->expected(2);
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   std::ostringstream err, out;
@@ -63,6 +68,35 @@ TEST_CASE("a command line is told as one types it, its words quoted where a shel
   const std::vector<const char*> words{"train", "it's", "a\"b",  "$HOME", "a\\b", "#x",
                                        "~",     "a;b",  "{a,b}", "`x`",   "!",    "a\tb"};
   CHECK(words_of(line(words)) == "it's\na\"b\n$HOME\na\\b\n#x\n~\na;b\n{a,b}\n`x`\n!\na\tb\n");
+}
+
+TEST_CASE("of several values of an option none is empty, however they are typed") {
+  const auto status = [](std::vector<std::string> words, const std::string& told = "") {
+    words.insert(words.begin(), "p");
+    const auto [ended_with, text] = ended(words, [](const std::string&) { return 0; });
+    INFO(text);
+    if (!told.empty()) CHECK_THAT(text, Contains("error: " + told));
+    return ended_with;
+  };
+  CHECK(status({"--names", "a,,b", "--number", "1"}, "--names: has an empty value in 'a,,b'") == 2);
+  for (const char* names : {",a", "a,", "a,b,,", "a,,,b", "[a,,b]"}) {
+    INFO(names);
+    CHECK(status({"--names", names}, "--names: has an empty value in") == 2);
+    CHECK(status({"--called=" + std::string(names)}, "--names: has an empty value in") == 2);
+    CHECK(status({"--number=1", "--names", "a", "b", names}, "--names: has an empty value in") == 2);
+  }
+  for (const char* none : {"", ","}) CHECK(status({"--names", none}) == 2);
+  CHECK(status({"--range", "0,,255"}, "--range: has an empty value in '0,,255'") == 2);
+  CHECK(status({"--range", "-1", "255,"}, "--range: has an empty value in '255,'") == 2);
+  CHECK(status({"--range=-1,,255"}) == 2);
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"--names", "a,b", "--range", "-1,255"},
+                                             {"--names", "a", "b"},
+                                             {"--names=a,b", "--", "x,,y"},
+                                             {"x,,y", "--names", "a"}}) {
+    INFO(words[0]);
+    CHECK(status(words) == 0);
+  }
 }
 
 TEST_CASE("every end of a program has its exit status and a message") {
