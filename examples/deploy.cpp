@@ -15,14 +15,15 @@
 int main(int argc, char** argv) try {
   using namespace paser;
   check<ValueError>(argc == 4, "deploy", "expected MODEL IMAGE MASK");
-  check<ValueError>(!std::filesystem::exists(argv[3]), "deploy", argv[3], " is there already and is not replaced");
+  const bool there = exists(std::filesystem::symlink_status(argv[3]));  // a link that leads to nothing, too
+  check<ValueError>(!there, "deploy", argv[3], " is there already and is not replaced");
   auto [model, about] = pipeline::load_paser(argv[1]);
   FilterCache<float> filters;  // prepared weights, kept from image to image
   model.filters = &filters;
   const io::DecodedImage page = io::ImageFile(argv[2]).page(0);
   const auto image = data::image_of(page, about.channels, about.value_range, argv[2]);
   const auto found = pipeline::segment_tiled(model, image, Key{1}, {.height = about.height, .width = about.width});
-  io::write_png(argv[3], found.maps.labels);
+  io::write_png(argv[3], found.maps.labels, io::Existing::keep);
 } catch (const paser::NotFiniteError& error) {  // a weight, or an answer
   std::cerr << "error: " << paser::visible(error.what(), "\n") << '\n';
   return 3;

@@ -36,6 +36,10 @@ struct Arguments {
   program::CommonOptions common;
 };
 
+io::Existing existing(const Arguments& a) {
+  return a.overwrite ? io::Existing::replace : io::Existing::keep;
+}
+
 /// The network as a PaSeR takes it: with an answer for every pixel of an image of any size.
 models::AnySegmenter<float> fitted(models::AnySegmenter<float> network, const Arguments& a) {
   if (a.imagenet) {
@@ -91,7 +95,7 @@ void to_model(const Arguments& a) {
   pipeline::detail::check_description<ValueError>(d, "paser convert");
   pipeline::detail::check_networks<ValueError>(paser.models, d, "paser convert");
   program::work_has_begun() = true;
-  if (!a.common.dry_run) pipeline::save_paser(a.out, paser, d);
+  if (!a.common.dry_run) pipeline::save_paser(a.out, paser, d, existing(a));
   tell(a, a.in, spec, published.network, tensors.size());
 }
 
@@ -116,7 +120,7 @@ void to_weights(const Arguments& a, const fs::path& file) {
   io::load_state_dict(published.network, state, file.string());
   const io::Safetensors content = published.checkpoint();
   program::work_has_begun() = true;
-  if (!a.common.dry_run) io::write_safetensors(a.out, content);
+  if (!a.common.dry_run) io::write_safetensors(a.out, content, existing(a));
   tell(a, file, bare.spec, published.network, content.tensors.size());
 }
 
@@ -134,7 +138,7 @@ int convert(const Arguments& a) {
   std::error_code error;
   for (const fs::path& input : inputs)
     check<ValueError>(!fs::equivalent(input, a.out, error), "paser convert", a.out.string(), " is the input");
-  check<ValueError>(a.overwrite || !fs::exists(a.out, error), "paser convert", a.out.string(),
+  check<ValueError>(a.overwrite || !fs::exists(fs::symlink_status(a.out, error)), "paser convert", a.out.string(),
                     " is there already; --overwrite replaces it");
   (void)io::folder_and_name(a.out);
   if (model)

@@ -296,6 +296,19 @@ TEST_CASE("paser convert: strict, and nothing is replaced") {
   CHECK(convert({good, out, "--network", tiny_segformer}).status == 0);
   CHECK(convert({good, out, "--network", tiny_segformer}).status == 2);
   CHECK(convert({good, out, "--network", tiny_segformer, "--overwrite"}).status == 0);
+  // A link to nothing is there, and no file is made where it leads; for a model's network neither.
+  const std::string link = (folder / "link.safetensors").string();
+  fs::create_symlink("elsewhere.safetensors", link);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{good, link, "--network", tiny_segformer}, {out, link}}) {
+    const auto linked = convert(words);
+    CHECK(linked.status == 2);
+    CHECK_THAT(linked.err, Contains("link.safetensors is there already; --overwrite replaces it"));
+    CHECK_FALSE(fs::exists(folder / "elsewhere.safetensors"));
+  }
+  CHECK(convert({out, link, "--overwrite"}).status == 0);
+  CHECK(fs::is_symlink(link));
+  CHECK(fs::exists(folder / "elsewhere.safetensors"));
 }
 
 TEST_CASE("paser convert: a UNet of a model has the released code's names, and comes back") {

@@ -84,6 +84,13 @@ TEST_CASE("deploy, the example of a program of one's own, answers as segment_ima
   CHECK(over.status == 1);
   CHECK_THAT(over.err, Contains("is there already and is not replaced"));
   CHECK(io::read_file(image) == before);
+  const fs::path to_nothing = bench.folder / "link.png";
+  fs::create_symlink("elsewhere.png", to_nothing);
+  const auto link =
+      run_program(bench.folder.path(), {PASER_DEPLOY, bench.model().string(), image, to_nothing.string()});
+  CHECK(link.status == 1);
+  CHECK_THAT(link.err, Contains("link.png is there already and is not replaced"));
+  CHECK_FALSE(fs::exists(bench.folder / "elsewhere.png"));
   const auto none = run_program(bench.folder.path(), {PASER_DEPLOY, bench.model().string(), "none.png", "other.png"});
   CHECK(none.status == 1);
   CHECK_THAT(none.err, Contains("none.png") && Contains("does not exist"));

@@ -80,6 +80,9 @@ TEST_CASE("image: what is written is read back") {
   Tensor<std::uint8_t, 3> picture = uniform<float>(Key{1}, Shape{5, 7, 3}, 0, 256).cast<std::uint8_t>();
   io::write_png(folder / "rgb.png", picture);
   CHECK(std::ranges::equal(io::read_image(folder / "rgb.png").pixels.values(), picture.values()));
+  CHECK_THROWS_AS(io::write_png(folder / "rgb.png", Tensor<std::uint8_t, 3>::zeros({5, 7, 3}), io::Existing::keep),
+                  IoError);
+  CHECK(std::ranges::equal(io::read_image(folder / "rgb.png").pixels.values(), picture.values()));
   const auto gray = picture.reshape(Shape{1, 15, 7, 1});
   CHECK(std::ranges::equal(io::decode_image(io::encode_png(gray), "memory").pixels.values(), gray.values()));
   Labels labels = Labels::zeros({2, 3, 2});

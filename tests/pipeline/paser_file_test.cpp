@@ -218,6 +218,16 @@ TEST_CASE("a description that does not fit its Paser is refused before anything 
   CHECK_FALSE(std::filesystem::exists(folder / "p"));
 }
 
+TEST_CASE("a file that is there is not replaced by a Paser where it is to be kept") {
+  const TemporaryFolder folder;
+  const auto paser = make_paser(small(), Key{3});
+  io::write_file(folder / "mine", "mine");
+  CHECK_THROWS_AS(save_paser(folder / "mine", paser, small(), io::Existing::keep), IoError);
+  CHECK(io::read_file(folder / "mine") == "mine");
+  save_paser(folder / "new", paser, small(), io::Existing::keep);
+  CHECK(load_paser(folder / "new").paser.models.size() == 3);
+}
+
 TEST_CASE("a file whose parts do not fit is refused with a sentence") {
   const TemporaryFolder folder;
   const auto file = folder / "p.safetensors";

@@ -80,16 +80,16 @@ struct BasicCheckpoint {
     if (has_state(module) || has(name)) get(name, module);
   }
 
-  /// Replaces the file, all or nothing. Throws IoError; a file that was there before is then still whole. Texts of the
-  /// document that are not UTF-8 are stored as json_text writes them. Throws FormatError on a document that load would
-  /// refuse.
-  void save(const Path& path) const {
+  /// Writes the file, all or nothing. Throws IoError, with Existing::keep also where one is there; a file that was
+  /// there before is then still whole. Texts of the document that are not UTF-8 are stored as json_text writes them.
+  /// Throws FormatError on a document that load would refuse.
+  void save(const Path& path, Existing existing = Existing::replace) const {
     Safetensors content;
     content.tensors = tensors;
     content.metadata = {{"paser.format", "checkpoint/1"}, {"paser.info", json_text(info)}};
     content.metadata["paser.checksum"] = std::to_string(checksum(tensors, content.metadata["paser.info"]));
     const Dissolving<Json> readable(parse_json<Json>(content.metadata["paser.info"], quoted(path) + ": info"));
-    write_safetensors(path, content);
+    write_safetensors(path, content, existing);
   }
 
   /// Throws IoError when the file cannot be read, FormatError when it is no checkpoint or fails its checksum.

@@ -155,10 +155,11 @@ inline std::string encode_png(const Labels& labels, Index n = 0) {
   return encode_png(picture);
 }
 
-/// Writes a picture or a label map as PNG, all or nothing. Throws as encode_png, and IoError.
+/// Writes a picture or a label map as PNG, all or nothing. Throws as encode_png, and IoError, with Existing::keep also
+/// where a file of this name is there.
 template <class Picture>
-void write_png(const Path& path, const Picture& picture) {
-  write_file(path, encode_png(picture));
+void write_png(const Path& path, const Picture& picture, Existing existing = Existing::replace) {
+  write_file(path, encode_png(picture), existing);
 }
 
 }  // namespace paser::io

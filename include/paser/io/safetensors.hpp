@@ -170,9 +170,10 @@ Safetensors parse_safetensors(std::span<const std::byte> bytes, const std::strin
 }
 
 /// Writes a safetensors file, all or nothing. Wide element types come first, so that every tensor of a mapped file is
-/// aligned; equal content gives equal bytes. Throws IoError; ValueError on names and metadata that are not UTF-8.
+/// aligned; equal content gives equal bytes. Throws IoError, with Existing::keep also where a file of this name is
+/// there; ValueError on names and metadata that are not UTF-8.
 template <class Json = nlohmann::json>
-void write_safetensors(const Path& path, const Safetensors& content) {
+void write_safetensors(const Path& path, const Safetensors& content, Existing existing = Existing::replace) {
   std::vector<const StateDict::value_type*> order;
   for (const auto& entry : content.tensors) order.push_back(&entry);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
@@ -198,7 +199,7 @@ void write_safetensors(const Path& path, const Safetensors& content) {
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const auto length = static_cast<std::uint64_t>(text.size());
-  AtomicFile file(path);
+  AtomicFile file(path, existing);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
   for (const auto* entry : order) file.write(std::as_bytes(entry->second.bytes.values()));

@@ -123,9 +123,10 @@ Paser<T> make_paser(const BasicPaserDescription<Json>& d, Key key) {
 /// io::Checkpoint) with "f1", "f2", ..., "policy", and the description as its document. Networks, grid, estimator,
 /// policy and coarse answer are the Paser's own; those of `description` are not looked at. Throws ValueError
 /// when the description does not fit the Paser or a network does not say how to make it again, IoError when the file
-/// cannot be written.
+/// cannot be written, with Existing::keep also where one is there.
 template <class T, class Json = nlohmann::json>
-void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescription<Json> description) {
+void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescription<Json> description,
+                io::Existing existing = io::Existing::replace) {
   description.grid = paser.grid;
   description.estimator = paser.estimator.spec();
   description.policy = paser.policy.spec();
@@ -150,7 +151,7 @@ void save_paser(const io::Path& file, const Paser<T>& paser, BasicPaserDescripti
   checkpoint.put_if_any("policy", paser.policy);
   checkpoint.put_if_any("estimator", paser.estimator);
   checkpoint.info = description;
-  checkpoint.save(file);
+  checkpoint.save(file, existing);
 }
 
 /// Reads what save_paser wrote, its networks made as make_paser makes them. Throws IoError when the file cannot be
