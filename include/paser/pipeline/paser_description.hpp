@@ -159,7 +159,7 @@ BasicPaserDescription<Json> parse_description(const Json& j, const std::string& 
     return j.at(name);
   };
   const auto whole = [&](const Json& of, const char* name) {
-    part = name;
+    if (of.is_object()) part = name;  // else it is what `of` itself is that cannot be read
     return detail::whole_number(of, name, origin);
   };
   try {
