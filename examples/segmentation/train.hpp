@@ -51,6 +51,7 @@ inline Config as_begun(Config c, const std::filesystem::path& run, const Argumen
   if (!is_set(a, "distillation")) c.distillation = kept->distillation;
   if (!is_set(a, "micro_batch")) c.micro_batch = kept->micro_batch;
   if (!is_set(a, "grid")) c.grid = kept->grid;
+  static_cast<experiment::RivalSettings&>(c) = *kept;  // named by a preset then, and not trained
   return c;
 }
 
@@ -60,8 +61,6 @@ inline program::Exit run_single(const Arguments& a, const Config& config, const 
   paser::check<paser::ValueError>(a.run.stage == "all" && config.initial.empty(), "--network",
                                   "trains one network from random weights in one stage; it goes with neither --stage ",
                                   "nor --initial");
-  paser::check<paser::ValueError>(config.rivals.empty(), "--network",
-                                  "trains one network, beside which no rivals are trained; leave that setting out");
   SingleNetwork single(config, out, a.run.choice);
   experiment::print_data(report::notes(), std::cerr, config, single.data());
   auto stages = single.stages();
@@ -117,6 +116,8 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
   const report::InterruptGuard guard;
   if (config.network.empty()) return run_paser(a, config, team, out, command);
   paser::check<paser::ValueError>(team.alone(), "--network", "trains by one process; start it without mpirun or srun");
+  paser::check<paser::ValueError>(config.rivals.empty(), "--network",
+                                  "trains one network, beside which no rivals are trained; leave that setting out");
   return run_single(a, as_begun(config, out, a), out, command);
 }
 

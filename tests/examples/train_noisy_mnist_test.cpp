@@ -139,6 +139,9 @@ TEST_CASE("patience ends a rival, and PaSeR is above the others only where a tes
       std::ranges::find_if(results.claims, [](const auto& c) { return c.text.starts_with("PaSeR's IoU"); });
   REQUIRE(above != results.claims.end());
   CHECK_THAT(above->explanation, Contains("by a t-test on 9 test images") || Contains("equal on all 9"));
+  const auto at = above->explanation.find("p = ");
+  const double p = at == std::string::npos ? 1 : std::stod(above->explanation.substr(at + 4));
+  CHECK(above->reproduced == (*above->measured > 0 && p < 0.05));
 }
 
 TEST_CASE("digits of another size than MNIST's are refused by their file, before anything is written") {

@@ -68,6 +68,27 @@ TEST_CASE("what is named for use is the PaSeR that the comparison found best, or
   CHECK(used() == "paser");
 }
 
+TEST_CASE("a run that keeps one PaSeR says that the network to use was fine-tuned, too") {
+  const TemporaryFolder folder;
+  experiment::RunFolder run(folder / "run", nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
+  pipeline::PaserDescription d;
+  d.channels = 1;
+  d.class_names = {"background", "digit"};
+  d.height = d.width = 8;
+  d.info = {{"name", "PaSeR"}, {"fine_tuned", {"f2"}}};
+  const pipeline::Paser<float> paser{.models = {unet(1), unet(2)},
+                                     .policy = pipeline::Constant{0},
+                                     .grid = {2, 2},
+                                     .estimator = uncertainty::SoftmaxEntropy{}};
+  pipeline::save_paser(run.checkpoint_to_write("paser"), paser, d);
+  report::Results results;
+  results.rows = {{.model = "PaSeR", .kind = "paser", .iou = 0.5, .gmac = 1},
+                  {.model = "f2", .kind = "single", .iou = 0.6, .gmac = 0.5}};
+  const auto choice = experiment::best_trained(results, run);
+  CHECK(choice.only == "f2");
+  CHECK_THAT(choice.remark, Catch::Contains("the row 'f2 of PaSeR'"));
+}
+
 TEST_CASE("the command that uses what was trained can be typed as it stands, whatever the folder is called") {
   const TemporaryFolder folder;
   const auto used = [&](const std::string& name, const std::string& only = "") {

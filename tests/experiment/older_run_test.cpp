@@ -105,6 +105,15 @@ TEST_CASE("a run of before there were manifests goes on, as far as its files pro
       fs::remove(run / ".paser_outputs");
     }
   }
+  SECTION("what is judged by its content may be reached by a link, as where there is a list") {
+    for (const char* name : {"config.json", "stages.json"}) {
+      if (!fs::exists(run / name)) continue;
+      fs::rename(run / name, folder / name);
+      fs::create_symlink(folder / name, run / name);
+    }
+    REQUIRE(fs::is_symlink(run / "config.json"));
+    open(run);
+  }
   SECTION("a configuration that no program of paser wrote proves nothing") {
     put(run / "config.json", "{\"settings\":{\"seed\":1},\"environment\":{\"library\":\"torch\"}}");
     CHECK_THROWS_WITH(open(run), Contains("holds files and no run of train"));

@@ -70,6 +70,8 @@ TEST_CASE("a file that was linked into a run's place for one is neither changed 
     const auto back = in_place(name, file, soft);
     INFO(name);
     CHECK_THROWS_WITH(go_on(run, 2), Contains(name) && Contains("is a link, and train makes none"));
+    CHECK_THROWS_WITH(paser::experiment::RunFolder(run, settings, {.tensorboard = true, .dry_run = true}, needs()),
+                      Contains(name) && Contains("is a link"));
     back();
     CHECK(others() == before);
   }

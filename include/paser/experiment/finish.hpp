@@ -51,8 +51,7 @@ inline TrainedChoice best_trained(const report::Results& results, const RunFolde
   const auto trained = folder.trained();
   if (trained.empty()) return {};
   std::map<std::string, nlohmann::json> infos;
-  for (std::size_t i = 0; trained.size() > 1 && i < trained.size(); ++i)
-    infos[trained[i]] = pipeline::load_paser(folder.checkpoint(trained[i])).description.info;
+  for (const std::string& name : trained) infos[name] = pipeline::load_paser(folder.checkpoint(name)).description.info;
   const auto named = [&](const std::string& model) {
     for (const auto& [file, info] : infos)
       if (info.value("name", "") == model) return file;
@@ -65,9 +64,7 @@ inline TrainedChoice best_trained(const report::Results& results, const RunFolde
   if (const std::string rival = named(alone->model); !rival.empty()) return {rival, "", ""};
   choice.only = alone->model;
   const auto fine_tuned = [&](const std::string& file) {
-    const auto info = infos.find(file);
-    if (info == infos.end()) return false;
-    const auto tuned = info->second.value("fine_tuned", nlohmann::json::array());
+    const auto tuned = infos.at(file).value("fine_tuned", nlohmann::json::array());
     return std::find(tuned.begin(), tuned.end(), choice.only) != tuned.end();
   };
   if (!fine_tuned(choice.name)) return choice;

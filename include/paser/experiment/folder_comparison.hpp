@@ -44,7 +44,7 @@ class FolderComparison : public MethodComparison<Folder> {
     r.iou_convention = message("macro IoU of ", options().classes, " classes, mean over images; a class absent ",
                                "from prediction and truth is ", s.absent_class == "zero" ? "counted as 0" : "left out");
     if (const Index without = methods().front().evaluation.without_iou(); without > 0)
-      r.iou_convention += message("; ", without, " test images have no pixel that counts, and no IoU");
+      r.data += message("; ", without, " test images have no pixel that counts, and no IoU");
     r.kinds = {"all images"};
     r.classes = data_.class_names();
     for (Index i = 0; i < test().size(); ++i) r.images.push_back({test().info(i).name, {}});

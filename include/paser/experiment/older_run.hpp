@@ -96,7 +96,9 @@ inline std::vector<std::string> checkpoints_of_older_run(const std::filesystem::
 inline void adopt_older_run(io::OutputFolder& folder, bool overwrite) {
   namespace fs = std::filesystem;
   const auto proven = [&](const char* name) {
-    return fs::is_regular_file(fs::symlink_status(folder.path() / name)) && is_output(folder.path() / name, name);
+    // What is appended to through a link would be another's.
+    const bool link = std::string_view(name) == "log.jsonl" && fs::is_symlink(folder.path() / name);
+    return !link && fs::is_regular_file(folder.path() / name) && is_output(folder.path() / name, name);
   };
   if (!proven("config.json")) return;
   const auto checkpoints = checkpoints_of_older_run(folder.path(), overwrite);

@@ -111,6 +111,10 @@ class RunFolder {
     if (!kept("stages.json").empty()) costs_ = read_costs(path / "stages.json");
     if (!choice.replay && out_->unchanged(replay_file)) failed_ = Replay::read(path_ / replay_file);
     if (choice.dry_run) {
+      // What a run that goes on writes again, be it behind other stages.
+      for (const auto& [name, listed] : out_->listed())
+        if (goes_on_ && listed.by_name && out_->lists(name) && (choice.tensorboard || name != events_file))
+          out_->require(name);
       describe(choice, needs);
       return;
     }

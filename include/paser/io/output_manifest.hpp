@@ -159,8 +159,9 @@ class OutputManifest {
       if (!exclusive && (alone || ::flock(file_, LOCK_SH | LOCK_NB) != 0)) {
         // Those who share the folder are alone in it for a moment when they begin.
         if (alone || attempt == 50)
-          throw IoError(message("output: ", quoted(path_.parent_path()), ": ", owner(),
-                                " works in this folder; wait until it has ended, or choose another folder"));
+          throw IoError(message("output: ", quoted(path_.parent_path()), ": ", owner(), " works in this folder",
+                                has_other_names() ? ", or in one that its list is linked into" : "",
+                                "; wait until it has ended, or choose another folder"));
         ::usleep(10'000);
         continue;
       }
