@@ -15,22 +15,26 @@ models::AnySegmenter<float> unet(std::uint64_t seed) {
   return models::UNet<float>({.in = 1, .classes = 2, .width = 2, .depth = 1, .dropout = 0.5}, Key{seed});
 }
 
-TEST_CASE("what is named for use is the PaSeR that the comparison found best, or the network that it advises") {
-  const TemporaryFolder folder;
-  experiment::RunFolder run(folder / "run", nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
+/// Keeps a trained PaSeR of two networks in a run.
+void kept(experiment::RunFolder& run, const std::string& file, const nlohmann::json& info) {
   pipeline::PaserDescription d;
   d.channels = 1;
   d.class_names = {"background", "digit"};
   d.height = d.width = 8;
+  d.info = info;
   const pipeline::Paser<float> paser{.models = {unet(1), unet(2)},
                                      .policy = pipeline::Constant{0},
                                      .grid = {2, 2},
                                      .estimator = uncertainty::SoftmaxEntropy{}};
+  pipeline::save_paser(run.checkpoint_to_write(file), paser, d);
+}
+
+TEST_CASE("what is named for use is the PaSeR that the comparison found best, or the network that it advises") {
+  const TemporaryFolder folder;
+  experiment::RunFolder run(folder / "run", nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
   for (const auto& [file, name] : {std::pair{"paser", "PaSeR"}, std::pair{"paser_tuned", "PaSeR, tuned reward"},
-                                   std::pair{"paser_rival1", "segformer B0"}}) {
-    d.info["name"] = name;
-    pipeline::save_paser(run.checkpoint_to_write(file), paser, d);
-  }
+                                   std::pair{"paser_rival1", "segformer B0"}})
+    kept(run, file, {{"name", name}});
   report::Results results;
   results.rows = {{.model = "PaSeR", .kind = "paser", .iou = 0.5, .gmac = 1},
                   {.model = "PaSeR, tuned reward", .kind = "paser", .iou = 0.7, .gmac = 1},
@@ -49,8 +53,7 @@ TEST_CASE("what is named for use is the PaSeR that the comparison found best, or
   CHECK(used() == "paser_rival1");
   results.rows[3].gmac = 9;
   const auto tuned = [&](const std::string& file, const std::string& name) {
-    d.info = {{"name", name}, {"fine_tuned", {"f1", "f2"}}};
-    pipeline::save_paser(run.checkpoint_to_write(file), paser, d);
+    kept(run, file, {{"name", name}, {"fine_tuned", {"f1", "f2"}}});
   };
   tuned("paser", "PaSeR");  // its f1 is another one than was compared; the other file's is not
   CHECK(used() == "paser_tuned --only f1");
@@ -60,10 +63,10 @@ TEST_CASE("what is named for use is the PaSeR that the comparison found best, or
   results.rows.clear();
   CHECK(used() == "paser");
   // What others have put there is not this run's, and need not be a model.
-  const auto kept = run.path() / "checkpoints";
-  std::filesystem::copy_file(kept / "paser.safetensors", kept / "paser.safetensors.bak");
-  io::write_file(kept / "paser_a.safetensors", "no model");
-  std::filesystem::create_directory(kept / "paser_folder");
+  const auto folder_of = run.path() / "checkpoints";
+  std::filesystem::copy_file(folder_of / "paser.safetensors", folder_of / "paser.safetensors.bak");
+  io::write_file(folder_of / "paser_a.safetensors", "no model");
+  std::filesystem::create_directory(folder_of / "paser_folder");
   CHECK(run.trained() == std::vector<std::string>{"paser", "paser_rival1", "paser_tuned"});
   CHECK(used() == "paser");
 }
@@ -71,16 +74,7 @@ TEST_CASE("what is named for use is the PaSeR that the comparison found best, or
 TEST_CASE("a run that keeps one PaSeR says that the network to use was fine-tuned, too") {
   const TemporaryFolder folder;
   experiment::RunFolder run(folder / "run", nlohmann::json{{"seed", 1}}, {}, {.program = "train"});
-  pipeline::PaserDescription d;
-  d.channels = 1;
-  d.class_names = {"background", "digit"};
-  d.height = d.width = 8;
-  d.info = {{"name", "PaSeR"}, {"fine_tuned", {"f2"}}};
-  const pipeline::Paser<float> paser{.models = {unet(1), unet(2)},
-                                     .policy = pipeline::Constant{0},
-                                     .grid = {2, 2},
-                                     .estimator = uncertainty::SoftmaxEntropy{}};
-  pipeline::save_paser(run.checkpoint_to_write("paser"), paser, d);
+  kept(run, "paser", {{"name", "PaSeR"}, {"fine_tuned", {"f2"}}});
   report::Results results;
   results.rows = {{.model = "PaSeR", .kind = "paser", .iou = 0.5, .gmac = 1},
                   {.model = "f2", .kind = "single", .iou = 0.6, .gmac = 0.5}};
