@@ -1,0 +1,130 @@
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include "examples/paser_runs.hpp"
+#include "paser/io/weights_file.hpp"
+#include "paser/models/registered/segformer.hpp"
+#include "paser/models/registered/wrappers.hpp"
+#include "paser/models/zoo/segformer.hpp"
+#include "paser/models/zoo/segformer_names.hpp"
+
+namespace convert_test {
+
+using namespace paser;
+using namespace paser_runs;
+using Catch::Matchers::Contains;
+
+models::SegFormerSpec tiny_segformer_spec() {
+  return models::SegFormerMaker<float>::read(std::string(tiny_segformer).substr(10));
+}
+
+bool same(const io::StateDict& a, const io::StateDict& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.shape == y.second.shape && x.second.dtype == y.second.dtype &&
+           std::ranges::equal(x.second.bytes.values(), y.second.bytes.values());
+  });
+}
+
+TEST_CASE("paser convert: a SegFormer's weights become a model and come back, under each code's names") {
+  const TemporaryFolder folder;
+  const auto spec = tiny_segformer_spec();
+  const models::SegFormer<float> network(spec, Key{5});
+  for (const auto& [names, table] : {std::pair<std::string, io::PublishedNames>{"hugging_face", {}},
+                                     {"nvlabs", models::segformer_nvlabs_names(spec)},
+                                     {"smp", models::segformer_smp_names(spec)}}) {
+    INFO(names);
+    const std::string published = (folder / (names + ".safetensors")).string(),
+                      model = (folder / (names + "_model.safetensors")).string(),
+                      back = (folder / (names + "_back.safetensors")).string();
+    io::save_weights(published, network, table);
+    const auto there = paser_command(folder, {"convert", published, model, "--network", tiny_segformer, "--names",
+                                              names, "--size", "64", "96", "--classes", "a,b,c,d", "--imagenet"});
+    INFO(there.err);
+    REQUIRE(there.status == 0);
+    const auto loaded = pipeline::load_paser(model);
+    CHECK(loaded.description.class_names == std::vector<std::string>{"a", "b", "c", "d"});
+    CHECK(loaded.description.height == 64);
+    REQUIRE(paser_command(folder, {"convert", model, back, "--names", names}).status == 0);
+    CHECK(same(io::read_weights(back), io::read_weights(published)));
+  }
+  // The model answers as the network on images by ImageNet's means, its logits resized to the image.
+  const auto loaded = pipeline::load_paser(folder / "smp_model.safetensors");
+  const models::AnySegmenter<float> whole =
+      models::Resized<float>(models::Normalised<float>(network, {.485, .456, .406}, {.229, .224, .225}), 1.0);
+  const auto image = uniform<float>(Key{6}, Shape<4>{1, 64, 96, 3});
+  CHECK(max_abs_difference(infer(loaded.paser.models[0], image), infer(whole, image)) == 0);
+}
+
+TEST_CASE("paser convert: strict, and nothing is replaced") {
+  const TemporaryFolder folder;
+  const models::SegFormer<float> network(tiny_segformer_spec(), Key{5});
+  io::Safetensors content;
+  content.tensors = io::published_state(network);
+  const std::string good = (folder / "good.safetensors").string(), bad = (folder / "bad.safetensors").string(),
+                    out = (folder / "out.safetensors").string();
+  io::write_safetensors(good, content);
+  content.tensors.erase("decode_head.classifier.bias");
+  content.tensors.emplace("extra.weight", io::RawTensor::of(Tensor<float, 1>::zeros({3})));
+  io::write_safetensors(bad, content);
+  const auto convert = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "convert");
+    return paser_command(folder, words);
+  };
+  const auto refused = convert({bad, out, "--network", tiny_segformer});
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("missing: decode_head.classifier.bias") && Contains("unexpected: extra.weight"));
+  CHECK_FALSE(fs::exists(out));
+  const auto dry = convert({good, out, "--network", tiny_segformer, "--dry-run", "--json"});
+  CHECK(dry.status == 0);
+  CHECK(nlohmann::json::parse(dry.out).at("reads").at(0).at("parameters") == nn::count_parameters(network));
+  CHECK_FALSE(fs::exists(out));
+  CHECK(convert({good, out}).status == 2);                              // which network
+  CHECK(convert({good, out, "--network", "segfrmer:{}"}).status == 2);  // no such one
+  CHECK(convert({good, out, "--network", tiny_segformer, "--names", "x"}).status == 2);
+  CHECK(convert({good, (folder / "out.pth").string(), "--network", tiny_segformer}).status == 2);
+  const auto empty = convert({good, out, "--network", tiny_segformer, "--classes", "a,b,,c,d"});
+  CHECK(empty.status == 2);
+  CHECK_THAT(empty.err, Contains("--classes: has an empty value in 'a,b,,c,d'"));
+  CHECK(convert({good, good, "--network", tiny_segformer, "--overwrite"}).status == 2);
+  CHECK(convert({good, out, "--network", tiny_segformer}).status == 0);
+  CHECK(convert({good, out, "--network", tiny_segformer}).status == 2);
+  CHECK(convert({good, out, "--network", tiny_segformer, "--overwrite"}).status == 0);
+  // A link to nothing is there, and no file is made where it leads; for a model's network neither.
+  const std::string link = (folder / "link.safetensors").string();
+  fs::create_symlink("elsewhere.safetensors", link);
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{good, link, "--network", tiny_segformer}, {out, link}}) {
+    const auto linked = convert(words);
+    CHECK(linked.status == 2);
+    CHECK_THAT(linked.err, Contains("link.safetensors is there already; --overwrite replaces it"));
+    CHECK_FALSE(fs::exists(folder / "elsewhere.safetensors"));
+  }
+  CHECK(convert({out, link, "--overwrite"}).status == 0);
+  CHECK(fs::is_symlink(link));
+  CHECK(fs::exists(folder / "elsewhere.safetensors"));
+}
+
+TEST_CASE("paser convert: a UNet of a model has the released code's names, and comes back") {
+  const TemporaryFolder folder;
+  const std::string model = saved_model(folder).string(), weights = (folder / "f2.safetensors").string(),
+                    again = (folder / "again.safetensors").string();
+  CHECK(paser_command(folder, {"convert", model, weights}).status == 2);  // of three networks
+  const auto sized = paser_command(folder, {"convert", model, weights, "--take", "f2", "--size", "1", "1"});
+  CHECK(sized.status == 2);
+  CHECK_THAT(sized.err, Contains("--network, --classes, --size and --imagenet are for weights"));
+  const auto nameless = paser_command(folder, {"convert", model, (folder / ".safetensors").string(), "--take", "f2"});
+  CHECK(nameless.status == 2);
+  CHECK_THAT(nameless.err, Contains(".safetensors: expected a name before .safetensors"));
+  CHECK_FALSE(fs::exists(weights));
+  REQUIRE(paser_command(folder, {"convert", model, weights, "--take", "f2"}).status == 0);
+  CHECK(io::read_weights(weights).contains("inc.double_conv.0.weight"));
+  REQUIRE(
+      paser_command(folder, {"convert", weights, again, "--network",
+                             R"(unet:{"in":1,"classes":3,"width":4,"depth":1,"dropout":0.5,"upsampling":"bilinear"})",
+                             "--size", "16", "24"})
+          .status == 0);
+  const auto before = pipeline::load_paser(model), after = pipeline::load_paser(again);
+  CHECK(same(io::state_dict(before.paser.models[1]), io::state_dict(after.paser.models[0])));
+}
+
+}  // namespace convert_test
