@@ -27,8 +27,8 @@ inline const paser::pipeline::MeasuredPoint& nearest(const std::vector<paser::pi
 /// How sure it is that an area differs from nothing, as words: by its z, two-sided.
 inline std::string certainty(double z) {
   const double p = std::erfc(std::abs(z) / std::sqrt(2.0));
-  return paser::message(paser::experiment::certainty(p, "files"), ": z = ", paser::report::fixed(z, 1),
-                        ", p = ", paser::report::significant(p, 2));
+  return paser::message(paser::experiment::certainty(p, "files"), ": z = ", paser::report::fixed(z, 1), ", ",
+                        paser::experiment::p_text(p));
 }
 
 /// The same of a difference, by its 95 % interval.

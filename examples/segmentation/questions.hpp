@@ -221,8 +221,8 @@ class Questions {
         found = welch.p;
         if (values[least] != values[most]) {
           const auto paired = paser::metrics::paired_t_test(values[least], values[most]);
-          p.note += paser::message("; paired by image: t = ", report::fixed(paired.t, 2),
-                                   ", p = ", report::significant(paired.p));
+          p.note += paser::message("; paired by image: t = ", report::fixed(paired.t, 2), ", ",
+                                   paser::experiment::p_text(paired.p, 3));
         }
       }
       results_.box_plots.push_back(std::move(p));

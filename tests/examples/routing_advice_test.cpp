@@ -35,6 +35,8 @@ TEST_CASE("a router's advice: where routing pays, what it gives and costs beside
   auto unseen = report(0.5, 0.7, "routing pays");
   unseen.z_over_hull = 2.2;
   CHECK_THAT(routing::advice("PaSeR", report(0.6, 0.8), unseen), EndsWith("that is likely: z = 2.2, p = 0.028."));
+  unseen.z_over_hull = 19.5;
+  CHECK_THAT(routing::advice("PaSeR", report(0.6, 0.8), unseen), EndsWith("files go: z = 19.5, p < 0.00000001."));
 }
 
 TEST_CASE("a router's advice: a network alone where nothing is to be routed, or chance routes as well") {

@@ -26,6 +26,11 @@ inline std::string certainty(double p, const std::string& measured_on) {
   return p < 0.01 ? "sure as far as these " + measured_on + " go" : p < 0.05 ? "likely" : "not certain";
 }
 
+/// A p-value in so many digits, a tiny one as a bound.
+inline std::string p_text(double p, int digits = 2) {
+  return p < 1e-8 ? "p < 0.00000001" : message("p = ", report::significant(p, digits));
+}
+
 /// Student's test of pairs of two methods' IoU on the test images that have one.
 struct PairedImages {
   std::size_t images = 0;     ///< that count
@@ -51,8 +56,7 @@ inline std::string certainty(const std::vector<double>& first, const std::vector
   const auto [n, equal, p] = paired_images(first, second);
   if (n < 2) return message("measured on ", n, " image", n == 1 ? "" : "s", ", which says nothing of others");
   if (!p) return message("equal on all ", n, " test images");
-  return message(certainty(*p, "images"), *p < 1e-8 ? ": p < 0.00000001" : ": p = " + report::significant(*p, 2),
-                 " by a t-test on ", n, " test images");
+  return message(certainty(*p, "images"), ": ", p_text(*p), " by a t-test on ", n, " test images");
 }
 
 /// IoUs that differ by no more count as the same.
