@@ -33,7 +33,7 @@ class Experiment {
         data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
         paser_(fresh_paser(config)),
         rivals_(config, description(config), config.dropout, config.micro_batch, Key{config.seed}.fold(6)),
-        folder_(out, config, choice, needs(mnist)) {}
+        folder_((require_parts(), out), config, choice, needs(mnist)) {}
 
   const Config& config() const { return config_; }
   experiment::RunFolder& folder() { return folder_; }
@@ -65,12 +65,20 @@ class Experiment {
     stages.push_back({"fine-tune",
                       paser::message("policy and networks together: at most ", c.fine_tune_steps, " steps"),
                       [this] { fine_tune(); }, [=] { return tuning; }});
-    rivals_.add_stages(stages, folder_, data_.training(), data_.validation(), experiment::pretrain_options(config_, 0),
+    rivals_.add_stages(stages, folder_, data_.training(), data_.validation(), rival_options(),
                        Key{config_.seed}.fold(7));
     return stages;
   }
 
  private:
+  /// What the trainings of rivals share.
+  pipeline::PretrainOptions<float> rival_options() const { return experiment::pretrain_options(config_, 0); }
+
+  /// Whether the rivals' batches may run as the settings say; the networks of a PaSeR here have no batch norms.
+  void require_parts() const {
+    rivals_.require_parts({data_.training().size(), digit_size, digit_size, 1}, rival_options());
+  }
+
   /// A part of MNIST. Throws FormatError where its images are not of MNIST's size, which sizes of networks and counts
   /// of operations follow.
   static paser::data::Digits digits(const std::filesystem::path& mnist, const std::string& part) {

@@ -162,7 +162,8 @@ class Experiment {
   /// Whether the networks' batches may run as the settings say.
   void require_parts() const {
     for (std::size_t k = 0; k < settings_.models(); ++k)
-      experiment::require_parts(fresh_.models[k], paser::message("f", k + 1), data_, network_options(k));
+      experiment::require_parts(fresh_.models[k], paser::message("f", k + 1), data_.shape_of(data_.varied(1).size()),
+                                network_options(k), "batch");
   }
 
   experiment::RunNeeds needs() const {

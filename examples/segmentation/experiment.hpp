@@ -63,8 +63,7 @@ class Experiment {
     const char* each = config_.tuned_reward ? ", with the paper's reward and with the tuned one" : "";
     stages.push_back({"policy", paser::message("which network gets which patch", each), [this] { train_policies(); }});
     stages.push_back({"fine-tune", paser::message("policy and networks together", each), [this] { fine_tune(); }});
-    rivals_.add_stages(stages, folder_, data_.all_varied(), data_.validation(), pretrain_options(config_, data_, 1),
-                       key(10));
+    rivals_.add_stages(stages, folder_, data_.all_varied(), data_.validation(), rival_options(), key(10));
     return stages;
   }
 
@@ -112,14 +111,18 @@ class Experiment {
   }
 
  private:
+  /// What the trainings of rivals share.
+  pipeline::PretrainOptions<float> rival_options() const { return pretrain_options(config_, data_, 1); }
+
   /// The folder, once every process has read its data, the networks' batches may run as the settings say, and all would
   /// train the same: with --fresh the leader then removes the run that is in it.
   const std::filesystem::path& once_all_may_train(const std::filesystem::path& out,
                                                   const distributed::Team& team) const {
     rivals_.require_alone(team);
     for (std::size_t k = 0; k < config_.models(); ++k)
-      experiment::require_parts(networks_.models[k], paser::message("f", k + 1), data_,
-                                pretrain_options(config_, data_, k));
+      experiment::require_parts(networks_.models[k], paser::message("f", k + 1), data_.shape_of(data_.varied(1).size()),
+                                pretrain_options(config_, data_, k), "pretrain_batch");
+    rivals_.require_parts(data_.shape_of(data_.all_varied().size()), rival_options());
     if (team.alone()) return out;
     team.require_same(program::arithmetic(), "the arithmetic");
     team.require_same(paser::io::json_text(nlohmann::json(config_)), "the settings");

@@ -84,7 +84,10 @@ class SingleNetwork {
   pipeline::PretrainOptions<float> options() const {
     return pretrain_options(config_, data_, place_of(config_).value_or(0));
   }
-  void require_parts() const { experiment::require_parts(paser_.models[0], name(), data_, options()); }
+  void require_parts() const {
+    experiment::require_parts(paser_.models[0], name(), data_.shape_of(data_.varied(1).size()), options(),
+                              "pretrain_batch");
+  }
 
   pipeline::PaserDescription describe() const {
     auto d = experiment::description_of(data_, config_);

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "experiment/halves.hpp"
+#include "paser/models/registered/deeplabv3plus.hpp"
 #include "paser/models/registered/matphase.hpp"
 #include "paser/models/registered/unet.hpp"
 #include "support/temporary_folder.hpp"
@@ -119,6 +120,21 @@ TEST_CASE("rivals have names that tell them apart, and are named where something
   CHECK(rivals.bytes().size() == 4);
   s.rivals[2].json = R"({"width":4,"depth":1,"classes":5})";
   CHECK_THROWS_WITH(Rivals(s, large, 0, 32, Key{1}), Contains("rival unet (2)") && Contains("5 classes"));
+}
+
+TEST_CASE("rivals: a step of one image that a batch norm cannot take is refused before anything is trained") {
+  Settings s;
+  s.rivals = {{"unet", R"({"width":2,"depth":1})"},
+              {"deeplabv3plus", R"({"convention":"vainf","backbone":"mobilenetv2"})"}};
+  s.rival_epochs = {1, 1};
+  s.rival_batch = {4, 4};
+  s.rival_rate = {1, 1};
+  const Rivals rivals(s, beside(), 0, 32, Key{1});
+  const pipeline::PretrainOptions<float> common{.grid = {2, 2}};
+  for (const Index images : {4, 6, 8}) CHECK_NOTHROW(rivals.require_parts({images, 8, 8, 1}, common));
+  for (const Index images : {1, 5})
+    CHECK_THROWS_WITH(rivals.require_parts({images, 8, 8, 1}, common),
+                      Contains("rival deeplabv3plus mobilenetv2") && Contains("In settings: another rival_batch"));
 }
 
 }  // namespace rivals_test

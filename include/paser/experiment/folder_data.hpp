@@ -159,6 +159,9 @@ class FolderData {
   Index height() const { return varied_[0].extent(0).first; }  ///< Rows of the images that are trained on.
   Index width() const { return varied_[0].extent(0).second; }  ///< Columns of the images that are trained on.
 
+  /// The extents (n, h, w, c) of so many images that are trained on.
+  Shape<4> shape_of(Index images) const { return {images, height(), width(), channels()}; }
+
   /// The images of stage 1, 2 or 3, varied epoch by epoch, or as they are.
   const Folder& varied(std::size_t stage) const { return varied_[stage - 1]; }
   /// The images of all stages, varied epoch by epoch.

@@ -14,17 +14,24 @@ struct StageNames {
 };
 
 /// Throws ValueError, with the settings that would do, when stage 1 would refuse how the batches of a network are cut
-/// into parts: so that a run of networks with batch norms is refused before anything is written.
-inline void require_parts(const models::AnySegmenter<float>& network, const std::string& name, const FolderData& data,
-                          const pipeline::PretrainOptions<float>& options) {
-  const Index images = data.varied(1).size(), part = pipeline::images_per_part(options.supervised);
-  const Index channels = network.channels() > 0 ? network.channels() : data.channels();
-  try {
-    for (const Index n : {std::min(images, options.batch), images % options.batch})
-      pipeline::check_parts(network, options, {n, data.height(), data.width(), channels});
-  } catch (const ValueError& error) {
-    throw ValueError(message(name, ": ", error.what(), ". In settings: ghost_batch=", part,
-                             ", or micro_batch=", std::min(images, options.batch) * options.grid.patches()));
+/// into parts: so that a run of networks with batch norms is refused before anything is written. `images` are all that
+/// it learns from; `batch_setting` is what the setting of the batch is called.
+inline void require_parts(const models::AnySegmenter<float>& network, const std::string& name, const Shape<4>& images,
+                          const pipeline::PretrainOptions<float>& options, const char* batch_setting) {
+  const Index channels = network.channels() > 0 ? network.channels() : images.c();
+  const Index whole = std::min(images.n(), options.batch);
+  for (const Index n : {whole, images.n() % options.batch}) {
+    try {
+      pipeline::check_parts(network, options, {n, images.h(), images.w(), channels});
+    } catch (const ValueError& error) {
+      const std::string advice =
+          n * options.grid.patches() == 1
+              ? message("A step of ", images.n(), " images with ", batch_setting, "=", options.batch,
+                        " has one of them alone. In settings: another ", batch_setting)
+              : message("In settings: ghost_batch=", pipeline::images_per_part(options.supervised),
+                        ", or micro_batch=", whole * options.grid.patches());
+      throw ValueError(message(name, ": ", error.what(), ". ", advice));
+    }
   }
 }
 

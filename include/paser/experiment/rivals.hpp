@@ -44,6 +44,12 @@ class Rivals {
   }
   /// How many trained files they leave.
   std::size_t size() const { return rivals_.size(); }
+  /// What their rows are called.
+  std::vector<std::string> names() const {
+    std::vector<std::string> names;
+    for (const Rival& rival : rivals_) names.push_back(rival.name);
+    return names;
+  }
   /// The names of their stages: "rival1", ...
   static std::vector<std::string> stage_names(const RivalSettings& settings) {
     std::vector<std::string> names;
@@ -57,6 +63,14 @@ class Rivals {
                       "are trained by one process; set rivals=[], or start without mpirun or srun");
   }
 
+  /// Throws ValueError, which names the rival and the setting, where batch norms of one cannot run with its batches of
+  /// such `images`, all that it learns from; `common` as in add_stages().
+  void require_parts(const Shape<4>& images, const pipeline::PretrainOptions<float>& common) const {
+    for (std::size_t k = 0; k < rivals_.size(); ++k)
+      experiment::require_parts(rivals_[k].paser.models[0], "rival " + rivals_[k].name, images, options_of(k, common),
+                                "rival_batch");
+  }
+
   /// Their trainings: what `common` says of losses, validation and patience, and their own epochs, batches and rates.
   /// The same must outlive the stages as with pretrain_stage(). Throws as require_alone().
   template <class S>
@@ -66,15 +80,7 @@ class Rivals {
     trained_on_ = train.size();
     for (std::size_t k = 0; k < rivals_.size(); ++k) {
       Rival& rival = rivals_[k];
-      auto options = common;
-      options.grid = options.teacher_grid = {1, 1};
-      options.epochs = settings_.rival_epochs[k];
-      options.batch = options.supervised.micro_batch = settings_.rival_batch[k];  // batch norms need their batch whole
-      options.supervised.part_images = 0;
-      options.supervised.mode.ghost_batch = 0;
-      options.supervised.distillation.reset();
-      options.learning_rate = settings_.rival_rate[k];
-      options.final_rate = 0.1;
+      const auto options = options_of(k, common);
       const std::string file = stage_name(k);
       auto stage = pretrain_stage(folder, {"rival " + rival.name, file}, rival.paser.models[0], train, validation,
                                   options, key.fold(k));
@@ -109,6 +115,18 @@ class Rivals {
     pipeline::PaserDescription description;
     pipeline::Paser<float> paser;
   };
+
+  pipeline::PretrainOptions<float> options_of(std::size_t k, pipeline::PretrainOptions<float> options) const {
+    options.grid = options.teacher_grid = {1, 1};
+    options.epochs = settings_.rival_epochs[k];
+    options.batch = options.supervised.micro_batch = settings_.rival_batch[k];  // batch norms need their batch whole
+    options.supervised.part_images = 0;
+    options.supervised.mode.ghost_batch = 0;
+    options.supervised.distillation.reset();
+    options.learning_rate = settings_.rival_rate[k];
+    options.final_rate = 0.1;
+    return options;
+  }
 
   static std::string stage_name(std::size_t k) { return message("rival", k + 1); }
 
