@@ -74,8 +74,7 @@ void to_model(const Arguments& a) {
   check<ValueError>(!a.network.empty(), "--network",
                     "expected the network that the weights are of, such as segformer:{\"in\":3,\"classes\":19,",
                     "\"size\":\"B0\"}");
-  const models::ModelSpec spec = network_named(a.network);
-  Published published(spec, a.names);
+  Published published(network_named(a.network), a.names);
   const io::StateDict tensors = io::read_weights(a.in);
   published.load(tensors, a.in.string());
 
@@ -87,7 +86,7 @@ void to_model(const Arguments& a) {
   d.grid = {1, 1};
   d.height = a.size.at(0);
   d.width = a.size.at(1);
-  d.info["converted"] = {{"from", a.in.filename().string()}, {"network", spec}};
+  d.info["converted"] = {{"from", a.in.filename().string()}, {"network", published.spec}};
   pipeline::Paser<float> paser{.models = {fitted(published.network, a)},
                                .policy = pipeline::Constant{0},
                                .grid = d.grid,
@@ -96,7 +95,7 @@ void to_model(const Arguments& a) {
   pipeline::detail::check_networks<ValueError>(paser.models, d, "paser convert");
   program::work_has_begun() = true;
   if (!a.common.dry_run) pipeline::save_paser(a.out, paser, d, existing(a));
-  tell(a, a.in, spec, published.network, tensors.size());
+  tell(a, a.in, published.spec, published.network, tensors.size());
 }
 
 /// One network of a model becomes a checkpoint.
@@ -159,9 +158,11 @@ int run_convert(int argc, char** argv) {
       ->required();
   app.add_option("out", a.out, "a new file *.safetensors")->required();
   app.add_option("--network", a.network, "what the weights are of: NAME:JSON of the registry (docs/models.md)");
-  app.add_option("--names", a.names,
-                 "whose names the weights have: of segformer hugging_face, nvlabs or smp; of unet released (the PaSeR "
-                 "authors') or paser; the first by default");
+  app.add_option(
+      "--names", a.names,
+      "whose names the weights have: of segformer hugging_face, nvlabs or smp; of unet released (the PaSeR "
+      "authors') or paser; the first by default, of segformer those of its convention, which they set where it "
+      "is left out");
   app.add_option("--classes", a.classes, "their names, as the model is to have them: road,sky,...")->delimiter(',');
   const CLI::Option* const size =
       app.add_option("--size", a.size, "height and width of the windows in which the model is to segment images")

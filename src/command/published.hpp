@@ -4,6 +4,7 @@
 #include "paser/io/weights_file.hpp"
 #include "paser/models/registered/segformer.hpp"
 #include "paser/models/zoo/segformer_names.hpp"
+#include "paser/models/zoo/segformer_spec.hpp"
 #include "paser/pipeline/paser_file.hpp"
 
 /// Published weights of the networks of the registry, under the names of one of the public codes.
@@ -14,20 +15,20 @@ class Published {
  public:
   using Network = paser::models::AnySegmenter<float>;
 
-  /// names: one of known(spec.type), empty for the first of them. Throws ValueError on another, and what the maker of
-  /// the network throws.
-  Published(const paser::models::ModelSpec& spec, const std::string& names)
-      : network(paser::models::make_segmenter<float>(spec, paser::Key{1})) {
-    const auto all = known(spec.type);
-    const std::string chosen = names.empty() ? all.front() : names;
-    if (std::ranges::find(all, chosen) == all.end()) throw paser::ValueError(paser::unknown_name("names", chosen, all));
+  /// said: one of known(of.type), empty for the first of them, or of a SegFormer for those of its convention. A
+  /// SegFormer without a convention gets that of the names. Throws ValueError on other names and on those of another
+  /// convention, and what the maker of the network throws.
+  Published(const paser::models::ModelSpec& of, const std::string& said)
+      : names(chosen(of, said)),
+        spec(of_convention(of, names)),
+        network(paser::models::make_segmenter<float>(spec, paser::Key{1})) {
     if (spec.type == "unet") {
       const auto depth = paser::io::parse_json(spec.json, "model 'unet'").at("depth").get<int>();
-      if (chosen == "released") unet_ = paser::io::unet_names(depth);
+      if (names == "released") unet_ = paser::io::unet_names(depth);
     } else if (spec.type == "segformer") {
       const auto read = paser::models::SegFormerMaker<float>::read(spec.json);
-      if (chosen == "nvlabs") names_ = paser::models::segformer_nvlabs_names(read);
-      if (chosen == "smp") names_ = paser::models::segformer_smp_names(read);
+      if (names == "nvlabs") names_ = paser::models::segformer_nvlabs_names(read);
+      if (names == "smp") names_ = paser::models::segformer_smp_names(read);
     }
   }
 
@@ -59,9 +60,37 @@ class Published {
     return content;
   }
 
+  std::string names;              ///< one of known()
+  paser::models::ModelSpec spec;  ///< of the network
   Network network;
 
  private:
+  static std::string chosen(const paser::models::ModelSpec& spec, const std::string& said) {
+    const auto all = known(spec.type);
+    if (said.empty()) return spec.type == "segformer" ? convention_of(spec) : all.front();
+    if (std::ranges::find(all, said) == all.end()) throw paser::ValueError(paser::unknown_name("names", said, all));
+    return said;
+  }
+  static std::string convention_of(const paser::models::ModelSpec& segformer) {
+    using namespace paser::models;
+    return segformer_convention_name(SegFormerMaker<float>::read(segformer.json).convention);
+  }
+  /// Weights do not tell in which code's network they were trained, and its function differs; their names do.
+  static paser::models::ModelSpec of_convention(paser::models::ModelSpec spec, const std::string& names) {
+    if (spec.type != "segformer") return spec;
+    const std::string said = convention_of(spec), expected = names == "hugging_face" ? names : "nvlabs";
+    auto settings = paser::io::parse_json(spec.json, "model 'segformer'");
+    if (!settings.contains("convention")) {
+      settings["convention"] = expected;
+      spec.json = paser::io::json_text(settings);
+      return spec;
+    }
+    paser::check<paser::ValueError>(said == expected, "--names", names, " are those of networks with the convention ",
+                                    expected, ", and this network has the convention ", said,
+                                    ", which makes another function of the same weights; expected names of its own");
+    return spec;
+  }
+
   paser::io::PublishedNames names_;
   std::optional<paser::io::NameTable> unet_;
 };

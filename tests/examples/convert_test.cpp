@@ -48,11 +48,58 @@ TEST_CASE("paser convert: a SegFormer's weights become a model and come back, un
     CHECK(same(io::read_weights(back), io::read_weights(published)));
   }
   // The model answers as the network on images by ImageNet's means, its logits resized to the image.
-  const auto loaded = pipeline::load_paser(folder / "smp_model.safetensors");
-  const models::AnySegmenter<float> whole =
-      models::Resized<float>(models::Normalised<float>(network, {.485, .456, .406}, {.229, .224, .225}), 1.0);
   const auto image = uniform<float>(Key{6}, Shape<4>{1, 64, 96, 3});
-  CHECK(max_abs_difference(infer(loaded.paser.models[0], image), infer(whole, image)) == 0);
+  const auto answer_of = [&](const std::string& names) {
+    return infer(pipeline::load_paser(folder / (names + "_model.safetensors")).paser.models[0], image);
+  };
+  const auto whole = [&](models::SegFormerConvention convention) {
+    auto of_code = spec;
+    of_code.convention = convention;
+    models::SegFormer<float> same_weights(of_code, Key{7});
+    io::load_state_dict(same_weights, io::state_dict(network));
+    const models::AnySegmenter<float> all =
+        models::Resized<float>(models::Normalised<float>(same_weights, {.485, .456, .406}, {.229, .224, .225}), 1.0);
+    return infer(all, image);
+  };
+  CHECK(max_abs_difference(answer_of("hugging_face"), whole(models::SegFormerConvention::hugging_face)) == 0);
+  for (const char* names : {"nvlabs", "smp"})
+    CHECK(max_abs_difference(answer_of(names), whole(models::SegFormerConvention::nvlabs)) == 0);
+}
+
+TEST_CASE("paser convert: a SegFormer's names and its convention say each other, and do not contradict") {
+  const TemporaryFolder folder;
+  auto spec = tiny_segformer_spec();
+  const auto said = [](const std::string& convention) {
+    std::string text = tiny_segformer;
+    return text.insert(text.find('{') + 1, message("\"convention\":\"", convention, "\","));
+  };
+  const auto convention_of = [](const fs::path& model) {
+    const auto network = pipeline::load_paser(model).paser.models[0].spec();
+    return nlohmann::json::parse(network.json)["model"]["spec"]["convention"].get<std::string>();
+  };
+  const models::SegFormer<float> network(spec, Key{5});
+  const std::string weights = (folder / "authors.safetensors").string(), model = (folder / "a.safetensors").string(),
+                    back = (folder / "back.safetensors").string();
+  io::save_weights(weights, network, models::segformer_nvlabs_names(spec));
+  const auto convert = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "convert");
+    return paser_command(folder, words);
+  };
+  const auto refused = convert({weights, model, "--network", said("hugging_face"), "--names", "nvlabs"});
+  CHECK(refused.status == 2);
+  CHECK_THAT(refused.err, Contains("--names: nvlabs are those of networks with the convention nvlabs, and this network "
+                                   "has the convention hugging_face"));
+  CHECK_FALSE(fs::exists(model));
+  // Either says the other.
+  REQUIRE(convert({weights, model, "--network", said("nvlabs")}).status == 0);
+  CHECK(convention_of(model) == "nvlabs");
+  REQUIRE(convert({weights, model, "--network", tiny_segformer, "--names", "nvlabs", "--overwrite"}).status == 0);
+  CHECK(convention_of(model) == "nvlabs");
+  CHECK(pipeline::load_paser(model).description.info["converted"]["network"]["spec"]["convention"] == "nvlabs");
+  // As weights, too, it goes to the readers that make the same network of them.
+  CHECK_THAT(convert({model, back, "--names", "hugging_face"}).err, Contains("has the convention nvlabs"));
+  REQUIRE(convert({model, back}).status == 0);
+  CHECK(same(io::read_weights(back), io::read_weights(weights)));
 }
 
 TEST_CASE("paser convert: strict, and nothing is replaced") {
