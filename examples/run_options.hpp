@@ -81,6 +81,21 @@ struct RunOptions {
     if (threads > 0) paser::set_threads(threads);
   }
 
+  /// Whether a setting is given by its name.
+  bool is_set(const std::string& name) const {
+    return std::ranges::any_of(settings, [&](const auto& setting) { return setting.starts_with(name + "="); });
+  }
+
+  /// The settings for a run in this folder: the run that is there goes on with the answers that it began with, unless
+  /// somebody has set others.
+  template <class Settings>
+  Settings as_begun(Settings settings_of_run, const std::filesystem::path& run) const {
+    const auto kept =
+        choice.fresh || is_set("answers") ? std::nullopt : paser::experiment::begun_settings<Settings>(run);
+    if (kept) settings_of_run.answers = kept->answers;
+    return settings_of_run;
+  }
+
   std::filesystem::path folder(const std::string& usual) const { return out.empty() ? "runs/" + usual : out; }
 };
 

@@ -76,7 +76,7 @@ int run(const Arguments& arguments, const std::string& command) {
   paser::check<paser::ValueError>(
       std::filesystem::is_directory(arguments.mnist), "--mnist", "there is no folder '", arguments.mnist,
       "', expected that of the four files of MNIST, such as data/mnist of ", "the repository");
-  Experiment experiment(config, out, arguments.mnist, arguments.run.choice);
+  Experiment experiment(arguments.run.as_begun(config, out), out, arguments.mnist, arguments.run.choice);
   if (config.dropout == 0 && config.samples > 1) std::cerr << program::without_noise;
   auto stages = experiment.stages();
   stages.push_back(compare_stage(experiment, command, arguments.run.json));

@@ -226,7 +226,8 @@ int run(const Arguments& a, const std::string& command) {
   a.data.apply_to(settings);
   a.run.apply_to(settings);
   const paser::report::InterruptGuard guard;
-  Experiment experiment(settings, a.run.folder("router"), a.run.choice);
+  const std::filesystem::path out = a.run.folder("router");
+  Experiment experiment(a.run.as_begun(settings, out), out, a.run.choice);
   const experiment::FolderData& images = experiment.data();
   program::tell_division(images.division());
   std::cerr << experiment::left_out_sentence(images.left_out());

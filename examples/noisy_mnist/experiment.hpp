@@ -32,7 +32,8 @@ class Experiment {
       : config_(checked(config)),
         data_(load(config, mnist)),  // first, so that nothing is written when there is nothing to train on
         paser_(fresh_paser(config)),
-        rivals_(config, description(config), config.dropout, config.micro_batch, Key{config.seed}.fold(6)),
+        rivals_(config, description(config), config.dropout, config.micro_batch, Key{config.seed}.fold(6),
+                config.answers_as_published()),
         folder_((require_parts(), out), config, choice, needs(mnist)) {}
 
   const Config& config() const { return config_; }

@@ -26,7 +26,8 @@ class Experiment {
         data_(read_data(config)),  // first, so that nothing is written when there is nothing to train on
         description_(describe(config, data_)),
         networks_(fresh_paser(config, description_)),
-        rivals_(config, description_, config.dropout, config.micro_batch, Key{config.seed}.fold(9)),
+        rivals_(config, description_, config.dropout, config.micro_batch, Key{config.seed}.fold(9),
+                config.answers_as_published()),
         folder_(once_all_may_train(out, team), config, choice, needs(), team),
         macs_(pipeline::mac_costs(networks_, description_)),
         ground_(config.belief_draws, key(3), team) {

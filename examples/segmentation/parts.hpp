@@ -45,22 +45,14 @@ inline Index policy_group_for(const Config& c, Index processes) {
   return processes == 1 ? 0 : std::max<Index>(c.policy_batch / processes, 2);
 }
 
-/// The settings of the run in a folder; nothing when there is none, or one that RunFolder will refuse.
-inline std::optional<Config> settings_of(const std::filesystem::path& run) {
-  try {
-    return experiment::run_settings<Config>(run);
-  } catch (const paser::Error&) {
-    return {};
-  }
-}
-
 /// The settings of a run of which `set` says by name whether somebody has set them. Of those that share a batch out,
 /// one that nobody has set is as in the run that is in the folder, and in a new one as it suits the number of its
-/// processes. The same for all of the team.
+/// processes. `answers`, too, is as in the run that is there. The same for all of the team.
 inline Config in_parts(Config c, const distributed::Team& team, const std::filesystem::path& run, bool fresh,
                        const std::function<bool(const std::string& name)>& set) {
   (void)checked(c);
-  const auto kept = fresh || !team.leads() ? std::nullopt : settings_of(run);
+  const auto kept = fresh || !team.leads() ? std::nullopt : experiment::begun_settings<Config>(run);
+  if (!set("answers")) c.answers = team.of_leader(kept ? kept->answers : c.answers, "answers");
   const auto choose = [&](const char* name, Index Config::*value, Index (*suitable)(const Config&, Index)) {
     if (set(name)) return;
     if (team.leads()) c.*value = kept ? (*kept).*value : suitable(c, team.size());

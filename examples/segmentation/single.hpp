@@ -36,7 +36,7 @@ inline paser::models::ModelSpec network_spec(const Config& c, const Data& data) 
   paser::check<paser::ValueError>(paser::io::parse_json(said.json, "--network").is_object(), "--network", "'",
                                   c.network, "', expected ", experiment::listed(experiment::network_names(c.models())),
                                   ", or NAME:{...} with the settings of the network");
-  return experiment::fitted(said, experiment::kind_of(data), c.dropout);
+  return experiment::fitted(said, experiment::kind_of(data), c.dropout, c.answers_as_published());
 }
 
 /// The training of a network alone, which ends as a PaSeR of one model.

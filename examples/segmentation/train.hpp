@@ -37,20 +37,15 @@ inline Config configuration(const Arguments& a) {
   return config.network.empty() ? config : with_options(alone(preset, config.network));
 }
 
-/// Whether a setting is given by its name.
-inline bool is_set(const Arguments& a, const std::string& name) {
-  return std::ranges::any_of(a.run.settings, [&](const auto& setting) { return setting.starts_with(name + "="); });
-}
-
 /// The settings of a network alone, of which those that alone() decides, and nobody has set, are as in the run of this
 /// network that is in the folder: it goes on as it was begun.
 inline Config as_begun(Config c, const std::filesystem::path& run, const Arguments& a) {
-  const auto kept = a.run.choice.fresh ? std::nullopt : settings_of(run);
+  const auto kept = a.run.choice.fresh ? std::nullopt : experiment::begun_settings<Config>(run);
   if (!kept || kept->network != c.network) return c;
-  if (!is_set(a, "split")) c.split = kept->split;
-  if (!is_set(a, "distillation")) c.distillation = kept->distillation;
-  if (!is_set(a, "micro_batch")) c.micro_batch = kept->micro_batch;
-  if (!is_set(a, "grid")) c.grid = kept->grid;
+  if (!a.run.is_set("split")) c.split = kept->split;
+  if (!a.run.is_set("distillation")) c.distillation = kept->distillation;
+  if (!a.run.is_set("micro_batch")) c.micro_batch = kept->micro_batch;
+  if (!a.run.is_set("grid")) c.grid = kept->grid;
   static_cast<experiment::RivalSettings&>(c) = *kept;  // named by a preset then, and not trained
   return c;
 }
@@ -112,7 +107,7 @@ inline int run(const Arguments& a, const paser::distributed::Team& team, const s
   if (a.run.listed("train_segmentation", presets())) return program::done;
   Config config = configuration(a);
   const std::filesystem::path out = a.run.folder("segmentation_" + config.preset);
-  config = in_parts(config, team, out, a.run.choice.fresh, [&](const std::string& name) { return is_set(a, name); });
+  config = in_parts(config, team, out, a.run.choice.fresh, [&](const std::string& name) { return a.run.is_set(name); });
   const report::InterruptGuard guard;
   if (config.network.empty()) return run_paser(a, config, team, out, command);
   paser::check<paser::ValueError>(team.alone(), "--network", "trains by one process; start it without mpirun or srun");

@@ -40,15 +40,17 @@ io::Existing existing(const Arguments& a) {
   return a.overwrite ? io::Existing::replace : io::Existing::keep;
 }
 
-/// The network as a PaSeR takes it: with an answer for every pixel of an image of any size.
-models::AnySegmenter<float> fitted(models::AnySegmenter<float> network, const Arguments& a) {
+/// The network as a PaSeR takes it: with an answer for every pixel of an image of any size, resized as the code does
+/// that published the weights.
+models::AnySegmenter<float> fitted(const Published& published, const Arguments& a) {
+  models::AnySegmenter<float> network = published.network;
   if (a.imagenet) {
     check<ValueError>(network.channels() == 3, "--imagenet", "the network takes ", network.channels(),
                       " channels, expected 3");
     network = models::Normalised<float>(std::move(network), {.485, .456, .406}, {.229, .224, .225});
   }
   if (network.size_multiple() > 1) network = models::Padded<float>(std::move(network), network.size_multiple());
-  if (network.stride() > 1) network = models::Resized<float>(std::move(network), 1.0);
+  if (network.stride() > 1) network = models::Resized<float>(std::move(network), 1.0, published.answer());
   return network;
 }
 
@@ -87,7 +89,7 @@ void to_model(const Arguments& a) {
   d.height = a.size.at(0);
   d.width = a.size.at(1);
   d.info["converted"] = {{"from", a.in.filename().string()}, {"network", published.spec}};
-  pipeline::Paser<float> paser{.models = {fitted(published.network, a)},
+  pipeline::Paser<float> paser{.models = {fitted(published, a)},
                                .policy = pipeline::Constant{0},
                                .grid = d.grid,
                                .estimator = uncertainty::SoftmaxEntropy{}};

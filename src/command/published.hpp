@@ -3,6 +3,7 @@
 #include "paser/io/torch_names.hpp"
 #include "paser/io/weights_file.hpp"
 #include "paser/models/registered/segformer.hpp"
+#include "paser/models/wrappers.hpp"
 #include "paser/models/zoo/segformer_names.hpp"
 #include "paser/models/zoo/segformer_spec.hpp"
 #include "paser/pipeline/paser_file.hpp"
@@ -49,6 +50,11 @@ class Published {
       const std::string text = error.what();
       throw paser::FormatError(text.starts_with(origin) ? text : origin + ": " + text);
     }
+  }
+
+  /// How the code of these names resizes the network's answer to an image.
+  paser::models::Answer answer() const {
+    return names == "smp" ? paser::models::Answer::corners : paser::models::published_answer(spec.type);
   }
 
   /// The network as a checkpoint.

@@ -3,6 +3,7 @@
 
 #include "examples/paser_runs.hpp"
 #include "paser/io/weights_file.hpp"
+#include "paser/models/registered/efficientvit.hpp"
 #include "paser/models/registered/segformer.hpp"
 #include "paser/models/registered/wrappers.hpp"
 #include "paser/models/zoo/segformer.hpp"
@@ -52,18 +53,35 @@ TEST_CASE("paser convert: a SegFormer's weights become a model and come back, un
   const auto answer_of = [&](const std::string& names) {
     return infer(pipeline::load_paser(folder / (names + "_model.safetensors")).paser.models[0], image);
   };
-  const auto whole = [&](models::SegFormerConvention convention) {
+  const auto whole = [&](models::SegFormerConvention convention, models::Answer answer = models::Answer::bilinear) {
     auto of_code = spec;
     of_code.convention = convention;
     models::SegFormer<float> same_weights(of_code, Key{7});
     io::load_state_dict(same_weights, io::state_dict(network));
-    const models::AnySegmenter<float> all =
-        models::Resized<float>(models::Normalised<float>(same_weights, {.485, .456, .406}, {.229, .224, .225}), 1.0);
+    const models::AnySegmenter<float> all = models::Resized<float>(
+        models::Normalised<float>(same_weights, {.485, .456, .406}, {.229, .224, .225}), 1.0, answer);
     return infer(all, image);
   };
   CHECK(max_abs_difference(answer_of("hugging_face"), whole(models::SegFormerConvention::hugging_face)) == 0);
-  for (const char* names : {"nvlabs", "smp"})
-    CHECK(max_abs_difference(answer_of(names), whole(models::SegFormerConvention::nvlabs)) == 0);
+  CHECK(max_abs_difference(answer_of("nvlabs"), whole(models::SegFormerConvention::nvlabs)) == 0);
+  CHECK(max_abs_difference(answer_of("smp"), whole(models::SegFormerConvention::nvlabs, models::Answer::corners)) == 0);
+}
+
+TEST_CASE("paser convert: an EfficientViT's logits are enlarged bicubically, and its weights come back") {
+  const TemporaryFolder folder;
+  const std::string settings =
+      R"({"in":3,"classes":2,"family":"B","widths":[4,8,8,16,24],"depths":[1,1,1,1,1],"head_features":8,)"
+      R"("head_width":8,"head_depth":1,"head_expand":2,"final_expand":2})";
+  const auto network = models::make_segmenter<float>({"efficientvit", settings}, Key{5});
+  const std::string weights = (folder / "weights.safetensors").string(), model = (folder / "m.safetensors").string(),
+                    back = (folder / "back.safetensors").string();
+  io::save_weights(weights, network);
+  REQUIRE(paser_command(folder, {"convert", weights, model, "--network", "efficientvit:" + settings}).status == 0);
+  const auto image = uniform<float>(Key{6}, Shape<4>{1, 64, 96, 3});
+  CHECK(max_abs_difference(infer(pipeline::load_paser(model).paser.models[0], image),
+                           upsample_bicubic(infer(network, image), {.size = {64, 96}})) == 0);
+  REQUIRE(paser_command(folder, {"convert", model, back}).status == 0);
+  CHECK(same(io::read_weights(back), io::read_weights(weights)));
 }
 
 TEST_CASE("paser convert: a SegFormer's names and its convention say each other, and do not contradict") {

@@ -1,8 +1,11 @@
 #include <catch2/catch.hpp>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "examples/child_process.hpp"
 #include "examples/tiny_training.hpp"
+#include "paser/models/registered/registered.hpp"
+#include "paser/pipeline/paser_file.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace single_network_test {
@@ -158,6 +161,42 @@ TEST_CASE("a network of the literature without settings: the message asks for it
     INFO(example << dry.err);
     CHECK(dry.status == 0);
   }
+}
+
+TEST_CASE("a run that began before its settings said how logits are enlarged goes on with the same function") {
+  const Bench bench;
+  const std::string network =
+      R"(efficientvit:{"family":"B","widths":[4,8,8,16,24],"depths":[1,1,1,1,1],"head_features":8,"head_width":8,)"
+      R"("head_depth":1,"head_expand":2,"final_expand":2})";
+  const fs::path run = bench.folder / "run", checkpoints = run / "checkpoints", file = "checkpoints/paser.safetensors";
+  const auto train = [&](const std::string& into, const std::vector<std::string>& settings = {}) {
+    std::vector<std::string> more{"--set", "micro_batch=4"};
+    for (const std::string& setting : settings) more.insert(more.end(), {"--set", setting});
+    return bench.train(network, into, more);
+  };
+  const auto answer = [&](const std::string& of) {
+    const auto spec = paser::pipeline::load_paser(bench.folder / of / file).paser.models[0].spec();
+    return nlohmann::json::parse(spec.json).value("answer", "left out");
+  };
+  REQUIRE(train("run", {"answers=bilinear"}).status == 0);
+  CHECK(answer("run") == "left out");
+  const std::string trained = content_of(run / file);
+  auto configuration = nlohmann::json::parse(content_of(run / "config.json"));
+  configuration["settings"].erase("answers");
+  std::ofstream(run / "config.json") << configuration.dump();
+  for (const char* name : {"network.safetensors", "paser.safetensors"}) fs::remove(checkpoints / name);
+  const auto again = train("run");
+  INFO(again.err);
+  REQUIRE(again.status == 0);
+  CHECK(content_of(run / file) == trained);
+  const auto other = train("run", {"answers=published"});
+  CHECK(other.status == 2);
+  CHECK_THAT(other.err, Contains(R"(a run with answers = "bilinear", asked for is "published")"));
+  // A new run has EfficientViT's own, and goes on with it.
+  REQUIRE(train("new").status == 0);
+  CHECK(answer("new") == "bicubic");
+  CHECK(content_of(bench.folder / "new" / file) != trained);
+  CHECK_THAT(train("new").err, Contains("made in an earlier run"));
 }
 
 TEST_CASE("a run finds the data that were typed relative to where it was begun, from any folder") {

@@ -15,6 +15,10 @@ using Catch::Matchers::Contains;
 const char* const small_segformer =
     R"({"type":"segformer","spec":{"depths":[1,1,1,1],"widths":[4,4,8,8],"heads":[1,1,1,1],"decoder_width":4}})";
 
+const char* const small_efficientvit =
+    R"({"type":"efficientvit","spec":{"family":"B","widths":[4,8,8,16,24],"depths":[1,1,1,1,1],"head_features":8,)"
+    R"("head_width":8,"head_depth":1,"head_expand":2,"final_expand":2}})";
+
 FolderSettings settings_of(const tiny::Cityscapes& set) {
   FolderSettings s;
   s.data = set.root().string();
@@ -121,6 +125,27 @@ TEST_CASE("networks of the registry get what the data say, and wrappers where th
   refused("segformr", "{}", "did you mean 'segformer'");
   refused("segformer", "[]", "network 'segformer'");
   refused("segformer", R"({"size":"B9"})", "its size is 'B9'");
+}
+
+TEST_CASE("logits are enlarged as the code of each network does, unless its settings or the run's say otherwise") {
+  const ImageKind images{1, 2, 64, 32};
+  const auto answer = [&](const std::string& network, bool as_published) {
+    const auto spec = fitted(nlohmann::json::parse(network).get<TypedSpec>(), images, 0, as_published);
+    CHECK(spec.type == "resized");
+    return nlohmann::json::parse(models::make_segmenter<float>(spec, Key{1}).spec().json).value("answer", "left out");
+  };
+  CHECK(answer(small_efficientvit, true) == "bicubic");
+  CHECK(answer(small_segformer, true) == "left out");
+  CHECK(answer(small_efficientvit, false) == "left out");
+  const auto wrapped = [](const char* type, const char* settings, const std::string& network) {
+    return message("{\"type\":\"", type, "\",\"spec\":{", settings, ",\"model\":", network, "}}");
+  };
+  const std::string normalised = wrapped("normalised", R"("mean":[0],"deviation":[1])", small_efficientvit);
+  CHECK(answer(normalised, true) == "bicubic");
+  CHECK(answer(wrapped("resized", R"("size":[64,64])", normalised), true) == "bicubic");
+  CHECK(answer(wrapped("resized", R"("size":[64,64])", normalised), false) == "left out");
+  CHECK(answer(wrapped("resized", R"("factor":2,"answer":"bilinear")", small_efficientvit), true) == "left out");
+  CHECK(answer(wrapped("resized", R"("factor":2,"answer":"corners")", small_efficientvit), false) == "corners");
 }
 
 TEST_CASE("networks: a list of settings, of f1 for images and of the others for patches") {

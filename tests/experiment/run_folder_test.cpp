@@ -4,6 +4,7 @@
 
 #include "examples/child_process.hpp"
 #include "experiment/made_run.hpp"
+#include "paser/experiment/common_settings.hpp"
 #include "support/temporary_folder.hpp"
 
 using Catch::Matchers::Contains;
@@ -92,6 +93,26 @@ TEST_CASE("settings that a program does not know are told with the name of the f
   CHECK_THROWS_AS(paser::experiment::run_settings<KnowsNone>(folder.path()), paser::FormatError);
   CHECK_THROWS_WITH(paser::experiment::run_settings<KnowsNone>(folder.path()),
                     Contains((folder / "config.json").string()) && Contains("unknown setting 'sed'"));
+}
+
+TEST_CASE("a run whose configuration does not say how logits are enlarged goes on with bilinear ones") {
+  using paser::experiment::RunSettings;
+  const TemporaryFolder folder;
+  const fs::path run = folder / "run";
+  const auto open_with = [&](const std::string& answers) {
+    RunSettings s;
+    s.answers = answers;
+    paser::experiment::RunFolder(run, s, {}, needs());
+  };
+  CHECK(RunSettings{}.answers_as_published());
+  open_with("bilinear");
+  auto configuration = nlohmann::json::parse(content_of(run / "config.json"));
+  configuration["settings"].erase("answers");
+  put(run / "config.json", configuration.dump());
+  CHECK(paser::experiment::begun_settings<RunSettings>(run)->answers == "bilinear");
+  CHECK_NOTHROW(open_with("bilinear"));
+  CHECK_THROWS_WITH(open_with("published"), Contains(R"(a run with answers = "bilinear", asked for is "published")"));
+  CHECK_FALSE(paser::experiment::begun_settings<RunSettings>(folder / "none"));
 }
 
 TEST_CASE("a run is removed by --fresh as far as it wrote it; other files in its folder stay") {

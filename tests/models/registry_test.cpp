@@ -142,6 +142,8 @@ TEST_CASE("settings of wrappers that are unknown, missing or wrong are named") {
   refused("resized", R"({"size": [8, 8], "factor": 2, )" + inside + "}", "either 'size'");
   refused("resized", R"({"size": [8], )" + inside + "}", "either 'size'");
   refused("resized", "{" + inside + "}", "either 'size'");
+  refused("resized", R"({"factor": 1, "answer": "nearest", )" + inside + "}",
+          "its answer is 'nearest', expected 'bilinear', 'bicubic' or 'corners'");
   refused("normalised", R"({"mean": [0], "deviation": [1], "std": 1, )" + inside + "}", "unknown option 'std'");
   refused("gray_to_colour", "{" + inside + "}", "1 channels, expected 3");
 }

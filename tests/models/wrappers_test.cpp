@@ -114,6 +114,30 @@ TEST_CASE("a resized network sees the resized image") {
                   upsample_bilinear(answer, {.size = {20, 30}})));
 }
 
+TEST_CASE("logits are resized back bilinearly, bicubically or with aligned corners, as the settings say") {
+  const AnySegmenter<float> coarse = Coarse<float>(1, 3, Key{2});
+  const auto x = images(64, 96), logits = infer(coarse, x);
+  const auto resized = [&](Answer answer) { return AnySegmenter<float>(Resized<float>(coarse, 1.0, answer)); };
+  const ResizeOptions edges{.size = {64, 96}}, corners{.size = {64, 96}, .align_corners = true};
+  CHECK(same_bits(infer(resized(Answer::bilinear), x), upsample_bilinear(logits, edges)));
+  CHECK(same_bits(infer(resized(Answer::bicubic), x), upsample_bicubic(logits, edges)));
+  CHECK(same_bits(infer(resized(Answer::corners), x), upsample_bilinear(logits, corners)));
+  // Counted as fvcore does: bicubic resizing is free.
+  CHECK(resized(Answer::bicubic).count(x.shape()).total() == coarse.count(x.shape()).total());
+  CHECK(resized(Answer::corners).count(x.shape()).total() == resized(Answer::bilinear).count(x.shape()).total());
+  // The image on its way in is resized bilinearly whatever becomes of the answer.
+  const auto y = images(20, 30);
+  const AnySegmenter<float> inside = unet(1);
+  const auto half = infer(inside, upsample_bilinear(y, {.size = {10, 15}}));
+  CHECK(same_bits(infer(AnySegmenter<float>(Resized<float>(inside, 0.5, Answer::bicubic)), y),
+                  upsample_bicubic(half, {.size = {20, 30}})));
+  // What files leave out is bilinear, and what is bilinear is left out.
+  CHECK_THAT(AnySegmenter<float>(Resized<float>(inside, 1.0)).spec().json, !Contains("answer"));
+  CHECK_THAT(AnySegmenter<float>(Resized<float>(inside, 1.0, Answer::corners)).spec().json,
+             Contains(R"({"factor":1,"answer":"corners","model":)"));
+  CHECK((published_answer("efficientvit") == Answer::bicubic && published_answer("segformer") == Answer::bilinear));
+}
+
 TEST_CASE("a network sees values less their mean, by their deviation, and gray in three channels") {
   const AnySegmenter<float> inside = unet(3);
   const std::vector<double> mean{0.4, 0.5, 0.6}, deviation{0.2, 0.25, 0.5};
@@ -143,7 +167,8 @@ TEST_CASE("gradients pass through the wrappers") {
   check_gradient(Resized<double>(unet<double>(1, 1), 0.7), gray);
   check_gradient(Normalised<double>(unet<double>(3, 1), {0.4, 0.5, 0.6}, {0.2, 0.25, 0.5}), colour);
   check_gradient(GrayToColour<double>(unet<double>(3, 1)), gray);
-  check_gradient(Resized<double>(Padded<double>(Coarse<double>(1, 2, Key{4}), 32), 1.0), gray);
+  for (const Answer answer : {Answer::bilinear, Answer::bicubic, Answer::corners})
+    check_gradient(Resized<double>(Padded<double>(Coarse<double>(1, 2, Key{4}), 32), 1.0, answer), gray);
 }
 
 TEST_CASE("wrappers in wrappers are made again from their specification") {
@@ -157,6 +182,8 @@ TEST_CASE("wrappers in wrappers are made again from their specification") {
   CHECK(nested.classes() == 3);
   check_made_again(nested, x);
   check_made_again(Resized<float>(unet(1), {24, 40}), x);
+  check_made_again(Resized<float>(unet(1), {24, 40}, Answer::bicubic), x);
+  check_made_again(Resized<float>(unet(1), 0.7, Answer::corners), x);
   std::vector<std::string> names;
   nn::walk_parameters(nested, [&](const std::string& name, const auto&) { names.push_back(name); });
   CHECK(names.front() == "model.model.model.model.stem.weight");
@@ -213,6 +240,7 @@ TEST_CASE("MC samples share through a wrapper what they share in the network ins
   };
   check_parts(Padded<float>(unet(1), 8));
   check_parts(Resized<float>(unet(1), 0.5));
+  check_parts(Resized<float>(unet(1), 0.5, Answer::bicubic));
   check_parts(Normalised<float>(unet(1), {0.5}, {0.25}));
   check_parts(GrayToColour<float>(unet(3)));
 }

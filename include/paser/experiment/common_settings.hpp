@@ -17,6 +17,16 @@ struct RunSettings {
   std::uint64_t seed = 1;
   double dropout = 0.5;
   Index micro_batch = 16, patience = 0;
+  std::string answers = "published";
+
+  /// Whether networks enlarge their logits as published_answer() says.
+  bool answers_as_published() const { return answers == "published"; }
+
+  /// For settings that were read from a run's configuration: what one that leaves out a setting means by that, where it
+  /// is not the default. Without `answers` all answers are bilinear.
+  void complete_begun(const nlohmann::json& configuration) {
+    if (!configuration.contains("answers")) answers = "bilinear";
+  }
 
   template <class Self, class V>
   static void visit(Self& s, V&& v) {
@@ -24,6 +34,8 @@ struct RunSettings {
     v("dropout", s.dropout, Range{0, 1, Range::below_high}, "share of the values that dropout layers drop");
     v("micro_batch", s.micro_batch, Range{1, 4096}, "images or patches that run at once");
     v("patience", s.patience, Range{0, 1e6}, "validations without improvement that end stage 1 or 2; 0: never");
+    v("answers", s.answers, Words{"published", "bilinear"},
+      "how networks with a stride enlarge their logits: as the code that each was published with, or all bilinearly");
   }
 };
 

@@ -7,6 +7,7 @@
 #include "paser/io/json.hpp"
 #include "paser/models/registry.hpp"
 #include "paser/models/unet.hpp"
+#include "paser/models/wrappers.hpp"
 
 /// The networks of an experiment: UNets by widths and depths, or any of the registry.
 namespace paser::experiment {
@@ -23,15 +24,23 @@ inline ImageKind kind_of(const FolderData& data) {
 
 namespace detail {
 
+/// The name of the network inside all wrappers.
+inline std::string innermost(const std::string& type, const nlohmann::json& settings) {
+  const auto inside = settings.find("model");
+  return inside == settings.end() ? type : innermost(inside->at("type").get<std::string>(), inside->at("spec"));
+}
+
 /// The settings of a network with those that the data say: "in" and "classes", of a UNet also its dropout; in wrappers
-/// those of the network inside.
+/// those of the network inside, and as_published the "answer" of the one that resizes.
 inline nlohmann::json completed(const std::string& type, nlohmann::json settings, Index channels, Index classes,
-                                double dropout) {
+                                double dropout, bool as_published) {
   if (const auto inside = settings.find("model"); inside != settings.end()) {
     auto spec = inside->get<models::ModelSpec>();
     *inside = {{"type", spec.type},
                {"spec", completed(spec.type, nlohmann::json::parse(spec.json), type == "gray_to_colour" ? 3 : channels,
-                                  classes, dropout)}};
+                                  classes, dropout, as_published)}};
+    if (type == "resized" && as_published && !settings.contains("answer"))
+      settings["answer"] = models::answer_name(models::published_answer(innermost(type, settings)));
     return settings;
   }
   nlohmann::json said{{"in", channels}, {"classes", classes}};
@@ -45,22 +54,28 @@ inline nlohmann::json completed(const std::string& type, nlohmann::json settings
 /// A network for these images. What its settings leave out is that of the images (see
 /// docs/models.md): "in", "classes", a UNet's dropout. It gets wrappers where it cannot do as a task model otherwise:
 /// "padded" when it takes other sizes only, "resized" by a factor of 1, which enlarges its logits, when it has a
-/// stride. Throws ValueError or FormatError when there is no such network.
-inline models::ModelSpec fitted(const models::ModelSpec& spec, const ImageKind& images, double dropout) {
+/// stride. as_published: it and other "resized" enlarge as the code does that the network was published with, unless
+/// they say how; else bilinearly. Throws ValueError or FormatError when there is no such network.
+inline models::ModelSpec fitted(const models::ModelSpec& spec, const ImageKind& images, double dropout,
+                                bool as_published = true) {
   const std::string where = "network '" + spec.type + "'";
   (void)models::model_maker<float>(spec.type);  // throws with the names that there are
   auto settings = io::parse_json(spec.json, where);
   check<ValueError>(settings.is_object(), where.c_str(), "its settings are ", excerpt(spec.json),
                     ", expected {...} as docs/models.md lists them");
-  const models::ModelSpec full{spec.type, io::json_text(detail::completed(spec.type, std::move(settings),
-                                                                          images.channels, images.classes, dropout))};
+  settings = detail::completed(spec.type, std::move(settings), images.channels, images.classes, dropout, as_published);
+  const models::ModelSpec full{spec.type, io::json_text(settings)};
   models::AnySegmenter<float> network = models::make_segmenter<float>(full, Key{});
   models::ModelSpec fits = network.spec();
   const Index multiple = network.size_multiple(), least = network.smallest_size(), stride = network.stride();
   if (images.height % multiple != 0 || images.width % multiple != 0 || images.height < least || images.width < least)
     fits = {"padded", message("{\"multiple\":", std::lcm(multiple, stride), ",\"model\":", fits.text(), "}")};
-  if (stride > 1) fits = {"resized", "{\"factor\":1,\"model\":" + fits.text() + "}"};
-  return fits;
+  if (stride == 1) return fits;
+  const auto back =
+      as_published ? models::published_answer(detail::innermost(spec.type, settings)) : models::Answer::bilinear;
+  const std::string answer =
+      back == models::Answer::bilinear ? "" : message("\"answer\":\"", models::answer_name(back), "\",");
+  return {"resized", message("{\"factor\":1,", answer, "\"model\":", fits.text(), "}")};
 }
 
 /// Network k of the settings: f1 for whole images, the others for patches.
@@ -79,7 +94,7 @@ models::ModelSpec network_of(const FolderData& data, const Settings& s, std::siz
   ImageKind images = kind_of(data);
   images.height /= rows;
   images.width /= columns;
-  return fitted(s.networks.at(k), images, s.dropout);
+  return fitted(s.networks.at(k), images, s.dropout, s.answers_as_published());
 }
 
 }  // namespace paser::experiment

@@ -16,16 +16,16 @@ namespace paser::experiment {
 class Rivals {
  public:
   /// `beside`: the PaSeR that they are compared with; they answer for its images and classes, and like it micro_batch
-  /// images at once. Throws as fitted(), make_paser() and check_rivals().
+  /// images at once. as_published: see fitted(). Throws as fitted(), make_paser() and check_rivals().
   Rivals(const RivalSettings& settings, const pipeline::PaserDescription& beside, double dropout, Index micro_batch,
-         Key key)
+         Key key, bool as_published = true)
       : settings_(settings) {
     check_rivals(settings_);
     const ImageKind images{beside.channels, beside.classes(), beside.height, beside.width};
     for (std::size_t k = 0; k < settings_.rivals.size(); ++k) {
       auto description = beside;
       description.grid = {1, 1};
-      description.networks = {fitted(settings_.rivals[k], images, dropout)};
+      description.networks = {fitted(settings_.rivals[k], images, dropout, as_published)};
       description.estimator = uncertainty::SoftmaxEntropy{}.spec();
       description.policy = pipeline::Constant{0}.spec();
       const std::string name = free_name(name_of(settings_.rivals[k]));

@@ -2,6 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "paser/io/json.hpp"
@@ -17,7 +18,8 @@ inline const nlohmann::json& settings_of(const nlohmann::json& configuration, co
   return settings;
 }
 
-/// The settings of the run in a folder, as config.json has them. Throws IoError and FormatError.
+/// The settings of the run in a folder, as config.json has them; those that it leaves out have their defaults, or what
+/// complete_begun() of the type says. Throws IoError and FormatError.
 template <class Config>
 Config run_settings(const std::filesystem::path& run) {
   const std::filesystem::path file = run / "config.json";
@@ -27,11 +29,23 @@ Config run_settings(const std::filesystem::path& run) {
                      "is not the configuration of a run");
   const auto& settings = settings_of(document, file);
   try {
-    return settings.template get<Config>();
+    auto config = settings.template get<Config>();
+    if constexpr (requires { config.complete_begun(settings); }) config.complete_begun(settings);
+    return config;
   } catch (const Error& error) {
     throw FormatError(message(file.string(), ": ", error.what()));
   } catch (const nlohmann::json::exception& error) {
     throw FormatError(message(file.string(), ": ", io::json_problem(error)));
+  }
+}
+
+/// The same; nothing where there is no run, or one that RunFolder will refuse.
+template <class Config>
+std::optional<Config> begun_settings(const std::filesystem::path& run) {
+  try {
+    return run_settings<Config>(run);
+  } catch (const Error&) {
+    return {};
   }
 }
 

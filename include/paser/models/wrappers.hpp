@@ -13,6 +13,7 @@
 #include "paser/ops/concat_channels.hpp"
 #include "paser/ops/extend_to.hpp"
 #include "paser/ops/pad.hpp"
+#include "paser/ops/upsample_bicubic.hpp"
 #include "paser/ops/upsample_bilinear.hpp"
 
 /// What a network of foreign origin is put into, so that it takes images of any size, in this program's values and
@@ -20,6 +21,24 @@
 /// made again from its specification, which holds that of the network inside. What MC samples share in the network
 /// inside they share through the wrapper. Wrappers go into each other.
 namespace paser::models {
+
+/// How logits are resized to the size of an image.
+enum class Answer {
+  bilinear,  ///< upsample_bilinear
+  bicubic,   ///< upsample_bicubic
+  corners    ///< upsample_bilinear with aligned corners
+};
+
+/// What they are called in files.
+inline const char* answer_name(Answer answer) {
+  return answer == Answer::bilinear ? "bilinear" : answer == Answer::bicubic ? "bicubic" : "corners";
+}
+
+/// How a network of the registry, by its name there, is resized in the code that it was published with: EfficientViT's
+/// demo and evaluation are bicubic, those of SegFormer's authors and of Hugging Face bilinear.
+inline Answer published_answer(const std::string& type) {
+  return type == "efficientvit" ? Answer::bicubic : Answer::bilinear;
+}
 
 namespace detail {
 
@@ -133,17 +152,20 @@ struct Padded : detail::Wrapper<T> {
   }
 };
 
-/// Images are resized, bilinearly, to one size or by a factor, and logits back to the size of the image; so the stride
-/// is 1 whatever that of the network inside. By a factor, sides become the nearest multiples that the network inside
-/// takes. In the registry "resized": {"size": [height, width], "model": {...}} or {"factor": 0.5, "model": {...}}.
+/// Images are resized, bilinearly, to one size or by a factor, and logits back to the size of the image, as `answer`
+/// says; so the stride is 1 whatever that of the network inside. By a factor, sides become the nearest multiples that
+/// the network inside takes. In the registry "resized": {"size": [height, width], "answer": "bicubic", "model": {...}}
+/// or {"factor": 0.5, "model": {...}}; "answer" is "bilinear", also where it is left out, "bicubic" or "corners".
 template <class T = float>
 struct Resized : detail::Wrapper<T> {
   using typename detail::Wrapper<T>::Maps;
   std::array<Index, 2> size{0, 0};  ///< height and width; {0, 0}: by the factor
   double factor = 0;
+  Answer answer = Answer::bilinear;
 
   /// To a size, with sides of at most 8192. Throws ValueError unless the network inside takes it.
-  Resized(AnySegmenter<T> network, const std::array<Index, 2>& to) : detail::Wrapper<T>(std::move(network)), size(to) {
+  Resized(AnySegmenter<T> network, const std::array<Index, 2>& to, Answer back = Answer::bilinear)
+      : detail::Wrapper<T>(std::move(network)), size(to), answer(back) {
     const Index smallest = std::max<Index>(this->model.smallest_size(), 1), multiple = this->model.size_multiple();
     check<ValueError>(size[0] >= smallest && size[1] >= smallest && size[0] % multiple == 0 && size[1] % multiple == 0,
                       "Resized", "resizing to ", size[0], " x ", size[1],
@@ -155,13 +177,16 @@ struct Resized : detail::Wrapper<T> {
 
   /// By a factor, 0.001 .. 1000. Throws ValueError outside of that, and at images that it would enlarge to sides of
   /// more than 8192.
-  Resized(AnySegmenter<T> network, double by) : detail::Wrapper<T>(std::move(network)), factor(by) {
+  Resized(AnySegmenter<T> network, double by, Answer back = Answer::bilinear)
+      : detail::Wrapper<T>(std::move(network)), factor(by), answer(back) {
     check<ValueError>(factor >= 1e-3 && factor <= 1e3, "Resized", "expected a factor of 0.001 .. 1000, got ", factor);
   }
 
   ModelSpec spec() const {
-    return this->wrapped(
-        "resized", size[0] > 0 ? "\"size\":" + json_array(size) + "," : "\"factor\":" + exact_number(factor) + ",");
+    const std::string to =
+        size[0] > 0 ? message("\"size\":", json_array(size), ",") : message("\"factor\":", exact_number(factor), ",");
+    return this->wrapped("resized",
+                         answer == Answer::bilinear ? to : message(to, "\"answer\":\"", answer_name(answer), "\","));
   }
   static Index smallest_size() { return 1; }
   static Index size_multiple() { return 1; }
@@ -170,7 +195,7 @@ struct Resized : detail::Wrapper<T> {
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& image) const {
     const Index h = image.shape().h(), w = image.shape().w();
-    return resized(this->model(ctx, resized(image, side(h, 0), side(w, 1))), h, w);
+    return answered(this->model(ctx, resized(image, side(h, 0), side(w, 1))), h, w);
   }
 
   Maps deterministic_part(EvalContext<T>& ctx, const Tensor<T, 4>& image) const {
@@ -182,7 +207,7 @@ struct Resized : detail::Wrapper<T> {
   Tensor<T, 4> stochastic_part(EvalContext<T>& ctx, Maps maps) const {
     const Shape<4> image = maps.back().shape();
     maps.pop_back();
-    return resized(this->model.stochastic_part(ctx, std::move(maps)), image.h(), image.w());
+    return answered(this->model.stochastic_part(ctx, std::move(maps)), image.h(), image.w());
   }
 
  private:
@@ -204,6 +229,13 @@ struct Resized : detail::Wrapper<T> {
   static Value resized(const Value& x, Index height, Index width) {
     if (x.shape().h() == height && x.shape().w() == width) return x;
     return upsample_bilinear(x, {.size = {height, width}});
+  }
+  template <class Value>
+  Value answered(const Value& logits, Index height, Index width) const {
+    if (answer == Answer::bilinear || (logits.shape().h() == height && logits.shape().w() == width))
+      return resized(logits, height, width);
+    if (answer == Answer::bicubic) return upsample_bicubic(logits, {.size = {height, width}});
+    return upsample_bilinear(logits, {.size = {height, width}, .align_corners = true});
   }
 };
 

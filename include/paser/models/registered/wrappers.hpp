@@ -56,11 +56,17 @@ AnySegmenter<T> WrapperMaker<T>::resized(const std::string& json, Key key) {
   auto options = io::ConfigReader::from_text(json, "model 'resized'");
   std::vector<Index> size;
   double factor = 0;
+  std::string answer = answer_name(Answer::bilinear);
   const bool to_size = options.read("size", size), by_factor = options.read("factor", factor);
+  options.read("answer", answer);
   check<FormatError>(to_size != by_factor && (by_factor || size.size() == 2), "model 'resized'",
                      "expected either 'size', [height, width], or 'factor'");
-  if (to_size) return Resized<T>(inside(options, key), {size[0], size[1]});
-  return Resized<T>(inside(options, key), factor);
+  constexpr std::array known{Answer::bilinear, Answer::bicubic, Answer::corners};
+  const auto back = std::ranges::find_if(known, [&](Answer a) { return answer == answer_name(a); });
+  check<FormatError>(back != known.end(), "model 'resized'", "its answer is '", answer,
+                     "', expected 'bilinear', 'bicubic' or 'corners'");
+  if (to_size) return Resized<T>(inside(options, key), {size[0], size[1]}, *back);
+  return Resized<T>(inside(options, key), factor, *back);
 }
 
 template <class T>
