@@ -257,7 +257,7 @@ class Experiment {
     d.info["settings"] =
         experiment::without_folders<experiment::FolderSettings>(settings_);  // by it others read images
     for (std::size_t k = 0; k < settings_.models(); ++k) {
-      paser::models::ModelSpec network = experiment::network_of(data_, s, k);
+      paser::models::ModelSpec network = experiment::network_of(data_, s, k, kind.halo);
       if (k > 0 && kind.corrected) network = {"corrected", "{\"model\":" + network.text() + "}"};
       if (k > 0 && kind.halo > 0)
         network = {"halo", paser::message("{\"margin\":", kind.halo, ",\"model\":", network.text(), "}")};

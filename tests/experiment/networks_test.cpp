@@ -127,6 +127,23 @@ TEST_CASE("networks of the registry get what the data say, and wrappers where th
   refused("segformer", R"({"size":"B9"})", "its size is 'B9'");
 }
 
+TEST_CASE("a patch with a margin is padded where the network does not take both together") {
+  const models::ModelSpec smp{"deeplabv3plus", R"({"convention":"smp","backbone":"mobilenetv2","width":8})"};
+  for (const Index margin : {4, 8, 16}) {
+    CAPTURE(margin);
+    const ImageKind patches{3, 19, 32, 32, margin};
+    const auto spec = fitted(smp, patches, 0);
+    CHECK(spec.type == (margin < 8 ? "padded" : "deeplabv3plus"));
+    const auto model = models::make_segmenter<float>(
+        {"halo", message("{\"margin\":", margin, ",\"model\":", spec.text(), "}")}, Key{1});
+    const Index seen = 32 + 2 * margin;
+    CHECK(infer(model, uniform<float>(Key{2}, Shape{1, seen, seen, 3})).shape() == Shape<4>{1, 32, 32, 19});
+  }
+  // A patch that alone does not fit is padded with any margin.
+  CHECK(fitted(smp, {3, 19, 16, 24, 4}, 0).type == "padded");
+  CHECK(fitted(smp, {3, 19, 16, 16, 0}, 0).type == "deeplabv3plus");
+}
+
 TEST_CASE("logits are enlarged as the code of each network does, unless its settings or the run's say otherwise") {
   const ImageKind images{1, 2, 64, 32};
   const auto answer = [&](const std::string& network, bool as_published) {

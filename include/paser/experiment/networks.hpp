@@ -15,6 +15,7 @@ namespace paser::experiment {
 /// What images a network is for.
 struct ImageKind {
   Index channels, classes, height, width;
+  Index margin = 0;  ///< pixels around these that the network is going to see too, see models::Halo
 };
 
 /// The whole images of a set.
@@ -68,7 +69,11 @@ inline models::ModelSpec fitted(const models::ModelSpec& spec, const ImageKind& 
   models::AnySegmenter<float> network = models::make_segmenter<float>(full, Key{});
   models::ModelSpec fits = network.spec();
   const Index multiple = network.size_multiple(), least = network.smallest_size(), stride = network.stride();
-  if (images.height % multiple != 0 || images.width % multiple != 0 || images.height < least || images.width < least)
+  const auto takes = [&](Index side) { return side % multiple == 0 && side >= least; };
+  // With a margin the patch alone is judged too, though it is never seen: wrappers are in the names of a run's tensors,
+  // by which it goes on.
+  if (!takes(images.height) || !takes(images.width) || !takes(images.height + 2 * images.margin) ||
+      !takes(images.width + 2 * images.margin))
     fits = {"padded", message("{\"multiple\":", std::lcm(multiple, stride), ",\"model\":", fits.text(), "}")};
   if (stride == 1) return fits;
   const auto back =
@@ -78,9 +83,10 @@ inline models::ModelSpec fitted(const models::ModelSpec& spec, const ImageKind& 
   return {"resized", message("{\"factor\":1,", answer, "\"model\":", fits.text(), "}")};
 }
 
-/// Network k of the settings: f1 for whole images, the others for patches.
+/// Network k of the settings: f1 for whole images, the others for patches, of which they see `margin` pixels more on
+/// every side once models::Halo is around them.
 template <class Settings>
-models::ModelSpec network_of(const FolderData& data, const Settings& s, std::size_t k) {
+models::ModelSpec network_of(const FolderData& data, const Settings& s, std::size_t k, Index margin = 0) {
   if (s.networks.empty())
     return models::UNetSpec{.in = data.channels(),
                             .classes = data.classes(),
@@ -94,6 +100,7 @@ models::ModelSpec network_of(const FolderData& data, const Settings& s, std::siz
   ImageKind images = kind_of(data);
   images.height /= rows;
   images.width /= columns;
+  images.margin = k == 0 ? 0 : margin;
   return fitted(s.networks.at(k), images, s.dropout, s.answers_as_published());
 }
 
