@@ -14,7 +14,8 @@ namespace {
 template <class Model>
 void check_round_trip(const Model& model, const io::NameTable& names, Model other) {
   const io::StateDict ours = io::state_dict(model), torch = io::state_to_torch(ours, names);
-  CHECK(torch.size() == ours.size());
+  const auto norms = std::ranges::count_if(ours, [](const auto& t) { return t.first.ends_with(".running_mean"); });
+  CHECK(torch.size() == ours.size() + static_cast<std::size_t>(norms));
   io::load_torch_state_dict(other, torch, names);
   for (const auto& [path, tensor] : io::state_dict(other)) {
     INFO(path);
@@ -32,6 +33,18 @@ TEST_CASE("torch names: every tensor of our networks has its name there") {
     check_round_trip(Deep(Key{1}, 0.5, form), io::unet_names(4), Deep(Key{2}, 0.5, form));
   }
   check_round_trip(models::PolicyNet<float>(48, Key{1}), io::policy_names(), models::PolicyNet<float>(48, Key{2}));
+}
+
+TEST_CASE("torch names: a policy has the counters of its batch norms, scalars of 0 batches as torch writes them") {
+  const models::PolicyNet<float> policy(48, Key{1});
+  const auto torch = io::state_to_torch(io::state_dict(policy), io::policy_names());
+  for (const char* norm : {"bn1", "layer1.0.bn1", "layer1.0.bn2", "layer1.0.downsample.1"}) {
+    INFO(norm);
+    const auto counter = torch.find(std::string(norm) + ".num_batches_tracked");
+    REQUIRE(counter != torch.end());
+    CHECK((counter->second.dtype == io::DType::I64 && counter->second.shape.empty() && counter->second.numel() == 1));
+    CHECK(std::ranges::all_of(counter->second.bytes.values(), [](auto byte) { return byte == 0; }));
+  }
 }
 
 TEST_CASE("torch names: PyTorch's weights give PyTorch's logits") {

@@ -38,16 +38,6 @@ inline RawTensor cut_rows(const RawTensor& whole, std::size_t part, std::size_t 
   return cut;
 }
 
-/// The counter beside the running statistics of every batch norm, of which paser's networks know nothing.
-inline constexpr const char* batch_counter = ".num_batches_tracked";
-inline constexpr const char* beside_counter = ".running_mean";
-
-/// The name of the counter beside this tensor; empty where there is none.
-inline std::string counter_beside(const std::string& name) {
-  const std::string_view beside = beside_counter;
-  return name.ends_with(beside) ? name.substr(0, name.size() - beside.size()) + batch_counter : std::string();
-}
-
 }  // namespace detail
 
 /// The kinds of tensors by their paths.
@@ -129,9 +119,7 @@ StateDict published_state(const Module& module, const PublishedNames& names = {}
   StateDict state = to_published(state_dict(module), weight_kinds(module), names);
   for (const auto& [name, shape] : published_shapes(module, names)) {
     if (state.contains(name)) continue;
-    RawTensor counter = RawTensor::of(Tensor<std::int64_t, 1>::zeros({1}));
-    counter.shape.clear();
-    state.emplace(name, std::move(counter));
+    state.emplace(name, detail::no_batches());
   }
   return state;
 }

@@ -101,5 +101,26 @@ Tensor<T, Rank> weight_to_torch(const Tensor<T, Rank>& t, WeightKind kind) {
   return weight_to_torch(RawTensor::of(t), kind).template as<T, Rank>();
 }
 
+namespace detail {
+
+/// The counter beside the running statistics of every batch norm, of which paser's networks know nothing.
+inline constexpr const char* batch_counter = ".num_batches_tracked";
+inline constexpr const char* beside_counter = ".running_mean";
+
+/// The name of the counter beside this tensor; empty where there is none.
+inline std::string counter_beside(const std::string& name) {
+  const std::string_view beside = beside_counter;
+  return name.ends_with(beside) ? name.substr(0, name.size() - beside.size()) + batch_counter : std::string();
+}
+
+/// What that counter is of a network that does not know it: a scalar of 0 batches, as torch writes it.
+inline RawTensor no_batches() {
+  RawTensor counter = RawTensor::of(Tensor<std::int64_t, 1>::zeros({1}));
+  counter.shape.clear();
+  return counter;
+}
+
+}  // namespace detail
+
 }  // namespace paser::io
 #include "paser/core/macros_on.inc"

@@ -97,16 +97,18 @@ inline StateDict state_from_torch(const StateDict& torch, const NameTable& names
   return state;
 }
 
-/// Our state under torch's names and in torch's layouts. Throws FormatError listing names that torch's does not have.
+/// Our state under torch's names and in torch's layouts, with a counter of 0 batches for each batch norm. Throws
+/// FormatError listing names that torch's does not have.
 inline StateDict state_to_torch(const StateDict& ours, const NameTable& names) {
   StateDict state;
   std::string unknown;
   for (const auto& [name, tensor] : ours) {
-    const std::string torch = names.torch(name);
+    const std::string torch = names.torch(name), counter = detail::counter_beside(torch);
     if (torch.empty())
       unknown += " " + name;
     else
       state.emplace(torch, weight_to_torch(tensor, NameTable::kind(name, tensor.shape.size())));
+    if (!counter.empty()) state.emplace(counter, detail::no_batches());
   }
   check<FormatError>(unknown.empty(), "state_to_torch", "torch's ", names.network, " has no:", unknown);
   return state;
