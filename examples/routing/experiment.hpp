@@ -3,6 +3,7 @@
 #include "paser/data/shifted.hpp"
 #include "paser/experiment/folder_comparison.hpp"
 #include "paser/experiment/pretrain_stage.hpp"
+#include "paser/experiment/start.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/expert_images.hpp"
 #include "paser/pipeline/paser_file.hpp"
@@ -59,9 +60,9 @@ class Experiment {
  public:
   Experiment(const Settings& settings, const std::filesystem::path& out, const experiment::RunChoice& choice)
       : settings_(checked(settings)),
-        data_(settings),
+        data_(settings, false, settings.initial.named()),
         description_((require_files(), describe(TaskModels::of(settings)))),
-        fresh_(pipeline::make_paser<float>(description_, key(1))),  // before anything is written: whether the sizes fit
+        fresh_(start()),  // before anything is written: whether the sizes and the files to start from fit
         folder_((require_parts(), out), settings, choice, needs()) {}
 
   const Settings& settings() const { return settings_; }
@@ -127,7 +128,7 @@ class Experiment {
     return trained(prefix, rows, TaskModels::of(settings_), nullptr);
   }
   Paser trained(const std::string& prefix, const std::vector<Index>& rows, const TaskModels& kind, const Paser* base) {
-    Paser paser = pipeline::make_paser<float>(describe(kind), kind.twin ? key(12) : key(1));
+    Paser paser = base ? pipeline::make_paser<float>(describe(kind), kind.twin ? key(12) : key(1)) : fresh_;
     paser.micro_batch = settings_.micro_batch;
     const Folder varied = data_.varied(1).only(rows);
     for (std::size_t k = 0; k < settings_.models(); ++k) {
@@ -159,6 +160,13 @@ class Experiment {
   }
 
  private:
+  /// The networks as the trainings of all folds begin.
+  Paser start() const {
+    Paser paser = pipeline::make_paser<float>(description_, key(1));
+    experiment::start_from(settings_.initial, paser, description_);
+    return paser;
+  }
+
   /// Whether the networks' batches may run as the settings say.
   void require_parts() const {
     for (std::size_t k = 0; k < settings_.models(); ++k)
@@ -184,7 +192,8 @@ class Experiment {
     return {"train_router",
             experiment::bytes_of(size),
             data_.files(),
-            {"results.json", "curve.svg", "curve.csv", "report.html"}};
+            {"results.json", "curve.svg", "curve.csv", "report.html"},
+            data_.inputs()};
   }
 
   /// Training files that the networks do not see. Throws ValueError when there are too few.

@@ -10,6 +10,7 @@ using paser::Index;
 
 /// Every setting of a run; config.json holds it.
 struct Settings : experiment::FolderSettings, experiment::NetworkSettings {
+  experiment::StartFiles initial;
   bool corrected = true, shifts = false;
   Index halo = 0, ghost_batch = 0;
   std::vector<Index> epochs{60, 30}, batch{2, 2};
@@ -36,6 +37,8 @@ struct Settings : experiment::FolderSettings, experiment::NetworkSettings {
     using namespace experiment;
     FolderSettings::visit(s, v);
     NetworkSettings::visit(s, v);
+    v("initial", s.initial, ModelFiles{},
+      "a PaSeR file to start from, or for each network a model file of one; empty: random weights");
     v("corrected", s.corrected, Anything{}, "task models see f1's log-probabilities and add to them");
     v("shifts", s.shifts, Anything{}, "task models are trained on other cuts than the grid's, new ones in every epoch");
     v("halo", s.halo, Range{0, 512}, "pixels of the image that a task model sees around its patch");
@@ -70,6 +73,8 @@ inline const Settings& checked(const Settings& s) {
   lists.insert(lists.end(), {{"epochs", s.epochs.size()}, {"batch", s.batch.size()}, {"rate", s.rate.size()}});
   experiment::check_lists(lists);
   experiment::check_settings(s);
+  paser::check<paser::ValueError>(s.initial.empty() || !(s.ablations || s.references), "setting", "initial goes with ",
+                                  "neither ablations nor references, which train other networks from random weights");
   paser::check<paser::ValueError>(s.folds != 1, "folds", s.folds, ", expected 0 or 2 .. 20");
   return s;
 }

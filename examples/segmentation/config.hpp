@@ -89,7 +89,8 @@ struct Config : experiment::FolderSettings,
                 RewardSettings,
                 QuestionSettings,
                 experiment::RivalSettings {
-  std::string preset = "standard", network, initial, split = "thirds";
+  std::string preset = "standard", network, split = "thirds";
+  experiment::StartFiles initial;
   std::string small_answer = "mean", route_choice = "most probable";
   double pretrain_final_rate = 1;
   std::string distillation = "mse", teacher_view = "patches";
@@ -107,7 +108,8 @@ struct Config : experiment::FolderSettings,
     NetworkSettings::visit(c, v);
     v("small_answer", c.small_answer, Words{"mean", "first sample"}, "f1's answer; first sample: the released code");
     v("route_choice", c.route_choice, Words{"most probable", "sampled"}, "in use; sampled as the released code");
-    v("initial", c.initial, Anything{}, "a PaSeR file to start from; empty: random weights");
+    v("initial", c.initial, ModelFiles{},
+      "a PaSeR file to start from, or for each network a model file of one; empty: random weights");
     StageSettings::visit(c, v);
     v("pretrain_final_rate", c.pretrain_final_rate, Range::share(), "of a rate, left at the last step; linear");
     v("distillation", c.distillation, Words{"none", "mse", "kl"}, "of the largest network into f1; mse: on logits");

@@ -143,7 +143,8 @@ class Experiment {
     return {"train_segmentation",
             experiment::bytes_of(size),
             data_.files(),
-            {"results.json", "methods.csv", "images.csv", "report.html"}};
+            {"results.json", "methods.csv", "images.csv", "report.html"},
+            data_.inputs()};
   }
 
   void train_policies() {

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <iostream>
-
-#include "paser/data/class_names.hpp"
 #include "paser/experiment/folder_comparison.hpp"
+#include "paser/experiment/start.hpp"
 #include "paser/models/registered/registered.hpp"
 #include "paser/pipeline/cost.hpp"
 #include "paser/pipeline/how_far.hpp"
@@ -23,9 +21,7 @@ using Folder = experiment::Folder;
 using Paser = pipeline::Paser<float>;
 
 inline Data read_data(const Config& c) {
-  experiment::DataFiles inputs;
-  if (!c.initial.empty()) inputs["the PaSeR to start from"] = c.initial;
-  return Data(c, c.split == "thirds", inputs);
+  return Data(c, c.split == "thirds", c.initial.named());
 }
 
 inline pipeline::RouteChoice route_choice(const Config& c) {
@@ -41,31 +37,11 @@ inline pipeline::PaserDescription describe(const Config& c, const Data& data) {
   return d;
 }
 
-/// The networks and the policy with random weights, or those of the file `initial`.
+/// The networks and the policy with random weights, networks with those of the files `initial` where it names some.
 inline Paser fresh_paser(const Config& c, const pipeline::PaserDescription& d) {
   Paser paser = pipeline::make_paser<float>(d, Key{c.seed}.fold(1));
   paser.micro_batch = c.micro_batch;
-  if (c.initial.empty()) return paser;
-  const auto start = pipeline::load_paser<float>(c.initial);
-  const auto parameters = [](const Paser& p, std::size_t k) { return paser::nn::count_parameters(p.models[k]); };
-  for (std::size_t k = 0; k < c.models(); ++k)
-    paser::check<paser::ValueError>(
-        start.paser.models.size() == c.models() && start.description.networks[k].type == d.networks[k].type &&
-            parameters(start.paser, k) == parameters(paser, k) && start.description.channels == d.channels &&
-            start.description.classes() == d.classes(),
-        c.initial.c_str(), "its networks are others than this run's; expected the same networks, channels and ",
-        "number of classes");
-  const auto& before = start.description.class_names;
-  const auto same = paser::data::same_classes(d.class_names, before);
-  paser::check<paser::ValueError>(same != paser::data::SameClasses::reordered, c.initial.c_str(),
-                                  "its networks know the classes ", paser::data::listed_classes(before),
-                                  "; expected them in the order of this run, ",
-                                  paser::data::listed_classes(d.class_names));
-  if (same == paser::data::SameClasses::no)
-    std::cerr << "warning: " << paser::visible(c.initial) << " was trained for the classes "
-              << paser::data::listed_classes(before) << ", which here become "
-              << paser::data::listed_classes(d.class_names) << "\n";
-  for (std::size_t k = 0; k < c.models(); ++k) paser.models[k] = start.paser.models[k];
+  experiment::start_from(c.initial, paser, d);
   return paser;
 }
 

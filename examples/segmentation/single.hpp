@@ -46,9 +46,8 @@ class SingleNetwork {
       : config_(checked(config)),
         data_(read_data(config)),
         description_(describe()),
-        paser_(pipeline::make_paser<float>(description_, Key{config.seed}.fold(1))),
+        paser_(fresh_paser(config, description_)),
         folder_((require_parts(), out), config, choice, needs()) {
-    paser_.micro_batch = config.micro_batch;
     paser_.policy = pipeline::Constant{0};
   }
 
@@ -102,8 +101,11 @@ class SingleNetwork {
   experiment::RunNeeds needs() const {
     const experiment::RunSize size{.networks = experiment::bytes_of(paser::io::state_dict(paser_.models[0])),
                                    .kept = 1};
-    return {
-        "train_segmentation", experiment::bytes_of(size), data_.files(), {"results.json", "methods.csv", "images.csv"}};
+    return {"train_segmentation",
+            experiment::bytes_of(size),
+            data_.files(),
+            {"results.json", "methods.csv", "images.csv"},
+            data_.inputs()};
   }
 
   Config config_;

@@ -27,7 +27,7 @@ struct Arguments {
 inline Config configuration(const Arguments& a) {
   const auto with_options = [&](Config config) {
     a.data.apply_to(config);
-    if (!a.initial.empty()) config.initial = a.initial;
+    if (!a.initial.empty()) config.initial = experiment::StartFiles::of(a.initial);
     a.run.apply_to(config);
     return config;
   };
@@ -53,9 +53,8 @@ inline Config as_begun(Config c, const std::filesystem::path& run, const Argumen
 /// Trains and tests one network alone.
 inline program::Exit run_single(const Arguments& a, const Config& config, const std::filesystem::path& out,
                                 const std::string& command) {
-  paser::check<paser::ValueError>(a.run.stage == "all" && config.initial.empty(), "--network",
-                                  "trains one network from random weights in one stage; it goes with neither --stage ",
-                                  "nor --initial");
+  paser::check<paser::ValueError>(a.run.stage == "all", "--network", "trains one network in one stage; it does not ",
+                                  "go with --stage");
   SingleNetwork single(config, out, a.run.choice);
   experiment::print_data(report::notes(), std::cerr, config, single.data());
   auto stages = single.stages();
@@ -128,7 +127,10 @@ inline int train(int argc, char** argv) {
                  "demo (<= 15 minutes on two cores), standard (<= 90 minutes), table1 (standard and "
                  "the networks that the paper compares with), paper (weeks), cityscapes")
       ->capture_default_str();
-  app.add_option("--initial", a.initial, "a PaSeR file (checkpoints/paser.safetensors of a run) to start from");
+  app.add_option(
+      "--initial", a.initial,
+      "a PaSeR file (checkpoints/paser.safetensors of a run) to start from, or a JSON list that has for each "
+      "network a model file of one, or \"\" for random weights");
   app.add_option(
       "--network", a.network,
       "train this network alone, without routing: f1, f2, ..., or NAME:JSON such as unet:{\"width\":8,\"depth\":3}");

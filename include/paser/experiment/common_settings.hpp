@@ -7,6 +7,7 @@
 #include "paser/core/shape.hpp"
 #include "paser/core/typed_spec.hpp"
 #include "paser/experiment/settings.hpp"
+#include "paser/experiment/start_files.hpp"
 
 /// Groups of settings from which experiments put theirs together, by inheritance: JSON has them flat. Networks are f1,
 /// f2, ... in every list.
@@ -180,8 +181,11 @@ struct StageSettings {
 template <class S>
 S without_folders(S settings) {
   S::visit(settings, [](const std::string& name, auto& value, const auto&, const char*) {
-    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
-      constexpr std::string_view paths[] = {"data", "images", "masks_folder", "class_file", "list", "initial"};
+    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, StartFiles>) {
+      for (std::string& file : value.files)
+        if (!file.empty()) file = own_name(file);
+    } else if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+      constexpr std::string_view paths[] = {"data", "images", "masks_folder", "class_file", "list"};
       if (value.empty() || std::ranges::find(paths, name) == std::end(paths)) return;
       value = own_name(value);
     }

@@ -27,3 +27,5 @@
 #include "paser/experiment/stage_meter.hpp"
 #include "paser/experiment/stage_options.hpp"
 #include "paser/experiment/stages.hpp"
+#include "paser/experiment/start.hpp"
+#include "paser/experiment/start_files.hpp"

@@ -186,6 +186,8 @@ class FolderData {
     if (!config_.list.empty()) files["the list of images"] = config_.list;
     return files;
   }
+  /// Of these the further ones.
+  const DataFiles& inputs() const { return inputs_; }
   /// What to say of a set that was divided by the names of its images; empty: it has parts of its own.
   const std::string& division() const { return division_; }
   /// Files that are left out, which the setting skip_bad allows.

@@ -41,6 +41,7 @@ struct RunNeeds {
   std::size_t bytes = 0;               ///< that its files can take
   DataFiles data{};                    ///< what it trains on and is judged by; never written to
   std::vector<std::string> results{};  ///< files that it writes at the end
+  DataFiles inputs{};                  ///< of `data` those that a dry run names one by one
 };
 
 /// A run folder: config.json, data.json, log.jsonl, checkpoints/, stages.json, and at the end results.json and
@@ -279,10 +280,11 @@ class RunFolder {
 
   /// The path, when config.json can name all that the settings do: not a folder of another encoding, say.
   static const std::filesystem::path& named_in_utf8(const std::filesystem::path& path, const nlohmann::json& settings) {
-    for (const auto& [name, value] : settings.items())
-      check<ValueError>(!value.is_string() || find_not_utf8(value.get_ref<const std::string&>()) == std::string::npos,
-                        "setting", name, " is '", as_utf8(value.is_string() ? value.get<std::string>() : ""),
-                        "', which is not UTF-8, and config.json could not name it; rename it");
+    for (const auto& [name, all] : settings.items())
+      for (const auto& value : all.is_array() ? all : nlohmann::json::array({all}))
+        check<ValueError>(!value.is_string() || find_not_utf8(value.get_ref<const std::string&>()) == std::string::npos,
+                          "setting", name, " is '", as_utf8(value.is_string() ? value.get<std::string>() : ""),
+                          "', which is not UTF-8, and config.json could not name it; rename it");
     return path;
   }
 
@@ -311,8 +313,10 @@ class RunFolder {
   /// What a run would read and write.
   void describe(const RunChoice& choice, const RunNeeds& needs) {
     std::vector<std::filesystem::path> inputs;
-    for (const auto& [name, file] : needs.data) inputs.push_back(file);
+    for (const auto& [name, file] : needs.data)
+      if (!needs.inputs.contains(name)) inputs.push_back(file);
     would_->reads_all(inputs);
+    for (const auto& [name, file] : needs.inputs) would_->reads({file, name});
     if (choice.replay) {
       would_->reads({path(), "one step of the run that is there runs again, watched"});
       return;
