@@ -54,13 +54,18 @@ models::AnySegmenter<float> fitted(const Published& published, const Arguments& 
   return network;
 }
 
-/// What was converted, for people or programs; in a dry run what would be. in: the file that was read.
-void tell(const Arguments& a, const fs::path& in, const models::ModelSpec& spec,
+/// What was converted, for people or programs; in a dry run what would be. inputs: the files that were read.
+void tell(const Arguments& a, const std::vector<fs::path>& inputs, const models::ModelSpec& spec,
           const models::AnySegmenter<float>& network, std::size_t tensors) {
   nlohmann::json facts{{"network", spec}, {"tensors", tensors}, {"parameters", nn::count_parameters(network)}};
   const std::string about =
       message(spec.type, ": ", tensors, " tensors, ", facts["parameters"].get<Index>(), " parameters");
-  if (a.common.dry_run) throw program::DryRunEnds{program::DryRun().reads({in, about, facts}).writes({a.out})};
+  if (a.common.dry_run) {
+    program::DryRun dry;
+    dry.reads({inputs.front(), about, facts}).writes({a.out});
+    for (std::size_t k = 1; k < inputs.size(); ++k) dry.reads({inputs[k]});
+    throw program::DryRunEnds{std::move(dry)};
+  }
   if (a.common.json) {
     facts["written"] = a.out.string();
     std::cout << io::json_text(facts, 2) << "\n";
@@ -70,7 +75,7 @@ void tell(const Arguments& a, const fs::path& in, const models::ModelSpec& spec,
 }
 
 /// Weights of a checkpoint become a PaSeR of one network.
-void to_model(const Arguments& a) {
+void to_model(const Arguments& a, const std::vector<fs::path>& inputs) {
   check<ValueError>(a.take.empty() && a.variant.empty(), "paser convert", "--take and --variant are for a model, and ",
                     a.in.string(), " has weights");
   check<ValueError>(!a.network.empty(), "--network",
@@ -97,7 +102,7 @@ void to_model(const Arguments& a) {
   pipeline::detail::check_networks<ValueError>(paser.models, d, "paser convert");
   program::work_has_begun() = true;
   if (!a.common.dry_run) pipeline::save_paser(a.out, paser, d, existing(a));
-  tell(a, a.in, published.spec, published.network, tensors.size());
+  tell(a, inputs, published.spec, published.network, tensors.size());
 }
 
 /// One network of a model becomes a checkpoint.
@@ -122,7 +127,7 @@ void to_weights(const Arguments& a, const fs::path& file) {
   const io::Safetensors content = published.checkpoint();
   program::work_has_begun() = true;
   if (!a.common.dry_run) io::write_safetensors(a.out, content, existing(a));
-  tell(a, file, bare.spec, published.network, content.tensors.size());
+  tell(a, {file}, bare.spec, published.network, content.tensors.size());
 }
 
 int convert(const Arguments& a) {
@@ -145,7 +150,7 @@ int convert(const Arguments& a) {
   if (model)
     to_weights(a, inputs.front());
   else
-    to_model(a);
+    to_model(a, inputs);
   return program::done;
 }
 

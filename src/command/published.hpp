@@ -24,7 +24,13 @@ class Published {
         spec(of_convention(of, names)),
         network(paser::models::make_segmenter<float>(spec, paser::Key{1})) {
     if (spec.type == "unet") {
-      const auto depth = paser::io::parse_json(spec.json, "model 'unet'").at("depth").get<int>();
+      const auto made = paser::io::parse_json(network.spec().json, "model 'unet'");
+      const auto depth = made.at("depth").get<int>();
+      const bool released = depth <= 4 && made.value("norm", "instance") == "instance";
+      paser::check<paser::ValueError>(names != "released" || released, "--names",
+                                      "'released' are the names of UNets of up to 4 levels with instance norms, and ",
+                                      "this one has ", depth, " levels, norm ", made.value("norm", "instance"),
+                                      "; expected --names paser");
       if (names == "released") unet_ = paser::io::unet_names(depth);
     } else if (spec.type == "segformer") {
       const auto read = paser::models::SegFormerMaker<float>::read(spec.json);

@@ -5,6 +5,7 @@
 #include "paser/io/weights_file.hpp"
 #include "paser/models/registered/efficientvit.hpp"
 #include "paser/models/registered/segformer.hpp"
+#include "paser/models/registered/unet.hpp"
 #include "paser/models/registered/wrappers.hpp"
 #include "paser/models/zoo/segformer.hpp"
 #include "paser/models/zoo/segformer_names.hpp"
@@ -190,6 +191,55 @@ TEST_CASE("paser convert: a UNet of a model has the released code's names, and c
           .status == 0);
   const auto before = pipeline::load_paser(model), after = pipeline::load_paser(again);
   CHECK(same(io::state_dict(before.paser.models[1]), io::state_dict(after.paser.models[0])));
+}
+
+TEST_CASE(
+    "paser convert: a UNet that the released code cannot have is converted under paser's names, which the error says") {
+  const TemporaryFolder folder;
+  for (const char* more : {R"("depth":5)", R"("depth":1,"norm":"batch")"}) {
+    INFO(more);
+    const std::string settings = message(R"({"in":1,"classes":2,"width":2,)", more, "}"), unet = "unet:" + settings,
+                      weights = (folder / "w.safetensors").string(), model = (folder / "m.safetensors").string(),
+                      back = (folder / "b.safetensors").string();
+    io::save_weights(weights, models::make_segmenter<float>({"unet", settings}, Key{5}), {});
+    const auto refused = paser_command(folder, {"convert", weights, model, "--network", unet});
+    CHECK(refused.status == 2);
+    CHECK_THAT(refused.err, Contains("expected --names paser"));
+    const std::vector<std::string> named{"--overwrite", "--names", "paser"};
+    for (const auto& words :
+         {std::vector<std::string>{"convert", weights, model, "--network", unet}, {"convert", model, back}}) {
+      auto all = words;
+      all.insert(all.end(), named.begin(), named.end());
+      const auto ended = paser_command(folder, all);
+      INFO(ended.err);
+      CHECK(ended.status == 0);
+    }
+    CHECK(same(io::read_weights(back), io::read_weights(weights)));
+  }
+}
+
+TEST_CASE("paser convert: a dry run names every file that is read") {
+  const TemporaryFolder folder;
+  const std::string settings = R"({"in":1,"classes":2,"width":2,"depth":1})";
+  io::save_weights(folder / "w.safetensors", models::make_segmenter<float>({"unet", settings}, Key{5}), {});
+  const auto whole = io::read_safetensors(folder / "w.safetensors");
+  io::Safetensors parts[2];
+  nlohmann::json index;
+  int k = 0;
+  for (const auto& [name, tensor] : whole.tensors) {
+    parts[k].tensors[name] = tensor;
+    index["weight_map"][name] = message("part", k, ".safetensors");
+    k = 1 - k;
+  }
+  for (k = 0; k < 2; ++k) io::write_safetensors(folder / message("part", k, ".safetensors"), parts[k]);
+  std::ofstream(folder / "w.index.json") << index;
+  const auto ended =
+      paser_command(folder, {"convert", (folder / "w.index.json").string(), (folder / "m.safetensors").string(),
+                             "--network", "unet:" + settings, "--names", "paser", "--dry-run"});
+  INFO(ended.err);
+  CHECK(ended.status == 0);
+  for (const char* file : {"w.index.json", "part0.safetensors", "part1.safetensors"})
+    CHECK_THAT(ended.out, Contains(file));
 }
 
 }  // namespace convert_test
