@@ -49,7 +49,8 @@ models::AnySegmenter<float> fitted(const Published& published, const Arguments& 
                       " channels, expected 3");
     network = models::Normalised<float>(std::move(network), {.485, .456, .406}, {.229, .224, .225});
   }
-  if (network.size_multiple() > 1) network = models::Padded<float>(std::move(network), network.size_multiple());
+  const Index multiple = network.size_multiple();  // before the move, whichever argument a compiler evaluates first
+  if (multiple > 1) network = models::Padded<float>(std::move(network), multiple);
   if (network.stride() > 1) network = models::Resized<float>(std::move(network), 1.0, published.answer());
   return network;
 }
