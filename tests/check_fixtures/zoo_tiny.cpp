@@ -62,10 +62,12 @@ class TinyZoo {
     }
     const Run after = run(zoo_training);
     losses.values.push_back(after.loss);
-    reference_.expect("train.sgd.losses", losses, tolerance("train.sgd.losses"));
+    // Steps carry a kink's difference along, in double too where float32 loses much.
+    const double after_steps = std::max(tolerance("train.sgd.losses"), 1e-3 * reference_.tolerance("train.sgd.losses"));
+    reference_.expect("train.sgd.losses", losses, after_steps);
     Stored first = axis_from_last(from_tensor(after.logits), 1);
     first.values.resize(first.values.size() / static_cast<std::size_t>(first.axis(0)));
-    reference_.expect("train.sgd.logits", first, tolerance("train.sgd.losses"));
+    reference_.expect("train.sgd.logits", first, after_steps);
   }
 
  private:
@@ -108,7 +110,8 @@ class TinyZoo {
   }
 
   /// Compares a run with the keys <mode>.*. Float32 rounding may move a value across a kink, and the gradients of all
-  /// before it: there they are compared as a whole, in double one by one.
+  /// before it: there they are compared as a whole, under l2 or what PyTorch's own float32 run says, in double one by
+  /// one.
   void expect_run(const std::string& mode, const Run& got, double l2) {
     expect_image(mode + ".logits", got.logits, mode + ".logits", 1);
     reference_.expect(mode + ".loss", {{1}, {got.loss}}, tolerance(mode + ".loss"));
@@ -121,7 +124,7 @@ class TinyZoo {
     for (const auto& [name, raw] : to_published(ours, paser::io::weight_kinds(network_.model), network_.names))
       gradients.emplace(prefix + name, doubles_of(raw));
     if constexpr (sizeof(T) == 4)
-      reference_.expect_together(prefix, gradients, l2);
+      reference_.expect_together(prefix, gradients, std::max(l2, reference_.tolerance(mode + ".grad")));
     else
       expect_each(prefix, gradients);
   }
