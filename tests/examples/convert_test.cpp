@@ -198,11 +198,12 @@ TEST_CASE(
   const TemporaryFolder folder;
   for (const char* more : {R"("depth":5)", R"("depth":1,"norm":"batch")"}) {
     INFO(more);
-    const std::string settings = message(R"({"in":1,"classes":2,"width":2,)", more, "}"), unet = "unet:" + settings,
-                      weights = (folder / "w.safetensors").string(), model = (folder / "m.safetensors").string(),
-                      back = (folder / "b.safetensors").string();
+    const std::string settings =
+                          message(R"({"in":1,"classes":2,"width":2,"dropout":0,"upsampling":"bilinear",)", more, "}"),
+                      unet = "unet:" + settings, weights = (folder / "w.safetensors").string(),
+                      model = (folder / "m.safetensors").string(), back = (folder / "b.safetensors").string();
     io::save_weights(weights, models::make_segmenter<float>({"unet", settings}, Key{5}), {});
-    const auto refused = paser_command(folder, {"convert", weights, model, "--network", unet});
+    const auto refused = paser_command(folder, {"convert", weights, model, "--network", unet, "--overwrite"});
     CHECK(refused.status == 2);
     CHECK_THAT(refused.err, Contains("expected --names paser"));
     const std::vector<std::string> named{"--overwrite", "--names", "paser"};
@@ -220,7 +221,7 @@ TEST_CASE(
 
 TEST_CASE("paser convert: a dry run names every file that is read") {
   const TemporaryFolder folder;
-  const std::string settings = R"({"in":1,"classes":2,"width":2,"depth":1})";
+  const std::string settings = R"({"in":1,"classes":2,"width":2,"depth":1,"dropout":0,"upsampling":"bilinear"})";
   io::save_weights(folder / "w.safetensors", models::make_segmenter<float>({"unet", settings}, Key{5}), {});
   const auto whole = io::read_safetensors(folder / "w.safetensors");
   io::Safetensors parts[2];

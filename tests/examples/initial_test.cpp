@@ -103,7 +103,7 @@ TEST_CASE("published weights become a task model of a PaSeR: paser convert, and 
   CHECK(loaded.description.info["settings"]["initial"] == nlohmann::json::parse(R"(["","model.safetensors"])"));
   CHECK_THAT(b.train("[1,2]", "run", {"--initial", list}).err, Contains("made in an earlier run"));
   // The file is part of the data, and another list another run.
-  CHECK_THAT(b.train("[1,2]", "run", {"--initial", model}).err, Contains("holds a run with initial = "));
+  CHECK_THAT(b.train("[1,2]", "run", {"--initial", R"(["",""])"}).err, Contains("holds a run with initial = "));
   b.converted("[1,2]", 3);
   CHECK_THAT(b.train("[1,2]", "run", {"--initial", list}).err,
              Contains("the data is not that which this run began with: the start of f2 has another content"));
