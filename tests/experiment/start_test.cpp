@@ -53,6 +53,13 @@ void refuses(const std::string& from, const std::string& to, const std::string& 
   CHECK(same(network, made(to, 2)));
 }
 
+TEST_CASE("another answer is told by its name, and what helps") {
+  const std::string one = segformer(plain), bicubic = wrapped("resized", R"("factor":1,"answer":"bicubic",)", one);
+  refuses(whole(one), bicubic, R"(answer = "bilinear", f2 of this run has "bicubic")");
+  refuses(bicubic, whole(one), R"(has "bilinear")");
+  refuses(bicubic, whole(one), "or answers=bilinear");
+}
+
 TEST_CASE("weights are taken from a network that is the same in all its settings, and from no other") {
   const std::string one = segformer(plain);
   Network network = made(wrapped("resized", R"("factor":1.0,)", one), 2);

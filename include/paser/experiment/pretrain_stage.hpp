@@ -24,12 +24,12 @@ inline void require_parts(const models::AnySegmenter<float>& network, const std:
     try {
       pipeline::check_parts(network, options, {n, images.h(), images.w(), channels});
     } catch (const ValueError& error) {
+      const Index part = pipeline::images_per_part(options.supervised);
+      const bool alone = n * options.grid.patches() == 1 || options.supervised.mode.ghost_batch == part;
       const std::string advice =
-          n * options.grid.patches() == 1
-              ? message("A step of ", images.n(), " images with ", batch_setting, "=", options.batch,
-                        " has one of them alone. In settings: another ", batch_setting)
-              : message("In settings: ghost_batch=", pipeline::images_per_part(options.supervised),
-                        ", or micro_batch=", whole * options.grid.patches());
+          alone ? message("Of ", images.n(), " images a step with ", batch_setting, "=", options.batch,
+                          " leaves one alone. In settings: another ", batch_setting)
+                : message("In settings: ghost_batch=", part, ", or micro_batch=", whole * options.grid.patches());
       throw ValueError(message(name, ": ", error.what(), ". ", advice));
     }
   }

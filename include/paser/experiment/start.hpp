@@ -64,11 +64,13 @@ inline void require_same_function(const Layers& theirs, const Layers& own, const
     auto all = now;
     all.update(before);
     for (const auto& item : all.items()) {
-      const nlohmann::json none, was = before.value(item.key(), none), is = now.value(item.key(), none);
-      const bool gray = item.key() == "in" && was == 3 && is == 1;
+      const nlohmann::json none = item.key() == "answer" ? nlohmann::json("bilinear") : nlohmann::json();
+      const auto was = before.value(item.key(), none), is = now.value(item.key(), none);
+      const char* advice = "";
+      if (item.key() == "in" && was == 3 && is == 1) advice = "; as 'gray_to_colour' it sees gray images";
+      if (item.key() == "answer") advice = "; 'resized' with this answer around the network, or answers=bilinear, does";
       check<ValueError>(was == is, file.c_str(), there, " is a ", own[i].first, " with ", item.key(), " = ",
-                        excerpt(io::json_text(was)), ", ", here, " has ", excerpt(io::json_text(is)), end,
-                        gray ? "; as 'gray_to_colour' it sees gray images" : "");
+                        excerpt(io::json_text(was)), ", ", here, " has ", excerpt(io::json_text(is)), end, advice);
     }
   }
 }
