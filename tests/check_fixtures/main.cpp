@@ -64,11 +64,21 @@ std::vector<Failure> run_zoo_file(const std::filesystem::path& path, paser::Inde
   return reference.finish();
 }
 
-/// One line for a case that fails: its worst tensor, and how many others there are.
+/// The first lines of a text that may have hundreds, as what a checkpoint lacks.
+std::string first_lines(const std::string& text, int lines) {
+  std::size_t end = 0;
+  for (int i = 0; i < lines && end != text.npos; ++i) end = text.find('\n', end == 0 ? 0 : end + 1);
+  if (end == text.npos) return text;
+  const auto more = std::count(text.begin() + static_cast<std::ptrdiff_t>(end), text.end(), '\n');
+  return paser::message(text.substr(0, end), "\n  ... and ", more, " lines more, see --verbose");
+}
+
+/// A case that fails: its worst tensor, and how many others there are; with `all` every tensor, and all that is said.
 void report(const std::string& file, const std::string& name, const std::vector<Failure>& failures, bool all) {
   const std::size_t shown = all ? failures.size() : 1;
   for (std::size_t i = 0; i < shown; ++i) {
-    std::cout << "FAIL " << file << ' ' << name << ' ' << failures[i].key << ": " << failures[i].what;
+    std::cout << "FAIL " << file << ' ' << name << ' ' << failures[i].key << ": "
+              << (all ? failures[i].what : first_lines(failures[i].what, 12));
     if (!all && failures.size() > 1) std::cout << " (and " << failures.size() - 1 << " more)";
     std::cout << '\n';
   }
@@ -122,7 +132,7 @@ Tally run_folder(const Options& options) {
       run_file(path, checks, options, tally);
     } catch (const std::exception& error) {
       ++tally.failed;
-      report(path.filename().string(), "-", {{"-", error.what(), 0}}, true);
+      report(path.filename().string(), "-", {{"-", error.what(), 0}}, options.verbose);
     }
   return tally;
 }

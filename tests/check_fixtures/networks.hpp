@@ -15,8 +15,7 @@ struct NamedSegmenter {
   std::vector<std::string> dropout_sites;  ///< in forward order
 };
 
-/// A UNet of the table of architectures. Throws ValueError on an unknown architecture, or on numbers of channels and
-/// classes that this program is not compiled for.
+/// A UNet of the table of architectures, in the released code's names. Throws ValueError on an unknown architecture.
 NamedSegmenter make_unet(const std::string& arch, paser::Index channels, paser::Index classes, bool bilinear,
                          double drop_rate);
 

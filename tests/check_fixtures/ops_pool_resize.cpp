@@ -45,13 +45,15 @@ void check_adaptive_avg_pool2d(Case& c) {
   check_image_op(c, [size = c.pair("output_size")](const auto& x) { return paser::adaptive_avg_pool2d(x, size); });
 }
 
-/// The file gives the size of the result even when the op was called with a scale: the two sides' common factor.
+/// The file gives the size of the result even when the op was called with a scale. A factor common to both sides is
+/// given to the library as one; two factors are the ratios of the sizes.
 paser::ResizeOptions resize_spec(const Case& c) {
   const auto size = c.pair("output_size");
   paser::ResizeOptions spec;
   spec.align_corners = c.flag("align_corners", false);
-  if (c.flag("by_scale", false)) {
-    spec.scale = static_cast<double>(size[0]) / static_cast<double>(c.stored("input").axis(2));
+  const Stored& input = c.stored("input");
+  if (c.flag("by_scale", false) && size[0] * input.axis(3) == size[1] * input.axis(2)) {
+    spec.scale = static_cast<double>(size[0]) / static_cast<double>(input.axis(2));
   } else {
     spec.size = size;
   }

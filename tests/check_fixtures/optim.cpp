@@ -43,7 +43,8 @@ paser::optim::Schedule schedule_of(const Case& c, double base) {
   namespace optim = paser::optim;
   const std::string kind = c.text("schedule", "none");
   if (kind == "none") return optim::constant_schedule(base);
-  if (kind == "cosine") return optim::cosine_schedule(base, c.integer("t_max"), c.number("eta_min", 0));
+  if (kind == "cosine")
+    return optim::cosine_schedule(base, c.integer("t_max"), c.number("eta_min", 0), optim::AfterCosine::swing);
   if (kind == "step") return optim::step_schedule(base, c.integer("step_size"), c.number("gamma"));
   throw paser::FormatError("fixture: unknown schedule '" + kind + "'");
 }

@@ -27,18 +27,19 @@ OpRun<paser::Tensor<float, Rank>, Inputs...> run_op(Case& c, Op&& op, const pase
   return {plain, std::apply([&tape](const auto&... v) { return std::make_tuple(tape.gradient(v)...); }, variables)};
 }
 
-/// Calls f.template operator()<Rank>() with the rank of a stored tensor, `lowest` to 4.
+/// Calls f.template operator()<Rank>() with the rank of a stored tensor, `lowest` to 5.
 template <int lowest, class F>
 void with_rank(const Stored& tensor, F&& f) {
   const std::size_t rank = tensor.shape.size();
-  paser::check<paser::FormatError>(rank >= lowest && rank <= 4, "fixture", "a tensor of rank ", rank, ", expected ",
-                                   lowest, " to 4");
+  paser::check<paser::FormatError>(rank >= lowest && rank <= 5, "fixture", "a tensor of rank ", rank, ", expected ",
+                                   lowest, " to 5");
   if constexpr (lowest <= 1) {
     if (rank == 1) return f.template operator()<1>();
   }
   if (rank == 2) return f.template operator()<2>();
   if (rank == 3) return f.template operator()<3>();
-  f.template operator()<4>();
+  if (rank == 4) return f.template operator()<4>();
+  f.template operator()<5>();
 }
 
 }  // namespace fixtures

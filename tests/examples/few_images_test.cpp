@@ -142,4 +142,15 @@ TEST_CASE("train_router refuses training files of which none of one kind counts,
   CHECK_FALSE(fs::exists(train.folder / "run" / "config.json"));
 }
 
+TEST_CASE("train_router refuses a batch that leaves a batch norm one image of a fold, before it trains") {
+  const Training train;
+  const auto ended = train.router(
+      {"folds=2", "batch=[3,3]",
+       R"(networks=[{"type":"deeplabv3plus","spec":{"convention":"vainf","backbone":"mobilenetv2","width":8}},)"
+       R"({"type":"unet","spec":{"width":2,"depth":1}}])"});
+  CHECK(ended.status == 2);
+  CHECK_THAT(ended.err, Contains("f1: ") && Contains("Of 1 images a step with batch=3 leaves one alone"));
+  CHECK_FALSE(fs::exists(train.folder / "run" / "config.json"));
+}
+
 }  // namespace few_images_test

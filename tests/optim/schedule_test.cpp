@@ -19,6 +19,14 @@ TEST_CASE("schedules pass through the values that define them") {
   CHECK(cosine(100) == Approx(5.5e-5));
   CHECK(cosine(200) == Approx(1e-5));
   CHECK(cosine(300) == Approx(1e-5));
+  const auto swing = optim::cosine_schedule(1e-4, 200, 1e-5, optim::AfterCosine::swing);
+  CHECK(swing(0) == 1e-4);
+  CHECK(swing(50) == cosine(50));
+  CHECK(swing(200) == Approx(1e-5));
+  CHECK(swing(300) == Approx(5.5e-5));
+  CHECK(swing(350) == Approx(cosine(50)));
+  CHECK(swing(400) == 1e-4);
+  CHECK(optim::cosine_schedule(1, 1, 0, optim::AfterCosine::swing)(3) == Approx(0).margin(1e-15));
 
   const auto poly = optim::poly_schedule(2e-2, 100);
   CHECK(poly(0) == 2e-2);

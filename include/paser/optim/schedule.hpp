@@ -29,12 +29,17 @@ inline Schedule linear_schedule(double start, double end, Index steps) {
   };
 }
 
-/// Half a cosine from `base` at 0 to `low` at `steps`, then constant (torch.optim.lr_scheduler.CosineAnnealingLR up to
-/// its T_max).
-inline Schedule cosine_schedule(double base, Index steps, double low = 0) {
+/// What a cosine_schedule does after its last step: `hold` keeps the lowest value; `swing` goes up again to the highest
+/// as slowly as it came down, and so on.
+enum class AfterCosine { hold, swing };
+
+/// Half a cosine from `base` at 0 to `low` at `steps`; from there on as `after` says. With `swing` it is
+/// torch.optim.lr_scheduler.CosineAnnealingLR of T_max = steps at every step, with `hold` up to T_max.
+inline Schedule cosine_schedule(double base, Index steps, double low = 0, AfterCosine after = AfterCosine::hold) {
   check<ValueError>(steps >= 1, "cosine_schedule", "expected at least 1 step, got ", steps);
   return [=](Index i) {
-    const double phase = std::numbers::pi * static_cast<double>(std::min(i, steps)) / static_cast<double>(steps);
+    const Index place = after == AfterCosine::hold ? std::min(i, steps) : i % (2 * steps);
+    const double phase = std::numbers::pi * static_cast<double>(place) / static_cast<double>(steps);
     return low + (base - low) * (1 + std::cos(phase)) / 2;
   };
 }
