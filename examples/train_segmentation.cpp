@@ -1,7 +1,7 @@
 /// PaSeR on a folder of images and masks: trains f3, f2, f1, the policy, and all together, compares the result with the
 /// baselines of the paper, and writes a run folder with checkpoints, results.json, tables and report.html.
 ///
-///   train_segmentation --data DIR --masks battery --preset standard --out RUN
+///   train_segmentation --data DIR --masks battery --preset own --out RUN
 ///
 /// With --network f2 (or f1, f3, or a network of the registry with its settings, unet:{"width":8,"depth":3}) that
 /// network alone is trained, and saved as a PaSeR of one model that segment_image and evaluate take.

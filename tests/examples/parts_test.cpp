@@ -13,15 +13,15 @@ using segmentation::Index;
 using Parts = std::vector<std::optional<Index>>;
 
 TEST_CASE("parts are cut so that every process has one of each network's, as far as batches have so many images") {
-  const Config standard = segmentation::standard(), paper = segmentation::paper();
-  CHECK(segmentation::part_images_for(standard, 1) == 0);
-  CHECK(segmentation::part_images_for(standard, 2) == 1);  // f1 has batches of two images
+  const Config own = segmentation::own(), paper = segmentation::paper();
+  CHECK(segmentation::part_images_for(own, 1) == 0);
+  CHECK(segmentation::part_images_for(own, 2) == 1);  // f1 has batches of two images
   CHECK(segmentation::part_images_for(paper, 2) == 0);
   CHECK(segmentation::part_images_for(paper, 3) == 8);
   CHECK(segmentation::part_images_for(paper, 4) == 8);
   CHECK(segmentation::part_images_for(paper, 5) == 4);
   CHECK(segmentation::part_images_for(paper, 33) == 1);
-  Config c = standard;
+  Config c = own;
   c.pretrain_batch = {30, 2, 4};
   c.micro_batch = 15;
   for (const auto& [processes, part] : {std::pair<Index, Index>{2, 0}, {3, 5}, {6, 5}, {7, 3}, {10, 3}, {11, 1}}) {
@@ -31,7 +31,7 @@ TEST_CASE("parts are cut so that every process has one of each network's, as far
 }
 
 TEST_CASE("the policy's groups are the largest of which every process has one, of two images at least") {
-  Config c = segmentation::standard();  // batches of eight
+  Config c = segmentation::own();  // batches of eight
   for (const auto& [processes, images] : {std::pair<Index, Index>{1, 0}, {2, 4}, {3, 2}, {4, 2}, {8, 2}}) {
     INFO(processes << " processes");
     CHECK(segmentation::policy_group_for(c, processes) == images);

@@ -72,7 +72,7 @@ TEST_CASE("train_segmentation --network trains one network, says its plan first,
   const auto paser = tiny::training(PASER_TRAIN_SEGMENTATION, bench.folder / "data", run);
   CHECK_THAT(run_program(bench.folder.path(), paser).err,
              Contains(R"(this folder holds a run with network = "f2", asked for is "")"));
-  const auto rivals = bench.train("f1", "other", {"--preset", "table1", "--dry-run"});
+  const auto rivals = bench.train("f1", "other", {"--preset", "standard", "--dry-run"});
   CHECK(rivals.status == 0);
   CHECK_THAT(rivals.err + rivals.out, !Contains("rival"));
   const auto beside = bench.train("f1", "other",
@@ -81,7 +81,7 @@ TEST_CASE("train_segmentation --network trains one network, says its plan first,
   CHECK(beside.status == 2);
   CHECK_THAT(beside.err, Contains("beside which no rivals are trained"));
   CHECK_THAT(bench.train("f2", "run", {"--preset", "demo"}).err,
-             Contains(R"(holds a run with preset = "standard", asked for is "demo")"));
+             Contains(R"(holds a run with preset = "own", asked for is "demo")"));
 }
 
 TEST_CASE("the setting network trains the same network alone as --network, and a run goes on as it was begun") {

@@ -32,7 +32,7 @@ class Noting final : public distributed::Link {
 
 /// The settings of a training that takes no time.
 segmentation::Config settings(const std::filesystem::path& data, const std::filesystem::path& run) {
-  auto c = segmentation::standard();
+  auto c = segmentation::own();
   const auto words = tiny_run::command("", data, run, {"part_images=1"});
   for (std::size_t i = 1; i < words.size(); ++i)
     if (words[i - 1] == "--set") experiment::apply(words[i], c);
