@@ -65,6 +65,7 @@ int run(const Arguments& arguments, const std::string& command) {
   if (arguments.run.listed("train_noisy_mnist", presets())) return program::done;
   Config config = experiment::preset_named(presets(), arguments.run.preset);
   arguments.run.apply_to(config);
+  experiment::settle_rivals(config);
   checked(config);
   const std::filesystem::path out = arguments.run.folder("noisy_mnist_" + config.preset);
 

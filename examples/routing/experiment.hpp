@@ -1,6 +1,6 @@
 #pragma once
 
-#include <set>
+#include <map>
 
 #include "paser/data/shifted.hpp"
 #include "paser/experiment/folder_comparison.hpp"
@@ -169,23 +169,25 @@ class Experiment {
     return paser;
   }
 
-  /// How many images each training of networks has: those outside of every fold and all, or all but the routers'.
-  std::set<Index> training_sizes() const {
+  /// How many images each training of networks has, and which: those outside of every fold and all, or all but the
+  /// routers'.
+  std::map<Index, std::string> training_sizes() const {
     const std::vector<Index> files = files_of(data_.plain(1));
     const Index count = 1 + *std::max_element(files.begin(), files.end()), folds = settings_.folds;
     const auto images = [&](const auto& wanted) { return static_cast<Index>(rows_at(files, wanted).size()); };
-    if (folds == 0) return {images([apart = files_apart(count)](Index p) { return p >= apart; })};
-    std::set<Index> sizes{static_cast<Index>(files.size())};
-    for (Index f = 0; f < folds; ++f) sizes.insert(images([=](Index p) { return p % folds != f; }));
+    if (folds == 0) return {{images([apart = files_apart(count)](Index p) { return p >= apart; }), "for the networks"}};
+    std::map<Index, std::string> sizes{{static_cast<Index>(files.size()), "for the networks"}};
+    for (Index f = 0; f < folds; ++f)
+      sizes.try_emplace(images([=](Index p) { return p % folds != f; }), paser::message("outside of fold ", f + 1));
     return sizes;
   }
 
   /// Whether the networks' batches may run as the settings say.
   void require_parts() const {
-    for (const Index images : training_sizes())
+    for (const auto& [images, which] : training_sizes())
       for (std::size_t k = 0; k < settings_.models(); ++k)
-        experiment::require_parts(fresh_.models[k], paser::message("f", k + 1), data_.shape_of(images),
-                                  network_options(k), "batch");
+        experiment::require_parts(fresh_.models[k], paser::message("f", k + 1, ", images ", which),
+                                  data_.shape_of(images), network_options(k), "batch");
   }
 
   experiment::RunNeeds needs() const {

@@ -29,6 +29,7 @@ inline Config configuration(const Arguments& a) {
     a.data.apply_to(config);
     if (!a.initial.empty()) config.initial = experiment::StartFiles::of(a.initial);
     a.run.apply_to(config);
+    experiment::settle_rivals(config);
     return config;
   };
   Config preset = experiment::preset_named(presets(), a.run.preset);

@@ -25,6 +25,21 @@ TEST_CASE("every preset survives JSON") {
 }
 
 // Written by: for p in train_segmentation train_noisy_mnist train_router; do $p --list-settings; echo; done
+TEST_CASE("standard is own beside the networks of Table 1, and the others than paper are beside none") {
+  using namespace segmentation;
+  Config standard = segmentation::standard();
+  std::vector<std::string> names;
+  for (const auto& rival : standard.rivals) names.push_back(rival.type);
+  CHECK(names == std::vector<std::string>{"deeplabv3plus", "segformer", "efficientvit", "matphase"});
+  CHECK(standard.rivals.size() == paper().rivals.size());
+  for (const Config& c : {demo(), own(), cityscapes()}) CHECK(c.rivals.empty());
+  // Without rivals nothing is left of them but the preset's name.
+  standard.rivals.clear();
+  experiment::settle_rivals(standard);
+  standard.preset = own().preset;
+  CHECK(nlohmann::json(standard) == nlohmann::json(own()));
+}
+
 TEST_CASE("the page of settings is what the programs print") {
   const std::string page = paser::io::read_text(PASER_TEST_DATA "/../docs/settings.md");
   for (const std::string& part : {experiment::settings_page<segmentation::Config>("train_segmentation"),

@@ -216,6 +216,18 @@ TEST_CASE("a run goes on although the program has learnt a setting, if that has 
   CHECK_THROWS_WITH(open({4, 1}), Contains("holds a run with epochs = 3, asked for is 4"));
 }
 
+TEST_CASE("a preset that is another name of the same settings goes on with a run, and one of others is named first") {
+  const TemporaryFolder folder;
+  const paser::experiment::RunNeeds needs{.program = "train"};
+  const auto open = [&](const char* preset, int epochs) {
+    paser::experiment::RunFolder(folder / "run", nlohmann::json{{"preset", preset}, {"epochs", epochs}}, {}, needs);
+  };
+  open("standard", 3);
+  CHECK_NOTHROW(open("own", 3));
+  CHECK_THROWS_WITH(open("own", 4), Contains(R"(holds a run with preset = "standard", asked for is "own")"));
+  CHECK_THROWS_WITH(open("standard", 4), Contains("holds a run with epochs = 3, asked for is 4"));
+}
+
 TEST_CASE("a stage of a run folder is measured, and an interruption is an exception") {
   const TemporaryFolder folder;
   paser::experiment::RunFolder run(folder / "run", nlohmann::json::object(), {}, {.program = "train"});

@@ -171,7 +171,6 @@ TEST_CASE("the files to start from are a text or a list in JSON, and are named o
     const auto json = nlohmann::json::parse(text);
     CHECK(nlohmann::json(json.get<StartFiles>()) == json);
   }
-  CHECK(nlohmann::json::parse(R"(["",""])").get<StartFiles>() == StartFiles{});
   for (const char* text : {"1", "[1]", "{}", "null"})
     CHECK_THROWS_AS(nlohmann::json::parse(text).get<StartFiles>(), nlohmann::json::exception);
   CHECK(StartFiles{}.empty());

@@ -27,9 +27,10 @@ inline void require_parts(const models::AnySegmenter<float>& network, const std:
       const Index part = pipeline::images_per_part(options.supervised);
       const bool alone = n * options.grid.patches() == 1 || options.supervised.mode.ghost_batch == part;
       const std::string advice =
-          alone ? message("Of ", images.n(), " images a step with ", batch_setting, "=", options.batch,
-                          " leaves one alone. In settings: another ", batch_setting)
-                : message("In settings: ghost_batch=", part, ", or micro_batch=", whole * options.grid.patches());
+          images.n() == 1 ? "There is one training image: a batch norm needs more, or a network without it"
+          : alone         ? message("Of ", images.n(), " images a step with ", batch_setting, "=", options.batch,
+                                    " leaves one alone. In settings: another ", batch_setting)
+                  : message("In settings: ghost_batch=", part, ", or micro_batch=", whole * options.grid.patches());
       throw ValueError(message(name, ": ", error.what(), ". ", advice));
     }
   }

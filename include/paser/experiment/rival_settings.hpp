@@ -22,7 +22,12 @@ struct RivalSettings {
   }
 };
 
-/// Throws ValueError unless the lists are of the same number of networks. Without rivals the other lists say nothing.
+/// Without rivals the other lists say nothing: they are then left out, so that they make no other run.
+inline void settle_rivals(RivalSettings& s) {
+  if (s.rivals.empty()) s = {};
+}
+
+/// Throws ValueError unless the lists are of the same number of networks.
 inline void check_rivals(const RivalSettings& s) {
   const std::size_t n = s.rivals.size();
   check<ValueError>(n == 0 || (s.rival_epochs.size() == n && s.rival_batch.size() == n && s.rival_rate.size() == n),

@@ -31,6 +31,7 @@ Config run_settings(const std::filesystem::path& run) {
   try {
     auto config = settings.template get<Config>();
     if constexpr (requires { config.complete_begun(settings); }) config.complete_begun(settings);
+    if constexpr (requires { settle_rivals(config); }) settle_rivals(config);
     return config;
   } catch (const Error& error) {
     throw FormatError(message(file.string(), ": ", error.what()));
@@ -83,13 +84,20 @@ inline std::filesystem::path found_again(const std::string& typed, const nlohman
 }
 
 /// Throws ValueError, naming the setting, unless a run of the settings `old`, which `file` holds, may go on with those
-/// that are asked for. `preset` and `network`, by which a program sets others, are named before these.
+/// that are asked for. `preset` and `network`, by which a program sets others, are named before these; a `preset` that
+/// is a name of the same settings is no other.
 inline void require_same_settings(const nlohmann::json& asked, const nlohmann::json& old,
                                   const std::filesystem::path& file) {
+  const auto same = [&](const std::string& name, const nlohmann::json& value) {
+    return old.value(name, nlohmann::json()) == value;
+  };
+  bool named_otherwise = true;
+  for (const auto& [name, value] : asked.items()) named_otherwise &= name == "preset" || same(name, value);
+  if (named_otherwise) return;
   const auto require = [&](const std::string& name, const nlohmann::json& value) {
-    check<ValueError>(old.value(name, nlohmann::json()) == value, file.string().c_str(),
-                      "this folder holds a run with ", name, " = ", old.value(name, nlohmann::json()).dump(),
-                      ", asked for is ", value.dump(), "; choose another --out, or --fresh to start over");
+    check<ValueError>(same(name, value), file.string().c_str(), "this folder holds a run with ", name, " = ",
+                      old.value(name, nlohmann::json()).dump(), ", asked for is ", value.dump(),
+                      "; choose another --out, or --fresh to start over");
   };
   for (const char* name : {"preset", "network"})
     if (asked.contains(name)) require(name, asked[name]);

@@ -49,7 +49,6 @@ inline void to_json(nlohmann::json& j, const StartFiles& s) {
 inline void from_json(const nlohmann::json& j, StartFiles& s) {
   s.each = !j.is_string();
   s.files = s.each ? j.get<std::vector<std::string>>() : std::vector{j.get<std::string>()};
-  if (!s.files.empty() && s.empty()) s = {};  // no file for any network is one setting, however it is said
 }
 
 inline StartFiles StartFiles::of(const std::string& text) {
