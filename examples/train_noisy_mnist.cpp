@@ -94,7 +94,7 @@ int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app("PaSeR on noisy MNIST: trains f1, f2, f3 and the policy, and compares them with the baselines.");
   app.add_option("--preset", arguments.run.preset,
-                 "demo (minutes), standard (about an hour), paper (the paper's settings)")
+                 "demo (minutes), standard (about an hour and a half), paper (the paper's settings)")
       ->capture_default_str();
   app.add_option("--mnist", arguments.mnist, "folder of the four IDX files, gzipped or plain")->capture_default_str();
   arguments.run.add_stages_to(app, "f1, f2, f3, policy, fine-tune, rival1 and others if there are rivals");

@@ -66,14 +66,14 @@ struct QuestionSettings {
     v("tuned_baseline", s.tuned_baseline, Words{"none", "batch_mean"}, "its reward_baseline");
     v("tuned_gradient", s.tuned_gradient, Words{"sampled", "exact"}, "its policy_gradient");
     v("tuned_view", s.tuned_view, Words{"image", "patch"}, "its policy_view");
-    v("lambdas", s.lambdas, Range::share(), "a policy for each, with the main reward and with the tuned one (R5)");
+    v("lambdas", s.lambdas, Range::share(), "a policy for each, with the main reward and with the tuned one");
     v("costs", s.costs, cost_rules, "a policy for each, with the tuned reward");
     v("budget_gmac", s.budget_gmac, Range::count(),
       "an image may spend this on average: lambda is calibrated; 0: not asked");
     v("budget_ms", s.budget_ms, Range::count(), "the same in milliseconds");
     v("budget_trials", s.budget_trials, Range{1, 1000}, "policies trained for a budget");
     v("question_epochs", s.question_epochs, Range{0, 1e6}, "of these policies; 0: policy_epochs");
-    v("noise", s.noise, Range::share(), "share of salt and pepper pixels (R3); 0: not asked");
+    v("noise", s.noise, Range::share(), "share of salt and pepper pixels; 0: not asked");
     v("noise_epochs", s.noise_epochs, Range{0, 1e6},
       "of all networks but f1 on clean and noisy images, from their clean weights");
     v("noise_images", s.noise_images, Range::count(),
