@@ -125,10 +125,9 @@ inline Config standard() {
   c.pretrain_batch = {64, 64, 32};
   c.policy_epochs = 12;
   c.policy_batch = 128;
-  c.fine_tune_steps = 300;
+  c.fine_tune_steps = 500;  // the largest distance ends the stage before
   c.fine_tune_batch = 64;
   c.fine_tune_policy_rate = 3e-4;
-  c.lambda_to = 0.6;
   add_rivals(c);
   return c;
 }
