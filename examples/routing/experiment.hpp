@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 
 #include "paser/data/shifted.hpp"
@@ -169,16 +170,18 @@ class Experiment {
     return paser;
   }
 
-  /// How many images each training of networks has, and which: those outside of every fold and all, or all but the
-  /// routers'.
-  std::map<Index, std::string> training_sizes() const {
+  /// How many images each training of networks has, and which if not those of the shipped networks, each number once.
+  std::vector<std::pair<Index, std::string>> training_sizes() const {
     const std::vector<Index> files = files_of(data_.plain(1));
     const Index count = 1 + *std::max_element(files.begin(), files.end()), folds = settings_.folds;
     const auto images = [&](const auto& wanted) { return static_cast<Index>(rows_at(files, wanted).size()); };
-    if (folds == 0) return {{images([apart = files_apart(count)](Index p) { return p >= apart; }), "for the networks"}};
-    std::map<Index, std::string> sizes{{static_cast<Index>(files.size()), "for the networks"}};
-    for (Index f = 0; f < folds; ++f)
-      sizes.try_emplace(images([=](Index p) { return p % folds != f; }), paser::message("outside of fold ", f + 1));
+    if (folds == 0) return {{images([apart = files_apart(count)](Index p) { return p >= apart; }), ""}};
+    std::vector<std::pair<Index, std::string>> sizes{{static_cast<Index>(files.size()), ""}};
+    for (Index f = 0; f < folds; ++f) {
+      const Index n = images([=](Index p) { return p % folds != f; });
+      if (std::ranges::none_of(sizes, [&](const auto& known) { return known.first == n; }))
+        sizes.emplace_back(n, paser::message(", images outside of fold ", f + 1));
+    }
     return sizes;
   }
 
@@ -186,8 +189,8 @@ class Experiment {
   void require_parts() const {
     for (const auto& [images, which] : training_sizes())
       for (std::size_t k = 0; k < settings_.models(); ++k)
-        experiment::require_parts(fresh_.models[k], paser::message("f", k + 1, ", images ", which),
-                                  data_.shape_of(images), network_options(k), "batch");
+        experiment::require_parts(fresh_.models[k], paser::message("f", k + 1, which), data_.shape_of(images),
+                                  network_options(k), "batch");
   }
 
   experiment::RunNeeds needs() const {
