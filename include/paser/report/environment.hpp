@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "paser/core/isa.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/version.hpp"
 
@@ -45,39 +46,6 @@ inline std::string compiler_name() {
 #endif
 }
 
-/// The vector instruction sets that the program was compiled for.
-inline std::string instruction_sets() {
-  std::string sets;
-  [[maybe_unused]] const auto add = [&sets](const char* name) {
-    sets += (sets.empty() ? "" : " ") + std::string(name);
-  };
-#ifdef __SSE4_2__
-  add("SSE4.2");
-#endif
-#ifdef __AVX__
-  add("AVX");
-#endif
-#ifdef __AVX2__
-  add("AVX2");
-#endif
-#ifdef __FMA__
-  add("FMA");
-#endif
-#ifdef __AVX512F__
-  add("AVX-512F");
-#endif
-#ifdef __AVX512VNNI__
-  add("AVX512-VNNI");
-#endif
-#ifdef __ARM_NEON
-  add("NEON");
-#endif
-#ifdef __ARM_FEATURE_SVE
-  add("SVE");
-#endif
-  return sets.empty() ? "baseline" : sets;
-}
-
 /// The present time, UTC, as 2026-01-31T12:00:00Z (ISO 8601).
 inline std::string utc_time() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -88,14 +56,14 @@ inline std::string utc_time() {
   return text;
 }
 
-/// What a run depended on beside its settings: for config.json and the report.
+/// What a run depended on beside its settings: for config.json and the report. "kernels" is isa().
 template <class Json = nlohmann::json>
 Json environment() {
   return {{"library", std::string("paser ") + version},
           {"cpu", cpu_name()},
           {"cores", std::thread::hardware_concurrency()},
           {"threads", threads()},
-          {"instruction_sets", instruction_sets()},
+          {"kernels", isa()},
           {"compiler", compiler_name()},
           {"optimized",
 #ifdef __OPTIMIZE__
