@@ -9,9 +9,9 @@
   X(void, activate, (Activation f, Index n, const T* x, T* y), (f, n, x, y)) \
   X(void, activation_gradient, (Activation f, Index n, const T* kept, const T* dy, T* dx), (f, n, kept, dy, dx)) \
   X(void, argmax, (Index rows, Index n, const T* x, std::int32_t* places), (rows, n, x, places)) \
-  X(void, attention_forward, (const AttentionHead<T>& head, T* y, T* log_sum_exp), (head, y, log_sum_exp)) \
-  X(void, attention_backward, (const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq, \
-     const AttentionGradient<T>& gradient), (head, y, log_sum_exp, dy, dq, gradient)) \
+  X(void, attention_forward, (const AttentionHead<T>& head, T* y), (head, y)) \
+  X(void, attention_backward, (const AttentionHead<T>& head, const T* dy, T* dq, const AttentionGradient<T>& gradient), \
+     (head, dy, dq, gradient)) \
   X(void, apply_gate, (const GateShape& s, const T* x, const T* gate, T* y), (s, x, gate, y)) \
   X(void, gate_gradient, (const GateShape& s, const T* x, const T* dy, T* dgate), (s, x, dy, dgate)) \
   X(void, channel_moments, (const ChannelNormShape& s, const T* x, double* mean, double* variance), (s, x, mean, \

@@ -114,6 +114,34 @@ TEST_CASE("attention over one key gives keys and queries no gradient") {
   CHECK(max_abs_difference(tape.gradient(value), Tensor<float, 4>::zeros(v.shape())) > 1);
 }
 
+// The scores are whole numbers of hundreds, exact in both types: what differs is what the softmax and its gradient
+// round.
+TEST_CASE("attention has precise gradients where one key has nearly all the weight") {
+  const auto gradients = [](auto zero) {
+    using T = decltype(zero);
+    const auto of = [](std::uint64_t seed, Index n, Index features, auto f) {
+      const auto x = normal<float>(Key{seed}, Shape{1, 2, n, features});
+      auto y = Tensor<T, 4>::zeros(x.shape());
+      std::transform(x.data(), x.data() + x.numel(), y.mutable_data(), f);
+      return y;
+    };
+    const auto whole = [](float x) { return static_cast<T>(std::round(10 * x)); };
+    const auto same = [](float x) { return static_cast<T>(x); };
+    Tape<T> tape;
+    const std::array in{tape.variable(of(1, 150, 8, whole)), tape.variable(of(2, 37, 8, whole)),
+                        tape.variable(of(3, 37, 6, same))};
+    tape.backward(attention(in[0], in[1], in[2], 1), of(4, 150, 6, same));
+    std::vector<double> all;
+    for (const auto& x : in)
+      for (const T d : tape.gradient(x).values()) all.push_back(static_cast<double>(d));
+    return all;
+  };
+  const auto single = gradients(float{}), twice = gradients(double{});
+  double largest = 0;
+  for (std::size_t i = 0; i < twice.size(); ++i) largest = std::max(largest, std::abs(single[i] - twice[i]));
+  CHECK(largest < 5e-5);
+}
+
 TEST_CASE("attention does not overflow on large scores and refuses what does not fit") {
   const auto q = Tensor<float, 4>::full({1, 1, 2, 4}, 300.F), v = normal<float>(Key{3}, Shape{1, 1, 2, 4});
   for (const float y : attention(q, q, v, 1).values()) CHECK(std::isfinite(y));

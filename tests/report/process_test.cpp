@@ -64,8 +64,7 @@ TEST_CASE("The second interrupt ends the process") {
 TEST_CASE("The environment names library, machine and compiler") {
   const nlohmann::json e = environment();
   CHECK(e.at("library") == std::string("paser ") + version);
-  for (const char* name : {"cpu", "compiler", "system"})
-    CHECK_FALSE(e.at(name).get<std::string>().empty());
+  for (const char* name : {"cpu", "compiler", "system"}) CHECK_FALSE(e.at(name).get<std::string>().empty());
   CHECK(e.at("kernels") == isa());
   CHECK(e.at("threads") == threads());
   const std::string date = e.at("date");

@@ -4,8 +4,8 @@
 #include "paser/core/shape.hpp"
 #include "paser/kernels/gemm.hpp"
 
-/// softmax(Q K^T scale) V of one head. The scores are made a block of rows at a time and never stored whole; training
-/// keeps only their log-sum-exp, a number per row, and makes them again (Dao et al., "FlashAttention", 2022).
+/// softmax(Q K^T scale) V of one head. The scores are made a block of rows at a time and never stored whole; the
+/// gradient makes them again (as Dao et al., "FlashAttention", 2022, do).
 namespace paser::kernels {
 
 /// q: (n, d), k: (s, d), v: (s, e) -> y: (n, e). The rows of each lie a stride of its own apart, so that a head may be
@@ -32,16 +32,14 @@ struct AttentionGradient {
   Index k_stride, v_stride;
 };
 
-/// y, and where it is not null the log-sum-exp of every row of scores.
 template <class T>
-void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp);
+void attention_forward(const AttentionHead<T>& head, T* y);
 
-/// The gradients of q, k and v, overwritten, from dy, y and the log-sum-exp of the forward pass; dq has the stride of
-/// q, dy that of y, dk and dv have strides of their own. With P the softmax:
-///   dV = P^T dy,   dP = dy V^T,   dS = P (dP - rowsum(dy y)) scale,   dQ = dS K,   dK = dS^T Q.
+/// The gradients of q, k and v, overwritten, from dy; dq has the stride of q, dy that of y, dk and dv have strides of
+/// their own. With P the softmax:
+///   dV = P^T dy,   dP = dy V^T,   dS = P (dP - rowsum(P dP)) scale,   dQ = dS K,   dK = dS^T Q.
 template <class T>
-void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq,
-                        const AttentionGradient<T>& d);
+void attention_backward(const AttentionHead<T>& head, const T* dy, T* dq, const AttentionGradient<T>& d);
 
 }  // namespace paser::kernels
 
@@ -65,9 +63,9 @@ void scaled_queries(const AttentionHead<T>& head, Index row, Index rows, T* to) 
     for (Index j = 0; j < head.d; ++j) to[i * head.d + j] = head.q[(row + i) * head.q_stride + j] * head.scale;
 }
 
-/// e = exp(x - the largest of x), in place, of n >= 1 numbers. Returns the largest; `sum` gets the sum of e.
+/// e = exp(x - the largest of x), in place, of n >= 1 numbers. Returns the sum of e.
 template <class T>
-T exp_row(Index n, T* x, T& sum) {
+T exp_row(Index n, T* x) {
   constexpr Index width = simd::width<T>;
   T largest = x[0];
   Index i = 0;
@@ -86,15 +84,15 @@ T exp_row(Index n, T* x, T& sum) {
     simd::store(x + i, e);
     total = simd::add(total, e);
   }
-  sum = simd::sum<T>(total);
-  if (i == n) return largest;
+  T sum = simd::sum<T>(total);
+  if (i == n) return sum;
   T rest[width];
   simd::store(rest, simd::exp(simd::sub(simd::load_partial(x + i, n - i), shift)));
   for (Index j = 0; i < n; ++i, ++j) {
     x[i] = rest[j];
     sum += rest[j];
   }
-  return largest;
+  return sum;
 }
 
 template <class T>
@@ -111,7 +109,7 @@ T dot(Index n, const T* x, const T* y) {
 }  // namespace detail
 
 template <class T>
-void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp) {
+void attention_forward(const AttentionHead<T>& head, T* y) {
   const auto [n, s, d, e] = std::tuple(head.n, head.s, head.d, head.e);
   Scratch<T> scratch(static_cast<std::size_t>(head.block * (s + d + 1)));
   T *const p = scratch.data(), *const q = p + head.block * s, *const sum = q + head.block * d;
@@ -120,10 +118,7 @@ void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp) {
     T* const out = y + row * head.y_stride;
     detail::scaled_queries(head, row, rows, q);
     gemm<T>({q, rows, d}, head.keys().transposed(), p);
-    for (Index i = 0; i < rows; ++i) {
-      const T largest = detail::exp_row(s, p + i * s, sum[i]);
-      if (log_sum_exp != nullptr) log_sum_exp[row + i] = largest + std::log(sum[i]);
-    }
+    for (Index i = 0; i < rows; ++i) sum[i] = detail::exp_row(s, p + i * s);
     gemm<T>({p, rows, s}, head.values(), out, {.row_stride = head.y_stride});
     for (Index i = 0; i < rows; ++i) {
       const T share = 1 / sum[i];
@@ -133,27 +128,27 @@ void attention_forward(const AttentionHead<T>& head, T* y, T* log_sum_exp) {
 }
 
 template <class T>
-void attention_backward(const AttentionHead<T>& head, const T* y, const T* log_sum_exp, const T* dy, T* dq,
-                        const AttentionGradient<T>& gradient) {
+void attention_backward(const AttentionHead<T>& head, const T* dy, T* dq, const AttentionGradient<T>& gradient) {
   const auto [n, s, d, e] = std::tuple(head.n, head.s, head.d, head.e);
   Scratch<T> scratch(static_cast<std::size_t>(head.block * (2 * s + d)));
   T *const p = scratch.data(), *const ds = p + head.block * s, *const q = ds + head.block * s;
   for (Index row = 0; row < n; row += head.block) {
     const Index rows = std::min(head.block, n - row);
-    const T *const dy_row = dy + row * head.y_stride, *const y_row = y + row * head.y_stride;
-    const MatrixView<T> dy_rows(dy_row, rows, e, head.y_stride, 1);
+    const MatrixView<T> dy_rows(dy + row * head.y_stride, rows, e, head.y_stride, 1);
     detail::scaled_queries(head, row, rows, q);
     gemm<T>({q, rows, d}, head.keys().transposed(), p);
-    for (Index i = 0; i < rows; ++i)
-      for (Index j = 0; j < s; ++j) p[i * s + j] -= log_sum_exp[row + i];
-    exp_span(rows * s, p, p);
+    for (Index i = 0; i < rows; ++i) {
+      const T share = 1 / detail::exp_row(s, p + i * s);
+      for (Index j = i * s; j < (i + 1) * s; ++j) p[j] *= share;
+    }
     gemm(MatrixView<T>(p, rows, s).transposed(), dy_rows, gradient.v,
          {.accumulate = row > 0, .row_stride = gradient.v_stride});
     gemm(dy_rows, head.values().transposed(), ds);
     for (Index i = 0; i < rows; ++i) {
-      // One key has all the weight whatever its score, so nothing flows back through that.
-      const T dot = detail::dot(e, dy_row + i * head.y_stride, y_row + i * head.y_stride);
-      for (Index j = i * s; j < (i + 1) * s; ++j) ds[j] = s == 1 ? T(0) : p[j] * (ds[j] - dot) * head.scale;
+      // Not rowsum(dy y), which is the same sum rounded otherwise: where one key has all the weight, its dP - mean is
+      // 0.
+      const T mean = detail::dot(s, p + i * s, ds + i * s);
+      for (Index j = i * s; j < (i + 1) * s; ++j) ds[j] = p[j] * (ds[j] - mean) * head.scale;
     }
     gemm<T>({ds, rows, s}, head.keys(), dq + row * head.q_stride, {.row_stride = head.q_stride});
     gemm(MatrixView<T>(ds, rows, s).transposed(), head.queries().block(row, 0, rows, d), gradient.k,

@@ -125,25 +125,22 @@ struct Attention {
     });
   }
 
-  Tensor<T, 4> forward(T* log_sum_exp) const {
+  Tensor<T, 4> forward() const {
     Tensor<T, 4> y(result);
     for_each_part(4 * kernels::AttentionHead<T>::block,
                   [&, out = y.mutable_data()](Index i, Index, Index row, Index end) {
-                    kernels::attention_forward(head(i, row, end), out + at(y_layout, i, row),
-                                               log_sum_exp != nullptr ? log_sum_exp + i * n + row : nullptr);
+                    kernels::attention_forward(head(i, row, end), out + at(y_layout, i, row));
                   });
     return y;
   }
 
-  void backward(const Tensor<T, 4>& y, const Tensor<T, 1>& log_sum_exp, const Tensor<T, 4>& dy,
-                GradientSink<T>& grad) const;
+  void backward(const Tensor<T, 4>& dy, GradientSink<T>& grad) const;
 };
 
 /// The queries of a head are cut into a few parts, as many as the shapes say; each part has its own sums for the keys
 /// and values, which are then added in order.
 template <class T>
-void Attention<T>::backward(const Tensor<T, 4>& y, const Tensor<T, 1>& log_sum_exp, const Tensor<T, 4>& dy,
-                            GradientSink<T>& grad) const {
+void Attention<T>::backward(const Tensor<T, 4>& dy, GradientSink<T>& grad) const {
   constexpr Index block = kernels::AttentionHead<T>::block, enough = 16;
   const Index most = std::max<Index>(1, enough / std::max<Index>(1, count()));
   const Index size = ((n + most - 1) / most + block - 1) / block * block, parts = size > 0 ? (n + size - 1) / size : 0;
@@ -155,8 +152,8 @@ void Attention<T>::backward(const Tensor<T, 4>& y, const Tensor<T, 1>& log_sum_e
   if (parts > 0)
     for_each_part(size, [&](Index i, Index part, Index row, Index end) {
       T *const k = partial + (i * parts + part) * s * (d + e), *const v = k + s * d;
-      kernels::attention_backward(head(i, row, end), y.data() + at(y_layout, i, row), log_sum_exp.data() + i * n + row,
-                                  dy.data() + at(y_layout, i, row), dq + at(q_layout, i, row), {k, v, d, e});
+      kernels::attention_backward(head(i, row, end), dy.data() + at(y_layout, i, row), dq + at(q_layout, i, row),
+                                  {k, v, d, e});
     });
   parallel_for(count(), kernels::gemm_grain(parts * s * (d + e)), [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i)
@@ -177,11 +174,8 @@ void Attention<T>::backward(const Tensor<T, 4>& y, const Tensor<T, 1>& log_sum_e
 template <class T>
 Var<T, 4> record_attention(const Attention<T>& a, const Var<T, 4>& query, const Var<T, 4>& key,
                            const Var<T, 4>& value) {
-  Tensor<T, 1> log_sum_exp({a.count() * a.n});
-  const Tensor<T, 4> y = a.forward(log_sum_exp.mutable_data());
-  return record(y, {query, key, value}, [a, y, log_sum_exp](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-    a.backward(y, log_sum_exp, dy, grad);
-  });
+  return record(a.forward(), {query, key, value},
+                [a](const Tensor<T, 4>& dy, GradientSink<T>& grad) { a.backward(dy, grad); });
 }
 
 }  // namespace detail
@@ -191,11 +185,11 @@ Var<T, 4> record_attention(const Attention<T>& a, const Var<T, 4>& query, const 
 /// value: (B, heads, S, e) -> (B, heads, N, e). Throws ShapeError when they do not fit.
 template <class T>
 Tensor<T, 4> attention(const Tensor<T, 4>& query, const Tensor<T, 4>& key, const Tensor<T, 4>& value, double scale) {
-  return detail::Attention<T>::apart(query, key, value, scale).forward(nullptr);
+  return detail::Attention<T>::apart(query, key, value, scale).forward();
 }
 
-/// The same value, recorded. Keeps the inputs, the result and one number a query; the N x S scores are made again
-/// in backward, so memory grows with N + S and not with their product.
+/// The same value, recorded. Keeps the inputs alone; the N x S scores are made again in backward, so memory grows with
+/// N + S and not with their product.
 template <class T>
 Var<T, 4> attention(const Var<T, 4>& query, const Var<T, 4>& key, const Var<T, 4>& value, double scale) {
   return detail::record_attention(detail::Attention<T>::apart(query.value(), key.value(), value.value(), scale), query,
@@ -215,10 +209,10 @@ inline Counted<4> attention(const Counted<4>& query, const Counted<4>& key, cons
 template <class T>
 Tensor<T, 4> attention_heads(const Tensor<T, 4>& query, const Tensor<T, 4>& key, const Tensor<T, 4>& value, Index heads,
                              double scale) {
-  return detail::Attention<T>::in_channels(query, key, value, heads, scale).forward(nullptr);
+  return detail::Attention<T>::in_channels(query, key, value, heads, scale).forward();
 }
 
-/// The same value, recorded; keeps what attention keeps.
+/// The same value, recorded; keeps the inputs alone.
 template <class T>
 Var<T, 4> attention_heads(const Var<T, 4>& query, const Var<T, 4>& key, const Var<T, 4>& value, Index heads,
                           double scale) {
