@@ -46,11 +46,10 @@ void attention_backward(const AttentionHead<T>& head, const T* dy, T* dq, const 
 #ifndef PASER_COMPILED
 
 #include <algorithm>
-#include <cmath>
 
 #include "paser/core/memory.hpp"
 #include "paser/core/simd.hpp"
-#include "paser/kernels/loops/exp_rows.hpp"
+#include "paser/kernels/loops/map.hpp"
 
 namespace paser::kernels {
 
@@ -95,17 +94,6 @@ T exp_row(Index n, T* x) {
   return sum;
 }
 
-template <class T>
-T dot(Index n, const T* x, const T* y) {
-  constexpr Index width = simd::width<T>;
-  auto total = simd::zero<T>();
-  Index i = 0;
-  for (; i + width <= n; i += width) total = simd::fma(simd::load(x + i), simd::load(y + i), total);
-  T sum = simd::sum<T>(total);
-  for (; i < n; ++i) sum += x[i] * y[i];
-  return sum;
-}
-
 }  // namespace detail
 
 template <class T>
@@ -121,8 +109,9 @@ void attention_forward(const AttentionHead<T>& head, T* y) {
     for (Index i = 0; i < rows; ++i) sum[i] = detail::exp_row(s, p + i * s);
     gemm<T>({p, rows, s}, head.values(), out, {.row_stride = head.y_stride});
     for (Index i = 0; i < rows; ++i) {
-      const T share = 1 / sum[i];
-      for (Index j = 0; j < e; ++j) out[i * head.y_stride + j] *= share;
+      T* const to = out + i * head.y_stride;
+      map_span(
+          e, to, [share = simd::broadcast(1 / sum[i])](const auto& v) { return simd::mul(v, share); }, to);
     }
   }
 }
@@ -138,17 +127,22 @@ void attention_backward(const AttentionHead<T>& head, const T* dy, T* dq, const 
     detail::scaled_queries(head, row, rows, q);
     gemm<T>({q, rows, d}, head.keys().transposed(), p);
     for (Index i = 0; i < rows; ++i) {
-      const T share = 1 / detail::exp_row(s, p + i * s);
-      for (Index j = i * s; j < (i + 1) * s; ++j) p[j] *= share;
+      T* const to = p + i * s;
+      const auto share = simd::broadcast(1 / detail::exp_row(s, to));
+      map_span(
+          s, to, [&](const auto& v) { return simd::mul(v, share); }, to);
     }
     gemm(MatrixView<T>(p, rows, s).transposed(), dy_rows, gradient.v,
          {.accumulate = row > 0, .row_stride = gradient.v_stride});
     gemm(dy_rows, head.values().transposed(), ds);
     for (Index i = 0; i < rows; ++i) {
-      // Not rowsum(dy y), which is the same sum rounded otherwise: where one key has all the weight, its dP - mean is
-      // 0.
-      const T mean = detail::dot(s, p + i * s, ds + i * s);
-      for (Index j = i * s; j < (i + 1) * s; ++j) ds[j] = p[j] * (ds[j] - mean) * head.scale;
+      // Not rowsum(dy y), the same sum rounded otherwise: where one key has all the weight its dP - mean is 0.
+      const T *const from = p + i * s, *const dp = ds + i * s;
+      const auto mean = simd::broadcast(dot(s, from, dp)), scale = simd::broadcast(head.scale);
+      map_span(
+          s, ds + i * s,
+          [&](const auto& share, const auto& g) { return simd::mul(simd::mul(share, simd::sub(g, mean)), scale); },
+          from, dp);
     }
     gemm<T>({ds, rows, s}, head.keys(), dq + row * head.q_stride, {.row_stride = head.q_stride});
     gemm(MatrixView<T>(ds, rows, s).transposed(), head.queries().block(row, 0, rows, d), gradient.k,

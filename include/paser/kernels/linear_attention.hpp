@@ -32,7 +32,8 @@ void relu_linear_attention_backward(const LinearAttentionShape& shape, const T* 
 
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
-#include "paser/core/simd.hpp"
+#include "paser/kernels/activation.hpp"
+#include "paser/kernels/loops/map.hpp"
 
 namespace paser::kernels {
 
@@ -62,10 +63,8 @@ struct LinearAttentionGroup {
   /// relu(x) of `count` pixels from `pixel` on, one after the other.
   void positive(const T* x, Index pixel, Index count, T* to) const {
     for (Index i = 0; i < count; ++i)
-      for (Index j = 0; j < d; ++j) {
-        const T value = x[(pixel + i) * in_stride + j];
-        to[i * d + j] = value < T(0) ? T(0) : value;
-      }
+      map_span(
+          d, to + i * d, [](const auto& value) { return relu<T>(value); }, x + (pixel + i) * in_stride);
   }
 
   MatrixView<T> values(Index pixel, Index count) const { return {v + pixel * in_stride, count, d, in_stride, 1}; }
@@ -82,20 +81,19 @@ struct LinearAttentionGroup {
     for_each_block([&](Index pixel, Index count) {
       positive(k, pixel, count, scratch);
       gemm<T>(values(pixel, count).transposed(), {scratch, count, d}, s, {.accumulate = pixel > 0});
-      for (Index i = 0; i < count; ++i)
-        for (Index j = 0; j < d; ++j) z[j] += scratch[i * d + j];
+      for (Index i = 0; i < count; ++i) map_span(d, z, simd::add<simd::Packet<T>>, z, scratch + i * d);
     });
   }
 
   /// 1 / (z . q + eps).
-  T share(const T* z, const T* query) const {
-    constexpr Index width = simd::width<T>;
-    auto total = simd::zero<T>();
-    Index j = 0;
-    for (; j + width <= d; j += width) total = simd::fma(simd::load(z + j), simd::load(query + j), total);
-    T sum = simd::sum<T>(total);
-    for (; j < d; ++j) sum += z[j] * query[j];
-    return 1 / (sum + eps);
+  T share(const T* z, const T* query) const { return 1 / (dot(d, z, query) + eps); }
+
+  /// No gradient where the ReLU, whose results x are, held back its input.
+  void mask(const T* x, Index count, T* gradient) const {
+    for (Index i = 0; i < count; ++i)
+      map_span(
+          d, gradient + i * in_stride, [](const auto& y, const auto& g) { return relu_gradient<T>(y, g); }, x + i * d,
+          gradient + i * in_stride);
   }
 };
 
@@ -110,8 +108,10 @@ void linear_attention_forward(const LinearAttentionGroup<T>& a, T* y) {
     a.positive(a.q, pixel, count, q);
     gemm<T>({q, count, d}, MatrixView<T>(s, d, d).transposed(), out, {.row_stride = a.out_stride});
     for (Index i = 0; i < count; ++i) {
-      const T share = a.share(z, q + i * d);
-      for (Index j = 0; j < d; ++j) out[i * a.out_stride + j] *= share;
+      const auto share = simd::broadcast(a.share(z, q + i * d));
+      T* const row = out + i * a.out_stride;
+      map_span(
+          d, row, [&](const auto& v) { return simd::mul(v, share); }, row);
     }
   });
 }
@@ -131,22 +131,18 @@ void linear_attention_backward(const LinearAttentionGroup<T>& a, const T* dy, T*
     gemm<T>({q, count, d}, MatrixView<T>(s, d, d).transposed(), product);
     for (Index i = 0; i < count; ++i) {
       const T share = a.share(z, q + i * d);
-      T dot = 0;
-      for (Index j = 0; j < d; ++j) {
-        g[i * d + j] = from[i * a.out_stride + j] * share;
-        dot += g[i * d + j] * product[i * d + j];
-      }
-      const T h = -dot * share;
-      for (Index j = 0; j < d; ++j) {
-        dz[j] += h * q[i * d + j];
-        dq[i * a.in_stride + j] = h * z[j];
-      }
+      map_span(
+          d, g + i * d, [s = simd::broadcast(share)](const auto& v) { return simd::mul(v, s); },
+          from + i * a.out_stride);
+      const auto h = simd::broadcast(-dot(d, g + i * d, product + i * d) * share);
+      map_span(
+          d, dz, [&](const auto& sum, const auto& v) { return simd::fma(h, v, sum); }, dz, q + i * d);
+      map_span(
+          d, dq + i * a.in_stride, [&](const auto& v) { return simd::mul(h, v); }, z);
     }
     gemm<T>({g, count, d}, {s, d, d}, dq, {.accumulate = true, .row_stride = a.in_stride});
     gemm<T>(MatrixView<T>(g, count, d).transposed(), {q, count, d}, ds, {.accumulate = pixel > 0});
-    for (Index i = 0; i < count; ++i)
-      for (Index j = 0; j < d; ++j)
-        if (q[i * d + j] <= T(0)) dq[i * a.in_stride + j] = T(0);
+    a.mask(q, count, dq);
   });
   T* const k = q;
   a.for_each_block([&](Index pixel, Index count) {
@@ -155,9 +151,7 @@ void linear_attention_backward(const LinearAttentionGroup<T>& a, const T* dy, T*
     for (Index i = 0; i < count; ++i) std::copy_n(dz, d, dk + i * a.in_stride);
     gemm<T>(a.values(pixel, count), {ds, d, d}, dk, {.accumulate = true, .row_stride = a.in_stride});
     gemm<T>({k, count, d}, MatrixView<T>(ds, d, d).transposed(), dv, {.row_stride = a.in_stride});
-    for (Index i = 0; i < count; ++i)
-      for (Index j = 0; j < d; ++j)
-        if (k[i * d + j] <= T(0)) dk[i * a.in_stride + j] = T(0);
+    a.mask(k, count, dk);
   });
 }
 

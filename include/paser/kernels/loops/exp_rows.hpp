@@ -7,33 +7,22 @@
 
 #include "paser/core/simd.hpp"
 #include "paser/kernels/loops/fixed_extent.hpp"
+#include "paser/kernels/loops/map.hpp"
 
 namespace paser::kernels {
-
-/// y[i] = f(x[i]), f being a function of packets, on this thread; x and y may be the same array. What remains after
-/// the last full packet goes through f as well: the same number gives the same bits wherever in the array it stands.
-template <class T, class F>
-void map_span(Index n, const T* x, T* y, F f) {
-  constexpr Index width = simd::width<T>;
-  Index i = 0;
-  for (; i + width <= n; i += width) simd::store(y + i, f(simd::load(x + i)));
-  if (i == n) return;
-  T rest[width] = {};
-  std::copy(x + i, x + n, rest);
-  simd::store(rest, f(simd::load(rest)));
-  std::copy_n(rest, n - i, y + i);
-}
 
 /// y[i] = exp(x[i]), see map_span.
 template <class T>
 void exp_span(Index n, const T* x, T* y) {
-  map_span(n, x, y, [](const auto& v) { return simd::exp(v); });
+  map_span(
+      n, y, [](const auto& v) { return simd::exp(v); }, x);
 }
 
 /// y[i] = log(x[i]), see map_span.
 template <class T>
 void log_span(Index n, const T* x, T* y) {
-  map_span(n, x, y, [](const auto& v) { return simd::log(v); });
+  map_span(
+      n, y, [](const auto& v) { return simd::log(v); }, x);
 }
 
 namespace detail {

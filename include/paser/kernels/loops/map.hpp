@@ -19,15 +19,33 @@ void map(Index n, T* y, const PacketFunction& packet, const ScalarFunction& scal
   });
 }
 
-/// The same by packets alone: the last one is completed by zeros, so no scalar twin is needed.
+/// y[i] = f(x[i]...), f being a function of packets, on this thread; y may be one of the x. The last packet is
+/// completed by zeros: the same number gives the same bits wherever in the array it stands, and no scalar twin is
+/// needed.
+template <class T, class F, class... In>
+void map_span(Index n, T* y, const F& f, const In*... x) {
+  constexpr Index width = simd::width<T>;
+  Index i = 0;
+  for (; i + width <= n; i += width) simd::store(y + i, f(simd::load(x + i)...));
+  if (i < n) simd::store_partial(y + i, f(simd::load_partial(x + i, n - i)...), n - i);
+}
+
+/// The same by all threads.
 template <class T, class F, class... In>
 void map_packets(Index n, T* y, const F& f, const In*... x) {
+  parallel_for(n, grain, [&](Index begin, Index end) { map_span(end - begin, y + begin, f, x + begin...); });
+}
+
+/// The sum of x[i] y[i], on this thread.
+template <class T>
+T dot(Index n, const T* x, const T* y) {
   constexpr Index width = simd::width<T>;
-  parallel_for(n, grain, [&](Index begin, Index end) {
-    Index i = begin;
-    for (; i + width <= end; i += width) simd::store(y + i, f(simd::load(x + i)...));
-    if (i < end) simd::store_partial(y + i, f(simd::load_partial(x + i, end - i)...), end - i);
-  });
+  auto total = simd::zero<T>();
+  Index i = 0;
+  for (; i + width <= n; i += width) total = simd::fma(simd::load(x + i), simd::load(y + i), total);
+  T sum = simd::sum<T>(total);
+  for (; i < n; ++i) sum += x[i] * y[i];
+  return sum;
 }
 
 }  // namespace paser::kernels
