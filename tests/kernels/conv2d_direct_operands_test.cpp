@@ -30,8 +30,8 @@ struct Operands {
         scale(random_values<T>(Key{8}, s.n * s.c, 0.5, 2)),
         offset(random_values<T>(Key{9}, s.n * s.c)) {
     const Index split = s.n * (s.c - second);
-    map_a = {shift.data(), scale.data(), offset.data(), true};
-    map_b = {shift.data() + split, scale.data() + split, offset.data() + split, true};
+    map_a = {shift.data(), scale.data(), offset.data(), Activation::relu};
+    map_b = {shift.data() + split, scale.data() + split, offset.data() + split, Activation::relu};
   }
 
   kernels::ConvInput<T> input(const ConvShape& s, Index second, bool map_first, bool map_second) const {
@@ -104,6 +104,7 @@ const TwoSources direct_cases[] = {
     {{2, 41, 40, 8, 3, 1, 1, {}}, 0},        // and pieces of one image
     {{2, 41, 40, 20, 24, 1, 1, {}}, 12},
     {{2, 31, 20, 3, 35, 1, 1, {}}, 1},        // few inputs, whole blocks of outputs and a ragged one
+    {{2, 8, 9, 96, 200, 1, 1, {}}, 0},        // few pixels, many outputs
     {{3, 3, 5, 130, 114, 3, 3, padded}, 61},  // many weights
     {{2, 12, 13, 12, 20, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}}, 4},
     {{2, 15, 12, 8, 12, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}}, 4},
@@ -161,6 +162,18 @@ TEST_CASE("the bits of a fused convolution and of its moments do not depend on t
     }
     set_threads(0);
   }
+}
+
+TEST_CASE("a 1x1 convolution whose few pixels are shared by output channels has the bits of one task", "[conv2d]") {
+  const ConvShape s{2, 8, 9, 96, 200, 1, 1, {}};
+  const Operands<float> in(s, 0, 1);
+  const auto input = in.input(s, 0, false, false);
+  kernels::ConvEpilogue<float> epilogue{
+      .bias = in.bias.data(), .addend = in.addend.data(), .addend_images = 1, .relu = true};
+  const auto whole = fused(s, input, in, epilogue);  // moments are of all channels
+  std::vector<float> shared(whole.y.size(), NAN);
+  kernels::direct::forward(s, input, in.weight.data(), epilogue, shared.data());
+  CHECK(same_bits(shared, whole.y));
 }
 
 TEST_CASE("moments keep their digits when the mean is large against the spread", "[conv2d]") {

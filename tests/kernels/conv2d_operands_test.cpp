@@ -23,7 +23,7 @@ struct Map {
       : shift(uniform<T>(key.fold(1), Shape{images * channels}, -1, 1)),
         scale(uniform<T>(key.fold(2), Shape{images * channels}, 0.5, 2)),
         offset(uniform<T>(key.fold(3), Shape{images * channels}, -1, 1)),
-        map{shift.data(), scale.data(), offset.data(), true} {}
+        map{shift.data(), scale.data(), offset.data(), Activation::relu} {}
 };
 
 /// max(0, (x - shift) * scale + offset) and the concatenation, written out.

@@ -44,8 +44,8 @@ struct FusedProblem {
         addend(uniform<float>(Key{6}, Shape{addend_images() * c.shape.y_size() / c.shape.n}, -1, 1)),
         map_a{table(7, first_channels(), -1, 1), table(8, first_channels(), 0.5, 2), table(9, first_channels(), -1, 1)},
         map_b{table(10, c.second, -1, 1), table(11, c.second, 0.5, 2), table(12, c.second, -1, 1)},
-        first{map_a[0].data(), map_a[1].data(), map_a[2].data(), true},
-        second{map_b[0].data(), map_b[1].data(), map_b[2].data(), true} {}
+        first{map_a[0].data(), map_a[1].data(), map_a[2].data(), Activation::relu},
+        second{map_b[0].data(), map_b[1].data(), map_b[2].data(), Activation::relu} {}
 
   Index pixels() const { return c.shape.n * c.shape.h * c.shape.w; }
   Index first_channels() const { return c.shape.c - c.second; }

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "paser/nn/gradient_check.hpp"
 #include "support/same_bits.hpp"
 
 using namespace paser;
@@ -32,6 +33,42 @@ struct Layer {
     auto y = norm(ctx, conv(ctx, x));
     if (addend) y = add(y, *addend);
     return with_relu ? relu(y) : y;
+  }
+};
+
+/// relu6 is PyTorch's name; what stands behind a norm is none of these, too.
+template <class X>
+auto activated(std::optional<Activation> f, const X& x) -> decltype(hardswish(x)) {
+  if (f == Activation::relu) return materialize(relu(x));
+  if (f == Activation::relu6) return materialize(relu6(x));
+  if (f == Activation::hardswish) return hardswish(x);
+  if (f == Activation::gelu_tanh) return gelu_tanh(x);
+  return materialize(x);
+}
+
+/// Convolution, norm, addend and activation, of maps that wait for what follows or step by step.
+struct NormedConv {
+  Layer layer;
+  std::optional<Activation> activation;
+  bool with_addend, waits;
+
+  template <class Self, class F>
+  static void visit(Self& self, F&& f) {
+    f("conv", self.layer.conv);
+    f("norm", self.layer.norm);
+  }
+
+  template <class Context>
+  Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
+    using Map = DeferredNorm<Image<Context>>;
+    const auto beside = ctx.constant(normal<double>(Key{9}, Shape{x.shape().n(), x.shape().h(), x.shape().w(), 5}));
+    if (waits) {
+      auto y = layer.norm(ctx, layer.conv(ctx, Map(x)));
+      return activated(activation, with_addend ? add(y, Map(beside)) : y);
+    }
+    auto y = layer.norm(ctx, layer.conv(ctx, x));
+    if (with_addend) y = add(y, beside);
+    return activated(activation, DeferredConv<Image<Context>>(y));
   }
 };
 
@@ -101,7 +138,7 @@ TEST_CASE("a max-pool after the ReLU is fused where the convolution has few taps
   for (Index i = 0; i < y.numel(); ++i) CHECK(std::isnan(y.data()[i]) == std::isnan(expected.data()[i]));
 }
 
-TEST_CASE("with batch statistics and on a tape the norm stays a layer of its own") {
+TEST_CASE("with batch statistics the norm stays a layer of its own") {
   const Layer layer(true, nn::BatchNorm<double>(5));
   const auto x = normal<double>(Key{6}, Shape{2, 7, 6, 3});
   EvalContext<double> batch(Mode{.batch_statistics = true});
@@ -110,6 +147,39 @@ TEST_CASE("with batch statistics and on a tape the norm stays a layer of its own
   const auto b = materialize(relu(layer.norm(tape, layer.conv(tape, DeferredNorm(tape.constant(x))))));
   CHECK(same_bits(a, b.value()));
   CHECK(max_abs_difference(a, layer.expected(x, nullptr, true)) > 0.1);
+}
+
+TEST_CASE("on a tape the norm takes an activation along: the same values and gradients, and a map less is kept") {
+  const auto x = normal<double>(Key{6}, Shape{3, 4, 5, 3}, 0, 3);
+  using enum Activation;
+  for (const auto& activation : {std::optional<Activation>(), std::optional(relu), std::optional(relu6),
+                                 std::optional(hardswish), std::optional(gelu_tanh)})
+    for (const bool with_addend : {false, true})
+      for (const bool norm_relu : {false, true})
+        for (const Mode& mode :
+             {Mode{.batch_statistics = true}, Mode{.batch_statistics = true, .ghost_batch = 2}, Mode{}}) {
+          CAPTURE(activation.has_value(), with_addend, norm_relu, mode.batch_statistics, mode.ghost_batch);
+          const Layer layer(true, nn::BatchNorm<double>(5, {.relu = norm_relu}));
+          const NormedConv fused{layer, activation, with_addend, true}, steps{layer, activation, with_addend, false};
+          const auto run = [&](const NormedConv& net) {
+            TapeContext<double> ctx(mode);
+            const auto y = net(ctx, ctx.constant(x));
+            const auto gradients = ctx.backward(y, normal<double>(Key{8}, y.shape()));
+            const auto& [conv, norm] = net.layer;
+            const auto* next = gradients.next(norm.running_var);
+            return std::tuple(y.value(), *gradients.find(conv.weight), *gradients.find(norm.weight),
+                              *gradients.find(norm.bias), next == nullptr ? norm.running_var.value : *next);
+          };
+          const auto a = run(fused), b = run(steps);
+          CHECK(same_bits(std::get<0>(a), std::get<0>(b)));
+          CHECK(same_bits(std::get<4>(a), std::get<4>(b)));
+          CHECK(max_abs_difference(std::get<1>(a), std::get<1>(b)) < 1e-12);
+          CHECK(max_abs_difference(std::get<2>(a), std::get<2>(b)) < 1e-12);
+          CHECK(max_abs_difference(std::get<3>(a), std::get<3>(b)) < 1e-12);
+          const auto checked = nn::gradient_check(fused, mode, Key{2}, x);
+          INFO(checked.where);
+          CHECK(checked.passed);
+        }
 }
 
 TEST_CASE("a norm or an addend of another size is refused") {

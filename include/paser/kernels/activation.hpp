@@ -14,7 +14,12 @@ namespace kernels {
 template <class T>
 void activate(Activation f, Index n, const T* x, T* y);
 
-/// dx = dy f'(x), n elements. `kept` is y where the derivative is a function of it (relu, relu6, sigmoid), else x.
+/// Whether activation_gradient is given the result.
+inline bool keeps_result(Activation f) {
+  return f == Activation::relu || f == Activation::relu6 || f == Activation::sigmoid;
+}
+
+/// dx = dy f'(x), n elements. `kept` is y where the derivative is a function of it (keeps_result), else x.
 template <class T>
 void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* dx);
 
@@ -199,6 +204,29 @@ template <class T>
     if (i < n) simd::store_partial(y + i, function(simd::load_partial(y + i, n - i)), n - i);
   });
 }
+
+/// No activation, in the form of ActivationOfInput.
+template <class T>
+struct NoActivation {
+  static simd::Packet<T> value(const simd::Packet<T>& x) { return x; }
+  static simd::Packet<T> gradient(const simd::Packet<T>&, const simd::Packet<T>& g) { return g; }
+};
+
+/// One of the activations without an exponential: its value, and g times its derivative, both at x.
+template <Activation f, class T>
+struct ActivationOfInput {
+  static_assert(f == Activation::relu || f == Activation::relu6 || f == Activation::hardswish);
+  static simd::Packet<T> value(const simd::Packet<T>& x) {
+    if constexpr (f == Activation::relu) return relu<T>(x);
+    if constexpr (f == Activation::relu6) return relu6<T>(x);
+    if constexpr (f == Activation::hardswish) return hardswish<T>(x);
+  }
+  static simd::Packet<T> gradient(const simd::Packet<T>& x, const simd::Packet<T>& g) {
+    if constexpr (f == Activation::relu) return relu_gradient<T>(x, g);
+    if constexpr (f == Activation::relu6) return relu6_gradient<T>(x, g);
+    if constexpr (f == Activation::hardswish) return hardswish_gradient<T>(x, g);
+  }
+};
 
 template <class T>
 void activation_gradient(Activation f, Index n, const T* kept, const T* dy, T* dx) {

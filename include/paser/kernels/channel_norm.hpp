@@ -1,7 +1,10 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include <optional>
+
 #include "paser/core/shape.hpp"
+#include "paser/kernels/activation.hpp"
 
 /// The loops under every normalisation by channel. An array is seen as (groups, pixels, channels) with statistics per
 /// group and channel: instance norm has a group an image, batch norm one group in all, and group norm merges the
@@ -13,13 +16,18 @@ struct ChannelNormShape {
   Index groups, pixels, channels;
 };
 
-/// y = (x - shift) * scale + offset, and the ReLU of that when asked. Each array has groups * channels elements.
+/// y = (x - shift) * scale + offset, and the activation of that, if any. Each array has groups * channels elements.
 /// Subtracting first keeps the digits of a channel whose mean is large against its spread.
 template <class T>
 struct ChannelMap {
   const T *shift, *scale, *offset;
-  bool relu = false;
+  std::optional<Activation> activation{};  ///< fits_channel_map
 };
+
+/// Whether a channel map takes the activation along: the way back computes it twice, so it must not be expensive.
+inline bool fits_channel_map(Activation f) {
+  return f == Activation::relu || f == Activation::relu6 || f == Activation::hardswish;
+}
 
 /// Mean and biased variance per group and channel, in double.
 template <class T>
@@ -166,6 +174,20 @@ void merge_moments(Index groups, Index pieces, Index channels, const double* par
 
 }  // namespace detail
 
+/// Calls run with NoActivation or ActivationOfInput, as the map says.
+template <class T, class Run>
+void with_map_activation(const ChannelMap<T>& map, const Run& run) {
+  if (!map.activation) return run(NoActivation<T>{});
+  switch (*map.activation) {
+    case Activation::relu:
+      return run(ActivationOfInput<Activation::relu, T>{});
+    case Activation::relu6:
+      return run(ActivationOfInput<Activation::relu6, T>{});
+    default:
+      return run(ActivationOfInput<Activation::hardswish, T>{});
+  }
+}
+
 template <class T>
 void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double* variance) {
   const detail::GroupPieces<T> cut(s);
@@ -190,25 +212,21 @@ void apply_channel_map(const ChannelNormShape& s, const ChannelMap<T>& map, cons
     const T* const shift = tables.fill(0, map.shift + group * c);
     const T* const scale = tables.fill(1, map.scale + group * c);
     const T* const offset = tables.fill(2, map.offset + group * c);
-    const auto zero = simd::zero<T>();
-    const auto run = [&](auto relu, Index rows, const T* from, T* to) {
+    const auto run = [&](auto f, Index rows, const T* from, T* to) {
       for (Index r = 0; r < rows; ++r, from += row.lanes, to += row.lanes)
         for (Index lane = 0; lane < row.lanes; lane += simd::width<T>) {
           const auto d = simd::sub(simd::load(from + lane), simd::load(shift + lane));
-          auto v = simd::fma(d, simd::load(scale + lane), simd::load(offset + lane));
-          if constexpr (decltype(relu)::value) v = simd::select(simd::less(v, zero), zero, v);
-          simd::store(to + lane, v);
+          simd::store(to + lane, f.value(simd::fma(d, simd::load(scale + lane), simd::load(offset + lane))));
         }
     };
-    const auto run_all = [&](auto relu) {
+    with_map_activation(map, [&](auto f) {
       const Index rest = pixels % row.pixels, done = (group * s.pixels + first + pixels - rest) * c;
-      run(relu, pixels / row.pixels, x + (group * s.pixels + first) * c, y + (group * s.pixels + first) * c);
+      run(f, pixels / row.pixels, x + (group * s.pixels + first) * c, y + (group * s.pixels + first) * c);
       if (rest == 0) return;
       Scratch<T> last(static_cast<std::size_t>(row.lanes));
-      run(relu, 1, detail::complete_row(x + done, rest * c, shift, row.lanes, last.data()), last.data());
+      run(f, 1, detail::complete_row(x + done, rest * c, shift, row.lanes, last.data()), last.data());
       std::copy_n(last.data(), rest * c, y + done);
-    };
-    map.relu ? run_all(std::true_type{}) : run_all(std::false_type{});
+    });
   });
 }
 

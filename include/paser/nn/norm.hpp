@@ -2,7 +2,7 @@
 #include "paser/core/macros_off.inc"
 
 #include "paser/autograd/context.hpp"
-#include "paser/ops/batch_norm.hpp"
+#include "paser/ops/deferred_batch_norm.hpp"
 #include "paser/ops/fold_batch_norm.hpp"
 #include "paser/ops/group_norm.hpp"
 #include "paser/ops/instance_norm.hpp"
@@ -91,26 +91,40 @@ struct BatchNorm {
 
   template <class Context>
   Image<Context> operator()(Context& ctx, const Image<Context>& x) const {
-    if (!ctx.mode.batch_statistics)
-      return batch_norm(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, options);
-    detail::check_statistics(ctx.mode, ctx.part);
-    auto r = batch_norm_training(x, ctx(weight), ctx(bias), ctx.current(running_mean), ctx.current(running_var),
-                                 options, ctx.mode.ghost_batch);
-    const auto images = static_cast<double>(x.shape().n());
-    ctx.update(running_mean, r.running_mean, images);
-    ctx.update(running_var, r.running_var, images);
-    return std::move(r.y);
+    return normalised(
+        ctx, x, [](const auto&... in) { return batch_norm(in...); },
+        [](const auto&... in) { return batch_norm_training(in...); });
   }
 
-  /// Of a convolution that has not run.
+  /// Of a convolution that has not run. On a tape the norm takes an activation along that follows it.
   template <class Context>
   DeferredConv<Image<Context>> operator()(Context& ctx, const DeferredConv<Image<Context>>& x) const {
-    return (*this)(ctx, materialize(x));
+    if constexpr (std::same_as<Image<Context>, Var<T, 4>>)
+      return normalised(
+          ctx, materialize(x), [](const auto&... in) { return deferred_batch_norm(in...); },
+          [](const auto&... in) { return deferred_batch_norm_training(in...); });
+    else
+      return (*this)(ctx, materialize(x));
   }
   /// Without a tape and with running statistics the convolution takes the norm up into its weights.
   DeferredConv<Tensor<T, 4>> operator()(EvalContext<T>& ctx, const DeferredConv<Tensor<T, 4>>& x) const {
     if (ctx.mode.batch_statistics || !x.bare()) return (*this)(ctx, materialize(x));
     return fold_batch_norm(x, weight.value, bias.value, running_mean.value, running_var.value, options);
+  }
+
+ private:
+  /// By the running statistics, or by those of the batch.
+  template <class Context, class Frozen, class Training>
+  auto normalised(Context& ctx, const Image<Context>& x, const Frozen& frozen, const Training& training) const {
+    if (!ctx.mode.batch_statistics)
+      return frozen(x, ctx(weight), ctx(bias), running_mean.value, running_var.value, options);
+    detail::check_statistics(ctx.mode, ctx.part);
+    auto r = training(x, ctx(weight), ctx(bias), ctx.current(running_mean), ctx.current(running_var), options,
+                      ctx.mode.ghost_batch);
+    const auto images = static_cast<double>(x.shape().n());
+    ctx.update(running_mean, r.running_mean, images);
+    ctx.update(running_var, r.running_var, images);
+    return std::move(r.y);
   }
 };
 

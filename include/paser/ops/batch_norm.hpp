@@ -138,9 +138,10 @@ BatchNormalization<T> batch_normalization(const Tensor<T, 4>& x, const Tensor<T,
     return next;
   };
   auto next_mean = moved(mean, mean_part), next_var = moved(variance, variance_part);
-  return {{normalization(shape, std::move(m), std::move(v), weight, bias, options.eps, options.relu), groups.run},
-          std::move(next_mean),
-          std::move(next_var)};
+  return {
+      {normalization(shape, std::move(m), std::move(v), weight, bias, options.eps, relu_if(options.relu)), groups.run},
+      std::move(next_mean),
+      std::move(next_var)};
 }
 
 template <class T>
@@ -148,7 +149,20 @@ Normalization<T> frozen_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>&
                                       const Tensor<T, 1>& mean, const Tensor<T, 1>& variance,
                                       const BatchNormOptions& options) {
   return normalization(StatisticsGroups(x.shape(), 0).shape, to_doubles(mean), to_doubles(variance), weight, bias,
-                       options.eps, options.relu);
+                       options.eps, relu_if(options.relu));
+}
+
+/// What batch_norm_training does of a map; its arguments.
+template <class T>
+BatchNormalization<T> training_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& weight,
+                                             const Tensor<T, 1>& bias, const Tensor<T, 1>& running_mean,
+                                             const Tensor<T, 1>& running_var, const BatchNormOptions& options,
+                                             Index ghost_batch) {
+  check_batch_norm(x.shape(), weight, bias, running_mean, running_var, options);
+  const StatisticsGroups groups(x.shape(), ghost_batch);
+  if (groups.single_pixels())
+    return {{frozen_normalization(x, weight, bias, running_mean, running_var, options)}, running_mean, running_var};
+  return batch_normalization(x, weight, bias, running_mean, running_var, options, groups);
 }
 
 /// Gradients of x, weight and bias.
@@ -183,6 +197,17 @@ void batch_norm_backward(const GroupedNormalization<T>& grouped, const Tensor<T,
   grad.add(0, normalize_backward(n, x, dy, mean_g, mean_g_xhat));
 }
 
+/// The normalised map, recorded. Keeps x.
+template <class T>
+Var<T, 4> record_batch_norm(GroupedNormalization<T> n, const Var<T, 4>& x, const Var<T, 1>& weight,
+                            const Var<T, 1>& bias) {
+  auto y = normalize(n.n, x.value());
+  return record(std::move(y), {x, weight, bias},
+                [n = std::move(n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
+                  batch_norm_backward(n, x, dy, grad);
+                });
+}
+
 }  // namespace detail
 
 /// Batch normalisation (Ioffe and Szegedy 2015; torch.nn.functional.batch_norm) by fixed statistics:
@@ -200,13 +225,9 @@ template <class T>
 Var<T, 4> batch_norm(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias, const Tensor<T, 1>& mean,
                      const Tensor<T, 1>& variance, const BatchNormOptions& options = {}) {
   detail::check_batch_norm(x.shape(), weight.value(), bias.value(), mean, variance, options);
-  detail::GroupedNormalization<T> n{
-      detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, options)};
-  auto y = detail::normalize(n.n, x.value());
-  return record(std::move(y), {x, weight, bias},
-                [n = std::move(n), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                  detail::batch_norm_backward(n, x, dy, grad);
-                });
+  return detail::record_batch_norm<T>(
+      {detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, options)}, x, weight,
+      bias);
 }
 
 /// Batch normalisation by the statistics of the batch itself (biased variance), and the running statistics after it:
@@ -224,11 +245,7 @@ BatchNormResult<Tensor<T, 4>> batch_norm_training(const Tensor<T, 4>& x, const T
                                                   const Tensor<T, 1>& bias, const Tensor<T, 1>& running_mean,
                                                   const Tensor<T, 1>& running_var, const BatchNormOptions& options = {},
                                                   Index ghost_batch = 0) {
-  detail::check_batch_norm(x.shape(), weight, bias, running_mean, running_var, options);
-  const detail::StatisticsGroups groups(x.shape(), ghost_batch);
-  if (groups.single_pixels())
-    return {batch_norm(x, weight, bias, running_mean, running_var, options), running_mean, running_var};
-  auto b = detail::batch_normalization(x, weight, bias, running_mean, running_var, options, groups);
+  auto b = detail::training_normalization(x, weight, bias, running_mean, running_var, options, ghost_batch);
   return {detail::normalize(b.grouped.n, x), std::move(b.running_mean), std::move(b.running_var)};
 }
 
@@ -237,18 +254,10 @@ template <class T>
 BatchNormResult<Var<T, 4>> batch_norm_training(const Var<T, 4>& x, const Var<T, 1>& weight, const Var<T, 1>& bias,
                                                const Tensor<T, 1>& running_mean, const Tensor<T, 1>& running_var,
                                                const BatchNormOptions& options = {}, Index ghost_batch = 0) {
-  detail::check_batch_norm(x.shape(), weight.value(), bias.value(), running_mean, running_var, options);
-  const detail::StatisticsGroups groups(x.shape(), ghost_batch);
-  if (groups.single_pixels())
-    return {batch_norm(x, weight, bias, running_mean, running_var, options), running_mean, running_var};
-  auto b =
-      detail::batch_normalization(x.value(), weight.value(), bias.value(), running_mean, running_var, options, groups);
-  auto y = detail::normalize(b.grouped.n, x.value());
-  return {record(std::move(y), {x, weight, bias},
-                 [n = std::move(b.grouped), x = x.value()](const Tensor<T, 4>& dy, GradientSink<T>& grad) {
-                   detail::batch_norm_backward(n, x, dy, grad);
-                 }),
-          std::move(b.running_mean), std::move(b.running_var)};
+  auto b = detail::training_normalization(x.value(), weight.value(), bias.value(), running_mean, running_var, options,
+                                          ghost_batch);
+  return {detail::record_batch_norm(std::move(b.grouped), x, weight, bias), std::move(b.running_mean),
+          std::move(b.running_var)};
 }
 
 /// Counted: a scale and an offset for each element.

@@ -16,22 +16,27 @@ namespace paser::detail {
 template <class T>
 struct Normalization {
   kernels::ChannelNormShape shape{};
-  bool relu = false;
+  std::optional<Activation> activation{};
   std::vector<double> mean, rstd;  // groups * channels
   Tensor<T, 1> shift, scale, offset, weight;
 
-  kernels::ChannelMap<T> map() const { return {shift.data(), scale.data(), offset.data(), relu}; }
+  kernels::ChannelMap<T> map() const { return {shift.data(), scale.data(), offset.data(), activation}; }
   Index size() const { return shape.groups * shape.channels; }
   double gain(Index i) const { return weight.empty() ? 1 : static_cast<double>(weight.data()[i % shape.channels]); }
 };
+
+/// A norm with or without a ReLU.
+inline std::optional<Activation> relu_if(bool relu) {
+  return relu ? std::optional(Activation::relu) : std::nullopt;
+}
 
 /// weight and bias may be empty: 1 and 0. `variance` becomes the reciprocal deviation.
 template <class T>
 Normalization<T> normalization(const kernels::ChannelNormShape& shape, std::vector<double> mean,
                                std::vector<double> variance, const Tensor<T, 1>& weight, const Tensor<T, 1>& bias,
-                               double eps, bool relu) {
+                               double eps, std::optional<Activation> activation = {}) {
   const FlushDenormals flush;
-  Normalization<T> n{shape, relu, std::move(mean), std::move(variance), {}, {}, {}, weight};
+  Normalization<T> n{shape, activation, std::move(mean), std::move(variance), {}, {}, {}, weight};
   n.shift = Tensor<T, 1>({n.size()});
   n.scale = Tensor<T, 1>({n.size()});
   n.offset = Tensor<T, 1>({n.size()});
@@ -58,7 +63,7 @@ Tensor<T, 4> normalize(const Normalization<T>& n, const Tensor<T, 4>& x) {
   return y;
 }
 
-/// Sums per group and channel of dy and of dy * normalised x, as the ReLU lets dy through.
+/// Sums per group and channel of dy and of dy * normalised x, as the activation lets dy through.
 struct NormSums {
   std::vector<double> dy, dy_xhat;
 };

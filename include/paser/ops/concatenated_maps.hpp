@@ -47,7 +47,7 @@ namespace detail {
 /// The map with a norm that a convolution does as it reads, the one with a ReLU; another is done here.
 template <class V>
 DeferredNorm<V> readable(const DeferredNorm<V>& x) {
-  if (!x.norm() || x.norm()->relu) return x;
+  if (!x.norm() || x.norm()->activation == Activation::relu) return x;
   if constexpr (std::same_as<V, Tensor<typename V::Scalar, 4>>)
     return DeferredNorm<V>(materialize_once(x)).repeated(x.repeats());
   else
@@ -64,7 +64,8 @@ template <class V, class F>
 void read(const ConcatenatedMaps<V>& x, F&& f) {
   using T = typename V::Scalar;
   const auto map_of = [](const DeferredNorm<V>& m) {
-    check<ValueError>(!m.norm() || m.norm()->relu, "conv2d", "a convolution that reads a norm does a ReLU after it");
+    check<ValueError>(!m.norm() || m.norm()->activation == Activation::relu, "conv2d",
+                      "a convolution that reads a norm does a ReLU after it");
     return m.norm() ? m.norm()->map() : kernels::ChannelMap<T>{};
   };
   const auto source = [](const DeferredNorm<V>& m, const kernels::ChannelMap<T>& map) {

@@ -7,6 +7,7 @@
 
 #include "paser/autograd/counted.hpp"
 #include "paser/ops/arithmetic.hpp"
+#include "paser/ops/batch_norm.hpp"
 #include "paser/ops/concatenated_maps.hpp"
 #include "paser/ops/gelu.hpp"
 #include "paser/ops/hardswish.hpp"
@@ -16,7 +17,7 @@
 
 /// Convolutions that wait for what follows them. A model says relu(instance_norm(conv2d(concat_channels(a, b)))) of
 /// deferred maps; the concatenation and the norms before the convolution are then done while it reads, its bias, the
-/// addend, the ReLU or ReLU6 and the statistics of the norm after it while it writes.
+/// addend, the activation and the statistics of the norm after it while it writes.
 namespace paser {
 
 template <class V>
@@ -43,11 +44,17 @@ struct OfRank<Counted<From>, Rank> {
 template <class V>
 DeferredNorm<V> run(const DeferredConv<V>& x);
 
+/// A batch norm that has its statistics, and is not recorded before it is known what follows it.
+template <class V>
+struct UnrecordedBatchNorm {
+  GroupedNormalization<typename V::Scalar> norm;
+  typename OfRank<V, 1>::type weight, bias;
+};
+
 }  // namespace detail
 
-/// A convolution that has not run, and what is to follow it, in this order: an instance norm, an addend, a ReLU or
-/// ReLU6, and of plain tensors another activation. It runs when it converts to a map. Without a kernel the map itself
-/// stands in place of the convolution's result.
+/// A convolution that has not run, and what is to follow it, in this order: a norm, an addend, an activation. It runs
+/// when it converts to a map. Without a kernel the map itself stands in place of the convolution's result.
 template <class V>
 struct DeferredConv {
   using Scalar = typename V::Scalar;
@@ -63,10 +70,9 @@ struct DeferredConv {
   ConcatenatedMaps<V> input;
   std::optional<Kernel> kernel{};
   std::optional<InstanceNormOptions> norm{};
+  std::optional<detail::UnrecordedBatchNorm<V>> batch_norm{};  ///< of what is there already
   std::optional<V> addend{};
-  bool relu = false;
-  bool six = false;                        ///< the ReLU is a ReLU6
-  std::optional<Activation> activation{};  ///< of tensors alone
+  std::optional<Activation> activation{};
 
   DeferredConv(const ConcatenatedMaps<V>& x, Kernel k) : input(detail::readable(x)), kernel(std::move(k)) {
     if (kernel->bias) detail::check_conv2d_bias(kernel->weight.shape(), kernel->bias->shape());
@@ -75,7 +81,7 @@ struct DeferredConv {
   DeferredConv(V map) : input(std::move(map)) {}
 
   /// Nothing follows the convolution yet.
-  bool bare() const { return kernel && !norm && !addend && !relu; }
+  bool bare() const { return kernel && !norm && !batch_norm && !addend && !activation; }
 
   operator DeferredNorm<V>() const { return detail::run(*this); }
 };
@@ -122,14 +128,14 @@ Var<T, 4> record_convolution(Tensor<T, 4> y, const DeferredConv<Var<T, 4>>& conv
 template <class T>
 std::shared_ptr<const Normalization<T>> norm_of(const Shape<4>& y, ConvMoments m, double eps, bool relu) {
   check(y.numel() > 0, "instance_norm", "the result ", y, " of the convolution is empty");
-  return std::make_shared<const Normalization<T>>(
-      normalization<T>({y.n(), y.h() * y.w(), y.c()}, std::move(m.mean), std::move(m.variance), {}, {}, eps, relu));
+  return std::make_shared<const Normalization<T>>(normalization<T>({y.n(), y.h() * y.w(), y.c()}, std::move(m.mean),
+                                                                   std::move(m.variance), {}, {}, eps, relu_if(relu)));
 }
 
-/// True when the norm takes the ReLU along.
+/// True when the instance norm takes the ReLU along.
 template <class V>
 bool norm_with_relu(const DeferredConv<V>& x) {
-  return x.norm && x.relu && !x.six && !x.addend;
+  return x.norm && x.activation == Activation::relu && !x.addend;
 }
 
 /// The convolution and its norm; for plain tensors also the steps that `done` says.
@@ -146,7 +152,7 @@ DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& 
   if (!shared && first.repeats() > 1) first = materialize(first);
   ConvMoments moments;
   ConvMoments* const wanted = x.norm ? &moments : nullptr;
-  done = x.norm ? !x.addend && !x.six && !x.activation : !shared;
+  done = x.norm ? !x.addend && (!x.activation || x.activation == Activation::relu) : !shared;
   kernels::ConvEpilogue<T> epilogue{.bias = bias};
   if (!x.norm && !shared) {
     if (x.addend) {
@@ -156,9 +162,9 @@ DeferredNorm<Tensor<T, 4>> convolved(const DeferredConv<Tensor<T, 4>>& x, bool& 
       check(x.addend->shape() == Shape<4>{s.n, s.out_h(), s.out_w(), s.k}, "add", "an addend ", x.addend->shape(),
             " to a convolution of ", x.input.shape(), " by ", weight.shape());
     }
-    epilogue.relu = x.relu;
-    if (x.six) epilogue.highest = T(6);
-    epilogue.activation = x.activation;
+    epilogue.relu = x.activation == Activation::relu || x.activation == Activation::relu6;
+    if (x.activation == Activation::relu6) epilogue.highest = T(6);
+    if (!epilogue.relu) epilogue.activation = x.activation;
   }
   auto y =
       shared ? convolve_shared(first, *second, weight, options, bias, wanted)
@@ -196,20 +202,41 @@ inline DeferredNorm<Counted<4>> convolved(const DeferredConv<Counted<4>>& x, boo
   return x.norm ? instance_norm(y, *x.norm) : y;
 }
 
+/// The batch norm, and the activation where it takes that along.
+template <class T>
+Var<T, 4> batch_normalised(const DeferredConv<Var<T, 4>>& x, bool& done) {
+  GroupedNormalization<T> norm = x.batch_norm->norm;
+  done = !x.addend && x.activation && kernels::fits_channel_map(*x.activation);
+  if (done) norm.n.activation = x.activation;
+  return record_batch_norm(std::move(norm), materialize(x.input.first), x.batch_norm->weight, x.batch_norm->bias);
+}
+
+/// What stands in place of a convolution's result, and its norm.
+template <class V>
+DeferredNorm<V> normalised(const DeferredConv<V>& x, bool& done) {
+  if constexpr (std::is_same_v<V, Var<typename V::Scalar, 4>>)
+    if (x.batch_norm) return batch_normalised(x, done);
+  if (!x.norm) return x.input.first;
+  return instance_norm(materialize(x.input.first), InstanceNormOptions{x.norm->eps});
+}
+
 template <class V>
 DeferredNorm<V> run(const DeferredConv<V>& x) {
   bool done = false;
-  DeferredNorm<V> y = x.kernel ? convolved(x, done)
-                      : x.norm
-                          ? DeferredNorm<V>(instance_norm(materialize(x.input.first), InstanceNormOptions{x.norm->eps}))
-                          : x.input.first;
-  if (done || (!x.addend && !x.relu && !x.activation)) return y;
+  DeferredNorm<V> y = x.kernel ? convolved(x, done) : normalised(x, done);
+  if (done || (!x.addend && !x.activation)) return y;
   V result = materialize(y);
   if (x.addend) result = add(result, *x.addend);
-  if (x.relu) result = x.six ? paser::relu6(result) : paser::relu(result);
-  if constexpr (std::is_same_v<V, Tensor<typename V::Scalar, 4>>)
-    if (x.activation) return activate(*x.activation, result);
-  return result;
+  return x.activation ? activate(*x.activation, result) : result;
+}
+
+/// The activation behind all else.
+template <class V>
+DeferredConv<V> followed_by(DeferredConv<V> x, Activation f) {
+  if (x.activation == f) return x;  // only relu and relu6 wait, and twice they are as once
+  if (x.activation) x = materialize(x);
+  x.activation = f;
+  return x;
 }
 
 template <class V>
@@ -219,7 +246,7 @@ DeferredNorm<V> run_and_pool(const DeferredConv<V>& x, const Pool2dOptions& opti
 /// Where a convolution has few taps, its ReLU and the pooling are done as it writes.
 template <class T>
 DeferredNorm<Tensor<T, 4>> run_and_pool(const DeferredConv<Tensor<T, 4>>& x, const Pool2dOptions& options) {
-  const bool fits = x.kernel && !x.norm && !x.addend && x.relu && !x.six && !x.activation && !x.input.second &&
+  const bool fits = x.kernel && !x.norm && !x.addend && x.activation == Activation::relu && !x.input.second &&
                     !x.input.first.norm() && x.input.first.repeats() == 1;
   const auto s =
       fits ? conv2d_shape(x.input.shape(), x.kernel->weight.shape(), x.kernel->options) : kernels::ConvShape{};
@@ -251,14 +278,14 @@ template <class V>
 DeferredConv<V> instance_norm(DeferredConv<V> x, const InstanceNormOptions& options = {}) {
   if (!x.bare()) x = materialize(x);
   x.norm = options;
-  x.relu = options.relu;
+  x.activation = detail::relu_if(options.relu);
   return x;
 }
 
 /// The result and an addend of its shape. Throws ShapeError when it runs and the shapes differ.
 template <class V>
 DeferredConv<V> add(DeferredConv<V> x, const std::type_identity_t<DeferredNorm<V>>& addend) {
-  if (x.addend || x.relu) x = materialize(x);
+  if (x.addend || x.activation) x = materialize(x);
   x.addend = materialize(addend);
   return x;
 }
@@ -266,49 +293,31 @@ DeferredConv<V> add(DeferredConv<V> x, const std::type_identity_t<DeferredNorm<V
 /// max(0, .) of the result.
 template <class V>
 DeferredConv<V> relu(DeferredConv<V> x) {
-  x.relu = true;
-  return x;
+  return detail::followed_by(std::move(x), Activation::relu);
 }
 
 /// min(6, max(0, .)) of the result.
 template <class V>
 DeferredConv<V> relu6(DeferredConv<V> x) {
-  x.relu = x.six = true;
-  return x;
+  return detail::followed_by(std::move(x), Activation::relu6);
 }
 
-/// hardswish of the result, taken as the convolution writes.
-template <class T>
-Tensor<T, 4> hardswish(DeferredConv<Tensor<T, 4>> x) {
-  x.activation = Activation::hardswish;
-  return materialize(x);
-}
-/// gelu of the result, taken as the convolution writes.
-template <class T>
-Tensor<T, 4> gelu(DeferredConv<Tensor<T, 4>> x) {
-  x.activation = Activation::gelu;
-  return materialize(x);
-}
-/// gelu_tanh of the result, taken as the convolution writes.
-template <class T>
-Tensor<T, 4> gelu_tanh(DeferredConv<Tensor<T, 4>> x) {
-  x.activation = Activation::gelu_tanh;
-  return materialize(x);
-}
-/// hardswish of the result, recorded or counted.
+/// hardswish of the result.
 template <class V>
-V hardswish(const DeferredConv<V>& x) {
-  return hardswish(materialize(x));
+V hardswish(DeferredConv<V> x) {
+  return materialize(detail::followed_by(std::move(x), Activation::hardswish));
 }
-/// gelu of the result, recorded or counted.
+
+/// gelu of the result.
 template <class V>
-V gelu(const DeferredConv<V>& x) {
-  return gelu(materialize(x));
+V gelu(DeferredConv<V> x) {
+  return materialize(detail::followed_by(std::move(x), Activation::gelu));
 }
-/// gelu_tanh of the result, recorded or counted.
+
+/// gelu_tanh of the result.
 template <class V>
-V gelu_tanh(const DeferredConv<V>& x) {
-  return gelu_tanh(materialize(x));
+V gelu_tanh(DeferredConv<V> x) {
+  return materialize(detail::followed_by(std::move(x), Activation::gelu_tanh));
 }
 
 /// max_pool2d of the result.

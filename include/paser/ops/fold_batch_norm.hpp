@@ -61,7 +61,7 @@ DeferredConv<Tensor<T, 4>> fold_batch_norm(DeferredConv<Tensor<T, 4>> x, const T
           : fold();
   kernel.weight = std::move(folded.weight);
   kernel.bias = std::move(folded.bias);
-  x.relu = options.relu;
+  x.activation = detail::relu_if(options.relu);
   return x;
 }
 

@@ -16,7 +16,7 @@ Tensor<T, Rank> gelu(const Tensor<T, Rank>& x) {
 /// The same value, recorded: dx = dy (Phi(x) + x phi(x)) with the normal density phi. Keeps x.
 template <class T, int Rank>
 Var<T, Rank> gelu(const Var<T, Rank>& x) {
-  return detail::record_activation(Activation::gelu, x, detail::Keep::input);
+  return detail::activate(Activation::gelu, x);
 }
 
 /// The approximation of gelu by x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2, torch's approximate="tanh". Any rank.
@@ -28,7 +28,7 @@ Tensor<T, Rank> gelu_tanh(const Tensor<T, Rank>& x) {
 /// The same value, recorded. Keeps x.
 template <class T, int Rank>
 Var<T, Rank> gelu_tanh(const Var<T, Rank>& x) {
-  return detail::record_activation(Activation::gelu_tanh, x, detail::Keep::input);
+  return detail::activate(Activation::gelu_tanh, x);
 }
 
 /// Counted as free.

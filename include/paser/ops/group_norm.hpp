@@ -42,7 +42,7 @@ Normalization<T> group_normalization(const Tensor<T, 4>& x, const Tensor<T, 1>& 
   std::vector<double> mean(static_cast<std::size_t>(size)), variance(mean.size());
   kernels::channel_moments(shape, x.data(), mean.data(), variance.data());
   merge_moments(size, s.c() / options.groups, mean.data(), variance.data());
-  return normalization(shape, std::move(mean), std::move(variance), weight, bias, options.eps, false);
+  return normalization(shape, std::move(mean), std::move(variance), weight, bias, options.eps);
 }
 
 template <class T>

@@ -15,7 +15,7 @@ Tensor<T, Rank> hardswish(const Tensor<T, Rank>& x) {
 /// The same value, recorded: dx = dy (x / 3 + 1 / 2) between -3 and 3, 0 below and dy above. Keeps x.
 template <class T, int Rank>
 Var<T, Rank> hardswish(const Var<T, Rank>& x) {
-  return detail::record_activation(Activation::hardswish, x, detail::Keep::input);
+  return detail::activate(Activation::hardswish, x);
 }
 
 /// Counted as free.

@@ -25,7 +25,7 @@ Normalization<T> instance_normalization(const Tensor<T, 4>& x, const Tensor<T, 1
   const auto size = static_cast<std::size_t>(shape.groups * shape.channels);
   std::vector<double> mean(size), variance(size);
   kernels::channel_moments(shape, x.data(), mean.data(), variance.data());
-  return normalization(shape, std::move(mean), std::move(variance), weight, bias, options.eps, options.relu);
+  return normalization(shape, std::move(mean), std::move(variance), weight, bias, options.eps, relu_if(options.relu));
 }
 
 /// Hands the gradients of x and, when there are any, of weight and bias to inputs 0, 1 and 2.

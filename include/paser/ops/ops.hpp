@@ -17,6 +17,7 @@
 #include "paser/ops/conv2d.hpp"
 #include "paser/ops/conv_transpose2d.hpp"
 #include "paser/ops/cross_entropy.hpp"
+#include "paser/ops/deferred_batch_norm.hpp"
 #include "paser/ops/deferred_conv.hpp"
 #include "paser/ops/deferred_norm.hpp"
 #include "paser/ops/distillation.hpp"

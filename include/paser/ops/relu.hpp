@@ -15,7 +15,7 @@ Tensor<T, Rank> relu(const Tensor<T, Rank>& x) {
 /// The same value, recorded: dy passes where x > 0. Keeps the result.
 template <class T, int Rank>
 Var<T, Rank> relu(const Var<T, Rank>& x) {
-  return detail::record_activation(Activation::relu, x, detail::Keep::result);
+  return detail::activate(Activation::relu, x);
 }
 
 /// Counted as free.

@@ -15,7 +15,7 @@ Tensor<T, Rank> relu6(const Tensor<T, Rank>& x) {
 /// The same value, recorded: dy passes where 0 < x < 6. Keeps the result.
 template <class T, int Rank>
 Var<T, Rank> relu6(const Var<T, Rank>& x) {
-  return detail::record_activation(Activation::relu6, x, detail::Keep::result);
+  return detail::activate(Activation::relu6, x);
 }
 
 /// Counted as free.

@@ -15,7 +15,7 @@ Tensor<T, Rank> sigmoid(const Tensor<T, Rank>& x) {
 /// The same value, recorded: dx = dy y (1 - y). Keeps the result.
 template <class T, int Rank>
 Var<T, Rank> sigmoid(const Var<T, Rank>& x) {
-  return detail::record_activation(Activation::sigmoid, x, detail::Keep::result);
+  return detail::activate(Activation::sigmoid, x);
 }
 
 /// Counted as free.

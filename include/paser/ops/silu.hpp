@@ -15,7 +15,7 @@ Tensor<T, Rank> silu(const Tensor<T, Rank>& x) {
 /// The same value, recorded: dx = dy s (1 + x (1 - s)) with s = sigmoid(x). Keeps x.
 template <class T, int Rank>
 Var<T, Rank> silu(const Var<T, Rank>& x) {
-  return detail::record_activation(Activation::silu, x, detail::Keep::input);
+  return detail::activate(Activation::silu, x);
 }
 
 /// Counted as free.

@@ -1,6 +1,7 @@
 #pragma once
 #include "paser/core/macros_off.inc"
 
+#include "paser/autograd/counted.hpp"
 #include "paser/autograd/tape.hpp"
 #include "paser/kernels/activation.hpp"
 
@@ -14,20 +15,24 @@ Tensor<T, Rank> activate(Activation f, const Tensor<T, Rank>& x) {
   return y;
 }
 
-/// f(x), recorded. `keep` is what the derivative is a function of and the tape keeps: x or the result. The next op
-/// mostly keeps the result anyway.
-enum class Keep { input, result };
-
+/// The same value, recorded. Keeps what the derivative is a function of: x or the result, which the next op mostly
+/// keeps anyway.
 template <class T, int Rank>
-Var<T, Rank> record_activation(Activation f, const Var<T, Rank>& x, Keep keep) {
+Var<T, Rank> activate(Activation f, const Var<T, Rank>& x) {
   const Tensor<T, Rank> y = activate(f, x.value());
   return record(y, {x},
-                [f, kept = keep == Keep::input ? x.value() : y](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
+                [f, kept = kernels::keeps_result(f) ? y : x.value()](const Tensor<T, Rank>& dy, GradientSink<T>& grad) {
                   if (!grad.wants(0)) return;
                   Tensor<T, Rank> dx(dy.shape());
                   kernels::activation_gradient(f, dy.numel(), kept.data(), dy.data(), dx.mutable_data());
                   grad.add(0, std::move(dx));
                 });
+}
+
+/// Counted as free.
+template <int Rank>
+Counted<Rank> activate(Activation, const Counted<Rank>& x) {
+  return x;
 }
 
 }  // namespace paser::detail

@@ -88,7 +88,7 @@ class Convolution {
         : shift(draw.values<T>(count)),
           scale(draw.values<T>(count, 0.5, 2)),
           offset(draw.values<T>(count)),
-          map{shift.data(), scale.data(), offset.data(), true} {}
+          map{shift.data(), scale.data(), offset.data(), paser::Activation::relu} {}
   };
 
   static paser::kernels::ConvSource<T> source(Draw& draw, const std::vector<T>& x, Index channels, const Map& map) {

@@ -115,7 +115,10 @@ void channel_norm(Draw& draw) {
              shift = draw.values<T>(maps, far - 1, far + 1), scale = draw.values<T>(maps, 0.5, 2),
              offset = draw.values<T>(maps), p = draw.values<T>(maps), q = draw.values<T>(maps),
              r = draw.values<T>(maps);
-  const paser::kernels::ChannelMap<T> map{shift.data(), scale.data(), offset.data(), draw.flag()};
+  using paser::Activation;
+  const auto activation =
+      draw.pick<std::optional<Activation>>({std::nullopt, Activation::relu, Activation::relu6, Activation::hardswish});
+  const paser::kernels::ChannelMap<T> map{shift.data(), scale.data(), offset.data(), activation};
   const auto map_of = [&](Index i) {
     return static_cast<std::size_t>(i / (s.pixels * s.channels) * s.channels + i % s.channels);
   };
@@ -124,7 +127,41 @@ void channel_norm(Draw& draw) {
     return (x[static_cast<std::size_t>(i)] - shift[m]) * scale[m] +
            offset[m];  // in T: whether it passes is decided there
   };
-  const auto passes = [&](Index i) { return !map.relu || mapped(i) > 0; };
+  // The activation, its slope, and how far its kinks are.
+  const auto value = [&](double v) {
+    if (activation == Activation::relu) return std::max(0.0, v);
+    if (activation == Activation::relu6) return std::clamp(v, 0.0, 6.0);
+    if (activation == Activation::hardswish) return v * std::clamp(v + 3, 0.0, 6.0) / 6;
+    return v;
+  };
+  const auto slope = [&](double v) {
+    if (activation == Activation::relu) return v > 0 ? 1.0 : 0.0;
+    if (activation == Activation::relu6) return v > 0 && v < 6 ? 1.0 : 0.0;
+    if (activation == Activation::hardswish) return v < -3 ? 0 : v < 3 ? v / 3 + 0.5 : 1.0;
+    return 1.0;
+  };
+  const auto from_kink = [&](double v) {
+    if (!activation) return std::numeric_limits<double>::infinity();
+    return activation == Activation::hardswish ? std::min(std::abs(v - 3), std::abs(v + 3))
+                                               : std::min(std::abs(v), std::abs(v - 6));
+  };
+  const auto sum_of = [&](Index i) {
+    const std::size_t m = map_of(i);
+    const auto factor = static_cast<double>(scale[m]);
+    Sum v;
+    v.add(static_cast<double>(x[static_cast<std::size_t>(i)]) * factor);
+    v.add(-static_cast<double>(shift[m]) * factor);
+    v.add(static_cast<double>(offset[m]));
+    return v;
+  };
+  // What is let through of dy; a slope that is no constant is as wrong as what it is taken of.
+  const auto let_through = [&](Index i, double factor) {
+    const Sum v = sum_of(i);
+    const double dy_i = static_cast<double>(dy[static_cast<std::size_t>(i)]) * factor;
+    Sum g;
+    g.add(slope(v.value) * dy_i, (1 + v.magnitude) * std::abs(dy_i));
+    return g;
+  };
 
   auto y = unwritten<T>(all), dx = y;
   auto mean = unwritten<double>(maps), variance = mean, sum_dy = mean, sum_dy_d = mean;
@@ -136,14 +173,15 @@ void channel_norm(Draw& draw) {
 
   const auto n = static_cast<double>(s.pixels);
   std::vector<Sum> means(mean.size()), variances(mean.size()), sums(mean.size()), products(mean.size());
-  bool on_the_edge = false;  // whether a number passes depends on its rounding
+  bool on_the_edge = false;  // on which side of a kink a number lies depends on its rounding
   for (Index i = 0; i < all; ++i) {
     const std::size_t m = map_of(i), at = static_cast<std::size_t>(i);
-    const auto xi = static_cast<double>(x[at]), d = static_cast<double>(dy[at]),
-               from = xi - static_cast<double>(shift[m]);
+    const auto xi = static_cast<double>(x[at]);
     means[m].add(xi / n);
-    on_the_edge |= map.relu && std::abs(static_cast<double>(mapped(i))) < 1e-4 * (1 + far);
-    if (passes(i)) sums[m].add(d), products[m].add(d * from);
+    on_the_edge |= from_kink(static_cast<double>(mapped(i))) < 1e-4 * (1 + far);
+    const Sum g = let_through(i, 1), gd = let_through(i, xi - static_cast<double>(shift[m]));
+    sums[m].add(g.value, g.magnitude);
+    products[m].add(gd.value, gd.magnitude);
   }
   for (Index i = 0; i < all; ++i) {
     const std::size_t m = map_of(i);
@@ -155,16 +193,11 @@ void channel_norm(Draw& draw) {
   agree(what + ", mean", mean, means, (n + 8) * in_t);
   agree(what + ", variance", variance, variances, (n + 8) * in_t);
   const auto y_twin = [&](Index i) {
-    const std::size_t m = map_of(i);
-    Sum sum;
-    const auto factor = static_cast<double>(scale[m]);
-    sum.add(static_cast<double>(x[static_cast<std::size_t>(i)]) * factor);
-    sum.add(-static_cast<double>(shift[m]) * factor);
-    sum.add(static_cast<double>(offset[m]));
-    if (map.relu) sum.value = std::max(0.0, sum.value);
+    Sum sum = sum_of(i);
+    sum.value = value(sum.value);
     return sum;
   };
-  agree(what + ", map", y, y_twin, 4);
+  agree(what + ", map", y, y_twin, activation == Activation::hardswish ? 12 : 4);
   if (on_the_edge) return;
   agree(what + ", sum of dy", sum_dy, sums, (n + 8) * in_t);
   agree(what + ", sum of dy d", sum_dy_d, products, (n + 8) * in_t);
@@ -172,7 +205,8 @@ void channel_norm(Draw& draw) {
     const std::size_t m = map_of(i), at = static_cast<std::size_t>(i);
     const auto xi = static_cast<double>(x[at]), qm = static_cast<double>(q[m]);
     Sum sum;
-    if (passes(i)) sum.add(static_cast<double>(p[m]) * static_cast<double>(dy[at]));
+    const Sum g = let_through(i, static_cast<double>(p[m]));
+    sum.add(g.value, g.magnitude);
     sum.add(qm * xi);
     sum.add(-qm * static_cast<double>(shift[m]));
     sum.add(static_cast<double>(r[m]));
