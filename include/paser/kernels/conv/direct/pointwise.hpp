@@ -118,16 +118,16 @@ bool is_pointwise(const Problem<T>& p) {
          p.images * p.rows.outputs * p.columns.outputs >= pointwise_pixels;
 }
 
-/// Blocks of two packets of output channels of a 1x1 convolution, at six pixels or more.
+/// Some blocks of two packets of output channels of a 1x1 convolution, at six pixels or more.
 template <class T>
-void compute_blocks(const Problem<T>& p, const Blocking<T>& b, const T* x, Index pixels, const T* weights,
-                    const T* biases, T* y) {
+void compute_blocks(const Problem<T>& p, const Blocking<T>& b, const Range& blocks, const T* x, Index pixels,
+                    const T* weights, const T* biases, T* y) {
   // Where outputs are most of the traffic, a strip of them is completed before the next: it stays in the first level.
   const bool few = p.in <= few_inputs;
   const Index strip = few ? 48 : pixels;
   for (Index begin = 0; begin < pixels; begin += strip) {
     const Index end = std::min(pixels, begin + strip);
-    for (Index block = 0; block < b.blocks; ++block) {
+    for (Index block = blocks.first; block < blocks.end; ++block) {
       const T *const w = weights + block * b.block_size(), *const start = biases + block * b.width;
       const Index first = block * b.width, channels = std::min(b.width, p.out - first);
       if (few && channels == b.width) {
@@ -147,6 +147,15 @@ void compute_blocks(const Problem<T>& p, const Blocking<T>& b, const T* x, Index
       }
     }
   }
+}
+
+/// Into how many parts the blocks of output channels are cut, where the pixels make few chunks: so many that threads
+/// have enough to share, and each part is worth one.
+template <class T>
+Index block_parts(const Problem<T>& p, const Blocking<T>& b, Index pixels, Index chunks) {
+  constexpr Index enough = 16, worth = Index{1} << 16;  // tasks; multiply-accumulates
+  const Index work = pixels * p.in * b.blocks * b.width / chunks;
+  return std::clamp<Index>(std::min(ceil_div(enough, chunks), work / worth), 1, b.blocks);
 }
 
 /// A 1x1 convolution.
@@ -174,7 +183,13 @@ void convolve_pointwise(const Problem<T>& p) {
   const Index units = by_image ? p.images : 1, pixels = by_image ? image : p.images * image;
   const Index chunks = std::max<Index>(1, pixels / chunk);
   const PieceMoments<T> moments(p, image, 1, chunks, by_image);
-  parallel_each(units * chunks, [&](Index i) {
+  const bool split = !by_image && !to_few && p.input.is_plain();
+  const Index parts = split ? block_parts(p, b, pixels, chunks) : 1;
+  parallel_each(units * chunks * parts, [&](Index task) {
+    const Index i = task / parts;
+    const Range blocks = part(b.blocks, parts, task % parts);
+    const Index first_channel = blocks.first * b.width,
+                channels = std::min(p.out, blocks.end * b.width) - first_channel;
     Range range = part(pixels, chunks, i % chunks);
     range = {range.first + i / chunks * pixels, range.end + i / chunks * pixels};
     const auto for_each_image = [&](const auto& f) {
@@ -203,9 +218,11 @@ void convolve_pointwise(const Problem<T>& p) {
                                                  p.out, (range.size() - at - pointwise_pixels) * p.out);
       }
     } else {
-      compute_blocks(p, b, x, range.size(), weights, biases, y);
+      compute_blocks(p, b, blocks, x, range.size(), weights, biases, y);
     }
-    for_each_image([&](Index n, Index first, Index count) { finish_pixels(p, n, first - n * image, count, 0, p.out); });
+    for_each_image([&](Index n, Index first, Index count) {
+      finish_pixels(p, n, first - n * image, count, first_channel, channels);
+    });
     if (by_image) moments.take(i / chunks, i % chunks);
   });
   moments.finish();
