@@ -104,7 +104,7 @@ const TwoSources direct_cases[] = {
     {{2, 41, 40, 8, 3, 1, 1, {}}, 0},        // and pieces of one image
     {{2, 41, 40, 20, 24, 1, 1, {}}, 12},
     {{2, 31, 20, 3, 35, 1, 1, {}}, 1},        // few inputs, whole blocks of outputs and a ragged one
-    {{2, 8, 9, 96, 200, 1, 1, {}}, 0},        // few pixels, many outputs
+    {{2, 10, 10, 96, 200, 1, 1, {}}, 0},      // few pixels, many outputs
     {{3, 3, 5, 130, 114, 3, 3, padded}, 61},  // many weights
     {{2, 12, 13, 12, 20, 3, 3, {.stride = {2, 2}, .padding = {1, 1}}}, 4},
     {{2, 15, 12, 8, 12, 3, 3, {.padding = {6, 6}, .dilation = {6, 6}}}, 4},
@@ -165,15 +165,26 @@ TEST_CASE("the bits of a fused convolution and of its moments do not depend on t
 }
 
 TEST_CASE("a 1x1 convolution whose few pixels are shared by output channels has the bits of one task", "[conv2d]") {
-  const ConvShape s{2, 8, 9, 96, 200, 1, 1, {}};
+  const ConvShape s{2, 10, 10, 96, 200, 1, 1, {}};
   const Operands<float> in(s, 0, 1);
   const auto input = in.input(s, 0, false, false);
   kernels::ConvEpilogue<float> epilogue{
       .bias = in.bias.data(), .addend = in.addend.data(), .addend_images = 1, .relu = true};
-  const auto whole = fused(s, input, in, epilogue);  // moments are of all channels
-  std::vector<float> shared(whole.y.size(), NAN);
-  kernels::direct::forward(s, input, in.weight.data(), epilogue, shared.data());
-  CHECK(same_bits(shared, whole.y));
+  const auto whole = fused(s, input, in, epilogue);  // moments of an image are of all its channels, so each is a task
+  for (const int threads : {1, 2, 4}) {
+    set_threads(threads);
+    std::vector<float> shared(whole.y.size(), NAN);
+    kernels::direct::forward(s, input, in.weight.data(), epilogue, shared.data());
+    CHECK(same_bits(shared, whole.y));
+  }
+  set_threads(0);
+  kernels::ConvEpilogue<float> activated{.bias = in.bias.data(), .activation = Activation::hardswish};
+  std::vector<float> y(whole.y.size(), NAN), expected(y);
+  kernels::direct::forward(s, input, in.weight.data(), activated, y.data());
+  kernels::direct::forward(s, input, in.weight.data(), kernels::ConvEpilogue<float>{.bias = in.bias.data()},
+                           expected.data());
+  kernels::activate(Activation::hardswish, s.y_size(), expected.data(), expected.data());
+  CHECK(same_bits(y, expected));
 }
 
 TEST_CASE("moments keep their digits when the mean is large against the spread", "[conv2d]") {

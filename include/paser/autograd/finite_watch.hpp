@@ -12,7 +12,7 @@ namespace paser {
 
 /// While one lives, every operation that its thread records is looked at, and so is every gradient: the first result
 /// or gradient that is not finite throws NotFiniteError, which names the operation by the parameter that was read last
-/// before it. Takes about as long again as the run itself; for finding out where a training went wrong.
+/// before it was recorded. Takes about as long again as the run itself; for finding out where a training went wrong.
 class FiniteWatch {
  public:
   FiniteWatch() : outer_(current()) { current() = this; }

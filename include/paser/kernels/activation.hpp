@@ -197,12 +197,7 @@ void activate(Activation f, Index n, const T* x, T* y) {
 /// The same of n elements in place, with the same bits, on this thread alone: of what was just written.
 template <class T>
 [[gnu::noinline]] void activate_piece(Activation f, Index n, T* y) {
-  constexpr Index width = simd::width<T>;
-  with_activation<T>(f, [&](const auto& function) {
-    Index i = 0;
-    for (; i + width <= n; i += width) simd::store(y + i, function(simd::load(y + i)));
-    if (i < n) simd::store_partial(y + i, function(simd::load_partial(y + i, n - i)), n - i);
-  });
+  with_activation<T>(f, [&](const auto& function) { map_span(n, y, function, y); });
 }
 
 /// No activation, in the form of ActivationOfInput.

@@ -24,7 +24,8 @@ struct ChannelMap {
   std::optional<Activation> activation{};  ///< fits_channel_map
 };
 
-/// Whether a channel map takes the activation along: the way back computes it twice, so it must not be expensive.
+/// Whether a channel map takes the activation along: the way back computes its derivative twice, so that this must not
+/// be expensive.
 inline bool fits_channel_map(Activation f) {
   return f == Activation::relu || f == Activation::relu6 || f == Activation::hardswish;
 }
@@ -44,6 +45,7 @@ void apply_channel_map(const ChannelNormShape& s, const ChannelMap<T>& map, cons
 #include <algorithm>
 #include <vector>
 
+#include "paser/core/error.hpp"
 #include "paser/core/memory.hpp"
 #include "paser/core/parallel.hpp"
 #include "paser/kernels/loops/lane_sums.hpp"
@@ -183,8 +185,10 @@ void with_map_activation(const ChannelMap<T>& map, const Run& run) {
       return run(ActivationOfInput<Activation::relu, T>{});
     case Activation::relu6:
       return run(ActivationOfInput<Activation::relu6, T>{});
-    default:
+    case Activation::hardswish:
       return run(ActivationOfInput<Activation::hardswish, T>{});
+    default:
+      throw ValueError("a channel map takes no activation but relu, relu6 and hardswish");
   }
 }
 

@@ -48,8 +48,9 @@ struct BasicBlock {
 
   template <class Context>
   DeferredNorm<Image<Context>> operator()(Context& ctx, const DeferredNorm<Image<Context>>& x) const {
+    const DeferredNorm<Image<Context>> beside = shortcut_norm(ctx, shortcut(ctx, x));
     const DeferredNorm<Image<Context>> y = relu(norm1(ctx, conv1(ctx, x)));
-    return relu(add(norm2(ctx, conv2(ctx, y)), shortcut_norm(ctx, shortcut(ctx, x))));
+    return relu(add(norm2(ctx, conv2(ctx, y)), beside));
   }
 };
 

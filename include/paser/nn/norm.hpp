@@ -96,7 +96,8 @@ struct BatchNorm {
         [](const auto&... in) { return batch_norm_training(in...); });
   }
 
-  /// Of a convolution that has not run. On a tape the norm takes an activation along that follows it.
+  /// Of a convolution that has not run. On a tape the norm waits for a ReLU, ReLU6 or hardswish directly after it, and
+  /// is recorded when the result becomes a map: make that once where it has two readers.
   template <class Context>
   DeferredConv<Image<Context>> operator()(Context& ctx, const DeferredConv<Image<Context>>& x) const {
     if constexpr (std::same_as<Image<Context>, Var<T, 4>>)

@@ -5,16 +5,17 @@
 
 #include "paser/ops/deferred_conv.hpp"
 
-/// Batch norms of recorded maps that wait for what follows them: an activation without an exponential is then done in
-/// the same pass over memory, both ways, and the tape keeps one map less. Arguments, values and errors are those of
-/// batch_norm and batch_norm_training.
+/// Batch norms of recorded maps that wait for what follows them: a ReLU, ReLU6 or hardswish that does so directly is
+/// done in the same pass over memory, both ways, and of a hardswish the tape keeps one map less. Each conversion of the
+/// result to a map records the norm: convert it once where it has two readers. Arguments, values and errors are those
+/// of batch_norm and batch_norm_training.
 namespace paser {
 
 namespace detail {
 
 template <class T>
-DeferredConv<Var<T, 4>> unrecorded_batch_norm(const Var<T, 4>& x, GroupedNormalization<T> norm,
-                                              const Var<T, 1>& weight, const Var<T, 1>& bias) {
+DeferredConv<Var<T, 4>> unrecorded_batch_norm(const Var<T, 4>& x, GroupedNormalization<T> norm, const Var<T, 1>& weight,
+                                              const Var<T, 1>& bias) {
   DeferredConv<Var<T, 4>> y(x);
   y.activation = std::exchange(norm.n.activation, std::nullopt);
   y.batch_norm = {std::move(norm), weight, bias};
@@ -30,7 +31,8 @@ DeferredConv<Var<T, 4>> deferred_batch_norm(const Var<T, 4>& x, const Var<T, 1>&
                                             const BatchNormOptions& options = {}) {
   detail::check_batch_norm(x.shape(), weight.value(), bias.value(), mean, variance, options);
   return detail::unrecorded_batch_norm<T>(
-      x, {detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, options)}, weight, bias);
+      x, {detail::frozen_normalization(x.value(), weight.value(), bias.value(), mean, variance, options)}, weight,
+      bias);
 }
 
 /// batch_norm_training that waits.

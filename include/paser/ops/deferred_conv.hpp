@@ -70,7 +70,7 @@ struct DeferredConv {
   ConcatenatedMaps<V> input;
   std::optional<Kernel> kernel{};
   std::optional<InstanceNormOptions> norm{};
-  std::optional<detail::UnrecordedBatchNorm<V>> batch_norm{};  ///< of what is there already
+  std::optional<detail::UnrecordedBatchNorm<V>> batch_norm{};  ///< of a recorded map; deferred_batch_norm sets it
   std::optional<V> addend{};
   std::optional<Activation> activation{};
 
@@ -233,7 +233,8 @@ DeferredNorm<V> run(const DeferredConv<V>& x) {
 /// The activation behind all else.
 template <class V>
 DeferredConv<V> followed_by(DeferredConv<V> x, Activation f) {
-  if (x.activation == f) return x;  // only relu and relu6 wait, and twice they are as once
+  const bool as_once = f == Activation::relu || f == Activation::relu6;
+  if (as_once && x.activation == f) return x;
   if (x.activation) x = materialize(x);
   x.activation = f;
   return x;

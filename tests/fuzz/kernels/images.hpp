@@ -113,7 +113,7 @@ void channel_norm(Draw& draw) {
   const double far = draw.pick({0.0, 0.0, 100.0});
   const auto x = draw.values<T>(all, far - 1, far + 1), dy = draw.values<T>(all),
              shift = draw.values<T>(maps, far - 1, far + 1), scale = draw.values<T>(maps, 0.5, 2),
-             offset = draw.values<T>(maps), p = draw.values<T>(maps), q = draw.values<T>(maps),
+             offset = draw.values<T>(maps, -4, 8), p = draw.values<T>(maps), q = draw.values<T>(maps),
              r = draw.values<T>(maps);
   using paser::Activation;
   const auto activation =
@@ -154,12 +154,12 @@ void channel_norm(Draw& draw) {
     v.add(static_cast<double>(offset[m]));
     return v;
   };
-  // What is let through of dy; a slope that is no constant is as wrong as what it is taken of.
+  // What is let through of dy. Hardswish's slope is as wrong as what it is taken of.
   const auto let_through = [&](Index i, double factor) {
     const Sum v = sum_of(i);
     const double dy_i = static_cast<double>(dy[static_cast<std::size_t>(i)]) * factor;
     Sum g;
-    g.add(slope(v.value) * dy_i, (1 + v.magnitude) * std::abs(dy_i));
+    g.add(slope(v.value) * dy_i, (activation == Activation::hardswish ? 1 + v.magnitude : 1) * std::abs(dy_i));
     return g;
   };
 

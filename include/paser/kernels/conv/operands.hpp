@@ -16,8 +16,8 @@ template <class T>
 struct ConvSource {
   const T* data = nullptr;
   Index channels = 0;
-  /// When not null the convolution reads map(data), one entry per image and channel. The map has a ReLU and positive
-  /// scales. Padding stays zero: it surrounds map(data).
+  /// When not null the convolution reads map(data), one entry per image and channel. The map has positive scales,
+  /// and its activation is the ReLU, which is done without a look at it. Padding stays zero: it surrounds map(data).
   const ChannelMap<T>* map = nullptr;
 };
 
