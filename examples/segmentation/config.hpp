@@ -193,7 +193,7 @@ inline Config own() {
   return c;
 }
 
-/// `own` beside the networks of the paper's Table 1: 50 minutes more.
+/// `own` beside the networks of the paper's Table 1: an hour more.
 inline Config standard() {
   Config c = own();
   c.preset = "standard";
